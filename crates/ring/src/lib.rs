@@ -6,14 +6,18 @@
 pub mod arith;
 pub mod automorphism;
 pub mod base_conversion;
+pub mod bits;
 pub mod kernels;
 pub mod limb;
 pub mod poly;
 pub mod pool;
 pub mod prime;
+pub mod sampling;
+pub mod subring;
 
 pub use automorphism::{GaloisElement, Permutation};
 pub use base_conversion::BaseConverter;
 pub use limb::{Limb, Word};
 pub use poly::{Basis, Coefficients, Ntt, Poly};
 pub use prime::{Prime, PrimeError};
+pub use subring::SubringNtt;

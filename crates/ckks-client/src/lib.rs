@@ -1,0 +1,3 @@
+//! The client's side of the scheme: everything that holds or samples a secret.
+
+pub mod sampling;

@@ -1,0 +1,113 @@
+//! Secret randomness: the generator and the samplers of secret keys and errors.
+//!
+//! It lives here and not beside the public expansion in the ring crate, so that the evaluator
+//! cannot even link it.
+
+mod gaussian;
+pub mod ternary;
+
+use core::fmt;
+
+use blindsight_ring::sampling::Seed;
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub use gaussian::DiscreteGaussian;
+
+/// The cryptographically secure generator behind secrets and errors: ChaCha20, 20 rounds.
+///
+/// This crate never asks the operating system for entropy, so that it runs anywhere: the caller
+/// brings a key. The generator is neither `Clone` nor serialisable, because a repeated stream
+/// would repeat errors, which reveals the secret key. Its state is wiped when it is dropped.
+pub struct SecretRng {
+    stream: ChaCha20Rng,
+}
+
+impl SecretRng {
+    /// Starts the generator from a key, which must come from the operating system's entropy
+    /// source and serve only once. A fixed key is for tests.
+    ///
+    /// The caller's own copy of the key is the caller's to wipe.
+    #[must_use]
+    pub fn from_key(mut key: [u8; 32]) -> Self {
+        let stream = ChaCha20Rng::from_seed(key);
+        key.zeroize();
+        Self { stream }
+    }
+
+    /// 64 uniform bits.
+    #[must_use]
+    pub fn next_u64(&mut self) -> u64 {
+        self.stream.next_u64()
+    }
+
+    /// Overwrites `out` with uniform words.
+    pub fn fill_u64(&mut self, out: &mut [u64]) {
+        out.fill_with(|| self.stream.next_u64());
+    }
+
+    /// Overwrites `out` with uniform bytes.
+    pub fn fill_bytes(&mut self, out: &mut [u8]) {
+        self.stream.fill_bytes(out);
+    }
+
+    /// A fresh public seed. Publishing it reveals nothing about the generator's other output.
+    #[must_use]
+    pub fn next_seed(&mut self) -> Seed {
+        let mut bytes = [0; Seed::BYTES];
+        self.fill_bytes(&mut bytes);
+        Seed::from_bytes(bytes)
+    }
+}
+
+impl fmt::Debug for SecretRng {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretRng(..)")
+    }
+}
+
+impl ZeroizeOnDrop for SecretRng {}
+
+// Wiping relies on a feature of `chacha20`: without it, this line does not compile.
+const _: () = require_zeroize_on_drop::<ChaCha20Rng>();
+
+const fn require_zeroize_on_drop<T: ZeroizeOnDrop>() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_key_same_words() {
+        let mut a = SecretRng::from_key([7; 32]);
+        let mut b = SecretRng::from_key([7; 32]);
+        let mut c = SecretRng::from_key([8; 32]);
+        let words: Vec<u64> = (0..40).map(|_| a.next_u64()).collect();
+        let mut filled = [0; 40];
+        b.fill_u64(&mut filled);
+        assert_eq!(words, filled);
+        assert_ne!(words[0], c.next_u64());
+    }
+
+    #[test]
+    fn is_chacha20() {
+        // The keystream of the all-zero key, nonce and counter (RFC 8439, appendix A.1, vector 1).
+        let mut bytes = [0; 16];
+        SecretRng::from_key([0; 32]).fill_bytes(&mut bytes);
+        let expected = 0x28bd_8653_e56a_5d40_903d_f1a0_ade0_b876_u128;
+        assert_eq!(u128::from_le_bytes(bytes), expected);
+    }
+
+    #[test]
+    fn fresh_seeds_differ() {
+        let mut rng = SecretRng::from_key([1; 32]);
+        assert_ne!(rng.next_seed(), rng.next_seed());
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        let rng = SecretRng::from_key([0xAB; 32]);
+        assert_eq!(format!("{rng:?}"), "SecretRng(..)");
+    }
+}

@@ -1,0 +1,89 @@
+//! Evaluation keys: as they travel, and as the evaluator holds them.
+
+use blindsight_ring::sampling::{Seed, StreamId, UniformExpander};
+use blindsight_ring::{Basis, Limb, Ntt, Poly};
+
+use crate::keys::KeySpec;
+use crate::parameters::Parameters;
+
+/// An evaluation key as it travels: the message-carrying half of each digit, and the seed of the
+/// uniform halves.
+#[derive(Debug, Clone)]
+pub struct SeededKey {
+    /// Its index in [`Parameters::keys`].
+    pub index: usize,
+    /// Expands to the uniform halves.
+    pub seed: Seed,
+    /// `b_d` for each digit, modulo the key's chain primes followed by its special primes.
+    pub rows: Vec<Poly<Ntt>>,
+}
+
+/// An evaluation key ready for use: both halves of each digit, in Montgomery form.
+#[derive(Debug)]
+pub struct EvaluationKey {
+    spec: KeySpec,
+    rows: Vec<[Poly<Ntt>; 2]>,
+}
+
+impl EvaluationKey {
+    /// Recomputes the uniform halves and prepares both for products.
+    ///
+    /// The rows must have the shape that `set` gives to the key of this index, which the wire
+    /// reader has checked.
+    #[must_use]
+    pub fn expand(set: &Parameters, key: SeededKey) -> Self {
+        let spec = set.keys()[key.index].clone();
+        let basis = key_basis(set, &spec);
+        let rows = key.rows.into_iter().enumerate().map(|(digit, b)| {
+            let a = uniform(&basis, &key.seed, digit);
+            [b.into_montgomery(), a.into_montgomery()]
+        });
+        Self {
+            rows: rows.collect(),
+            spec,
+        }
+    }
+
+    /// What the key is and how it is shaped.
+    #[must_use]
+    pub fn spec(&self) -> &KeySpec {
+        &self.spec
+    }
+
+    /// `[b_d, a_d]` for each digit, in Montgomery form.
+    #[must_use]
+    pub fn rows(&self) -> &[[Poly<Ntt>; 2]] {
+        &self.rows
+    }
+
+    /// The bytes the key occupies in memory.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        let polys = self.rows.iter().flatten();
+        polys.flat_map(|p| p.limbs()).map(Limb::byte_len).sum()
+    }
+}
+
+/// The primes of a key: those of its level, then its special primes.
+#[must_use]
+pub fn key_basis(set: &Parameters, spec: &KeySpec) -> Basis {
+    set.modulus(spec.layout.level)
+        .join(&set.special(spec.layout.special))
+}
+
+/// The uniform polynomial that a seed stands for: `object` numbers the polynomials of one seed (the
+/// digits of a key; 0 for a ciphertext).
+#[must_use]
+pub fn uniform(basis: &Basis, seed: &Seed, object: usize) -> Poly<Ntt> {
+    let limbs = basis.primes().iter().enumerate().map(|(i, prime)| {
+        let stream = StreamId::new(0, object as u16, i as u16);
+        let expander = UniformExpander::new(seed, stream);
+        let mut limb = Limb::stale(prime);
+        match &mut limb {
+            Limb::Narrow(words) => expander.fill_u32(prime.value() as u32, words),
+            Limb::Wide(words) => expander.fill_u64(prime.value(), words),
+        }
+        limb
+    });
+    Poly::from_limbs(basis, limbs.collect())
+}

@@ -1,0 +1,220 @@
+//! The keys of the one circuit there is, and the step sizes that its linear transforms use.
+
+use blindsight_ring::GaloisElement;
+
+use super::{KeyKind, KeyLayout, KeySpec, Special};
+use crate::parameters::Parameters;
+
+/// One group of butterfly stages as a baby-step giant-step linear transform.
+///
+/// The group's diagonals are multiples of `step`. `babies` of them are reached by rotating by
+/// `step` again and again, the rest in jumps of `step * babies`: two keys serve the whole group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepGroup {
+    /// The smallest stage: it joins blocks into this length.
+    pub first_len: usize,
+    /// The largest stage.
+    pub last_len: usize,
+    /// Baby steps.
+    pub babies: usize,
+}
+
+/// The rotations of the circuit by use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotations {
+    /// The groups of coefficients-to-slots, in order of application: largest stages first.
+    pub coefficients_to_slots: [StepGroup; 3],
+    /// The groups of slots-to-coefficients, in order of application: smallest stages first.
+    pub slots_to_coefficients: [StepGroup; 2],
+    /// The rotation before the second group of slots-to-coefficients that undoes all shifts which
+    /// the groups leave behind by starting at their lowest diagonal.
+    pub realign: i64,
+    /// Steps of linear layers.
+    pub linear: LinearSteps,
+}
+
+/// Rotations available to linear layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinearSteps {
+    /// One slot.
+    pub unit: i64,
+    /// Sixteen slots: one pixel of the widest layout.
+    pub pixel: i64,
+    /// One row of pixels of the widest layout.
+    pub row: i64,
+    /// From the first tap of a 3x3 kernel back to its centre in the widest layout.
+    pub back: i64,
+}
+
+impl StepGroup {
+    /// The distance between neighbouring diagonals.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.first_len / 2
+    }
+
+    /// The rotation of a giant step.
+    #[must_use]
+    pub fn giant_step(&self) -> usize {
+        self.step() * self.babies
+    }
+
+    /// How far the group's lowest diagonal lies below zero: the stages reach `first_len / 2 + ... +
+    /// last_len / 2` slots to either side. A transform that starts there leaves its output rotated
+    /// left by as much. The group with the largest stage wraps around and has no lowest diagonal.
+    #[must_use]
+    pub fn shift(&self, slots: usize) -> usize {
+        if self.last_len == slots {
+            0
+        } else {
+            self.last_len - self.step()
+        }
+    }
+}
+
+impl Rotations {
+    /// How far the output of coefficients-to-slots, and with it every ciphertext between two
+    /// bootstraps, stands rotated to the left.
+    #[must_use]
+    pub fn slot_shift(&self, slots: usize) -> usize {
+        self.coefficients_to_slots
+            .iter()
+            .map(|g| g.shift(slots))
+            .sum()
+    }
+}
+
+/// The rotations of the circuit in a ring with `slots` slots.
+#[must_use]
+pub fn rotations(slots: usize) -> Rotations {
+    let coefficients_to_slots = [
+        StepGroup {
+            first_len: slots / 8,
+            last_len: slots,
+            babies: 4,
+        },
+        StepGroup {
+            first_len: slots / 256,
+            last_len: slots / 16,
+            babies: 8,
+        },
+        StepGroup {
+            first_len: 2,
+            last_len: slots / 512,
+            babies: 8,
+        },
+    ];
+    let slots_to_coefficients = [
+        StepGroup {
+            first_len: 2,
+            last_len: slots / 128,
+            babies: 16,
+        },
+        StepGroup {
+            first_len: slots / 64,
+            last_len: slots,
+            babies: 8,
+        },
+    ];
+    let shifts = coefficients_to_slots.iter().chain(&slots_to_coefficients);
+    let realign = -(shifts.map(|g| g.shift(slots)).sum::<usize>() as i64);
+    let linear = LinearSteps {
+        unit: 1,
+        pixel: 16,
+        row: 512,
+        back: -(512 + 32),
+    };
+    Rotations {
+        coefficients_to_slots,
+        slots_to_coefficients,
+        realign,
+        linear,
+    }
+}
+
+/// All keys of the circuit.
+pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
+    let levels = set.levels();
+    let degree = set.degree();
+    let rotations = rotations(set.slots());
+    let rotation = |steps: i64| GaloisElement::rotation(steps, degree);
+    let mut keys = Vec::new();
+    let mut add = |kind, layout: &KeyLayout| {
+        keys.push(KeySpec {
+            kind,
+            layout: layout.clone(),
+        })
+    };
+
+    let at_base = KeyLayout::balanced(set, levels.base, 1, Special::Wide(1));
+    add(KeyKind::DenseToSparse, &at_base);
+
+    let [raised, middle, low] = rotations.coefficients_to_slots;
+    let out_of_raise = KeyLayout::for_raised(levels.top, Special::Wide(1));
+    for baby in 0..raised.babies {
+        let element = rotation((baby * raised.step()) as i64);
+        add(KeyKind::SparseToDense(element), &out_of_raise);
+    }
+    let at_top = KeyLayout::balanced(set, levels.top, 2, Special::WideAndNarrow);
+    add(
+        KeyKind::Automorphism(rotation(raised.giant_step() as i64)),
+        &at_top,
+    );
+    for (group, below_top) in [(middle, 1), (low, 2)] {
+        let layout = two_digits(set, levels.top - below_top);
+        add(
+            KeyKind::Automorphism(rotation(group.step() as i64)),
+            &layout,
+        );
+        add(
+            KeyKind::Automorphism(rotation(group.giant_step() as i64)),
+            &layout,
+        );
+    }
+    let in_slots = two_digits(set, levels.chebyshev);
+    add(
+        KeyKind::Automorphism(GaloisElement::conjugation(degree)),
+        &in_slots,
+    );
+    add(KeyKind::Relinearisation, &in_slots);
+
+    let in_linear = KeyLayout::balanced(set, levels.linear, 1, Special::Narrow(4));
+    let steps = rotations.linear;
+    for step in [steps.unit, steps.pixel, steps.row, steps.back] {
+        add(KeyKind::Automorphism(rotation(step)), &in_linear);
+    }
+    let [fine, coarse] = rotations.slots_to_coefficients;
+    let level = levels.slots_to_coefficients;
+    let layout = KeyLayout::balanced(set, level, 1, Special::Narrow(3));
+    add(KeyKind::Automorphism(rotation(fine.step() as i64)), &layout);
+    add(
+        KeyKind::Automorphism(rotation(fine.giant_step() as i64)),
+        &layout,
+    );
+    let layout = KeyLayout::balanced(set, level - 1, 1, Special::Narrow(2));
+    add(KeyKind::Automorphism(rotation(rotations.realign)), &layout);
+    add(
+        KeyKind::Automorphism(rotation(coarse.step() as i64)),
+        &layout,
+    );
+    add(
+        KeyKind::Automorphism(rotation(coarse.giant_step() as i64)),
+        &layout,
+    );
+    keys
+}
+
+/// Two digits and the fewest special primes that exceed the larger one.
+fn two_digits(set: &Parameters, level: usize) -> KeyLayout {
+    let small = KeyLayout::balanced(set, level, 2, Special::Wide(5));
+    let enough = set.special(Special::Wide(5)).log2()
+        >= small.largest_digit_bits(set) + KeyLayout::MARGIN_BITS;
+    if enough {
+        small
+    } else {
+        KeyLayout {
+            special: Special::WideAndNarrow,
+            ..small
+        }
+    }
+}

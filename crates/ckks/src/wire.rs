@@ -1,0 +1,3 @@
+//! Binary formats of everything that travels.
+
+pub mod frame;
