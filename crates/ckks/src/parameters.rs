@@ -17,7 +17,7 @@ pub use failure::log2_overflow_probability;
 pub use literal::{Chain, Literal};
 
 use crate::encoding::Encoder;
-use crate::keys::{self, KeyLayout, KeySpec, Special};
+use crate::keys::{self, KeyKind, KeyLayout, KeySpec, Special};
 use crate::security::{self, Insecure};
 use crate::wire::frame::ParameterFingerprint;
 
@@ -181,6 +181,19 @@ impl Parameters {
     #[must_use]
     pub fn keys(&self) -> &[KeySpec] {
         &self.keys
+    }
+
+    /// The index of the key of this kind that is generated nearest above `level`.
+    #[must_use]
+    pub fn find_key(&self, kind: KeyKind, level: usize) -> Option<usize> {
+        let fitting = self
+            .keys
+            .iter()
+            .enumerate()
+            .filter(|(_, spec)| spec.kind == kind && spec.layout.level >= level);
+        fitting
+            .min_by_key(|(_, spec)| spec.layout.level)
+            .map(|(index, _)| index)
     }
 
     /// Encoding tables.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::arith::{inv_mod_prime, product_mod};
 use crate::for_width;
 use crate::kernels::{self, Lifted, Weights};
-use crate::limb::Limb;
+use crate::limb::{Limb, Word};
 use crate::pool::Buffer;
 use crate::prime::Prime;
 
@@ -104,26 +104,45 @@ impl BaseConverter {
         kernels::quotients::<u32>(&narrow, &wide, out);
     }
 
-    /// Writes the converted residues modulo target `target`.
-    pub fn convert(&self, lifted: &[&Limb], quotient: &Buffer<u32>, target: usize, out: &mut Limb) {
-        let (mut narrow, mut wide): (Vec<&[u32]>, Vec<&[u64]>) = (Vec::new(), Vec::new());
-        for limb in lifted {
-            match limb {
-                Limb::Narrow(words) => narrow.push(words),
-                Limb::Wide(words) => wide.push(words),
+    /// Writes the converted residues of several targets, given as (index, limb).
+    ///
+    /// Targets are written block by block: the sources' block then stays in cache while every
+    /// target reads it.
+    pub fn convert(
+        &self,
+        lifted: &[&Limb],
+        quotient: &Buffer<u32>,
+        targets: &mut [(usize, &mut Limb)],
+    ) {
+        let mut narrow: Vec<&[u32]> = Vec::with_capacity(lifted.len());
+        let mut wide: Vec<&[u64]> = Vec::with_capacity(lifted.len());
+        for start in (0..quotient.len()).step_by(BLOCK) {
+            let range = start..(start + BLOCK).min(quotient.len());
+            narrow.clear();
+            wide.clear();
+            for limb in lifted {
+                match limb {
+                    Limb::Narrow(words) => narrow.push(&words[range.clone()]),
+                    Limb::Wide(words) => wide.push(&words[range.clone()]),
+                }
+            }
+            let block = Lifted {
+                narrow: &narrow,
+                wide: &wide,
+                quotient: &quotient[range.clone()],
+            };
+            for (target, out) in &mut *targets {
+                let (prime, weights) = (&self.targets[*target], &self.weights[*target]);
+                for_width!(prime, W => {
+                    kernels::convert::<W>(prime, block, weights, &mut W::of_mut(out)[range.clone()]);
+                });
             }
         }
-        let lifted = Lifted {
-            narrow: &narrow,
-            wide: &wide,
-            quotient,
-        };
-        let prime = &self.targets[target];
-        for_width!(prime, W => kernels::convert::<W>(
-            prime, lifted, &self.weights[target], <W as crate::limb::Word>::of_mut(out)
-        ));
     }
 }
+
+/// Coefficients per block: ten sources' blocks take about 40 KiB.
+const BLOCK: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -161,7 +180,7 @@ mod tests {
             converter.quotients(&lifted, 0, &mut quotient);
             for (t, p) in targets.iter().enumerate() {
                 let mut out = Limb::stale(p);
-                converter.convert(&lifted, &quotient, t, &mut out);
+                converter.convert(&lifted, &quotient, &mut [(t, &mut out)]);
                 for k in 0..DEGREE {
                     prop_assert_eq!(out.get(k), p.reduce(x + k as i128));
                 }

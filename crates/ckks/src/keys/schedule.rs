@@ -146,11 +146,11 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
         })
     };
 
-    let at_base = KeyLayout::balanced(set, levels.base, 1, Special::Wide(1));
+    let at_base = KeyLayout::balanced(set, levels.base, 1, Special::Narrow(1));
     add(KeyKind::DenseToSparse, &at_base);
 
     let [raised, middle, low] = rotations.coefficients_to_slots;
-    let out_of_raise = KeyLayout::for_raised(levels.top, Special::Wide(1));
+    let out_of_raise = KeyLayout::for_raised(levels.top, Special::Narrow(1));
     for baby in 0..raised.babies {
         let element = rotation((baby * raised.step()) as i64);
         add(KeyKind::SparseToDense(element), &out_of_raise);

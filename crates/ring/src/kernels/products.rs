@@ -21,8 +21,8 @@ pub struct KeyTerm<'a, W> {
 /// What a key product does besides the product, in the same pass over memory.
 #[derive(Clone, Copy)]
 pub struct Extras<'a, W> {
-    /// A polynomial and a factor (Montgomery form) added to the first sum before permuting.
-    pub carried: Option<(&'a [W], u64)>,
+    /// For each sum, a polynomial and a factor (Montgomery form) added before permuting.
+    pub carried: [Option<(&'a [W], u64)>; 2],
     /// The automorphism applied to both sums.
     pub permutation: Option<&'a Permutation>,
     /// A pair added to the (permuted) sums.
@@ -32,7 +32,7 @@ pub struct Extras<'a, W> {
 impl<W> Default for Extras<'_, W> {
     fn default() -> Self {
         Self {
-            carried: None,
+            carried: [None; 2],
             permutation: None,
             addend: None,
         }
@@ -107,8 +107,11 @@ pub(super) fn key_product_body<S: Simd, W: Word>(
             b = q.accumulate(b, digit, simd.load(&term.b.as_chunks().0[i]));
             a = q.accumulate(a, digit, simd.load(&term.a.as_chunks().0[i]));
         }
-        if let Some((x, factor)) = extras.carried {
+        if let Some((x, factor)) = extras.carried[0] {
             b = q.accumulate(b, simd.load(&x.as_chunks().0[i]), simd.splat(factor));
+        }
+        if let Some((x, factor)) = extras.carried[1] {
+            a = q.accumulate(a, simd.load(&x.as_chunks().0[i]), simd.splat(factor));
         }
         let (mut b, mut a) = (q.reduce(b, rounds), q.reduce(a, rounds));
         let mut target = i;

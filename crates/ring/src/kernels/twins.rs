@@ -122,7 +122,10 @@ fn product_twins_agree() {
                 .map(|i| KeyTerm { digit: &inputs[i], b: &inputs[8 + i], a: &inputs[16 + i] })
                 .collect();
             let extras = Extras {
-                carried: Some((&inputs[3][..], prime.to_montgomery(q - 2))),
+                carried: [
+                    Some((&inputs[3][..], prime.to_montgomery(q - 2))),
+                    Some((&inputs[6][..], prime.to_montgomery(3))),
+                ],
                 permutation: Some(&permutation),
                 addend: Some([&inputs[4][..], &inputs[5][..]]),
             };

@@ -1,0 +1,229 @@
+//! What every homomorphic operation needs besides its operands: tables, and the client's keys.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use blindsight_ckks::evaluation_key::EvaluationKey;
+use blindsight_ckks::keys::{KeyKind, Special};
+use blindsight_ckks::parameters::Parameters;
+use blindsight_ring::arith::{inv_mod_prime, product_mod};
+use blindsight_ring::{BaseConverter, GaloisElement, Permutation, Prime, SubringNtt};
+use thiserror::Error;
+
+/// A key that the circuit needs is not among the client's keys.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("the evaluation key {kind:?} for level {level} is missing")]
+pub struct MissingKey {
+    /// What the key would switch.
+    pub kind: KeyKind,
+    /// The level at which it is needed.
+    pub level: usize,
+}
+
+/// The tables of one parameter set, made on first use and shared by all clients.
+#[derive(Debug)]
+pub struct Context {
+    set: Arc<Parameters>,
+    permutations: Cache<GaloisElement, Permutation>,
+    digits: Cache<(Vec<Range<usize>>, usize, Special), DigitTables>,
+    divisions: Cache<(usize, Option<Special>, usize), DivisionTables>,
+    subrings: Cache<(u64, usize), SubringNtt>,
+}
+
+/// Base conversions of the digits of a polynomial with `level` limbs.
+#[derive(Debug)]
+pub(crate) struct DigitTables {
+    /// The ranges of limbs that form digits.
+    pub(crate) ranges: Vec<Range<usize>>,
+    /// From each digit to all limbs outside it, special primes last.
+    pub(crate) converters: Vec<BaseConverter>,
+    /// The primes of the level, then the special primes.
+    pub(crate) primes: Vec<Arc<Prime>>,
+}
+
+/// The division by special primes and possibly some primes at the top of the chain.
+#[derive(Debug)]
+pub(crate) struct DivisionTables {
+    /// Limbs that stay.
+    pub(crate) kept: usize,
+    /// From the divisor's primes to the limbs that stay.
+    pub(crate) converter: BaseConverter,
+    /// For each limb that stays, the divisor's inverse (plain).
+    pub(crate) inverses: Vec<u64>,
+}
+
+impl Context {
+    /// An empty context of a parameter set.
+    #[must_use]
+    pub fn new(set: Arc<Parameters>) -> Self {
+        Self {
+            set,
+            permutations: Cache::default(),
+            digits: Cache::default(),
+            divisions: Cache::default(),
+            subrings: Cache::default(),
+        }
+    }
+
+    /// The parameter set.
+    #[must_use]
+    pub fn set(&self) -> &Arc<Parameters> {
+        &self.set
+    }
+
+    pub(crate) fn permutation(&self, element: GaloisElement) -> Arc<Permutation> {
+        self.permutations
+            .get(element, || Permutation::new(element, self.set.degree()))
+    }
+
+    /// The transform of plaintexts with `size` coefficients modulo `prime`.
+    pub(crate) fn subring(&self, prime: &Prime, size: usize) -> Arc<SubringNtt> {
+        self.subrings.get((prime.value(), size), || {
+            SubringNtt::new(prime, size).expect("sizes are powers of two from 64 to the degree")
+        })
+    }
+
+    /// Tables for splitting a polynomial with `level` limbs into the digits of a key.
+    pub(crate) fn digits(
+        &self,
+        ranges: &[Range<usize>],
+        level: usize,
+        special: Special,
+    ) -> Arc<DigitTables> {
+        let clipped: Vec<_> = ranges
+            .iter()
+            .filter(|r| r.start < level)
+            .map(|r| r.start..r.end.min(level))
+            .collect();
+        self.digits.get((clipped.clone(), level, special), || {
+            let primes: Vec<_> = self.set.chain().primes()[..level]
+                .iter()
+                .chain(self.set.special(special).primes())
+                .cloned()
+                .collect();
+            let converters = clipped.iter().map(|range| {
+                let outside: Vec<_> = (0..primes.len())
+                    .filter(|i| !range.contains(i))
+                    .map(|i| primes[i].clone())
+                    .collect();
+                BaseConverter::new(&primes[range.clone()], &outside)
+            });
+            DigitTables {
+                converters: converters.collect(),
+                ranges: clipped.clone(),
+                primes,
+            }
+        })
+    }
+
+    /// Tables for dividing a polynomial with `level` limbs (and special primes, if any) by its
+    /// special primes and its `rescales` top primes.
+    pub(crate) fn division(
+        &self,
+        level: usize,
+        special: Option<Special>,
+        rescales: usize,
+    ) -> Arc<DivisionTables> {
+        self.divisions.get((level, special, rescales), || {
+            let kept = level - rescales;
+            let primes = &self.set.chain().primes()[..level];
+            let mut divisor = primes[kept..].to_vec();
+            if let Some(special) = special {
+                divisor.extend_from_slice(self.set.special(special).primes());
+            }
+            let converter = BaseConverter::new(&divisor, &primes[..kept]);
+            let inverses = primes[..kept].iter().map(|p| {
+                let product = product_mod(divisor.iter().map(|d| d.value()), p.value());
+                inv_mod_prime(product, p.value())
+            });
+            DivisionTables {
+                kept,
+                inverses: inverses.collect(),
+                converter,
+            }
+        })
+    }
+}
+
+/// One client's evaluation keys, expanded.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Option<EvaluationKey>>,
+}
+
+impl KeySet {
+    /// Adds (or replaces) the key with the given index in the parameter set.
+    pub fn insert(&mut self, index: usize, key: EvaluationKey) {
+        if self.keys.len() <= index {
+            self.keys.resize_with(index + 1, || None);
+        }
+        self.keys[index] = Some(key);
+    }
+
+    /// Whether every key of the parameter set is present.
+    #[must_use]
+    pub fn is_complete(&self, set: &Parameters) -> bool {
+        (0..set.keys().len()).all(|i| self.keys.get(i).is_some_and(Option::is_some))
+    }
+
+    /// The bytes all keys occupy in memory.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.keys
+            .iter()
+            .flatten()
+            .map(EvaluationKey::byte_len)
+            .sum()
+    }
+}
+
+/// A context with one client's keys: the receiver of all homomorphic operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluator<'a> {
+    /// Tables of the parameter set.
+    pub context: &'a Context,
+    /// The client's keys.
+    pub keys: &'a KeySet,
+}
+
+impl<'a> Evaluator<'a> {
+    /// The parameter set.
+    #[must_use]
+    pub fn set(&self) -> &'a Parameters {
+        &self.context.set
+    }
+
+    /// The key of this kind that is made for `level` or nearest above it.
+    pub(crate) fn key(&self, kind: KeyKind, level: usize) -> Result<&'a EvaluationKey, MissingKey> {
+        self.set()
+            .find_key(kind, level)
+            .and_then(|index| self.keys.keys.get(index)?.as_ref())
+            .ok_or(MissingKey { kind, level })
+    }
+}
+
+/// Values made on first use and never dropped.
+#[derive(Debug)]
+struct Cache<K, V> {
+    entries: Mutex<HashMap<K, Arc<V>>>,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Cache<K, V> {
+    fn get(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .entry(key)
+            .or_insert_with(|| Arc::new(make()))
+            .clone()
+    }
+}

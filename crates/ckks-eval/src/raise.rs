@@ -1,0 +1,82 @@
+//! Raising the modulus through a sparse ephemeral secret.
+//!
+//! A ciphertext at the base modulus `q0` is switched to a sparse secret, its coefficients are read
+//! as integers, and these are a ciphertext modulo the whole chain of the message plus `q0` times a
+//! small integer polynomial (sparse-secret encapsulation: Bossuat, Troncoso-Pastoriza and Hubaux,
+//! ePrint 2022/024). On the way back to the dense secret the second polynomial is smaller than
+//! `q0`: one digit, one special prime. So the rotated copies that the first group of
+//! coefficients-to-slots needs are made here, straight out of the raised ciphertext, with keys a
+//! third as large as others at this level.
+
+use blindsight_ckks::ciphertext::Ciphertext;
+use blindsight_ckks::keys::KeyKind;
+use blindsight_ring::{GaloisElement, Ntt, Poly};
+
+use crate::evaluator::{Evaluator, MissingKey};
+use crate::extended::{Extended, lift_limb};
+use crate::key_switch::{Carried, Digits, Finish, HoistedDigits};
+
+/// The raised ciphertext under the dense secret, rotated to the left by each of `rotations`.
+///
+/// The input has one limb; each output holds the message plus `q0` times small integers.
+pub(crate) fn raise(
+    evaluator: Evaluator<'_>,
+    input: &Ciphertext,
+    rotations: impl IntoIterator<Item = i64>,
+) -> Result<Vec<Extended>, MissingKey> {
+    let sparse = to_sparse_secret(evaluator, input)?;
+    let identity = KeyKind::SparseToDense(GaloisElement::identity());
+    let special = evaluator
+        .key(identity, evaluator.set().levels().top)?
+        .spec()
+        .layout
+        .special;
+    let second = raise_poly(evaluator, &sparse.c1, special);
+    let level = second.level;
+    let first = raise_poly(evaluator, &sparse.c0, special);
+    let limbs = first.rows.into_iter().flatten().take(level).collect();
+    let first = Poly::from_limbs(&evaluator.set().modulus(level), limbs);
+    rotations
+        .into_iter()
+        .map(|steps| {
+            let element = GaloisElement::rotation(steps, evaluator.set().degree());
+            let key = evaluator.key(KeyKind::SparseToDense(element), level)?;
+            let permutation = evaluator.context.permutation(element);
+            let finish = Finish {
+                carried: Some(Carried::Plain(&first)),
+                permutation: Some(&permutation),
+                ..Finish::default()
+            };
+            Ok(Evaluator::key_product_hoisted(&second, key, finish))
+        })
+        .collect()
+}
+
+fn to_sparse_secret(
+    evaluator: Evaluator<'_>,
+    input: &Ciphertext,
+) -> Result<Ciphertext, MissingKey> {
+    let key = evaluator.key(KeyKind::DenseToSparse, input.level())?;
+    let digits = evaluator.digits(&input.c1, key);
+    let finish = Finish {
+        carried: Some(Carried::Plain(&input.c0)),
+        ..Finish::default()
+    };
+    Ok(evaluator
+        .key_product(&digits, key, finish)
+        .divide(evaluator.context, 0, input.scale))
+}
+
+/// The centred coefficients modulo `q0`, as residues modulo the whole chain and special primes.
+fn raise_poly(
+    evaluator: Evaluator<'_>,
+    poly: &Poly<Ntt>,
+    special: blindsight_ckks::keys::Special,
+) -> HoistedDigits {
+    let top = evaluator.set().levels().top;
+    // The base prime is one digit of a polynomial at the top.
+    let tables = evaluator.context.digits(&[0..1], top, special);
+    let mut limb = poly.limbs()[0].clone();
+    lift_limb(&tables.converters[0], 0, &mut limb);
+    Digits::new(tables, top, special, vec![limb], None).hoist()
+}
