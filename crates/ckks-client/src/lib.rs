@@ -1,3 +1,34 @@
 //! The client's side of the scheme: everything that holds or samples a secret.
+//!
+//! [`SecretKey::generate`] makes the secret, [`KeyGenerator`] the evaluation keys that the server
+//! gets, [`encrypt`] a picture, [`decrypt_response`] the answer. The evaluator never links this
+//! crate.
+//!
+//! What is decrypted must not go back to the server, nor anything that depends on it: decrypted
+//! values of an approximate scheme, seen beside their ciphertexts, reveal the key (Li and
+//! Micciancio, ePrint 2020/1533).
 
+mod crt;
+mod decrypt;
+mod decrypt_response;
+mod encrypt;
+#[cfg(feature = "os-entropy")]
+mod entropy;
+mod key_generation;
+mod key_generator;
+mod parallel;
 pub mod sampling;
+mod secret;
+mod secret_poly;
+#[cfg(test)]
+mod testing;
+
+pub use decrypt::{decrypt, decrypt_coefficients};
+pub use decrypt_response::decrypt_response;
+pub use encrypt::{EncryptError, encrypt};
+#[cfg(feature = "os-entropy")]
+pub use entropy::EntropyError;
+pub use key_generation::generate_key;
+pub use key_generator::KeyGenerator;
+pub use sampling::SecretRng;
+pub use secret::{SecretKey, SecretKeyError};

@@ -3,6 +3,8 @@
 use blindsight_ring::sampling::Seed;
 use blindsight_ring::{Ntt, Poly};
 
+use crate::evaluation_key::uniform;
+
 /// A ciphertext `(c0, c1)`: `c0 + c1 s` is the encoded message times `scale`, plus noise.
 ///
 /// Its level is its number of limbs: the modulus is the product of the first `level` primes of the
@@ -40,4 +42,17 @@ pub struct SeededCiphertext {
     pub seed: Seed,
     /// What the message is multiplied by.
     pub scale: f64,
+}
+
+impl SeededCiphertext {
+    /// The ciphertext with both halves: recomputes the uniform one.
+    #[must_use]
+    pub fn expand(self) -> Ciphertext {
+        let c1 = uniform(self.c0.basis(), &self.seed, 0);
+        Ciphertext {
+            c0: self.c0,
+            c1,
+            scale: self.scale,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Evaluation keys: as they travel, and as the evaluator holds them.
 
 use blindsight_ring::sampling::{Seed, StreamId, UniformExpander};
-use blindsight_ring::{Basis, Limb, Ntt, Poly};
+use blindsight_ring::{Basis, Limb, Ntt, Poly, Prime};
 
 use crate::keys::KeySpec;
 use crate::parameters::Parameters;
@@ -60,7 +60,7 @@ impl EvaluationKey {
     #[must_use]
     pub fn byte_len(&self) -> usize {
         let polys = self.rows.iter().flatten();
-        polys.flat_map(|p| p.limbs()).map(Limb::byte_len).sum()
+        polys.flat_map(Poly::limbs).map(Limb::byte_len).sum()
     }
 }
 
@@ -75,15 +75,20 @@ pub fn key_basis(set: &Parameters, spec: &KeySpec) -> Basis {
 /// digits of a key; 0 for a ciphertext).
 #[must_use]
 pub fn uniform(basis: &Basis, seed: &Seed, object: usize) -> Poly<Ntt> {
-    let limbs = basis.primes().iter().enumerate().map(|(i, prime)| {
-        let stream = StreamId::new(0, object as u16, i as u16);
-        let expander = UniformExpander::new(seed, stream);
-        let mut limb = Limb::stale(prime);
-        match &mut limb {
-            Limb::Narrow(words) => expander.fill_u32(prime.value() as u32, words),
-            Limb::Wide(words) => expander.fill_u64(prime.value(), words),
-        }
-        limb
-    });
+    let limbs = basis.primes().iter().enumerate();
+    let limbs = limbs.map(|(i, prime)| uniform_limb(prime, seed, object, i));
     Poly::from_limbs(basis, limbs.collect())
+}
+
+/// One limb of the polynomial that [`uniform`] gives: that of the prime at `index` in its basis.
+#[must_use]
+pub fn uniform_limb(prime: &Prime, seed: &Seed, object: usize, index: usize) -> Limb {
+    let stream = StreamId::new(0, object as u16, index as u16);
+    let expander = UniformExpander::new(seed, stream);
+    let mut limb = Limb::stale(prime);
+    match &mut limb {
+        Limb::Narrow(words) => expander.fill_u32(prime.value() as u32, words),
+        Limb::Wide(words) => expander.fill_u64(prime.value(), words),
+    }
+    limb
 }

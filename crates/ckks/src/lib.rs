@@ -8,5 +8,6 @@ pub mod encoding;
 pub mod evaluation_key;
 pub mod keys;
 pub mod parameters;
+pub mod response;
 pub mod security;
 pub mod wire;

@@ -1,3 +1,34 @@
 //! Binary formats of everything that travels.
+//!
+//! Every object is a [`frame`]: header, checksum, payload. Residues are packed with exactly the
+//! bits of their modulus and polynomials stand limb after limb as NTT values, in the order of the
+//! transform (bit-reversed; the root of unity is the one that [`blindsight_ring::Prime`] picks, and
+//! golden files hold it still). So every object of a parameter set has one length and one form, and
+//! a reader refuses every other.
+//!
+//! | object | payload |
+//! |---|---|
+//! | seeded ciphertext | level `u16`, scale `f64`, seed (32 bytes), `c0` |
+//! | ciphertext | level `u16`, scale `f64`, `c0`, `c1` |
+//! | evaluation key | index `u32`, shape, seed (32 bytes), one polynomial for each digit |
+//! | head of a key set | number of keys `u32`, then for each its shape and its length in bytes `u64` |
+//! | response | `log2` of the modulus `u8`, period `u32`, scale `f64`, `c0`, `c1` |
+//!
+//! A key's shape says what it switches between and at which moduli: see [`KeySetManifest`].
 
+mod ciphertext;
+mod expected_scale;
 pub mod frame;
+mod key;
+mod manifest;
+mod read_error;
+mod residues;
+mod response;
+mod shape;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use expected_scale::ExpectedScale;
+pub use manifest::{KeyEntry, KeySetManifest};
+pub use read_error::ReadError;
+pub use response::ExpectedResponse;

@@ -89,18 +89,18 @@ impl Rotations {
 pub fn rotations(slots: usize) -> Rotations {
     let coefficients_to_slots = [
         StepGroup {
-            first_len: slots / 8,
+            first_len: slots / 16,
             last_len: slots,
-            babies: 4,
+            babies: 8,
         },
         StepGroup {
-            first_len: slots / 256,
-            last_len: slots / 16,
+            first_len: slots / 512,
+            last_len: slots / 32,
             babies: 8,
         },
         StepGroup {
             first_len: 2,
-            last_len: slots / 512,
+            last_len: slots / 1024,
             babies: 8,
         },
     ];

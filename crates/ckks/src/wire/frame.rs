@@ -46,15 +46,19 @@ pub enum ObjectKind {
     EvaluationKeySet = 4,
     /// The encrypted answer to one request.
     Response = 5,
+    /// A secret key as its owner stores it. No reader of this crate accepts one: who uploads it by
+    /// mistake is told so.
+    SecretKey = 6,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Ciphertext,
         Self::SeededCiphertext,
         Self::EvaluationKey,
         Self::EvaluationKeySet,
         Self::Response,
+        Self::SecretKey,
     ];
 }
 
@@ -66,6 +70,7 @@ impl fmt::Display for ObjectKind {
             Self::EvaluationKey => "an evaluation key",
             Self::EvaluationKeySet => "the head of a set of evaluation keys",
             Self::Response => "an encrypted response",
+            Self::SecretKey => "a secret key",
         })
     }
 }
@@ -247,7 +252,7 @@ mod tests {
 
     #[test]
     fn unknown_and_unexpected_kinds_are_refused() {
-        for found in (0..=u8::MAX).filter(|n| !(1..=5).contains(n)) {
+        for found in (0..=u8::MAX).filter(|n| !(1..=6).contains(n)) {
             assert_eq!(
                 refusal(&forged(6, &[found])),
                 WireError::UnknownKind { found }

@@ -1,0 +1,101 @@
+//! The secret key.
+
+mod format;
+
+use core::fmt;
+
+use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::wire::frame::ParameterFingerprint;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+use crate::sampling::{SecretRng, ternary};
+
+pub use format::SecretKeyError;
+
+/// The secret key: the secret `s` with uniform ternary coefficients, under which everything but
+/// one step of bootstrapping runs, and the sparse secret `s'` of that step (Bossuat,
+/// Troncoso-Pastoriza and Hubaux, ePrint 2022/024).
+///
+/// It is wiped when dropped, and cannot be copied, printed or serialised by accident:
+/// [`SecretKey::to_bytes`] is the only way out.
+pub struct SecretKey {
+    parameters: ParameterFingerprint,
+    dense: Zeroizing<Vec<i8>>,
+    sparse: Zeroizing<Vec<i8>>,
+}
+
+impl SecretKey {
+    /// A fresh secret key for a parameter set.
+    ///
+    /// # Panics
+    /// Never: a parameter set's sparse secret has fewer nonzero coefficients than its ring degree.
+    #[must_use]
+    pub fn generate(set: &Parameters, rng: &mut SecretRng) -> Self {
+        let degree = set.degree();
+        let sparse = ternary::sparse(rng, degree, set.literal().sparse_weight);
+        Self {
+            parameters: set.fingerprint(),
+            dense: ternary::uniform(rng, degree),
+            sparse: sparse.expect("the security table demands a weight far below the degree"),
+        }
+    }
+
+    /// The coefficients of `s`, each -1, 0 or 1.
+    pub(crate) fn dense(&self) -> &[i8] {
+        &self.dense
+    }
+
+    /// The coefficients of `s'`, each -1, 0 or 1.
+    pub(crate) fn sparse(&self) -> &[i8] {
+        &self.sparse
+    }
+
+    /// Stops a program that mixes parameter sets: a bug that would go on to publish keys which fit
+    /// nothing.
+    pub(crate) fn assert_belongs_to(&self, set: &Parameters) {
+        assert_eq!(
+            self.parameters,
+            set.fingerprint(),
+            "the secret key belongs to another parameter set"
+        );
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(..)")
+    }
+}
+
+impl ZeroizeOnDrop for SecretKey {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{rng, set};
+
+    #[test]
+    fn secrets_have_their_distributions() {
+        let key = SecretKey::generate(set(), &mut rng(1));
+        let nonzero = |s: &[i8]| s.iter().filter(|&&c| c != 0).count();
+        assert_eq!(key.dense().len(), set().degree());
+        assert_eq!(key.sparse().len(), set().degree());
+        assert_eq!(nonzero(key.sparse()), set().literal().sparse_weight);
+        // Two thirds of the coefficients, five standard deviations: 5 * sqrt(2^15 * 2/9) = 427.
+        let expected = set().degree() * 2 / 3;
+        assert!(nonzero(key.dense()).abs_diff(expected) < 427);
+    }
+
+    #[test]
+    fn different_randomness_gives_different_secrets() {
+        let [a, b] = [1, 2].map(|seed| SecretKey::generate(set(), &mut rng(seed)));
+        assert_ne!(a.dense(), b.dense());
+        assert_ne!(a.sparse(), b.sparse());
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        let key = SecretKey::generate(set(), &mut rng(1));
+        assert_eq!(format!("{key:?}"), "SecretKey(..)");
+    }
+}

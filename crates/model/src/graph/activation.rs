@@ -1,0 +1,185 @@
+//! The activation functions that a network may use.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A real function applied to every element of a feature map.
+///
+/// The encrypted evaluator replaces each by a trigonometric polynomial of about the same shape;
+/// these are the exact functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ActivationKind {
+    /// max(x, 0).
+    Relu,
+    /// x * sigmoid(x).
+    Silu,
+    /// 1 / (1 + exp(-x)).
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// x * (1 + erf(x / sqrt 2)) / 2: the exact form, not the tanh approximation.
+    Gelu,
+    /// x itself: under encryption, a plain refresh.
+    Identity,
+}
+
+impl ActivationKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Relu,
+        Self::Silu,
+        Self::Sigmoid,
+        Self::Tanh,
+        Self::Gelu,
+        Self::Identity,
+    ];
+
+    /// The function's value at `x`.
+    #[must_use]
+    pub fn eval(self, x: f64) -> f64 {
+        match self {
+            Self::Relu => x.max(0.0),
+            Self::Silu => x * sigmoid(x),
+            Self::Sigmoid => sigmoid(x),
+            Self::Tanh => x.tanh(),
+            Self::Gelu => 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
+            Self::Identity => x,
+        }
+    }
+
+    /// Whether f(s x) = s f(x) for every s > 0, so that a positive factor may pass through.
+    #[must_use]
+    pub const fn is_homogeneous(self) -> bool {
+        match self {
+            Self::Relu | Self::Identity => true,
+            Self::Silu | Self::Sigmoid | Self::Tanh | Self::Gelu => false,
+        }
+    }
+
+    /// The name used in model metadata.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relu => "relu",
+            Self::Silu => "silu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::Gelu => "gelu",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+impl fmt::Display for ActivationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for ActivationKind {
+    type Err = UnknownActivation;
+
+    fn from_str(name: &str) -> Result<Self, UnknownActivation> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or(UnknownActivation)
+    }
+}
+
+/// The name is none of the known activation functions.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the activation function is none of relu, silu, sigmoid, tanh, gelu, identity")]
+pub struct UnknownActivation;
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The error function: erf(x) = 2/sqrt(pi) * exp(-x^2) * sum_n 2^n x^(2n+1) / (1 * 3 * ... * (2n+1))
+/// (Abramowitz and Stegun 7.1.6). All terms have one sign, so nothing cancels.
+fn erf(x: f64) -> f64 {
+    // Beyond this erf rounds to +-1 in double precision.
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let mut term = x;
+    let mut sum = x;
+    let mut odd = 1.0;
+    while term.abs() > f64::EPSILON * sum.abs() {
+        odd += 2.0;
+        term *= 2.0 * x * x / odd;
+        sum += term;
+    }
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values() {
+        let cases = [
+            (ActivationKind::Relu, -2.0, 0.0),
+            (ActivationKind::Relu, 2.0, 2.0),
+            (ActivationKind::Silu, 1.0, 0.731_058_578_630_004_9),
+            (ActivationKind::Sigmoid, -1.0, 0.268_941_421_369_995_1),
+            (ActivationKind::Tanh, 0.5, 0.462_117_157_260_009_8),
+            (ActivationKind::Gelu, 1.0, 0.841_344_746_068_542_9),
+            (ActivationKind::Gelu, -2.0, -0.045_500_263_896_358_4),
+            (ActivationKind::Identity, -0.25, -0.25),
+        ];
+        for (kind, x, expected) in cases {
+            assert!(
+                (kind.eval(x) - expected).abs() < 1e-15,
+                "{kind}({x}) = {}",
+                kind.eval(x)
+            );
+        }
+    }
+
+    #[test]
+    fn the_error_function_agrees_with_tables() {
+        let table = [
+            (0.0, 0.0),
+            (0.5, 0.520_499_877_813_046_5),
+            (3.0, 0.999_977_909_503_001_4),
+        ];
+        for (x, expected) in table {
+            assert!((erf(x) - expected).abs() < 1e-15, "erf({x}) = {}", erf(x));
+            assert!((erf(-x) + expected).abs() < 1e-15);
+        }
+        assert!((erf(5.999) - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn large_arguments_stay_finite() {
+        for kind in ActivationKind::ALL {
+            for x in [-1e30, -800.0, 800.0, 1e30] {
+                assert!(kind.eval(x).is_finite(), "{kind}({x})");
+            }
+        }
+    }
+
+    #[test]
+    fn only_homogeneous_functions_let_factors_pass() {
+        for kind in ActivationKind::ALL {
+            let passes = |x: f64| (kind.eval(3.0 * x) - 3.0 * kind.eval(x)).abs() < 1e-12;
+            assert_eq!(passes(1.0) && passes(-0.5), kind.is_homogeneous(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for kind in ActivationKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+        }
+        assert_eq!("ReLU-6".parse::<ActivationKind>(), Err(UnknownActivation));
+    }
+}

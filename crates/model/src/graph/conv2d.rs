@@ -1,0 +1,158 @@
+//! Parameters of a convolution.
+
+use super::layers::{ParameterError, count, expect_numbers};
+
+/// Largest stride, padding or kernel side of a convolution.
+pub const MAX_SIDE: usize = 1 << 10;
+
+/// A two-dimensional convolution (cross-correlation, as in every deep-learning library).
+///
+/// Weights are finite and in `[out, in, height, width]` order; padding adds zeros on all sides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv2d {
+    dims: [usize; 4],
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    stride: usize,
+    padding: usize,
+}
+
+impl Conv2d {
+    /// A convolution with `dims` = `[out, in, kernel height, kernel width]`; no bias means zeros.
+    ///
+    /// # Errors
+    /// [`ParameterError`] when a side is zero or too large, a count is wrong or a number is not
+    /// finite.
+    pub fn new(
+        dims: [usize; 4],
+        weights: Vec<f32>,
+        bias: Option<Vec<f32>>,
+        stride: usize,
+        padding: usize,
+    ) -> Result<Self, ParameterError> {
+        let [out, _, height, width] = dims;
+        for (what, side, least) in [
+            ("stride", stride, 1),
+            ("padding", padding, 0),
+            ("kernel height", height, 1),
+            ("kernel width", width, 1),
+        ] {
+            if !(least..=MAX_SIDE).contains(&side) {
+                return Err(ParameterError::Side { what, side });
+            }
+        }
+        expect_numbers("weights", &weights, count(&dims)?)?;
+        let bias = bias.unwrap_or_else(|| vec![0.0; out]);
+        expect_numbers("bias", &bias, out)?;
+        Ok(Self {
+            dims,
+            weights,
+            bias,
+            stride,
+            padding,
+        })
+    }
+
+    /// Number of channels of the result.
+    #[must_use]
+    pub const fn out_channels(&self) -> usize {
+        self.dims[0]
+    }
+
+    /// Number of channels read.
+    #[must_use]
+    pub const fn in_channels(&self) -> usize {
+        self.dims[1]
+    }
+
+    /// Rows of the kernel.
+    #[must_use]
+    pub const fn kernel_height(&self) -> usize {
+        self.dims[2]
+    }
+
+    /// Columns of the kernel.
+    #[must_use]
+    pub const fn kernel_width(&self) -> usize {
+        self.dims[3]
+    }
+
+    /// `[out, in, kernel height, kernel width]`.
+    #[must_use]
+    pub const fn dims(&self) -> [usize; 4] {
+        self.dims
+    }
+
+    /// Weights in the order of [`Conv2d::dims`].
+    #[must_use]
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// One number per output channel, added to the result.
+    #[must_use]
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
+    }
+
+    /// Step between output positions, in both directions.
+    #[must_use]
+    pub const fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Zero rows and columns added on every side.
+    #[must_use]
+    pub const fn padding(&self) -> usize {
+        self.padding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn convolutions_check_their_parameters() {
+        let dims = [2, 1, 3, 3];
+        let conv =
+            |weights, bias, stride, padding| Conv2d::new(dims, weights, bias, stride, padding);
+        assert_eq!(conv(vec![1.0; 18], None, 1, 1).unwrap().bias(), [0.0, 0.0]);
+        let refused = conv(vec![1.0; 17], None, 1, 1).unwrap_err();
+        assert_eq!(
+            refused,
+            ParameterError::Count {
+                what: "weights",
+                expected: 18,
+                found: 17
+            }
+        );
+        let refused = conv(vec![1.0; 18], Some(vec![0.0]), 1, 1).unwrap_err();
+        assert_eq!(
+            refused,
+            ParameterError::Count {
+                what: "bias",
+                expected: 2,
+                found: 1
+            }
+        );
+        let refused = conv(vec![f32::INFINITY; 18], None, 1, 1).unwrap_err();
+        assert_eq!(refused, ParameterError::NotFinite { what: "weights" });
+        let refused = conv(vec![1.0; 18], None, 0, 1).unwrap_err();
+        assert_eq!(
+            refused,
+            ParameterError::Side {
+                what: "stride",
+                side: 0
+            }
+        );
+        let refused = conv(vec![1.0; 18], None, 1, usize::MAX).unwrap_err();
+        assert_eq!(
+            refused,
+            ParameterError::Side {
+                what: "padding",
+                side: usize::MAX
+            }
+        );
+    }
+}

@@ -1,0 +1,305 @@
+//! A convolution as a linear transform of the slots.
+//!
+//! An output slot and the input slot that a tap reads are a fixed rotation apart:
+//! `e * row + v`, where `e` counts rows of the input's layout and `v` is the way along a row of
+//! 512 slots, columns and channels together. Weights depend on the position within a row (and, in
+//! strided layers, on the copy), so they repeat with period 512 to 2048; taps that would leave the
+//! picture sideways are zeros among the weights. Taps that would leave it above or below read a
+//! copy of the input whose offending row is masked.
+//!
+//! `v = 16 u + d` with `0 <= d < 16`: the pairs `(e, u)` are the babies, reached in steps of a row
+//! and of 16 slots, and `d` is the giant step of one slot. Rotations start at the corner of the
+//! kernel, so the output stands rotated left by [`corner`] until it is turned back.
+
+use std::collections::HashMap;
+
+use blindsight_ckks::encoding::Complex64;
+use blindsight_ckks::keys::{KeyKind, LinearSteps, Special};
+use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
+use blindsight_ring::GaloisElement;
+
+use crate::packing::{Layout, ROW_SLOTS, RowGroup, SLOTS};
+
+/// A convolution between two layouts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConvolutionMap<'a> {
+    /// `[output channel, input channel, kernel row, kernel column]`, normalised.
+    pub(super) weights: &'a [f32],
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// 1 or 3.
+    pub(super) kernel: usize,
+    pub(super) from: Layout,
+    /// The same layout (stride 1) or the next (stride 2).
+    pub(super) to: Layout,
+    pub(super) borders: Borders,
+}
+
+/// How taps above and below the picture are kept from reading the opposite border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Borders {
+    /// By masks on the input.
+    Masked,
+    /// The input was packed with [`RowGroup`]s.
+    Prepared,
+}
+
+/// The level, scales and shift at which a convolution is encoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Encoding {
+    pub(super) level: usize,
+    pub(super) rescales: usize,
+    /// `log2` of the scale of masks.
+    pub(super) mask_bits: i32,
+    /// What weights and masks together multiply the scale by.
+    pub(super) gain: f64,
+    /// Rotation to the left that all ciphertexts between bootstraps have.
+    pub(super) shift: usize,
+}
+
+/// How far the output of a convolution into this layout stands rotated to the left.
+pub(super) fn corner(to: Layout, steps: LinearSteps) -> i64 {
+    -steps.back << to.stage()
+}
+
+/// One shared rotation of weights: `e` rows and `v` slots along the row.
+type Offset = (isize, isize);
+
+impl ConvolutionMap<'_> {
+    /// The transform that computes the convolution, rotated left by [`corner`] more than its input.
+    pub(super) fn plan(
+        &self,
+        set: &Parameters,
+        steps: LinearSteps,
+        encoding: Encoding,
+    ) -> TransformPlan {
+        let mut tree = NodeTree::new(set, steps);
+        let corner = corner(self.to, steps);
+        let pixel = steps.pixel as isize;
+        let row = self.from.row_stride() as isize;
+        let mut sums: Vec<Vec<Term>> = vec![Vec::new(); steps.pixel as usize];
+        for (e, v) in self.offsets() {
+            let weights = self.diagonal(e, v);
+            if weights.iter().all(|w| *w == 0.0) {
+                continue;
+            }
+            let way = e * row + v + corner as isize;
+            let (rows, rest) = (way.div_euclid(row), way.rem_euclid(row));
+            let (pixels, giant) = (rest / pixel, (rest % pixel) as usize);
+            let mask = match self.borders {
+                Borders::Masked => self.mask_of(e),
+                Borders::Prepared => None,
+            };
+            let small_rows = rows as usize * self.from.copies();
+            let node = tree.node(mask, small_rows, pixels as usize);
+            // The output's frame is turned by shift and corner, and the giant step still follows.
+            let turn = encoding.shift as i64 + corner - giant as i64;
+            sums[giant].push(Term {
+                node,
+                weights: turned(&weights, turn),
+            });
+        }
+        while sums.len() > 1 && sums.last().is_some_and(Vec::is_empty) {
+            sums.pop();
+        }
+        let masks: Vec<Vec<Complex64>> = tree
+            .masks
+            .iter()
+            .map(|m| m.slots(self.from, encoding.shift))
+            .collect();
+        let mask_scale = if masks.is_empty() {
+            1.0
+        } else {
+            f64::from(1 << encoding.mask_bits)
+        };
+        let special = tree.special(encoding.level);
+        TransformPlan {
+            level: encoding.level,
+            baby_special: special,
+            giant_special: special,
+            nodes: tree.nodes,
+            masks,
+            mask_scale,
+            sums,
+            giant: Some(GaloisElement::rotation(steps.unit, set.degree())),
+            weight_scale: encoding.gain / mask_scale,
+            rescales: encoding.rescales,
+        }
+    }
+
+    fn stride(&self) -> usize {
+        1 << (self.to.stage() - self.from.stage())
+    }
+
+    fn padding(&self) -> isize {
+        (self.kernel / 2) as isize
+    }
+
+    /// All rotations that any tap may need.
+    fn offsets(&self) -> impl Iterator<Item = Offset> {
+        let padding = self.padding();
+        // The second half of the copies in a strided layer stands one row further down.
+        let lowest_row = -padding - (self.stride() as isize - 1);
+        let from = self.from.channels() as isize;
+        let lowest = -padding * from - (self.to.channels() as isize - 1);
+        let highest = padding * from + from - 1;
+        (lowest_row..=padding).flat_map(move |e| (lowest..=highest).map(move |v| (e, v)))
+    }
+
+    /// The weight of each output slot for one rotation, over the shortest period.
+    fn diagonal(&self, e: isize, v: isize) -> Vec<f64> {
+        let period = if self.stride() == 1 {
+            ROW_SLOTS
+        } else {
+            2 * self.from.row_stride()
+        };
+        (0..period).map(|slot| self.weight(slot, e, v)).collect()
+    }
+
+    fn weight(&self, slot: usize, e: isize, v: isize) -> f64 {
+        // In a strided layer the output row is two input rows long; its second half is filled with
+        // copies that read from one row higher relative to themselves.
+        let second_half = slot / self.from.row_stride();
+        let dy = e + second_half as isize;
+        let place = slot % ROW_SLOTS;
+        let (column, output) = (place / self.to.channels(), place % self.to.channels());
+        let Ok(source) = usize::try_from(place as isize + v) else {
+            return 0.0;
+        };
+        if source >= ROW_SLOTS {
+            return 0.0;
+        }
+        let (source_column, slot_channel) =
+            (source / self.from.channels(), source % self.from.channels());
+        let dx = source_column as isize - (column * self.stride()) as isize;
+        let padding = self.padding();
+        if dy.abs() > padding || dx.abs() > padding || output >= self.outputs {
+            return 0.0;
+        }
+        let input = match self.borders {
+            Borders::Masked => slot_channel,
+            Borders::Prepared => {
+                let first = RowGroup::of_tap(dy).channel(0);
+                if !(first..first + self.inputs).contains(&slot_channel) {
+                    return 0.0;
+                }
+                slot_channel - first
+            }
+        };
+        if input >= self.inputs {
+            return 0.0;
+        }
+        let (ky, kx) = ((dy + padding) as usize, (dx + padding) as usize);
+        let index = ((output * self.inputs + input) * self.kernel + ky) * self.kernel + kx;
+        f64::from(self.weights[index])
+    }
+
+    /// The mask that a rotation by `e` rows reads through. In strided layers the tap above the
+    /// first row alone can leave the picture, and the rotations it shares with other taps never
+    /// read the last row for them.
+    fn mask_of(&self, e: isize) -> Option<RowGroup> {
+        if self.kernel == 1 {
+            return None;
+        }
+        match e {
+            ..=-1 => Some(RowGroup::WithoutLast),
+            1.. if self.stride() == 1 => Some(RowGroup::WithoutFirst),
+            _ => None,
+        }
+    }
+}
+
+impl RowGroup {
+    /// One where the group keeps a row of the layout, else zero, turned left by `shift`.
+    fn slots(self, layout: Layout, shift: usize) -> Vec<Complex64> {
+        let keeps = |slot: usize| {
+            let row = slot / layout.row_stride();
+            match self {
+                Self::All => true,
+                Self::WithoutLast => row + 1 < layout.side(),
+                Self::WithoutFirst => row > 0,
+            }
+        };
+        let mask: Vec<f64> = (0..SLOTS)
+            .map(|slot| f64::from(u8::from(keeps(slot))))
+            .collect();
+        turned(&mask, shift as i64)
+    }
+}
+
+/// Rotated copies of the input, made on demand from their neighbours.
+struct NodeTree<'a> {
+    set: &'a Parameters,
+    steps: LinearSteps,
+    nodes: Vec<Node>,
+    masks: Vec<RowGroup>,
+    known: HashMap<(Option<usize>, usize, usize), usize>,
+}
+
+impl<'a> NodeTree<'a> {
+    fn new(set: &'a Parameters, steps: LinearSteps) -> Self {
+        Self {
+            set,
+            steps,
+            nodes: Vec::new(),
+            masks: Vec::new(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// The input, masked, rotated by so many rows of the widest layout and steps of 16 slots.
+    fn node(&mut self, mask: Option<RowGroup>, rows: usize, pixels: usize) -> usize {
+        let mask = mask.map(|m| {
+            self.masks
+                .iter()
+                .position(|known| *known == m)
+                .unwrap_or_else(|| {
+                    self.masks.push(m);
+                    self.masks.len() - 1
+                })
+        });
+        self.numbered(mask, rows, pixels)
+    }
+
+    fn numbered(&mut self, mask: Option<usize>, rows: usize, pixels: usize) -> usize {
+        if let Some(&node) = self.known.get(&(mask, rows, pixels)) {
+            return node;
+        }
+        let rotation = |steps| GaloisElement::rotation(steps, self.set.degree());
+        let (row, pixel) = (rotation(self.steps.row), rotation(self.steps.pixel));
+        let node = if pixels > 0 {
+            Node::Step {
+                from: self.numbered(mask, rows, pixels - 1),
+                element: pixel,
+            }
+        } else if rows > 0 {
+            Node::Step {
+                from: self.numbered(mask, rows - 1, 0),
+                element: row,
+            }
+        } else {
+            Node::Input { mask }
+        };
+        self.nodes.push(node);
+        self.known
+            .insert((mask, rows, pixels), self.nodes.len() - 1);
+        self.nodes.len() - 1
+    }
+
+    fn special(&self, level: usize) -> Special {
+        let unit = GaloisElement::rotation(self.steps.unit, self.set.degree());
+        let index = self.set.find_key(KeyKind::Automorphism(unit), level);
+        index.map_or(Special::Narrow(4), |index| {
+            self.set.keys()[index].layout.special
+        })
+    }
+}
+
+/// `values` turned left by `steps`, as complex numbers.
+pub(super) fn turned(values: &[f64], steps: i64) -> Vec<Complex64> {
+    let count = values.len() as i64;
+    (0..count)
+        .map(|i| Complex64::new(values[(i + steps).rem_euclid(count) as usize], 0.0))
+        .collect()
+}

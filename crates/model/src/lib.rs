@@ -1,0 +1,29 @@
+//! The networks that are run under encryption, and everything about them that needs none.
+//!
+//! - [`graph`] describes a network as data, [`resnet20`] builds one from [`weights`], [`fold`]
+//!   simplifies it; [`model`] does all three for a served model.
+//! - [`plain`] runs it on unencrypted numbers; [`calibration`] measures the ranges that the
+//!   encrypted run has to cover; [`lowering`] turns network and ranges into what is run encrypted.
+//! - [`picture`] turns picture files into input, [`cifar`] reads the data set, [`metadata`] and
+//!   [`classes`] say what the numbers mean.
+//!
+//! Files that come from outside (pictures, weights, calibrations, data sets) are parsed into
+//! types that cannot hold anything malformed; whatever is wrong with them is a typed error.
+
+pub mod calibration;
+pub mod cifar;
+pub mod classes;
+pub mod fingerprint;
+pub mod fold;
+pub mod graph;
+#[cfg(feature = "homomorphic")]
+pub mod homomorphic;
+pub mod lowering;
+pub mod metadata;
+pub mod model;
+pub mod packing;
+pub mod picture;
+pub mod plain;
+pub mod resnet20;
+pub mod tensor;
+pub mod weights;

@@ -1,0 +1,88 @@
+//! What 1 means in every channel.
+
+use super::LoweringError;
+use crate::calibration::ActivationRange;
+use crate::graph::ActivationKind;
+
+/// The units of an activation: of its input, the bounds; of its result, what these become.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ActivationUnits {
+    /// B by channel; all the same unless the function is homogeneous.
+    inputs: Vec<f64>,
+    outputs: Vec<f64>,
+}
+
+impl ActivationUnits {
+    /// The units of activation number `activation`, with that calibration and function.
+    pub(super) fn new(
+        activation: usize,
+        kind: ActivationKind,
+        range: &ActivationRange,
+    ) -> Result<Self, LoweringError> {
+        if range.per_channel() && !kind.is_homogeneous() {
+            return Err(LoweringError::BoundPerChannel { activation, kind });
+        }
+        let inputs: Vec<f64> = range.bounds().into_iter().map(f64::from).collect();
+        let outputs = inputs.iter().map(|&bound| largest_magnitude(kind, bound));
+        Ok(Self {
+            outputs: outputs.collect(),
+            inputs,
+        })
+    }
+
+    pub(super) fn inputs(&self) -> &[f64] {
+        &self.inputs
+    }
+
+    pub(super) fn outputs(&self) -> &[f64] {
+        &self.outputs
+    }
+
+    /// f(B u) / U, which is the same in all channels.
+    pub(super) fn eval(&self, kind: ActivationKind, u: f64) -> f64 {
+        if kind.is_homogeneous() {
+            // U = B, which passes through the function.
+            return kind.eval(u);
+        }
+        match (self.inputs.first(), self.outputs.first()) {
+            (Some(input), Some(output)) => kind.eval(u * input) / output,
+            _ => kind.eval(u),
+        }
+    }
+}
+
+/// The largest |f| on [-B, B]: every function of [`ActivationKind`] has it at B.
+fn largest_magnitude(kind: ActivationKind, bound: f64) -> f64 {
+    kind.eval(bound).abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_largest_at_the_bound() {
+        for kind in ActivationKind::ALL {
+            for bound in [0.01, 0.3, 1.5, 8.0] {
+                let largest = largest_magnitude(kind, bound);
+                for step in -1000..=1000 {
+                    let value = kind.eval(bound * f64::from(step) / 1000.0);
+                    assert!(value.abs() <= largest, "{kind}, {bound}, {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_function_stays_between_minus_one_and_one() {
+        let units = ActivationUnits {
+            inputs: vec![4.0, 4.0],
+            outputs: vec![ActivationKind::Silu.eval(4.0); 2],
+        };
+        let eval = |u| units.eval(ActivationKind::Silu, u);
+        assert_eq!(eval(1.0), 1.0);
+        let expected = ActivationKind::Silu.eval(-2.0) / ActivationKind::Silu.eval(4.0);
+        assert_eq!(eval(-0.5), expected);
+        assert_eq!(units.eval(ActivationKind::Relu, 0.25), 0.25);
+    }
+}

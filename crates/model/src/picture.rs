@@ -1,0 +1,100 @@
+//! Turns any picture file into the 32 x 32 pixels that the network reads.
+
+mod decode;
+
+use std::fmt;
+
+use crate::metadata::Normalisation;
+use crate::tensor::{Shape, Tensor};
+pub use decode::{MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, PictureError};
+
+/// Rows and columns of a [`Picture32`].
+pub const SIDE: usize = 32;
+/// Pixels of a [`Picture32`].
+pub const PLANE: usize = SIDE * SIDE;
+
+/// A picture of 32 x 32 pixels with 8 bits each for red, green and blue.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture32 {
+    rgb: Box<[u8; 3 * PLANE]>,
+}
+
+impl Picture32 {
+    /// Decodes a PNG, JPEG, WebP, BMP or GIF file and prepares it; a picture of 32 x 32 opaque
+    /// pixels with 8 bits per colour is taken as it is.
+    ///
+    /// # Errors
+    /// [`PictureError`] when the file is empty, too large, of another format or damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, PictureError> {
+        let mut rgb = Box::new([0; 3 * PLANE]);
+        for (to, from) in rgb.iter_mut().zip(decode::decode(bytes)?.into_raw()) {
+            *to = from;
+        }
+        Ok(Self { rgb })
+    }
+
+    /// A picture from one plane of 32 x 32 bytes for each of red, green and blue.
+    #[must_use]
+    pub fn from_planes(planes: &[u8; 3 * PLANE]) -> Self {
+        let mut rgb = Box::new([0; 3 * PLANE]);
+        for (index, value) in rgb.iter_mut().enumerate() {
+            *value = planes[index % 3 * PLANE + index / 3];
+        }
+        Self { rgb }
+    }
+
+    /// The pixels row by row, each as red, green, blue.
+    #[must_use]
+    pub fn rgb(&self) -> &[u8; 3 * PLANE] {
+        &self.rgb
+    }
+
+    /// The network's input: 3 x 32 x 32 numbers, normalised as the model wants it.
+    #[must_use]
+    pub fn normalise(&self, normalisation: &Normalisation) -> Tensor {
+        let mut tensor = Tensor::zeros(Shape::PICTURE);
+        for (channel, plane) in tensor.planes_mut().enumerate() {
+            for (to, pixel) in plane.iter_mut().zip(self.rgb.chunks_exact(3)) {
+                *to = normalisation.apply(channel, pixel[channel]);
+            }
+        }
+        tensor
+    }
+}
+
+impl fmt::Debug for Picture32 {
+    /// Leaves the pixels out: they are private, and three thousand numbers help nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Picture32").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalisation_is_per_channel() {
+        let normalisation = Normalisation::new([0.0, 0.5, 1.0], [0.5, 0.25, 1.0]).unwrap();
+        let planes = std::array::from_fn(|i| if i < 2 * PLANE { 255 } else { 0 });
+        let picture = Picture32::from_planes(&planes);
+        let tensor = picture.normalise(&normalisation);
+        assert_eq!(tensor.shape(), Shape::PICTURE);
+        let first: Vec<f32> = tensor.planes().map(|plane| plane[0]).collect();
+        assert_eq!(first, [2.0, 2.0, -1.0]);
+    }
+
+    #[test]
+    fn planes_become_pixels() {
+        let planes = std::array::from_fn(|i| (i % 251) as u8);
+        let picture = Picture32::from_planes(&planes);
+        let pixel = [5, PLANE + 5, 2 * PLANE + 5].map(|i| (i % 251) as u8);
+        assert_eq!(picture.rgb()[15..18], pixel);
+    }
+
+    #[test]
+    fn pixels_stay_out_of_logs() {
+        let picture = Picture32::from_planes(&[77; 3 * PLANE]);
+        assert!(!format!("{picture:?}").contains("77"));
+    }
+}

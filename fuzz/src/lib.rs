@@ -1,0 +1,75 @@
+//! What the fuzz targets of wire formats share.
+//!
+//! With a stable toolchain (`cargo install cargo-fuzz --locked` once):
+//!
+//! ```text
+//! cd fuzz
+//! cargo run --release --bin seed_corpus
+//! RUSTC_BOOTSTRAP=1 cargo fuzz run seeded_ciphertext -- -max_len=500000 -max_total_time=300
+//! ```
+//!
+//! A target of another kind (pictures, model files) needs none of this: a file in `fuzz_targets`
+//! with a plain `fuzz_target!`, and its `[[bin]]` in `Cargo.toml`.
+
+use std::sync::LazyLock;
+
+use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::wire::frame::HEADER_BYTES;
+use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale};
+
+/// The parameter set of all targets.
+pub static SET: LazyLock<Parameters> =
+    LazyLock::new(|| Parameters::degree_15().expect("the preset is sound"));
+
+/// The level of ciphertexts: the lowest keeps inputs short.
+pub const LEVEL: usize = 1;
+
+/// The scales that readers accept.
+pub const SCALES: ExpectedScale = ExpectedScale::Between {
+    least: 1.0,
+    most: 1e12,
+};
+
+/// What the reader of responses expects.
+pub const RESPONSE: ExpectedResponse = ExpectedResponse {
+    period: 16,
+    scale: SCALES,
+};
+
+/// A fuzz target for a reader of frames: no panic, and what is accepted is written as the same
+/// bytes.
+///
+/// Takes a function from bytes to what was read, written again, or `None` if it was refused. After
+/// three of four mutations the length and the checksum are made to fit: no fuzzer guesses those.
+#[macro_export]
+macro_rules! wire_target {
+    ($read:expr) => {
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+            let read: fn(&[u8]) -> Option<Vec<u8>> = $read;
+            if let Some(written) = read(data) {
+                assert!(written == data, "an object has two forms");
+            }
+        });
+
+        libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+            let size = libfuzzer_sys::fuzzer_mutate(data, size, max_size);
+            if seed % 4 != 0 {
+                $crate::seal(&mut data[..size]);
+            }
+            size
+        });
+    };
+}
+
+/// Gives a frame the length and checksum that fit it; leaves alone what is too short for one.
+pub fn seal(frame: &mut [u8]) {
+    let Some((header, payload)) = frame.split_at_mut_checked(HEADER_BYTES) else {
+        return;
+    };
+    let (covered, checksum) = header.split_at_mut(HEADER_BYTES - 4);
+    covered[HEADER_BYTES - 12..].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(covered);
+    hasher.update(payload);
+    checksum.copy_from_slice(&hasher.finalize().to_le_bytes());
+}
