@@ -70,12 +70,7 @@ impl Engine {
         let lowered = Lowered::new(model.graph(), &calibration)?;
         let context = Arc::new(Context::new(set.clone()));
         let network = EncryptedNetwork::new(context, &lowered, ActivationDegree::of(&set))?;
-        Ok(Self {
-            set,
-            model,
-            lowered,
-            network,
-        })
+        Ok(Self { set, model, lowered, network })
     }
 
     /// The parameter set that requests and keys must belong to.

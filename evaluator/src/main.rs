@@ -68,9 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(arguments.threads)
-        .build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
     let start = Instant::now();
     let weights = read(&arguments.model)?;
     let calibration = read(&arguments.calibration)?;
@@ -91,15 +89,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     fs::write(&arguments.answer, answer)?;
 
     let report = Report {
-        seconds: Seconds {
-            load_model,
-            load_keys,
-            evaluate,
-        },
-        bytes: Bytes {
-            expanded_keys: keys.byte_len(),
-            encoded_model: engine.network().byte_len(),
-        },
+        seconds: Seconds { load_model, load_keys, evaluate },
+        bytes: Bytes { expanded_keys: keys.byte_len(), encoded_model: engine.network().byte_len() },
         peak_rss_bytes: memory::peak_rss_bytes(),
         threads: rayon::current_num_threads(),
     };

@@ -23,11 +23,7 @@ pub(crate) fn centred(poly: &Poly<Coefficients>) -> Vec<f64> {
             number += weight * u128::from(digit);
             weight *= u128::from(step.prime);
         }
-        if number > modulus / 2 {
-            -((modulus - number) as f64)
-        } else {
-            number as f64
-        }
+        if number > modulus / 2 { -((modulus - number) as f64) } else { number as f64 }
     };
     (0..degree).map(number).collect()
 }
@@ -42,10 +38,7 @@ struct Step {
 fn garner_steps(primes: Vec<u64>) -> Vec<Step> {
     let step = |(k, &prime): (usize, &u64)| Step {
         prime,
-        inverses: primes[..k]
-            .iter()
-            .map(|earlier| inv_mod_prime(earlier % prime, prime))
-            .collect(),
+        inverses: primes[..k].iter().map(|earlier| inv_mod_prime(earlier % prime, prime)).collect(),
     };
     primes.iter().enumerate().map(step).collect()
 }
@@ -57,9 +50,7 @@ impl Step {
         self.inverses
             .iter()
             .zip(earlier)
-            .fold(residue, |rest, (&inverse, &digit)| {
-                mul_mod(rest + (q - digit % q), inverse, q)
-            })
+            .fold(residue, |rest, (&inverse, &digit)| mul_mod(rest + (q - digit % q), inverse, q))
     }
 }
 
@@ -79,9 +70,8 @@ mod tests {
         for count in 1..=3 {
             let basis = Basis::new(primes[..count].to_vec());
             let modulus: i128 = values[..count].iter().map(|&q| i128::from(q)).product();
-            let numbers: Vec<i128> = (0..degree as i128)
-                .map(|i| (i - 32) * modulus / 64 + i % 2)
-                .collect();
+            let numbers: Vec<i128> =
+                (0..degree as i128).map(|i| (i - 32) * modulus / 64 + i % 2).collect();
             let mut poly = Poly::<Coefficients>::stale(&basis);
             for (prime, limb) in basis.primes().iter().zip(poly.limbs_mut()) {
                 limb.fill_with(|i| prime.reduce(numbers[i]));

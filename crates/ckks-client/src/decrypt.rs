@@ -75,11 +75,7 @@ mod tests {
         let values: Vec<Complex64> = (0..8).map(|i| Complex64::new(f64::from(i), -1.0)).collect();
         for level in [1, 2, 3, 4, set().chain().len()] {
             // At level 1 there is room for messages up to 2^24 only.
-            let scale = if level == 1 {
-                2_f64.powi(18)
-            } else {
-                2_f64.powi(34)
-            };
+            let scale = if level == 1 { 2_f64.powi(18) } else { 2_f64.powi(34) };
             let fresh = encrypt(set(), secret(), &values, scale, level, &mut rng(5));
             let slots = decrypt(set(), secret(), &fresh.unwrap().expand());
             assert_eq!(slots.len(), set().slots());
@@ -106,11 +102,7 @@ mod tests {
         assert_eq!(limbs_to_use(&set().modulus(1)), 1);
         assert_eq!(limbs_to_use(set().chain()), 3);
         let wide = set().special(blindsight_ckks::keys::Special::Wide(4));
-        assert_eq!(
-            limbs_to_use(&wide),
-            2,
-            "three primes of 50 bits are too many"
-        );
+        assert_eq!(limbs_to_use(&wide), 2, "three primes of 50 bits are too many");
     }
 
     #[test]

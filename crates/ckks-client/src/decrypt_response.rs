@@ -95,9 +95,8 @@ mod tests {
     fn rounding_noise_is_as_predicted() {
         // Many coefficients, to measure well: period 512 keeps 1024 of them.
         let period = 512;
-        let values: Vec<Complex64> = (0..period)
-            .map(|i| Complex64::new((i as f64).sin(), 0.0))
-            .collect();
+        let values: Vec<Complex64> =
+            (0..period).map(|i| Complex64::new((i as f64).sin(), 0.0)).collect();
         let ciphertext = ciphertext(&values, 2_f64.powi(20));
         let exact = decrypt_coefficients(set(), secret(), &ciphertext);
         let response = CompactCiphertext::from_base_level(set(), &ciphertext, 20, period).unwrap();
@@ -113,10 +112,7 @@ mod tests {
         // Five standard deviations of each estimate from 1024 samples.
         assert!(mean.abs() < 5.0 * expected / 32.0, "mean {mean}");
         let tolerance = 5.0 * expected / 2048_f64.sqrt();
-        assert!(
-            (deviation - expected).abs() < tolerance,
-            "{deviation}, expected {expected}"
-        );
+        assert!((deviation - expected).abs() < tolerance, "{deviation}, expected {expected}");
     }
 
     #[test]

@@ -129,9 +129,7 @@ mod tests {
     const SCALE: f64 = 1_073_741_824.0;
 
     fn wave(count: usize) -> Vec<Complex64> {
-        (0..count)
-            .map(|i| Complex64::new((i as f64).sin(), (0.1 * i as f64).cos()))
-            .collect()
+        (0..count).map(|i| Complex64::new((i as f64).sin(), (0.1 * i as f64).cos())).collect()
     }
 
     fn refusal(slots: &[Complex64], scale: f64, level: usize) -> EncryptError {
@@ -158,11 +156,7 @@ mod tests {
         let fresh = encrypt(set(), secret(), &values, SCALE, 3, &mut rng(11)).unwrap();
         let phase = decrypt_coefficients(set(), secret(), &fresh.expand());
         let message = set().encoder().encode(&values, SCALE);
-        let noise: Vec<f64> = phase
-            .iter()
-            .zip(&message)
-            .map(|(&p, &m)| p - m as f64)
-            .collect();
+        let noise: Vec<f64> = phase.iter().zip(&message).map(|(&p, &m)| p - m as f64).collect();
         assert!(noise.iter().all(|e| e.abs() <= 29.0));
         let (mean, deviation) = moments(noise);
         // Five standard deviations of each estimate: 3.19 / sqrt(2^15) and 3.19 / sqrt(2^16).
@@ -197,10 +191,7 @@ mod tests {
             let error = EncryptError::Scale { scale };
             assert_eq!(refusal(&wave(1), scale, 2), error);
         }
-        assert!(matches!(
-            refusal(&wave(1), f64::NAN, 2),
-            EncryptError::Scale { .. }
-        ));
+        assert!(matches!(refusal(&wave(1), f64::NAN, 2), EncryptError::Scale { .. }));
     }
 
     #[test]

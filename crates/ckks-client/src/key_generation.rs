@@ -156,11 +156,7 @@ mod tests {
             let image: Vec<i8> = (0..degree)
                 .map(|i| {
                     let exponent = i * element.exponent() as usize % (2 * degree);
-                    if exponent < degree {
-                        s[exponent]
-                    } else {
-                        -s[exponent - degree]
-                    }
+                    if exponent < degree { s[exponent] } else { -s[exponent - degree] }
                 })
                 .collect();
             assert_eq!(element.apply_to_coefficients(&image), s);
@@ -204,18 +200,11 @@ mod tests {
                     for (c, from) in coefficients.iter_mut().zip(&from) {
                         let message = i128::from(p) * i128::from(*from);
                         let error = prime.reduce(i128::from(*c) - message) as i64;
-                        *c = if error > q as i64 / 2 {
-                            error - q as i64
-                        } else {
-                            error
-                        };
+                        *c = if error > q as i64 / 2 { error - q as i64 } else { error };
                     }
                 }
                 assert!(coefficients.iter().all(|e| e.abs() <= 29), "limb {limb}");
-                assert_eq!(
-                    *first.get_or_insert_with(|| coefficients.clone()),
-                    coefficients
-                );
+                assert_eq!(*first.get_or_insert_with(|| coefficients.clone()), coefficients);
             }
             let (mean, deviation) = moments(first.unwrap().iter().map(|&e| e as f64));
             assert!(mean.abs() < 0.089, "mean {mean}");
@@ -243,11 +232,7 @@ mod tests {
 
     #[test]
     fn digits_and_keys_have_errors_of_their_own() {
-        let index = set()
-            .keys()
-            .iter()
-            .position(|k| k.layout.digits.len() == 2)
-            .unwrap();
+        let index = set().keys().iter().position(|k| k.layout.digits.len() == 2).unwrap();
         let mut rng = rng(15);
         let [a, b] = [(); 2].map(|()| generate_key(set(), secret(), index, &mut rng));
         assert_ne!(a.seed, b.seed);

@@ -30,12 +30,7 @@ impl<'a> KeyGenerator<'a> {
     #[must_use]
     pub fn new(set: &'a Parameters, secret: &'a SecretKey, rng: &'a mut SecretRng) -> Self {
         secret.assert_belongs_to(set);
-        Self {
-            set,
-            secret,
-            rng,
-            next: 0,
-        }
+        Self { set, secret, rng, next: 0 }
     }
 
     /// The number of keys made so far.

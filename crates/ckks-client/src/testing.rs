@@ -37,15 +37,7 @@ pub(crate) fn centred(poly: &Poly<Coefficients>, limb: usize) -> Vec<i64> {
     let q = poly.basis().primes()[limb].value() as i64;
     let residue = |i| Limb::get(&poly.limbs()[limb], i) as i64;
     let degree = poly.limbs()[limb].len();
-    (0..degree)
-        .map(|i| {
-            if 2 * residue(i) > q {
-                residue(i) - q
-            } else {
-                residue(i)
-            }
-        })
-        .collect()
+    (0..degree).map(|i| if 2 * residue(i) > q { residue(i) - q } else { residue(i) }).collect()
 }
 
 /// Mean and standard deviation.

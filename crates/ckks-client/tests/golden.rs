@@ -5,6 +5,8 @@
 //! of unity and the order of the transforms. When a change of format or parameter set is meant, run
 //! the tests with `BLINDSIGHT_WRITE_GOLDEN=1` once: they write the files anew.
 
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -42,15 +44,11 @@ fn response() -> CompactCiphertext {
 }
 
 fn own(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
 fn shared(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../ckks/tests/golden")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ckks/tests/golden").join(name)
 }
 
 /// The golden file, after comparing it with what is made today (or writing that).
@@ -59,11 +57,7 @@ fn golden(path: &Path, today: &[u8]) -> Vec<u8> {
         fs::write(path, today).unwrap();
     }
     let golden = fs::read(path).unwrap();
-    assert!(
-        golden == today,
-        "{} is made differently now",
-        path.display()
-    );
+    assert!(golden == today, "{} is made differently now", path.display());
     golden
 }
 
@@ -86,19 +80,14 @@ fn seeded_ciphertext() {
     let scale = ExpectedScale::Exactly(SCALE);
     let read = SeededCiphertext::from_bytes(&SET, &file, 1, scale).unwrap();
     // 577 over the scale is the standard deviation of the noise in a slot.
-    assert_scores(
-        &decrypt(&SET, &secret(), &read.expand()),
-        6.0 * 577.0 / SCALE,
-    );
+    assert_scores(&decrypt(&SET, &secret(), &read.expand()), 6.0 * 577.0 / SCALE);
 }
 
 #[test]
 fn response_with_scores() {
     let file = golden(&shared("response.bin"), &response().to_bytes(&SET));
-    let expected = ExpectedResponse {
-        period: 16,
-        scale: ExpectedScale::Exactly(response().scale()),
-    };
+    let expected =
+        ExpectedResponse { period: 16, scale: ExpectedScale::Exactly(response().scale()) };
     let read = CompactCiphertext::from_bytes(&SET, &file, &expected).unwrap();
     // 43 units of rounding noise in each of 32 coefficients.
     let noise = 43.0 * 32_f64.sqrt() / read.scale();
@@ -116,10 +105,7 @@ fn key_set_manifest() {
 fn large_objects() {
     let mut lines = String::new();
     let mut add = |name: &str, bytes: &[u8]| {
-        let hash: String = Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         lines += &format!("{hash}  {name}, {} bytes\n", bytes.len());
     };
     add("ciphertext at level 3", &fresh(3).expand().to_bytes(&SET));

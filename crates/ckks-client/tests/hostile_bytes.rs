@@ -4,6 +4,8 @@
 //! bytes: no object has two forms. Most inputs get a checksum that fits, so that the damage reaches
 //! what stands behind it. The fuzz targets look for the same failures with more patience.
 
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
 use std::sync::LazyLock;
 
 use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
@@ -19,10 +21,7 @@ static SET: LazyLock<Parameters> = LazyLock::new(|| Parameters::degree_15().unwr
 static SECRET: LazyLock<SecretKey> =
     LazyLock::new(|| SecretKey::generate(&SET, &mut SecretRng::from_key([1; 32])));
 
-const SCALES: ExpectedScale = ExpectedScale::Between {
-    least: 1.0,
-    most: 1e12,
-};
+const SCALES: ExpectedScale = ExpectedScale::Between { least: 1.0, most: 1e12 };
 
 fn fresh() -> SeededCiphertext {
     let mut rng = SecretRng::from_key([2; 32]);
@@ -64,10 +63,7 @@ fn key_set_manifests() {
 
 #[test]
 fn responses() {
-    let expected = ExpectedResponse {
-        period: 16,
-        scale: SCALES,
-    };
+    let expected = ExpectedResponse { period: 16, scale: SCALES };
     let response = CompactCiphertext::from_base_level(&SET, &fresh().expand(), 20, 16).unwrap();
     attack(&response.to_bytes(&SET), 3000, |bytes| {
         let read = CompactCiphertext::from_bytes(&SET, bytes, &expected);

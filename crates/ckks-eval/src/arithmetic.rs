@@ -40,12 +40,7 @@ pub struct ProductSum<'a> {
 /// Their scales must agree; they do by construction of the circuit.
 #[must_use]
 pub fn add(context: &Context, x: &Ciphertext, y: &Ciphertext) -> Ciphertext {
-    debug_assert!(
-        scales_agree(x.scale, y.scale),
-        "{} and {}",
-        x.scale,
-        y.scale
-    );
+    debug_assert!(scales_agree(x.scale, y.scale), "{} and {}", x.scale, y.scale);
     let level = x.level().min(y.level());
     let basis = context.set().modulus(level);
     let add_poly = |x: &Poly<Ntt>, y: &Poly<Ntt>| {
@@ -59,11 +54,7 @@ pub fn add(context: &Context, x: &Ciphertext, y: &Ciphertext) -> Ciphertext {
         });
         Poly::from_limbs(&basis, limbs.collect())
     };
-    Ciphertext {
-        c0: add_poly(&x.c0, &y.c0),
-        c1: add_poly(&x.c1, &y.c1),
-        scale: x.scale,
-    }
+    Ciphertext { c0: add_poly(&x.c0, &y.c0), c1: add_poly(&x.c1, &y.c1), scale: x.scale }
 }
 
 impl LinearCombination<'_> {
@@ -82,11 +73,7 @@ impl LinearCombination<'_> {
             .map(|(i, prime)| self.limb_at(prime, i, scale))
             .collect();
         let (c0, c1) = limbs.into_iter().map(|[a, b]| (a, b)).unzip();
-        Ciphertext {
-            c0: Poly::from_limbs(&basis, c0),
-            c1: Poly::from_limbs(&basis, c1),
-            scale,
-        }
+        Ciphertext { c0: Poly::from_limbs(&basis, c0), c1: Poly::from_limbs(&basis, c1), scale }
     }
 
     /// The combination at `level` with exactly the scale `scale`: computed one level higher and
@@ -131,11 +118,7 @@ impl Evaluator<'_> {
         level: usize,
     ) -> Result<Ciphertext, MissingKey> {
         let scale = sum.pairs[0].0.scale * sum.pairs[0].1.scale;
-        debug_assert!(
-            sum.pairs
-                .iter()
-                .all(|(x, y)| scales_agree(x.scale * y.scale, scale))
-        );
+        debug_assert!(sum.pairs.iter().all(|(x, y)| scales_agree(x.scale * y.scale, scale)));
         let key = self.key(KeyKind::Relinearisation, level)?;
         let basis = self.set().modulus(level);
         let linear = (!sum.linear.is_zero()).then(|| sum.linear.at(self.context, level, scale));
@@ -159,9 +142,7 @@ impl Evaluator<'_> {
             ..Finish::default()
         };
         let dropped = self.set().chain().primes()[level - 1].value() as f64;
-        Ok(self
-            .key_product(&digits, key, finish)
-            .divide(self.context, 1, scale / dropped))
+        Ok(self.key_product(&digits, key, finish).divide(self.context, 1, scale / dropped))
     }
 
     /// The square, relinearised and rescaled.
@@ -169,11 +150,8 @@ impl Evaluator<'_> {
     /// # Errors
     /// When the relinearisation key is missing.
     pub fn square(&self, x: &Ciphertext) -> Result<Ciphertext, MissingKey> {
-        let sum = ProductSum {
-            pairs: vec![(x, x)],
-            factor: 1,
-            linear: LinearCombination::default(),
-        };
+        let sum =
+            ProductSum { pairs: vec![(x, x)], factor: 1, linear: LinearCombination::default() };
         self.product_sum(&sum, x.level())
     }
 }

@@ -88,9 +88,7 @@ impl Bootstrapper {
         Self {
             to_coefficients: to_coefficients(context, &steps),
             to_slots: to_slots(context, &steps),
-            raised_rotations: (0..raised.babies)
-                .map(|i| (i * raised.step()) as i64)
-                .collect(),
+            raised_rotations: (0..raised.babies).map(|i| (i * raised.step()) as i64).collect(),
             exponential: exponential_series(set),
         }
     }
@@ -98,11 +96,7 @@ impl Bootstrapper {
     /// The bytes the matrices occupy in memory.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.to_coefficients
-            .iter()
-            .chain(&self.to_slots)
-            .map(LinearTransform::byte_len)
-            .sum()
+        self.to_coefficients.iter().chain(&self.to_slots).map(LinearTransform::byte_len).sum()
     }
 
     /// A ciphertext of `activation(fill * x)` at the level of linear layers, from one of `x` in
@@ -172,17 +166,11 @@ fn check(set: &Parameters, input: &Ciphertext) -> Result<(), BootstrapError> {
     let levels = set.levels();
     if input.level() < levels.slots_to_coefficients {
         let needed = levels.slots_to_coefficients;
-        return Err(BootstrapError::Level {
-            actual: input.level(),
-            needed,
-        });
+        return Err(BootstrapError::Level { actual: input.level(), needed });
     }
     let needed = set.scale(levels.linear);
     if !scales_agree(input.scale, needed) {
-        return Err(BootstrapError::Scale {
-            actual: input.scale.log2(),
-            needed: needed.log2(),
-        });
+        return Err(BootstrapError::Scale { actual: input.scale.log2(), needed: needed.log2() });
     }
     Ok(())
 }
@@ -247,9 +235,5 @@ fn exponential_series(set: &Parameters) -> Vec<Complex64> {
     let squarings = exponential_squarings(set) as u32;
     let series = ExponentialSeries::new(set.literal().integer_bound, squarings, degree)
         .expect("a checked parameter set bounds the integer part below the degree");
-    series
-        .coefficients()
-        .iter()
-        .map(|[re, im]| Complex64::new(*re, *im))
-        .collect()
+    series.coefficients().iter().map(|[re, im]| Complex64::new(*re, *im)).collect()
 }

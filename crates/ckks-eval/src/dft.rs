@@ -47,52 +47,34 @@ pub(crate) fn plan(set: &Parameters, group: StepGroup, settings: GroupSettings) 
     let diagonals = group_diagonals(set.encoder(), group, settings.direction, slots);
     let step = group.step() as i64;
     let shift = group.shift(slots) as i64;
-    let frame = if settings.realign.is_some() {
-        0
-    } else {
-        settings.input_shift as i64 + shift
-    };
+    let frame = if settings.realign.is_some() { 0 } else { settings.input_shift as i64 + shift };
     let giants = diagonals.len().div_ceil(group.babies);
     let mut sums: Vec<Vec<Term>> = vec![Vec::new(); giants];
     let rotation = |steps: i64| GaloisElement::rotation(steps, set.degree());
     let mut nodes = vec![Node::Input { mask: None }];
     if let Some(steps) = settings.realign {
-        nodes.push(Node::Step {
-            from: 0,
-            element: rotation(steps),
-        });
+        nodes.push(Node::Step { from: 0, element: rotation(steps) });
     }
     let first = nodes.len() - 1;
     for baby in 1..group.babies {
-        nodes.push(Node::Step {
-            from: first + baby - 1,
-            element: rotation(step),
-        });
+        nodes.push(Node::Step { from: first + baby - 1, element: rotation(step) });
     }
     for (offset, diagonal) in diagonals {
         let index = ((offset + shift) / step) as usize;
         let (giant, baby) = (index / group.babies, index % group.babies);
         // The giant rotation comes after the weights: turn them back by it.
         let turned = rotate(&diagonal, frame - (giant * group.giant_step()) as i64);
-        sums[giant].push(Term {
-            node: first + baby,
-            weights: turned,
-        });
+        sums[giant].push(Term { node: first + baby, weights: turned });
     }
     let giant = rotation(group.giant_step() as i64);
     let special = |kind, fallback| {
         let index = set.find_key(kind, settings.level);
         index.map_or(fallback, |index| set.keys()[index].layout.special)
     };
-    let giant_special = special(
-        KeyKind::Automorphism(giant),
-        blindsight_ckks::keys::Special::WideAndNarrow,
-    );
+    let giant_special =
+        special(KeyKind::Automorphism(giant), blindsight_ckks::keys::Special::WideAndNarrow);
     let baby_special = if settings.raised {
-        special(
-            KeyKind::SparseToDense(GaloisElement::identity()),
-            giant_special,
-        )
+        special(KeyKind::SparseToDense(GaloisElement::identity()), giant_special)
     } else {
         giant_special
     };
@@ -113,9 +95,7 @@ pub(crate) fn plan(set: &Parameters, group: StepGroup, settings: GroupSettings) 
 /// `values` rotated to the left by `steps`.
 pub(crate) fn rotate(values: &[Complex64], steps: i64) -> Vec<Complex64> {
     let count = values.len() as i64;
-    (0..count)
-        .map(|i| values[(i + steps).rem_euclid(count) as usize])
-        .collect()
+    (0..count).map(|i| values[(i + steps).rem_euclid(count) as usize]).collect()
 }
 
 /// The diagonals of the product of a group's stages, with the period of its largest stage.
@@ -140,11 +120,7 @@ fn group_diagonals(
     let mut result = Diagonals::new();
     for (offset, diagonal) in product {
         // The largest stage of all joins the whole circle: its diagonals meet modulo the slots.
-        let offset = if wraps {
-            offset.rem_euclid(slots as i64)
-        } else {
-            offset
-        };
+        let offset = if wraps { offset.rem_euclid(slots as i64) } else { offset };
         add_into(result.entry(offset).or_default(), &diagonal);
     }
     result
@@ -225,16 +201,12 @@ mod tests {
             last_len,
             babies: 4,
         });
-        let values: Vec<Complex64> = (0..slots)
-            .map(|i| Complex64::new((i as f64).sin(), (2.5 * i as f64).cos()))
-            .collect();
+        let values: Vec<Complex64> =
+            (0..slots).map(|i| Complex64::new((i as f64).sin(), (2.5 * i as f64).cos())).collect();
         let coefficients = encoder.to_coefficients(&values);
         let mut x = values.clone();
         for group in groups.iter().rev() {
-            x = apply(
-                &group_diagonals(&encoder, *group, Direction::ToSlots, slots),
-                &x,
-            );
+            x = apply(&group_diagonals(&encoder, *group, Direction::ToSlots, slots), &x);
         }
         for (i, z) in x.iter().enumerate() {
             let j = i.reverse_bits() >> (usize::BITS - slots.trailing_zeros());
@@ -242,10 +214,7 @@ mod tests {
             assert!((z - expected).norm() < 1e-12);
         }
         for group in groups {
-            x = apply(
-                &group_diagonals(&encoder, group, Direction::ToCoefficients, slots),
-                &x,
-            );
+            x = apply(&group_diagonals(&encoder, group, Direction::ToCoefficients, slots), &x);
         }
         assert!(x.iter().zip(&values).all(|(a, b)| (a - b).norm() < 1e-12));
     }
@@ -253,17 +222,10 @@ mod tests {
     #[test]
     fn diagonals_are_multiples_of_the_step_within_the_shift() {
         let encoder = Encoder::new(256);
-        let group = StepGroup {
-            first_len: 8,
-            last_len: 32,
-            babies: 4,
-        };
+        let group = StepGroup { first_len: 8, last_len: 32, babies: 4 };
         let diagonals = group_diagonals(&encoder, group, Direction::ToSlots, 128);
         assert_eq!(diagonals.len(), 15);
-        assert_eq!(
-            *diagonals.keys().next().unwrap(),
-            -(group.shift(128) as i64)
-        );
+        assert_eq!(*diagonals.keys().next().unwrap(), -(group.shift(128) as i64));
         assert!(diagonals.keys().all(|offset| offset % 4 == 0));
     }
 }

@@ -74,8 +74,7 @@ impl Context {
     }
 
     pub(crate) fn permutation(&self, element: GaloisElement) -> Arc<Permutation> {
-        self.permutations
-            .get(element, || Permutation::new(element, self.set.degree()))
+        self.permutations.get(element, || Permutation::new(element, self.set.degree()))
     }
 
     /// The transform of plaintexts with `size` coefficients modulo `prime`.
@@ -92,11 +91,8 @@ impl Context {
         level: usize,
         special: Special,
     ) -> Arc<DigitTables> {
-        let clipped: Vec<_> = ranges
-            .iter()
-            .filter(|r| r.start < level)
-            .map(|r| r.start..r.end.min(level))
-            .collect();
+        let clipped: Vec<_> =
+            ranges.iter().filter(|r| r.start < level).map(|r| r.start..r.end.min(level)).collect();
         self.digits.get((clipped.clone(), level, special), || {
             let primes: Vec<_> = self.set.chain().primes()[..level]
                 .iter()
@@ -110,11 +106,7 @@ impl Context {
                     .collect();
                 BaseConverter::new(&primes[range.clone()], &outside)
             });
-            DigitTables {
-                converters: converters.collect(),
-                ranges: clipped.clone(),
-                primes,
-            }
+            DigitTables { converters: converters.collect(), ranges: clipped.clone(), primes }
         })
     }
 
@@ -138,11 +130,7 @@ impl Context {
                 let product = product_mod(divisor.iter().map(|d| d.value()), p.value());
                 inv_mod_prime(product, p.value())
             });
-            DivisionTables {
-                kept,
-                inverses: inverses.collect(),
-                converter,
-            }
+            DivisionTables { kept, inverses: inverses.collect(), converter }
         })
     }
 }
@@ -171,11 +159,7 @@ impl KeySet {
     /// The bytes all keys occupy in memory.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.keys
-            .iter()
-            .flatten()
-            .map(EvaluationKey::byte_len)
-            .sum()
+        self.keys.iter().flatten().map(EvaluationKey::byte_len).sum()
     }
 }
 
@@ -212,18 +196,13 @@ struct Cache<K, V> {
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self {
-            entries: Mutex::new(HashMap::new()),
-        }
+        Self { entries: Mutex::new(HashMap::new()) }
     }
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
     fn get(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .entry(key)
-            .or_insert_with(|| Arc::new(make()))
-            .clone()
+        entries.entry(key).or_insert_with(|| Arc::new(make())).clone()
     }
 }

@@ -157,9 +157,7 @@ fn chebyshev_coefficients(theta: f64, degree: usize) -> Vec<[f64; 2]> {
     let coefficient = |k: usize| {
         // By symmetry the other part is zero; computing it would leave rounding errors.
         let part = k % 2;
-        let terms = samples
-            .iter()
-            .map(|(angle, f)| f[part] * (k as f64 * angle).cos());
+        let terms = samples.iter().map(|(angle, f)| f[part] * (k as f64 * angle).cos());
         let mean = terms.sum::<f64>() / nodes as f64;
         let mut c = [0.0; 2];
         c[part] = if k == 0 { mean } else { 2.0 * mean };
@@ -177,11 +175,7 @@ mod tests {
         for (overflow, max_error) in [(11, 2.5e-6), (12, 2.2e-5)] {
             let series = ExponentialSeries::new(overflow, 2, 31).unwrap();
             let ratio = series.max_error() / max_error;
-            assert!(
-                (0.9..=1.0).contains(&ratio),
-                "{overflow}: {}",
-                series.max_error()
-            );
+            assert!((0.9..=1.0).contains(&ratio), "{overflow}: {}", series.max_error());
         }
     }
 

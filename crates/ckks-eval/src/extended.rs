@@ -62,18 +62,10 @@ fn divide_pair(
     dropped.par_iter_mut().enumerate().for_each(|(i, limb)| {
         lift_limb(&tables.converter, i % count, limb);
     });
-    let halves: Vec<Vec<&Limb>> = dropped
-        .chunks(count)
-        .map(|half| half.iter().collect())
-        .collect();
-    let quotients: Vec<_> = halves
-        .iter()
-        .map(|half| quotients(&tables.converter, half))
-        .collect();
-    kept.par_chunks_mut(tables.kept)
-        .enumerate()
-        .for_each(|(half, kept)| {
-            kept.par_chunks_mut(TARGETS_PER_TASK).enumerate().for_each(|(task, kept)| {
+    let halves: Vec<Vec<&Limb>> = dropped.chunks(count).map(|half| half.iter().collect()).collect();
+    let quotients: Vec<_> = halves.iter().map(|half| quotients(&tables.converter, half)).collect();
+    kept.par_chunks_mut(tables.kept).enumerate().for_each(|(half, kept)| {
+        kept.par_chunks_mut(TARGETS_PER_TASK).enumerate().for_each(|(task, kept)| {
             let first = task * TARGETS_PER_TASK;
             let primes = &basis.primes()[first..];
             let mut remainders: Vec<Limb> =
@@ -91,13 +83,9 @@ fn divide_pair(
                 *x = r;
             }
         });
-        });
+    });
     let c1 = kept.split_off(tables.kept);
-    Ciphertext {
-        c0: Poly::from_limbs(&basis, kept),
-        c1: Poly::from_limbs(&basis, c1),
-        scale,
-    }
+    Ciphertext { c0: Poly::from_limbs(&basis, kept), c1: Poly::from_limbs(&basis, c1), scale }
 }
 
 /// Takes a source limb of a conversion from NTT values to lifted coefficients, in place.
@@ -116,11 +104,8 @@ pub(crate) fn lift_limb(converter: &BaseConverter, source: usize, limb: &mut Lim
 pub(crate) fn quotients(converter: &BaseConverter, lifted: &[&Limb]) -> Buffer<u32> {
     const BLOCK: usize = 4096;
     let mut quotient = Buffer::stale(lifted[0].len());
-    quotient
-        .par_chunks_mut(BLOCK)
-        .enumerate()
-        .for_each(|(i, block)| {
-            converter.quotients(lifted, i * BLOCK, block);
-        });
+    quotient.par_chunks_mut(BLOCK).enumerate().for_each(|(i, block)| {
+        converter.quotients(lifted, i * BLOCK, block);
+    });
     quotient
 }

@@ -96,9 +96,7 @@ impl Evaluator<'_> {
             permutation: Some(&permutation),
             ..Finish::default()
         };
-        Ok(self
-            .key_product(&digits, key, finish)
-            .divide(self.context, 0, c.scale))
+        Ok(self.key_product(&digits, key, finish).divide(self.context, 0, c.scale))
     }
 
     /// Prepares a polynomial for a key (and all keys of the same shape).
@@ -174,20 +172,13 @@ impl Evaluator<'_> {
         key: &EvaluationKey,
         finish: Finish<'_>,
     ) -> Extended {
-        let place = Place {
-            primes: &digits.tables.primes,
-            level: digits.level,
-        };
+        let place = Place { primes: &digits.tables.primes, level: digits.level };
         place.product(digits.special, |first, outs| {
             let rows = digits.extend_to(first..first + outs.len());
             for (k, out) in outs.iter_mut().enumerate() {
                 let limbs: Vec<&Limb> = rows
                     .iter()
-                    .map(|row| {
-                        row[k]
-                            .as_ref()
-                            .unwrap_or_else(|| digits.known_limb(first + k))
-                    })
+                    .map(|row| row[k].as_ref().unwrap_or_else(|| digits.known_limb(first + k)))
                     .collect();
                 place.limb_product(key, finish, first + k, &limbs, out);
             }
@@ -200,10 +191,7 @@ impl Evaluator<'_> {
         key: &EvaluationKey,
         finish: Finish<'_>,
     ) -> Extended {
-        let place = Place {
-            primes: &digits.primes,
-            level: digits.level,
-        };
+        let place = Place { primes: &digits.primes, level: digits.level };
         place.product(digits.special, |first, outs| {
             for (k, out) in outs.iter_mut().enumerate() {
                 let limbs: Vec<&Limb> = digits.rows.iter().map(|row| &row[first + k]).collect();
@@ -249,22 +237,13 @@ impl Place<'_> {
     ) -> Extended {
         let basis = Basis::new(self.primes.to_vec());
         let (mut c0, mut c1) = (Poly::stale(&basis), Poly::stale(&basis));
-        let mut pairs: Vec<[&mut Limb; 2]> = c0
-            .limbs_mut()
-            .iter_mut()
-            .zip(c1.limbs_mut())
-            .map(|(b, a)| [b, a])
-            .collect();
+        let mut pairs: Vec<[&mut Limb; 2]> =
+            c0.limbs_mut().iter_mut().zip(c1.limbs_mut()).map(|(b, a)| [b, a]).collect();
         pairs
             .par_chunks_mut(TARGETS_PER_TASK)
             .enumerate()
             .for_each(|(i, outs)| task(i * TARGETS_PER_TASK, outs));
-        Extended {
-            c0,
-            c1,
-            level: self.level,
-            special,
-        }
+        Extended { c0, c1, level: self.level, special }
     }
 
     fn limb_product(
@@ -277,11 +256,7 @@ impl Place<'_> {
     ) {
         let (prime, level) = (&*self.primes[i], self.level);
         // A key made for a higher level has limbs in between that this level does not use.
-        let key_limb = if i < level {
-            i
-        } else {
-            key.spec().layout.level + i - level
-        };
+        let key_limb = if i < level { i } else { key.spec().layout.level + i - level };
         for_width!(prime, W => {
             let terms: Vec<KeyTerm<'_, W>> = digits
                 .iter()
@@ -327,14 +302,7 @@ impl<'a> Digits<'a> {
                 quotients(converter, &sources)
             })
             .collect();
-        Self {
-            tables,
-            level,
-            special,
-            lifted,
-            quotients,
-            own,
-        }
+        Self { tables, level, special, lifted, quotients, own }
     }
 
     /// The NTT values of every digit at the limbs of `range`: one row a digit, one entry a limb.

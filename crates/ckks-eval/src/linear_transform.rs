@@ -58,13 +58,7 @@ impl LinearTransform {
             .map(|p| p.value())
             .filter(|q| !baby_primes[plan.level..].iter().any(|p| p.value() == *q))
             .collect();
-        let longest = plan
-            .sums
-            .iter()
-            .flatten()
-            .map(|t| t.weights.len())
-            .max()
-            .unwrap_or(1);
+        let longest = plan.sums.iter().flatten().map(|t| t.weights.len()).max().unwrap_or(1);
         let encode =
             |weights: &[_], length: usize, scale: f64, primes: &[Arc<Prime>], missing: &[u64]| {
                 let repeated: Vec<_> = weights.iter().cycle().take(length).copied().collect();
@@ -91,32 +85,16 @@ impl LinearTransform {
             .par_iter()
             .map(|terms| {
                 let encoded = terms.par_iter().map(|t| {
-                    (
-                        t.node,
-                        encode(
-                            &t.weights,
-                            length,
-                            plan.weight_scale,
-                            &baby_primes,
-                            &missing,
-                        ),
-                    )
+                    (t.node, encode(&t.weights, length, plan.weight_scale, &baby_primes, &missing))
                 });
                 encoded.collect()
             })
             .collect();
         let slots = context.set().slots();
         let chain = &baby_primes[..plan.level];
-        let masks: Vec<_> = plan
-            .masks
-            .iter()
-            .map(|m| encode(m, slots, plan.mask_scale, chain, &[]))
-            .collect();
-        let mask_scale = if masks.is_empty() {
-            1.0
-        } else {
-            plan.mask_scale.round()
-        };
+        let masks: Vec<_> =
+            plan.masks.iter().map(|m| encode(m, slots, plan.mask_scale, chain, &[])).collect();
+        let mask_scale = if masks.is_empty() { 1.0 } else { plan.mask_scale.round() };
         Self {
             level: plan.level,
             baby_special: plan.baby_special,
@@ -135,10 +113,7 @@ impl LinearTransform {
     #[must_use]
     pub fn byte_len(&self) -> usize {
         let weights = self.sums.iter().flatten().flat_map(|(_, limbs)| limbs);
-        weights
-            .chain(self.masks.iter().flatten())
-            .map(Limb::byte_len)
-            .sum()
+        weights.chain(self.masks.iter().flatten()).map(Limb::byte_len).sum()
     }
 
     /// Applies the transform to a ciphertext of at least its level.
@@ -165,9 +140,7 @@ impl LinearTransform {
         drop(babies);
         let mut result = sums.pop().expect("a transform has at least one sum");
         while let Some(sum) = sums.pop() {
-            let giant = self
-                .giant
-                .expect("a transform of several sums has a giant step");
+            let giant = self.giant.expect("a transform of several sums has a giant step");
             result = evaluator.rotate_extended(result, giant, Some(&sum))?;
         }
         let primes = evaluator.set().chain().primes();
@@ -187,9 +160,7 @@ impl LinearTransform {
         let mut inputs: Vec<Option<Ciphertext>> = Vec::with_capacity(self.nodes.len());
         let children = |of: usize| {
             let steps = self.nodes.iter().enumerate();
-            steps
-                .filter(move |(_, n)| matches!(n, Node::Step { from, .. } if *from == of))
-                .count()
+            steps.filter(move |(_, n)| matches!(n, Node::Step { from, .. } if *from == of)).count()
         };
         let mut hoisted: Vec<Option<crate::key_switch::HoistedDigits>> = Vec::new();
         for node in &self.nodes {
@@ -252,10 +223,7 @@ impl LinearTransform {
     fn masked(&self, context: &Context, input: &Ciphertext, mask: Option<usize>) -> Ciphertext {
         let basis = context.set().modulus(self.level);
         let multiply = |poly: &Poly<_>| {
-            let limbs = poly.limbs()[..self.level]
-                .par_iter()
-                .zip(basis.primes())
-                .enumerate();
+            let limbs = poly.limbs()[..self.level].par_iter().zip(basis.primes()).enumerate();
             let limbs = limbs.map(|(i, (x, prime))| {
                 let mut out = Limb::stale(prime);
                 for_width!(prime, W => match mask {
@@ -295,10 +263,7 @@ impl LinearTransform {
             // A special prime that the babies lack: the sum is a multiple of it.
             let column = match columns.next_if(|(_, p)| *p == prime) {
                 Some((column, _)) => column,
-                None => sums
-                    .iter()
-                    .map(|_| [Limb::zero(prime), Limb::zero(prime)])
-                    .collect(),
+                None => sums.iter().map(|_| [Limb::zero(prime), Limb::zero(prime)]).collect(),
             };
             for ((c0, c1), [x0, x1]) in sums.iter_mut().zip(column) {
                 c0.push(x0);
@@ -316,11 +281,8 @@ impl LinearTransform {
     }
 
     fn limb_sums(&self, prime: &Prime, i: usize, babies: &[Extended]) -> Vec<[Limb; 2]> {
-        let mut sums: Vec<[Limb; 2]> = self
-            .sums
-            .iter()
-            .map(|_| [Limb::stale(prime), Limb::stale(prime)])
-            .collect();
+        let mut sums: Vec<[Limb; 2]> =
+            self.sums.iter().map(|_| [Limb::stale(prime), Limb::stale(prime)]).collect();
         for_width!(prime, W => {
             let inputs: Vec<[&[W]; 2]> = babies
                 .iter()
@@ -344,11 +306,7 @@ impl LinearTransform {
 /// The primes of a level followed by special primes.
 fn primes(context: &Context, level: usize, special: Special) -> Vec<Arc<Prime>> {
     let set = context.set();
-    set.chain().primes()[..level]
-        .iter()
-        .chain(set.special(special).primes())
-        .cloned()
-        .collect()
+    set.chain().primes()[..level].iter().chain(set.special(special).primes()).cloned().collect()
 }
 
 /// A ciphertext multiplied by the special primes: zero modulo each of them.
@@ -371,10 +329,5 @@ fn extend(context: &Context, c: &Ciphertext, special: Special) -> Extended {
         });
         Poly::from_limbs(&basis, limbs.collect())
     };
-    Extended {
-        c0: extend_poly(&c.c0),
-        c1: extend_poly(&c.c1),
-        level,
-        special,
-    }
+    Extended { c0: extend_poly(&c.c0), c1: extend_poly(&c.c1), level, special }
 }

@@ -24,9 +24,7 @@ impl Plaintext {
         for (i, c) in short.into_iter().enumerate() {
             coefficients[i * gap] = c;
         }
-        Self {
-            poly: Poly::from_signed(&set.modulus(level), &coefficients).into_ntt(),
-        }
+        Self { poly: Poly::from_signed(&set.modulus(level), &coefficients).into_ntt() }
     }
 
     /// Adds the values to the slots of a ciphertext of the same level and scale.

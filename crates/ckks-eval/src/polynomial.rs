@@ -35,11 +35,7 @@ pub fn evaluate(
     let mut padded = coefficients.to_vec();
     padded.resize(count, Complex64::ZERO);
     let depth = count.trailing_zeros() as usize;
-    let polynomial = Polynomial {
-        evaluator,
-        basis,
-        powers: powers(evaluator, basis, x, count)?,
-    };
+    let polynomial = Polynomial { evaluator, basis, powers: powers(evaluator, basis, x, count)? };
     let level = x.level() - depth;
     polynomial.node(&padded, level, evaluator.set().scale(level))
 }
@@ -70,61 +66,27 @@ fn powers<'a>(
     // T_(m+n) = 2 T_m T_n - T_(m-n).
     let factor = if chebyshev { 2 } else { 1 };
     let square = |p: &Ciphertext| {
-        let constant = if chebyshev {
-            minus_one
-        } else {
-            Complex64::ZERO
-        };
-        let linear = LinearCombination {
-            terms: Vec::new(),
-            constant,
-        };
-        evaluator.product_sum(
-            &ProductSum {
-                pairs: vec![(p, p)],
-                factor,
-                linear,
-            },
-            p.level(),
-        )
+        let constant = if chebyshev { minus_one } else { Complex64::ZERO };
+        let linear = LinearCombination { terms: Vec::new(), constant };
+        evaluator.product_sum(&ProductSum { pairs: vec![(p, p)], factor, linear }, p.level())
     };
     let second = square(x)?;
-    let terms = if chebyshev {
-        vec![(minus_one, x)]
-    } else {
-        Vec::new()
-    };
-    let linear = LinearCombination {
-        terms,
-        constant: Complex64::ZERO,
-    };
-    let third = evaluator.product_sum(
-        &ProductSum {
-            pairs: vec![(x, &second)],
-            factor,
-            linear,
-        },
-        second.level(),
-    )?;
+    let terms = if chebyshev { vec![(minus_one, x)] } else { Vec::new() };
+    let linear = LinearCombination { terms, constant: Complex64::ZERO };
+    let third = evaluator
+        .product_sum(&ProductSum { pairs: vec![(x, &second)], factor, linear }, second.level())?;
     let mut doubled = vec![square(&second)?];
     while 4 << doubled.len() < count {
         doubled.push(square(&doubled[doubled.len() - 1])?);
     }
-    Ok(Powers {
-        first: x,
-        second,
-        third,
-        doubled,
-    })
+    Ok(Powers { first: x, second, third, doubled })
 }
 
 impl Polynomial<'_> {
     /// The polynomial with these coefficients (a power of two of them) at a level and scale.
     fn node(&self, c: &[Complex64], level: usize, scale: f64) -> Result<Ciphertext, MissingKey> {
         if self.is_leaf(c.len(), level) {
-            return Ok(self
-                .low_terms(c)
-                .rescaled(self.evaluator.context, level, scale));
+            return Ok(self.low_terms(c).rescaled(self.evaluator.context, level, scale));
         }
         // One level up, at the scale that the rescale takes to `scale`.
         let product_level = level + 1;
@@ -142,16 +104,10 @@ impl Polynomial<'_> {
             rest = remainder;
         }
         if factors.is_empty() {
-            return Ok(self
-                .low_terms(&rest)
-                .rescaled(self.evaluator.context, level, scale));
+            return Ok(self.low_terms(&rest).rescaled(self.evaluator.context, level, scale));
         }
         let pairs = factors.iter().map(|(q, p)| (q, *p)).collect();
-        let sum = ProductSum {
-            pairs,
-            factor: 1,
-            linear: self.low_terms(&rest),
-        };
+        let sum = ProductSum { pairs, factor: 1, linear: self.low_terms(&rest) };
         let mut result = self.evaluator.product_sum(&sum, product_level)?;
         // Equal up to floating-point rounding; keep the declared value.
         result.scale = scale;
@@ -176,14 +132,8 @@ impl Polynomial<'_> {
     /// The terms of degree below 4.
     fn low_terms(&self, c: &[Complex64]) -> LinearCombination<'_> {
         let powers = [self.powers.first, &self.powers.second, &self.powers.third];
-        let terms = c[1..]
-            .iter()
-            .zip(powers)
-            .filter(|(c, _)| **c != Complex64::ZERO);
-        LinearCombination {
-            terms: terms.map(|(c, p)| (*c, p)).collect(),
-            constant: c[0],
-        }
+        let terms = c[1..].iter().zip(powers).filter(|(c, _)| **c != Complex64::ZERO);
+        LinearCombination { terms: terms.map(|(c, p)| (*c, p)).collect(), constant: c[0] }
     }
 
     fn power(&self, exponent: usize) -> &Ciphertext {

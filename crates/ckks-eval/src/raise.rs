@@ -26,11 +26,7 @@ pub(crate) fn raise(
 ) -> Result<Vec<Extended>, MissingKey> {
     let sparse = to_sparse_secret(evaluator, input)?;
     let identity = KeyKind::SparseToDense(GaloisElement::identity());
-    let special = evaluator
-        .key(identity, evaluator.set().levels().top)?
-        .spec()
-        .layout
-        .special;
+    let special = evaluator.key(identity, evaluator.set().levels().top)?.spec().layout.special;
     let second = raise_poly(evaluator, &sparse.c1, special);
     let level = second.level;
     let first = raise_poly(evaluator, &sparse.c0, special);
@@ -58,13 +54,8 @@ fn to_sparse_secret(
 ) -> Result<Ciphertext, MissingKey> {
     let key = evaluator.key(KeyKind::DenseToSparse, input.level())?;
     let digits = evaluator.digits(&input.c1, key);
-    let finish = Finish {
-        carried: Some(Carried::Plain(&input.c0)),
-        ..Finish::default()
-    };
-    Ok(evaluator
-        .key_product(&digits, key, finish)
-        .divide(evaluator.context, 0, input.scale))
+    let finish = Finish { carried: Some(Carried::Plain(&input.c0)), ..Finish::default() };
+    Ok(evaluator.key_product(&digits, key, finish).divide(evaluator.context, 0, input.scale))
 }
 
 /// The centred coefficients modulo `q0`, as residues modulo the whole chain and special primes.

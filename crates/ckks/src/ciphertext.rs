@@ -49,10 +49,6 @@ impl SeededCiphertext {
     #[must_use]
     pub fn expand(self) -> Ciphertext {
         let c1 = uniform(self.c0.basis(), &self.seed, 0);
-        Ciphertext {
-            c0: self.c0,
-            c1,
-            scale: self.scale,
-        }
+        Ciphertext { c0: self.c0, c1, scale: self.scale }
     }
 }

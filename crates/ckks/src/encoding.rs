@@ -30,11 +30,7 @@ impl Encoder {
             std::iter::successors(Some(1_u32), |p| Some((*p as usize * 5 % order) as u32))
                 .take(degree / 2)
                 .collect();
-        Self {
-            slots: degree / 2,
-            roots,
-            powers_of_five,
-        }
+        Self { slots: degree / 2, roots, powers_of_five }
     }
 
     /// The number of slots, `N/2`.
@@ -58,10 +54,7 @@ impl Encoder {
     #[must_use]
     pub fn encode(&self, values: &[Complex64], scale: f64) -> Vec<i64> {
         let coefficients = self.to_coefficients(values);
-        coefficients
-            .into_iter()
-            .map(|c| (c * scale).round() as i64)
-            .collect()
+        coefficients.into_iter().map(|c| (c * scale).round() as i64).collect()
     }
 
     /// The `2t` real coefficients (before scaling and rounding) whose slots repeat the `t` values.
@@ -81,21 +74,15 @@ impl Encoder {
         }
         reverse_bits(&mut work);
         let norm = 1.0 / count as f64;
-        work.iter()
-            .map(|z| z.re * norm)
-            .chain(work.iter().map(|z| z.im * norm))
-            .collect()
+        work.iter().map(|z| z.re * norm).chain(work.iter().map(|z| z.im * norm)).collect()
     }
 
     /// The `t` slot values of the polynomial in `X^(N/2t)` with the given `2t` coefficients.
     #[must_use]
     pub fn to_slots(&self, coefficients: &[f64]) -> Vec<Complex64> {
         let (re, im) = coefficients.split_at(coefficients.len() / 2);
-        let mut work: Vec<Complex64> = re
-            .iter()
-            .zip(im)
-            .map(|(&re, &im)| Complex64::new(re, im))
-            .collect();
+        let mut work: Vec<Complex64> =
+            re.iter().zip(im).map(|(&re, &im)| Complex64::new(re, im)).collect();
         reverse_bits(&mut work);
         let mut len = 2;
         while len <= work.len() {
@@ -140,9 +127,7 @@ mod tests {
     use super::*;
 
     fn values(count: usize) -> Vec<Complex64> {
-        (0..count)
-            .map(|i| Complex64::new((i as f64).sin(), (3.0 * i as f64).cos()))
-            .collect()
+        (0..count).map(|i| Complex64::new((i as f64).sin(), (3.0 * i as f64).cos())).collect()
     }
 
     #[test]
@@ -151,12 +136,7 @@ mod tests {
         for count in [1, 2, 16, 128] {
             let values = values(count);
             let back = encoder.to_slots(&encoder.to_coefficients(&values));
-            assert!(
-                values
-                    .iter()
-                    .zip(&back)
-                    .all(|(a, b)| (a - b).norm() < 1e-12)
-            );
+            assert!(values.iter().zip(&back).all(|(a, b)| (a - b).norm() < 1e-12));
         }
     }
 

@@ -38,10 +38,7 @@ impl EvaluationKey {
             let a = uniform(&basis, &key.seed, digit);
             [b.into_montgomery(), a.into_montgomery()]
         });
-        Self {
-            rows: rows.collect(),
-            spec,
-        }
+        Self { rows: rows.collect(), spec }
     }
 
     /// What the key is and how it is shaped.
@@ -67,8 +64,7 @@ impl EvaluationKey {
 /// The primes of a key: those of its level, then its special primes.
 #[must_use]
 pub fn key_basis(set: &Parameters, spec: &KeySpec) -> Basis {
-    set.modulus(spec.layout.level)
-        .join(&set.special(spec.layout.special))
+    set.modulus(spec.layout.level).join(&set.special(spec.layout.special))
 }
 
 /// The uniform polynomial that a seed stands for: `object` numbers the polynomials of one seed (the

@@ -85,10 +85,7 @@ impl KeyLayout {
         digits: usize,
         special: Special,
     ) -> Self {
-        let bits: Vec<f64> = set.chain().primes()[..level]
-            .iter()
-            .map(|p| p.log2())
-            .collect();
+        let bits: Vec<f64> = set.chain().primes()[..level].iter().map(|p| p.log2()).collect();
         let sum = |r: &Range<usize>| bits[r.clone()].iter().sum::<f64>();
         let digits = match digits {
             1 => vec![0..level],
@@ -100,23 +97,13 @@ impl KeyLayout {
                 })
                 .unwrap_or_else(|| vec![0..level]),
         };
-        Self {
-            level,
-            digits,
-            special,
-            raised: false,
-        }
+        Self { level, digits, special, raised: false }
     }
 
     /// The layout of a key out of the raised modulus: one digit, small whatever the level.
     #[must_use]
     pub(crate) fn for_raised(level: usize, special: Special) -> Self {
-        Self {
-            level,
-            digits: vec![0..level],
-            special,
-            raised: true,
-        }
+        Self { level, digits: vec![0..level], special, raised: true }
     }
 
     /// `log2` of the largest number that a digit can be.

@@ -108,11 +108,7 @@ impl Parameters {
         set.check_primes_distinct()?;
         let scales = set.derive_scales()?;
         let keys = keys::schedule(&set);
-        let set = Self {
-            scales,
-            keys,
-            ..set
-        };
+        let set = Self { scales, keys, ..set };
         set.check_keys()?;
         set.check_failure()?;
         Ok(set)
@@ -191,9 +187,7 @@ impl Parameters {
             .iter()
             .enumerate()
             .filter(|(_, spec)| spec.kind == kind && spec.layout.level >= level);
-        fitting
-            .min_by_key(|(_, spec)| spec.layout.level)
-            .map(|(index, _)| index)
+        fitting.min_by_key(|(_, spec)| spec.layout.level).map(|(index, _)| index)
     }
 
     /// Encoding tables.
@@ -230,10 +224,7 @@ impl Parameters {
         for level in (levels.linear..=levels.chebyshev).rev() {
             let scale: f64 = scales[level - 1];
             if !(25.0..=36.0).contains(&scale.log2()) {
-                return Err(ParameterError::Scale {
-                    level,
-                    log2: scale.log2(),
-                });
+                return Err(ParameterError::Scale { level, log2: scale.log2() });
             }
             if level > levels.linear {
                 let prime = self.chain.primes()[level - 1].value() as f64;
@@ -250,11 +241,7 @@ impl Parameters {
             let special = self.special(layout.special).log2();
             let digit = layout.largest_digit_bits(self);
             if special < digit + KeyLayout::MARGIN_BITS {
-                return Err(ParameterError::SmallSpecial {
-                    level,
-                    special,
-                    digit,
-                });
+                return Err(ParameterError::SmallSpecial { level, special, digit });
             }
             let modulus = self.modulus(level).log2() + special;
             let insecure = |source| ParameterError::InsecureKey { level, source };
@@ -271,11 +258,7 @@ impl Parameters {
 
     fn check_failure(&self) -> Result<(), ParameterError> {
         let (actual, declared) = (self.log2_failure(), self.literal.declared_log2_failure);
-        if actual <= declared {
-            Ok(())
-        } else {
-            Err(ParameterError::Failure { actual, declared })
-        }
+        if actual <= declared { Ok(()) } else { Err(ParameterError::Failure { actual, declared }) }
     }
 }
 

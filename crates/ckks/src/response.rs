@@ -95,9 +95,7 @@ impl CompactCiphertext {
             let coefficients = poly.clone().into_coefficients();
             let residues = residues(&coefficients.limbs()[0]);
             let wanted = residues.into_iter().step_by(stride);
-            wanted
-                .map(|x| switch_modulus(x, base, log2_modulus))
-                .collect()
+            wanted.map(|x| switch_modulus(x, base, log2_modulus)).collect()
         };
         Ok(Self {
             c0: switched(&ciphertext.c0, most / period),

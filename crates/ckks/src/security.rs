@@ -25,13 +25,7 @@ pub struct Insecure {
 }
 
 /// `(log2 N, largest log2 q)` for a uniform ternary secret.
-const TERNARY: [(u32, f64); 5] = [
-    (12, 106.0),
-    (13, 214.0),
-    (14, 430.0),
-    (15, 868.0),
-    (16, 1747.0),
-];
+const TERNARY: [(u32, f64); 5] = [(12, 106.0), (13, 214.0), (14, 430.0), (15, 868.0), (16, 1747.0)];
 
 /// `(Hamming weight, log2 q, estimated bits)` for a sparse ternary secret at `N = 2^15`.
 const SPARSE_2_15: [(usize, f64, f64); 6] = [
@@ -47,10 +41,7 @@ const SPARSE_2_15: [(usize, f64, f64); 6] = [
 /// `2^log_degree`; zero where the table has no entry.
 #[must_use]
 pub fn ternary_limit(log_degree: u32) -> f64 {
-    TERNARY
-        .iter()
-        .find(|(n, _)| *n == log_degree)
-        .map_or(0.0, |(_, limit)| *limit)
+    TERNARY.iter().find(|(n, _)| *n == log_degree).map_or(0.0, |(_, limit)| *limit)
 }
 
 /// Checks a modulus under a uniform ternary secret.
@@ -70,18 +61,11 @@ pub fn check_sparse(log_degree: u32, weight: usize, log2_modulus: f64) -> Result
     let covered = SPARSE_2_15.iter().filter(|(h, _, bits)| {
         log_degree == 15 && *h <= weight && *bits >= TARGET_BITS + SPARSE_MARGIN_BITS
     });
-    check(
-        log2_modulus,
-        covered.map(|(_, limit, _)| *limit).fold(0.0, f64::max),
-    )
+    check(log2_modulus, covered.map(|(_, limit, _)| *limit).fold(0.0, f64::max))
 }
 
 fn check(actual: f64, limit: f64) -> Result<(), Insecure> {
-    if actual <= limit {
-        Ok(())
-    } else {
-        Err(Insecure { actual, limit })
-    }
+    if actual <= limit { Ok(()) } else { Err(Insecure { actual, limit }) }
 }
 
 #[cfg(test)]
@@ -95,10 +79,7 @@ mod tests {
         assert!(check_ternary(11, 10.0).is_err());
         assert!(check_sparse(15, 28, 76.0).is_ok());
         assert!(check_sparse(15, 28, 76.1).is_err());
-        assert!(
-            check_sparse(15, 26, 76.0).is_err(),
-            "137 bits leave no margin"
-        );
+        assert!(check_sparse(15, 26, 76.0).is_err(), "137 bits leave no margin");
         assert!(check_sparse(15, 32, 110.0).is_ok());
         assert!(check_sparse(14, 32, 30.0).is_err());
     }

@@ -70,25 +70,18 @@ struct Outcome {
 
 pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let reader = CifarReader::new(BufReader::new(File::open(&arguments.pictures)?));
-    let records: Vec<CifarRecord> = reader
-        .skip(arguments.first)
-        .take(arguments.count)
-        .collect::<Result<_, _>>()?;
+    let records: Vec<CifarRecord> =
+        reader.skip(arguments.first).take(arguments.count).collect::<Result<_, _>>()?;
     if records.is_empty() {
         return Err("there are no pictures in this range".into());
     }
     let engine = load_engine(files)?;
     let mut client = Client::new(&engine)?;
     let keys = client.register(&engine)?;
-    let side_by_side = arguments
-        .side_by_side
-        .unwrap_or_else(rayon::current_num_threads)
-        .max(1);
+    let side_by_side = arguments.side_by_side.unwrap_or_else(rayon::current_num_threads).max(1);
 
-    let requests: Vec<Vec<u8>> = records
-        .iter()
-        .map(|r| client.encrypt(&engine, &r.picture))
-        .collect::<Result<_, _>>()?;
+    let requests: Vec<Vec<u8>> =
+        records.iter().map(|r| client.encrypt(&engine, &r.picture)).collect::<Result<_, _>>()?;
     let start = Instant::now();
     let answers = evaluate(&engine, &keys.set, &requests, side_by_side)?;
     let wall = start.elapsed().as_secs_f64();
@@ -118,14 +111,8 @@ fn evaluate(
     let done = AtomicUsize::new(0);
     let one = |request: &Vec<u8>| {
         let start = Instant::now();
-        let answer = engine
-            .evaluate(keys, request, &mut ())
-            .map_err(|e| e.to_string())?;
-        eprint!(
-            "\r{} of {}",
-            done.fetch_add(1, Ordering::Relaxed) + 1,
-            requests.len()
-        );
+        let answer = engine.evaluate(keys, request, &mut ()).map_err(|e| e.to_string())?;
+        eprint!("\r{} of {}", done.fetch_add(1, Ordering::Relaxed) + 1, requests.len());
         Ok((answer, start.elapsed().as_secs_f64()))
     };
     // Lanes of consecutive requests, one after another within a lane.

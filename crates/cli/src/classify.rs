@@ -57,10 +57,7 @@ pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<d
     let mut client = Client::new(&engine)?;
     let keys = client.register(&engine)?;
     let megabytes = keys.bytes as f64 / 1e6;
-    eprintln!(
-        "{megabytes:.1} MB of keys made in {:.1} s",
-        keys.generate_seconds
-    );
+    eprintln!("{megabytes:.1} MB of keys made in {:.1} s", keys.generate_seconds);
 
     let (request, encrypt) = timed(|| client.encrypt(&engine, &picture));
     let request = request?;
@@ -77,13 +74,7 @@ pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<d
         class: best.index(),
         scores: *scores.values(),
         plain_scores: *plain_scores.values(),
-        seconds: Seconds {
-            keygen: keys.generate_seconds,
-            encrypt,
-            evaluate,
-            decrypt,
-            total,
-        },
+        seconds: Seconds { keygen: keys.generate_seconds, encrypt, evaluate, decrypt, total },
         bytes: Bytes {
             evaluation_keys: keys.bytes,
             request: request.len(),
@@ -116,10 +107,7 @@ impl blindsight_ckks_eval::Observer for Progress {
 
 impl RunObserver for Progress {
     fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {
-        eprint!(
-            "\rlayer {done} of {total}{}",
-            if done == total { "\n" } else { "" }
-        );
+        eprint!("\rlayer {done} of {total}{}", if done == total { "\n" } else { "" });
         ControlFlow::Continue(())
     }
 }

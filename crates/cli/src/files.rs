@@ -9,18 +9,10 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct ModelFiles {
     /// Weights (safetensors).
-    #[arg(
-        long,
-        global = true,
-        default_value = "models/resnet20-relu-cifar10.safetensors"
-    )]
+    #[arg(long, global = true, default_value = "models/resnet20-relu-cifar10.safetensors")]
     pub(crate) model: PathBuf,
     /// Calibration of the model (JSON).
-    #[arg(
-        long,
-        global = true,
-        default_value = "models/resnet20-relu-cifar10.calibration.json"
-    )]
+    #[arg(long, global = true, default_value = "models/resnet20-relu-cifar10.calibration.json")]
     pub(crate) calibration: PathBuf,
 }
 

@@ -48,9 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(arguments.threads)
-        .build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
     match &arguments.command {
         Command::Classify(options) => classify::run(&arguments.files, options),
         Command::Accuracy(options) => accuracy::run(&arguments.files, options),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
+use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks_client::sampling::SecretRng;
@@ -19,10 +20,7 @@ use crate::files::{ModelFiles, read};
 
 /// Loads the engine that the files describe.
 pub(crate) fn load_engine(files: &ModelFiles) -> Result<Engine, Box<dyn Error>> {
-    Ok(Engine::load(
-        &read(&files.model)?,
-        &read(&files.calibration)?,
-    )?)
+    Ok(Engine::load(&read(&files.model)?, &read(&files.calibration)?)?)
 }
 
 /// What a client keeps.
@@ -37,8 +35,6 @@ pub(crate) struct Keys {
     pub(crate) bytes: usize,
     /// Time in the client: generating and serialising.
     pub(crate) generate_seconds: f64,
-    /// Time in the evaluator: reading and expanding.
-    pub(crate) load_seconds: f64,
 }
 
 impl Client {
@@ -72,19 +68,9 @@ impl Client {
     /// Makes keys and gives them to the evaluator.
     pub(crate) fn register(&mut self, engine: &Engine) -> Result<Keys, Box<dyn Error>> {
         let mut keys = KeySet::default();
-        let mut load_seconds = 0.0;
-        let (bytes, generate_seconds) = self.make_keys(engine, |index, bytes| {
-            let start = Instant::now();
-            engine.read_key(&mut keys, index, bytes)?;
-            load_seconds += start.elapsed().as_secs_f64();
-            Ok(())
-        })?;
-        Ok(Keys {
-            set: keys,
-            bytes,
-            generate_seconds,
-            load_seconds,
-        })
+        let (bytes, generate_seconds) =
+            self.make_keys(engine, |index, bytes| Ok(engine.read_key(&mut keys, index, bytes)?))?;
+        Ok(Keys { set: keys, bytes, generate_seconds })
     }
 
     /// Encrypts a picture: the bytes of a request.
@@ -103,6 +89,18 @@ impl Client {
         Ok(request.to_bytes(set))
     }
 
+    /// Encrypts slots at some level, as the evaluator holds them: for measurements.
+    pub(crate) fn encrypt_slots(
+        &mut self,
+        engine: &Engine,
+        slots: &[Complex64],
+        scale: f64,
+        level: usize,
+    ) -> Result<Ciphertext, Box<dyn Error>> {
+        let set = engine.parameters();
+        Ok(encrypt(set, &self.secret, slots, scale, level, &mut self.rng)?.expand())
+    }
+
     /// Decrypts an answer.
     pub(crate) fn decrypt(&self, engine: &Engine, answer: &[u8]) -> Result<Scores, Box<dyn Error>> {
         let set = engine.parameters();
@@ -110,9 +108,7 @@ impl Client {
         let slots = decrypt_response(set, &self.secret, &answer);
         let bound = f64::from(engine.lowered().head.bound);
         let scores: Vec<f64> = slots.iter().take(10).map(|z| z.re * bound).collect();
-        let scores: [f64; 10] = scores
-            .try_into()
-            .map_err(|_| "an answer holds ten scores")?;
+        let scores: [f64; 10] = scores.try_into().map_err(|_| "an answer holds ten scores")?;
         Ok(Scores::new(scores))
     }
 }

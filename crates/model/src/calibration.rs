@@ -64,9 +64,7 @@ impl Calibration {
     /// of their channels is another.
     pub fn check_model(&self, model: &Model) -> Result<(), CalibrationError> {
         let graph = model.graph();
-        let channels = graph
-            .activations()
-            .map(|(id, _)| graph.shape(id).channels());
+        let channels = graph.activations().map(|(id, _)| graph.shape(id).channels());
         let measured = self.activations.iter().map(ActivationRange::channels);
         if self.model == model.fingerprint() && measured.eq(channels) {
             Ok(())

@@ -32,11 +32,7 @@ pub struct CifarReader<R> {
 impl<R: Read> CifarReader<R> {
     /// Reads records from `source`, which is best buffered.
     pub const fn new(source: R) -> Self {
-        Self {
-            source,
-            next: 0,
-            failed: false,
-        }
+        Self { source, next: 0, failed: false }
     }
 
     fn read_record(&mut self) -> Result<Option<CifarRecord>, CifarError> {
@@ -46,26 +42,15 @@ impl<R: Read> CifarReader<R> {
         if read == 0 {
             return Ok(None);
         }
-        let (&[label], planes) = bytes
-            .split_first_chunk()
-            .expect("at least one byte was read");
+        let (&[label], planes) = bytes.split_first_chunk().expect("at least one byte was read");
         let Ok(planes) = planes.try_into() else {
-            return Err(CifarError::Truncated {
-                record: self.next,
-                found: read,
-            });
+            return Err(CifarError::Truncated { record: self.next, found: read });
         };
         let Some(class) = ClassIndex::new(label) else {
-            return Err(CifarError::BadLabel {
-                record: self.next,
-                label,
-            });
+            return Err(CifarError::BadLabel { record: self.next, label });
         };
         self.next += 1;
-        Ok(Some(CifarRecord {
-            label: class,
-            picture: Picture32::from_planes(planes),
-        }))
+        Ok(Some(CifarRecord { label: class, picture: Picture32::from_planes(planes) }))
     }
 }
 
@@ -123,10 +108,7 @@ mod tests {
     fn planes_become_pixels() {
         let records: Result<Vec<_>, _> = CifarReader::new(&file()[..]).collect();
         let records = records.unwrap();
-        assert_eq!(
-            records.iter().map(|r| r.label.index()).collect::<Vec<_>>(),
-            [3, 9]
-        );
+        assert_eq!(records.iter().map(|r| r.label.index()).collect::<Vec<_>>(), [3, 9]);
         let expected = [5, PLANE + 5, 2 * PLANE + 5].map(|i| (i % 251) as u8);
         assert_eq!(records[1].picture.rgb()[15..18], expected);
     }
@@ -156,12 +138,6 @@ mod tests {
         let mut bytes = file();
         bytes[RECORD_BYTES] = 10;
         let last = CifarReader::new(&bytes[..]).last().unwrap();
-        assert!(matches!(
-            last,
-            Err(CifarError::BadLabel {
-                record: 1,
-                label: 10
-            })
-        ));
+        assert!(matches!(last, Err(CifarError::BadLabel { record: 1, label: 10 })));
     }
 }

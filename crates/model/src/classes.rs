@@ -136,9 +136,7 @@ impl Scores {
     #[must_use]
     pub fn ranked(&self) -> [(ClassIndex, f64); CLASSES] {
         let mut index = 0..;
-        let mut ranked = self
-            .0
-            .map(|score| (ClassIndex(index.next().unwrap_or(0)), score));
+        let mut ranked = self.0.map(|score| (ClassIndex(index.next().unwrap_or(0)), score));
         ranked.sort_by(|(_, x), (_, y)| y.total_cmp(x));
         ranked
     }
@@ -165,25 +163,16 @@ mod tests {
         assert_eq!(classes.name(ClassIndex::new(7).unwrap()), "class 7");
         assert_eq!(classes.iter().len(), 10);
         for found in [0, 9, 11] {
-            assert_eq!(
-                ClassNames::try_from(names(found)),
-                Err(ClassNamesError::Count { found })
-            );
+            assert_eq!(ClassNames::try_from(names(found)), Err(ClassNamesError::Count { found }));
         }
         let mut twice = names(10);
         twice[9] = "class 0".to_owned();
         let name = "class 0".to_owned();
-        assert_eq!(
-            ClassNames::try_from(twice),
-            Err(ClassNamesError::Repeated { name })
-        );
+        assert_eq!(ClassNames::try_from(twice), Err(ClassNamesError::Repeated { name }));
         for bad in [String::new(), "x".repeat(65), "a\nb".to_owned()] {
             let mut with_bad = names(10);
             with_bad[3] = bad;
-            assert_eq!(
-                ClassNames::try_from(with_bad),
-                Err(ClassNamesError::BadName { index: 3 })
-            );
+            assert_eq!(ClassNames::try_from(with_bad), Err(ClassNamesError::BadName { index: 3 }));
         }
     }
 

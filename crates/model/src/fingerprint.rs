@@ -74,13 +74,7 @@ mod tests {
     fn text_round_trips() {
         let fingerprint = Fingerprint::of(b"abc");
         assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
-        for bad in [
-            "",
-            "12",
-            "+123456789abcdef",
-            "85944171f73967eg",
-            "85944171f73967e80",
-        ] {
+        for bad in ["", "12", "+123456789abcdef", "85944171f73967eg", "85944171f73967e80"] {
             assert_eq!(bad.parse::<Fingerprint>(), Err(BadFingerprint), "{bad}");
         }
     }

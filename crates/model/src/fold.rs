@@ -25,24 +25,15 @@ pub fn fold_batch_norm(graph: &Graph) -> Result<Graph, FoldError> {
             // Held back until its normalisation comes; nothing in between reads it.
             Node::Conv2d { .. } if feeds_only_a_norm(graph, &readers, id) => builder.input(),
             Node::BatchNorm { source, norm } => {
-                let Some(Node::Conv2d {
-                    source: input,
-                    conv,
-                }) = graph.node(*source)
-                else {
+                let Some(Node::Conv2d { source: input, conv }) = graph.node(*source) else {
                     return Err(FoldError::NoConvolution { node: id.index() });
                 };
                 if readers[source.index()] != 1 {
                     return Err(FoldError::SharedConvolution { node: id.index() });
                 }
-                let conv = folded(conv, norm).map_err(|reason| FoldError::Weights {
-                    node: id.index(),
-                    reason,
-                })?;
-                builder.add(Node::Conv2d {
-                    source: renamed[input.index()],
-                    conv,
-                })?
+                let conv = folded(conv, norm)
+                    .map_err(|reason| FoldError::Weights { node: id.index(), reason })?;
+                builder.add(Node::Conv2d { source: renamed[input.index()], conv })?
             }
             other => builder.add(with_sources(other, &renamed))?,
         };
@@ -133,11 +124,7 @@ mod tests {
     }
 
     fn norm(channels: usize, gain: f32) -> BatchNorm {
-        let ramp = |from: f32| {
-            (0..channels)
-                .map(|i| from + i as f32 * 0.25)
-                .collect::<Vec<_>>()
-        };
+        let ramp = |from: f32| (0..channels).map(|i| from + i as f32 * 0.25).collect::<Vec<_>>();
         BatchNorm::new(vec![gain; channels], ramp(-0.5), ramp(0.3), ramp(0.7), 1e-5).unwrap()
     }
 
@@ -145,24 +132,9 @@ mod tests {
     fn a_folded_convolution_computes_the_same() {
         let mut builder = GraphBuilder::new(input());
         let source = builder.input();
-        let source = builder
-            .add(Node::Conv2d {
-                source,
-                conv: conv(),
-            })
-            .unwrap();
-        let source = builder
-            .add(Node::BatchNorm {
-                source,
-                norm: norm(3, -1.7),
-            })
-            .unwrap();
-        let end = builder
-            .add(Node::Activation {
-                source,
-                kind: ActivationKind::Silu,
-            })
-            .unwrap();
+        let source = builder.add(Node::Conv2d { source, conv: conv() }).unwrap();
+        let source = builder.add(Node::BatchNorm { source, norm: norm(3, -1.7) }).unwrap();
+        let end = builder.add(Node::Activation { source, kind: ActivationKind::Silu }).unwrap();
         let graph = builder.finish(end).unwrap();
         let folded = fold_batch_norm(&graph).unwrap();
         assert_eq!(folded.nodes().len(), 2);
@@ -181,38 +153,21 @@ mod tests {
     #[test]
     fn a_normalisation_alone_cannot_be_folded() {
         let mut builder = GraphBuilder::new(input());
-        let norm = Node::BatchNorm {
-            source: builder.input(),
-            norm: norm(2, 1.0),
-        };
+        let norm = Node::BatchNorm { source: builder.input(), norm: norm(2, 1.0) };
         let end = builder.add(norm).unwrap();
         let graph = builder.finish(end).unwrap();
-        assert_eq!(
-            fold_batch_norm(&graph),
-            Err(FoldError::NoConvolution { node: 1 })
-        );
+        assert_eq!(fold_batch_norm(&graph), Err(FoldError::NoConvolution { node: 1 }));
     }
 
     #[test]
     fn a_shared_convolution_cannot_be_folded() {
         let mut builder = GraphBuilder::new(input());
-        let conv = Node::Conv2d {
-            source: builder.input(),
-            conv: conv(),
-        };
+        let conv = Node::Conv2d { source: builder.input(), conv: conv() };
         let left = builder.add(conv).unwrap();
-        let right = builder
-            .add(Node::BatchNorm {
-                source: left,
-                norm: norm(3, 1.0),
-            })
-            .unwrap();
+        let right = builder.add(Node::BatchNorm { source: left, norm: norm(3, 1.0) }).unwrap();
         let end = builder.add(Node::Add { left, right }).unwrap();
         let graph = builder.finish(end).unwrap();
-        assert_eq!(
-            fold_batch_norm(&graph),
-            Err(FoldError::SharedConvolution { node: 2 })
-        );
+        assert_eq!(fold_batch_norm(&graph), Err(FoldError::SharedConvolution { node: 2 }));
     }
 
     #[test]
@@ -221,17 +176,9 @@ mod tests {
         let conv = Conv2d::new([1, 2, 1, 1], vec![f32::MAX; 2], None, 1, 0).unwrap();
         let source = builder.input();
         let source = builder.add(Node::Conv2d { source, conv }).unwrap();
-        let end = builder
-            .add(Node::BatchNorm {
-                source,
-                norm: norm(1, 10.0),
-            })
-            .unwrap();
+        let end = builder.add(Node::BatchNorm { source, norm: norm(1, 10.0) }).unwrap();
         let graph = builder.finish(end).unwrap();
         let reason = ParameterError::NotFinite { what: "weights" };
-        assert_eq!(
-            fold_batch_norm(&graph),
-            Err(FoldError::Weights { node: 2, reason })
-        );
+        assert_eq!(fold_batch_norm(&graph), Err(FoldError::Weights { node: 2, reason }));
     }
 }

@@ -139,10 +139,7 @@ impl Graph {
 
     /// The nodes in execution order, the input not among them.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| (NodeId(index + 1), node))
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index + 1), node))
     }
 
     /// One node, or `None` for the graph's input.

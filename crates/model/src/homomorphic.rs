@@ -141,12 +141,7 @@ impl EncryptedNetwork {
             .collect::<Result<_, _>>()?;
         let head = EncryptedHead::new(&context, &lowered.head, lowered)?;
         let bootstrapper = Bootstrapper::new(&context);
-        Ok(Self {
-            context,
-            bootstrapper,
-            blocks,
-            head,
-        })
+        Ok(Self { context, bootstrapper, blocks, head })
     }
 
     /// The context the network was encoded in.
@@ -173,10 +168,7 @@ impl EncryptedNetwork {
         observer: &mut impl RunObserver,
     ) -> Result<CompactCiphertext, RunError> {
         self.check_request(&request)?;
-        let evaluator = Evaluator {
-            context: &self.context,
-            keys,
-        };
+        let evaluator = Evaluator { context: &self.context, keys };
         let total = self.blocks.len() + 1;
         let mut results = Results::new(self, request);
         for (index, block) in self.blocks.iter().enumerate() {
@@ -186,18 +178,14 @@ impl EncryptedNetwork {
             let linear = block.linear(evaluator, |source| results.get(source))?;
             observer.linear(index, &linear);
             let activation = block.activation();
-            let output = self
-                .bootstrapper
-                .apply(evaluator, activation, &linear, observer)?;
+            let output = self.bootstrapper.apply(evaluator, activation, &linear, observer)?;
             observer.activated(index, &output);
             results.push(index, output);
         }
         if observer.progress(total - 1, total).is_break() {
             return Err(RunError::Cancelled);
         }
-        let answer = self
-            .head
-            .apply(evaluator, results.get(Source::Block(self.head.source())))?;
+        let answer = self.head.apply(evaluator, results.get(Source::Block(self.head.source())))?;
         let _ = observer.progress(total, total);
         Ok(answer)
     }
@@ -208,10 +196,7 @@ impl EncryptedNetwork {
         if request.level() == format.level && same_scale {
             return Ok(());
         }
-        Err(RunError::Request {
-            needed: format.level,
-            scale: format.scale.log2(),
-        })
+        Err(RunError::Request { needed: format.level, scale: format.scale.log2() })
     }
 }
 
@@ -234,19 +219,15 @@ impl Results {
             }
         }
         last_reader[network.head.source()] = usize::MAX;
-        Self {
-            picture,
-            blocks: Vec::new(),
-            last_reader,
-        }
+        Self { picture, blocks: Vec::new(), last_reader }
     }
 
     fn get(&self, source: Source) -> &Ciphertext {
         match source {
             Source::Picture => &self.picture,
-            Source::Block(index) => self.blocks[index]
-                .as_ref()
-                .expect("a block's result lives until its last reader"),
+            Source::Block(index) => {
+                self.blocks[index].as_ref().expect("a block's result lives until its last reader")
+            }
         }
     }
 

@@ -74,14 +74,8 @@ impl Normalisation {
     /// [`Self::MIN_DEVIATION`]..=1.
     pub fn new(mean: [f32; 3], deviation: [f32; 3]) -> Result<Self, MetadataError> {
         let sane = mean.iter().all(|x| (0.0..=1.0).contains(x))
-            && deviation
-                .iter()
-                .all(|x| (Self::MIN_DEVIATION..=1.0).contains(x));
-        if sane {
-            Ok(Self { mean, deviation })
-        } else {
-            Err(MetadataError::BadNormalisation)
-        }
+            && deviation.iter().all(|x| (Self::MIN_DEVIATION..=1.0).contains(x));
+        if sane { Ok(Self { mean, deviation }) } else { Err(MetadataError::BadNormalisation) }
     }
 
     /// The network's input for one colour value of a channel (0 red, 1 green, 2 blue).
@@ -144,9 +138,7 @@ fn optional<'a>(
 }
 
 fn triple(entries: &HashMap<String, String>, key: &'static str) -> Result<[f32; 3], MetadataError> {
-    let numbers = required(entries, key)?
-        .split(',')
-        .map(|number| number.trim().parse());
+    let numbers = required(entries, key)?.split(',').map(|number| number.trim().parse());
     let numbers = numbers.collect::<Result<Vec<f32>, _>>().ok();
     let triple = numbers.and_then(|numbers| <[f32; 3]>::try_from(numbers).ok());
     triple.ok_or(MetadataError::NotThreeNumbers(key))
@@ -164,10 +156,8 @@ mod tests {
             ("activation", "relu"),
             ("source", "somewhere, MIT"),
         ];
-        let mut entries: HashMap<_, _> = good
-            .iter()
-            .map(|&(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
+        let mut entries: HashMap<_, _> =
+            good.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
         match change {
             (key, Some(value)) => entries.insert(key.to_owned(), value.to_owned()),
             (key, None) => entries.remove(key),
@@ -198,19 +188,12 @@ mod tests {
             (("mean", Some("0.5,0.5,inf")), E::BadNormalisation),
             (("classes", Some("a,b,c")), count(3)),
             (("classes", Some("a,b,c,d,e,f,g,h,i,j,k,l")), count(11)),
-            (
-                ("activation", Some("w2*x^2+w1*x+w0")),
-                E::Activation(UnknownActivation),
-            ),
+            (("activation", Some("w2*x^2+w1*x+w0")), E::Activation(UnknownActivation)),
             (("activation", None), E::Missing("activation")),
             (("source", Some(long.as_str())), E::TooLong("source")),
         ];
         for (change, expected) in cases {
-            assert_eq!(
-                Metadata::parse(&entries(change)),
-                Err(expected),
-                "{change:?}"
-            );
+            assert_eq!(Metadata::parse(&entries(change)), Err(expected), "{change:?}");
         }
     }
 

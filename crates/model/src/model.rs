@@ -27,11 +27,7 @@ impl Model {
         let metadata = Metadata::parse(weights.metadata())?;
         let fingerprint = weights.fingerprint();
         let graph = fold_batch_norm(&resnet20(weights, metadata.activation)?)?;
-        Ok(Self {
-            metadata,
-            graph,
-            fingerprint,
-        })
+        Ok(Self { metadata, graph, fingerprint })
     }
 
     /// What the model says of itself.
@@ -81,10 +77,7 @@ pub(crate) mod tests {
     pub(crate) const METADATA: [(&str, &str); 4] = [
         ("mean", "0.5,0.5,0.5"),
         ("std", "0.25,0.25,0.25"),
-        (
-            "classes",
-            "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck",
-        ),
+        ("classes", "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"),
         ("activation", "relu"),
     ];
 
@@ -102,10 +95,7 @@ pub(crate) mod tests {
         let model = made_up_model();
         let names: Vec<_> = model.graph().nodes().map(|(_, node)| node.name()).collect();
         assert!(!names.contains(&"batch normalisation"));
-        assert_eq!(
-            names.iter().filter(|&&name| name == "convolution").count(),
-            19
-        );
+        assert_eq!(names.iter().filter(|&&name| name == "convolution").count(), 19);
     }
 
     #[test]
@@ -113,10 +103,7 @@ pub(crate) mod tests {
         let refused = Model::from_safetensors(b"no weights").unwrap_err();
         assert!(matches!(refused, ModelError::Weights(_)));
         let refused = Model::from_safetensors(&made_up_file(|_| (), &METADATA[1..])).unwrap_err();
-        assert!(matches!(
-            refused,
-            ModelError::Metadata(MetadataError::Missing("mean"))
-        ));
+        assert!(matches!(refused, ModelError::Metadata(MetadataError::Missing("mean"))));
         let without_last = |tensors: &mut Vec<_>| drop(tensors.pop());
         let refused = Model::from_safetensors(&made_up_file(without_last, &METADATA)).unwrap_err();
         assert!(matches!(refused, ModelError::ResNet20(_)));

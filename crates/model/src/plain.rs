@@ -51,11 +51,7 @@ impl PlainNetwork {
         };
         let kernels = graph.nodes().map(|(_, node)| pack(node)).collect();
         let readers = graph.readers();
-        Self {
-            graph,
-            kernels,
-            readers,
-        }
+        Self { graph, kernels, readers }
     }
 
     /// The graph that is run.
@@ -107,10 +103,7 @@ impl PlainNetwork {
     ///
     /// # Errors
     /// [`PlainError::WrongInput`] when the input has not the graph's input shape.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "the constructor packs every convolution"
-    )]
+    #[expect(clippy::missing_panics_doc, reason = "the constructor packs every convolution")]
     pub fn run_hooked(
         &self,
         input: &Tensor,
@@ -118,10 +111,7 @@ impl PlainNetwork {
     ) -> Result<Tensor, PlainError> {
         let expected = self.graph.shape(self.graph.input());
         if input.shape() != expected {
-            return Err(PlainError::WrongInput {
-                expected,
-                found: input.shape(),
-            });
+            return Err(PlainError::WrongInput { expected, found: input.shape() });
         }
         let mut results = Results::new(input.clone(), &self.readers);
         let mut activation = 0;
@@ -175,10 +165,7 @@ struct Results {
 
 impl Results {
     fn new(input: Tensor, readers: &[usize]) -> Self {
-        Self {
-            tensors: vec![Some(input)],
-            remaining: readers.to_vec(),
-        }
+        Self { tensors: vec![Some(input)], remaining: readers.to_vec() }
     }
 
     fn push(&mut self, result: Tensor) {
@@ -190,11 +177,7 @@ impl Results {
         let index = id.index();
         self.remaining[index] -= 1;
         let last = self.remaining[index] == 0;
-        let tensor = if last {
-            self.tensors[index].take()
-        } else {
-            self.tensors[index].clone()
-        };
+        let tensor = if last { self.tensors[index].take() } else { self.tensors[index].clone() };
         tensor.expect("edges point backwards and readers were counted")
     }
 }
@@ -241,17 +224,9 @@ fn averaged(source: &Tensor, shape: Shape) -> Tensor {
 
 fn product(linear: &Linear, source: &Tensor, shape: Shape) -> Tensor {
     let mut result = Tensor::zeros(shape);
-    let rows = linear
-        .weights()
-        .chunks_exact(linear.inputs())
-        .zip(linear.bias());
+    let rows = linear.weights().chunks_exact(linear.inputs()).zip(linear.bias());
     for (y, (row, bias)) in result.values_mut().iter_mut().zip(rows) {
-        *y = bias
-            + row
-                .iter()
-                .zip(source.values())
-                .map(|(w, x)| w * x)
-                .sum::<f32>();
+        *y = bias + row.iter().zip(source.values()).map(|(w, x)| w * x).sum::<f32>();
     }
     result
 }
@@ -274,12 +249,8 @@ mod tests {
 
     #[test]
     fn subsampling_keeps_even_rows_and_columns_between_zeros() {
-        let result = network(|source| Node::SubsamplePad {
-            source,
-            channels: 4,
-        })
-        .run(&picture())
-        .unwrap();
+        let result =
+            network(|source| Node::SubsamplePad { source, channels: 4 }).run(&picture()).unwrap();
         let zeros = [0.0; 4];
         let kept = [[1.0, 3.0, 7.0, 9.0], [10.0, 12.0, 16.0, 18.0]];
         assert_eq!(result.values(), [zeros, kept[0], kept[1], zeros].concat());
@@ -287,18 +258,13 @@ mod tests {
 
     #[test]
     fn pooling_averages_each_channel() {
-        let result = network(|source| Node::GlobalAveragePool { source })
-            .run(&picture())
-            .unwrap();
+        let result = network(|source| Node::GlobalAveragePool { source }).run(&picture()).unwrap();
         assert_eq!(result.values(), [5.0, 14.0]);
     }
 
     #[test]
     fn a_result_may_be_read_twice() {
-        let doubled = network(|source| Node::Add {
-            left: source,
-            right: source,
-        });
+        let doubled = network(|source| Node::Add { left: source, right: source });
         let expected: Vec<f32> = picture().values().iter().map(|x| 2.0 * x).collect();
         assert_eq!(doubled.run(&picture()).unwrap().values(), expected);
     }
@@ -308,10 +274,7 @@ mod tests {
         let mut weights = vec![0.0; 36];
         (weights[0], weights[17], weights[18]) = (2.0, 1.0, -1.0);
         let linear = Linear::new([2, 18], weights, vec![0.5, 0.25]).unwrap();
-        let result = network(|source| Node::Linear {
-            source,
-            linear: linear.clone(),
-        });
+        let result = network(|source| Node::Linear { source, linear: linear.clone() });
         assert_eq!(result.run(&picture()).unwrap().values(), [20.5, -0.75]);
     }
 
@@ -343,12 +306,6 @@ mod tests {
         let other = Tensor::zeros(Shape::PICTURE);
         let refused = network(|source| Node::GlobalAveragePool { source }).run(&other);
         let expected = picture().shape();
-        assert_eq!(
-            refused,
-            Err(PlainError::WrongInput {
-                expected,
-                found: Shape::PICTURE
-            })
-        );
+        assert_eq!(refused, Err(PlainError::WrongInput { expected, found: Shape::PICTURE }));
     }
 }

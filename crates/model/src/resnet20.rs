@@ -47,12 +47,7 @@ pub fn resnet20(weights: Weights, activation: ActivationKind) -> Result<Graph, R
         (2..=3).any(|stage| weights.contains(&format!("layer{stage}.0.{name}.0.weight")))
     });
     let builder = GraphBuilder::new(Shape::PICTURE);
-    let mut assembly = Assembly {
-        weights,
-        builder,
-        activation,
-        downsample,
-    };
+    let mut assembly = Assembly { weights, builder, activation, downsample };
     let mut last = assembly.builder.input();
     last = assembly.conv_norm(last, ["conv1", "bn1"], [STAGES[0], 3, 3, 3], 1)?;
     last = assembly.activate(last)?;
@@ -63,19 +58,14 @@ pub fn resnet20(weights: Weights, activation: ActivationKind) -> Result<Graph, R
             channels = wider;
         }
     }
-    last = assembly
-        .builder
-        .add(Node::GlobalAveragePool { source: last })?;
+    last = assembly.builder.add(Node::GlobalAveragePool { source: last })?;
     assembly.head(last, channels)
 }
 
 /// Which shortcut a network that [`resnet20`] built uses.
 #[must_use]
 pub fn shortcut(graph: &Graph) -> Shortcut {
-    if graph
-        .nodes()
-        .any(|(_, node)| matches!(node, Node::SubsamplePad { .. }))
-    {
+    if graph.nodes().any(|(_, node)| matches!(node, Node::SubsamplePad { .. })) {
         Shortcut::SubsamplePad
     } else {
         Shortcut::Convolution
@@ -128,19 +118,13 @@ impl Assembly {
         branch = self.conv_norm(branch, names(2), [wider, wider, 3, 3], 1)?;
         let shortcut = match self.downsample {
             _ if stride == 1 => source,
-            None => self.builder.add(Node::SubsamplePad {
-                source,
-                channels: wider,
-            })?,
+            None => self.builder.add(Node::SubsamplePad { source, channels: wider })?,
             Some(tensor) => {
                 let names = [format!("{name}.{tensor}.0"), format!("{name}.{tensor}.1")];
                 self.conv_norm(source, names, [wider, channels, 1, 1], stride)?
             }
         };
-        let sum = self.builder.add(Node::Add {
-            left: branch,
-            right: shortcut,
-        })?;
+        let sum = self.builder.add(Node::Add { left: branch, right: shortcut })?;
         self.activate(sum)
     }
 
@@ -157,27 +141,18 @@ impl Assembly {
         let weights = self.weights.take(&format!("{conv}.weight"), &dims)?;
         let built = Conv2d::new(dims, weights, None, stride, padding);
         let built = built.map_err(|reason| impossible(conv, reason))?;
-        let source = self.builder.add(Node::Conv2d {
-            source,
-            conv: built,
-        })?;
+        let source = self.builder.add(Node::Conv2d { source, conv: built })?;
 
         let mut take = |part| self.weights.take(&format!("{norm}.{part}"), &[dims[0]]);
         let (gain, shift) = (take("weight")?, take("bias")?);
         let (mean, variance) = (take("running_mean")?, take("running_var")?);
         let built = BatchNorm::new(gain, shift, mean, variance, EPSILON);
         let built = built.map_err(|reason| impossible(norm, reason))?;
-        Ok(self.builder.add(Node::BatchNorm {
-            source,
-            norm: built,
-        })?)
+        Ok(self.builder.add(Node::BatchNorm { source, norm: built })?)
     }
 
     fn activate(&mut self, source: NodeId) -> Result<NodeId, ResNet20Error> {
-        Ok(self.builder.add(Node::Activation {
-            source,
-            kind: self.activation,
-        })?)
+        Ok(self.builder.add(Node::Activation { source, kind: self.activation })?)
     }
 
     /// The layer of the scores, after which no tensor may be left.
@@ -195,10 +170,7 @@ impl Assembly {
 }
 
 fn impossible(layer: &str, reason: ParameterError) -> ResNet20Error {
-    ResNet20Error::Parameters {
-        layer: layer.to_owned(),
-        reason,
-    }
+    ResNet20Error::Parameters { layer: layer.to_owned(), reason }
 }
 
 #[cfg(test)]
@@ -228,12 +200,9 @@ pub(crate) mod tests {
 
     fn push_conv_norm(entries: &mut Vec<Entry>, conv: &str, norm: &str, dims: [usize; 4]) {
         push(entries, &format!("{conv}.weight"), &dims, 0.0);
-        for (part, centre) in [
-            ("weight", 1.0),
-            ("bias", 0.0),
-            ("running_mean", 0.0),
-            ("running_var", 1.0),
-        ] {
+        for (part, centre) in
+            [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)]
+        {
             push(entries, &format!("{norm}.{part}"), &dims[..1], centre);
         }
     }
@@ -267,10 +236,8 @@ pub(crate) mod tests {
         assert_eq!(shortcut(&graph), Shortcut::SubsamplePad);
         assert_eq!(graph.activations().count(), ACTIVATIONS);
         assert_eq!(graph.shape(graph.output()), Shape::vector(10).unwrap());
-        let sizes: Vec<_> = graph
-            .activations()
-            .map(|(id, _)| graph.shape(id).to_string())
-            .collect();
+        let sizes: Vec<_> =
+            graph.activations().map(|(id, _)| graph.shape(id).to_string()).collect();
         assert_eq!(sizes[..7], ["16x32x32"; 7]);
         assert_eq!(sizes[7..13], ["32x16x16"; 6]);
         assert_eq!(sizes[13..], ["64x8x8"; 6]);
@@ -326,15 +293,9 @@ pub(crate) mod tests {
     #[test]
     fn extra_and_misshapen_tensors_are_refused() {
         let extra = build(|entries| push(entries, "layer4.0.conv1.weight", &[1], 0.0));
-        assert!(matches!(
-            extra,
-            Err(ResNet20Error::Weights(WeightsError::Unexpected { .. }))
-        ));
+        assert!(matches!(extra, Err(ResNet20Error::Weights(WeightsError::Unexpected { .. }))));
         let misshapen = build(|entries| entries[0].dims = vec![16, 3, 9]);
-        assert!(matches!(
-            misshapen,
-            Err(ResNet20Error::Weights(WeightsError::Misshapen { .. }))
-        ));
+        assert!(matches!(misshapen, Err(ResNet20Error::Weights(WeightsError::Misshapen { .. }))));
     }
 
     #[test]

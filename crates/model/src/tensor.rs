@@ -20,31 +20,17 @@ pub struct Shape {
 
 impl Shape {
     /// The 3 x 32 x 32 picture (red, green and blue planes) that enters a CIFAR-10 network.
-    pub const PICTURE: Self = Self {
-        channels: 3,
-        height: 32,
-        width: 32,
-    };
+    pub const PICTURE: Self = Self { channels: 3, height: 32, width: 32 };
 
     /// A shape with the given sides.
     ///
     /// # Errors
     /// [`TensorError::BadShape`] when a side is zero or the product exceeds [`MAX_ELEMENTS`].
     pub fn new(channels: usize, height: usize, width: usize) -> Result<Self, TensorError> {
-        let elements = channels
-            .checked_mul(height)
-            .and_then(|plane| plane.checked_mul(width));
+        let elements = channels.checked_mul(height).and_then(|plane| plane.checked_mul(width));
         match elements {
-            Some(1..=MAX_ELEMENTS) => Ok(Self {
-                channels,
-                height,
-                width,
-            }),
-            _ => Err(TensorError::BadShape {
-                channels,
-                height,
-                width,
-            }),
+            Some(1..=MAX_ELEMENTS) => Ok(Self { channels, height, width }),
+            _ => Err(TensorError::BadShape { channels, height, width }),
         }
     }
 
@@ -109,20 +95,14 @@ impl Tensor {
         if values.len() == shape.elements() {
             Ok(Self { shape, values })
         } else {
-            Err(TensorError::WrongLength {
-                shape,
-                found: values.len(),
-            })
+            Err(TensorError::WrongLength { shape, found: values.len() })
         }
     }
 
     /// A feature map of zeros.
     #[must_use]
     pub fn zeros(shape: Shape) -> Self {
-        Self {
-            shape,
-            values: vec![0.0; shape.elements()],
-        }
+        Self { shape, values: vec![0.0; shape.elements()] }
     }
 
     /// The size of the feature map.
@@ -189,18 +169,10 @@ mod tests {
         let shape = Shape::new(16, 32, 8).unwrap();
         assert_eq!((shape.plane(), shape.elements()), (256, 4096));
         assert_eq!(shape.to_string(), "16x32x8");
-        for (c, h, w) in [
-            (0, 1, 1),
-            (1, 0, 1),
-            (1, 1, 0),
-            (usize::MAX, 2, 1),
-            (1 << 12, 1 << 12, 2),
-        ] {
-            let refused = TensorError::BadShape {
-                channels: c,
-                height: h,
-                width: w,
-            };
+        for (c, h, w) in
+            [(0, 1, 1), (1, 0, 1), (1, 1, 0), (usize::MAX, 2, 1), (1 << 12, 1 << 12, 2)]
+        {
+            let refused = TensorError::BadShape { channels: c, height: h, width: w };
             assert_eq!(Shape::new(c, h, w), Err(refused));
         }
     }

@@ -52,32 +52,16 @@ impl Weights {
             }
             let name = name.to_owned();
             if view.dtype() != Dtype::F32 {
-                return Err(WeightsError::WrongType {
-                    name,
-                    found: view.dtype().to_string(),
-                });
+                return Err(WeightsError::WrongType { name, found: view.dtype().to_string() });
             }
             let (chunks, _) = view.data().as_chunks();
-            let values: Vec<f32> = chunks
-                .iter()
-                .map(|&bytes| f32::from_le_bytes(bytes))
-                .collect();
+            let values: Vec<f32> = chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
             if values.iter().any(|x| !x.is_finite()) {
                 return Err(WeightsError::NotFinite { name });
             }
-            tensors.insert(
-                name,
-                NamedTensor {
-                    dims: view.shape().to_vec(),
-                    values,
-                },
-            );
+            tensors.insert(name, NamedTensor { dims: view.shape().to_vec(), values });
         }
-        Ok(Self {
-            tensors,
-            metadata,
-            fingerprint: Fingerprint::of(bytes),
-        })
+        Ok(Self { tensors, metadata, fingerprint: Fingerprint::of(bytes) })
     }
 
     /// The file's free-form metadata.
@@ -104,19 +88,13 @@ impl Weights {
     /// [`WeightsError::Missing`] or [`WeightsError::Misshapen`].
     pub fn take(&mut self, name: &str, dims: &[usize]) -> Result<Vec<f32>, WeightsError> {
         let Some(tensor) = self.tensors.remove(name) else {
-            return Err(WeightsError::Missing {
-                name: name.to_owned(),
-            });
+            return Err(WeightsError::Missing { name: name.to_owned() });
         };
         if tensor.dims == dims {
             Ok(tensor.values)
         } else {
             let (name, expected, found) = (name.to_owned(), dims.to_vec(), tensor.dims);
-            Err(WeightsError::Misshapen {
-                name,
-                expected,
-                found,
-            })
+            Err(WeightsError::Misshapen { name, expected, found })
         }
     }
 
@@ -232,12 +210,7 @@ pub(crate) mod tests {
     impl Entry {
         pub(crate) fn f32(name: &str, dims: &[usize], values: &[f32]) -> Self {
             let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-            Self {
-                name: name.to_owned(),
-                dtype: Dtype::F32,
-                dims: dims.to_vec(),
-                bytes,
-            }
+            Self { name: name.to_owned(), dtype: Dtype::F32, dims: dims.to_vec(), bytes }
         }
     }
 
@@ -247,17 +220,12 @@ pub(crate) mod tests {
             let view = TensorView::new(entry.dtype, entry.dims.clone(), &entry.bytes).unwrap();
             (entry.name.clone(), view)
         });
-        let metadata = metadata
-            .iter()
-            .map(|&(key, value)| (key.to_owned(), value.to_owned()));
+        let metadata = metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned()));
         serialize(views.collect::<Vec<_>>(), Some(metadata.collect())).unwrap()
     }
 
     fn small() -> Vec<u8> {
-        file(
-            &[Entry::f32("a.weight", &[2, 1], &[1.5, -2.0])],
-            &[("key", "value")],
-        )
+        file(&[Entry::f32("a.weight", &[2, 1], &[1.5, -2.0])], &[("key", "value")])
     }
 
     #[test]
@@ -268,10 +236,7 @@ pub(crate) mod tests {
             dims: vec![],
             bytes: vec![0; 8],
         };
-        let bytes = file(
-            &[Entry::f32("a", &[2, 1], &[1.5, -2.0]), counter],
-            &[("k", "v")],
-        );
+        let bytes = file(&[Entry::f32("a", &[2, 1], &[1.5, -2.0]), counter], &[("k", "v")]);
         let mut weights = Weights::parse(&bytes).unwrap();
         assert_eq!(weights.metadata()["k"], "v");
         assert!(weights.contains("a"));
@@ -292,17 +257,10 @@ pub(crate) mod tests {
 
     #[test]
     fn other_number_types_are_refused() {
-        let half = Entry {
-            name: "h".to_owned(),
-            dtype: Dtype::F16,
-            dims: vec![1],
-            bytes: vec![0, 0],
-        };
+        let half =
+            Entry { name: "h".to_owned(), dtype: Dtype::F16, dims: vec![1], bytes: vec![0, 0] };
         let refused = Weights::parse(&file(&[half], &[])).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "tensor h has type F16, but only F32 is supported"
-        );
+        assert_eq!(refused.to_string(), "tensor h has type F16, but only F32 is supported");
     }
 
     #[test]
@@ -318,10 +276,7 @@ pub(crate) mod tests {
         let bytes = small();
         for length in 0..bytes.len() {
             let refused = Weights::parse(&bytes[..length]).unwrap_err();
-            assert!(
-                matches!(refused, WeightsError::Malformed(_)),
-                "{length} bytes: {refused}"
-            );
+            assert!(matches!(refused, WeightsError::Malformed(_)), "{length} bytes: {refused}");
         }
     }
 
@@ -333,9 +288,8 @@ pub(crate) mod tests {
         bytes[..8].copy_from_slice(&(MAX_HEADER_BYTES + 1).to_le_bytes());
         let refused = Weights::parse(&bytes).unwrap_err();
         assert!(matches!(refused, WeightsError::HeaderTooLarge { .. }));
-        let many: Vec<_> = (0..=MAX_TENSORS)
-            .map(|i| Entry::f32(&i.to_string(), &[1], &[0.0]))
-            .collect();
+        let many: Vec<_> =
+            (0..=MAX_TENSORS).map(|i| Entry::f32(&i.to_string(), &[1], &[0.0])).collect();
         let refused = Weights::parse(&file(&many, &[])).unwrap_err();
         assert!(matches!(refused, WeightsError::TooManyTensors { .. }));
     }

@@ -1,9 +1,6 @@
 //! The served model, its calibration and the sample pictures, as they lie in the repository.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its files has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,12 +18,8 @@ use blindsight_model::weights::Weights;
 
 const MODEL: &str = "models/resnet20-relu-cifar10.safetensors";
 const CALIBRATION: &str = "models/resnet20-relu-cifar10.calibration.json";
-const SAMPLES: [&str; 4] = [
-    "00-airplane-1.png",
-    "06-frog-3.png",
-    "08-ship-2.png",
-    "09-truck-0.png",
-];
+const SAMPLES: [&str; 4] =
+    ["00-airplane-1.png", "06-frog-3.png", "08-ship-2.png", "09-truck-0.png"];
 
 #[test]
 fn the_model_is_the_one_described() {
@@ -35,13 +28,7 @@ fn the_model_is_the_one_described() {
     assert_eq!(classes[..4], ["airplane", "automobile", "bird", "cat"]);
     assert_eq!(model.metadata().activation, ActivationKind::Relu);
     assert_eq!(shortcut(model.graph()), Shortcut::SubsamplePad);
-    assert!(
-        model
-            .metadata()
-            .source
-            .as_ref()
-            .is_some_and(|source| source.contains("MIT"))
-    );
+    assert!(model.metadata().source.as_ref().is_some_and(|source| source.contains("MIT")));
 }
 
 #[test]
@@ -72,11 +59,7 @@ fn every_sample_is_classified_as_labelled() {
     let mut right = 0;
     for class in ClassIndex::all() {
         for number in 0..4 {
-            let name = format!(
-                "{:02}-{}-{number}.png",
-                class.index(),
-                class_name(&model, class)
-            );
+            let name = format!("{:02}-{}-{number}.png", class.index(), class_name(&model, class));
             right += usize::from(scores(&model, &sample(&name)).best() == class);
         }
     }
@@ -115,15 +98,10 @@ fn the_calibration_covers_the_samples() {
         for (place, (range, values)) in calibration.activations().iter().zip(&values).enumerate() {
             let bounds = range.bounds();
             assert_eq!(bounds.len(), values.shape().channels());
-            let shares = bounds
-                .iter()
-                .zip(values.planes())
-                .map(|(bound, plane)| largest(plane) / bound);
+            let shares =
+                bounds.iter().zip(values.planes()).map(|(bound, plane)| largest(plane) / bound);
             let shares: Vec<f32> = shares.collect();
-            assert!(
-                largest(&shares) < 1.0,
-                "{name} exceeds a bound at place {place}"
-            );
+            assert!(largest(&shares) < 1.0, "{name} exceeds a bound at place {place}");
             // Bounds far above what occurs would waste precision: units must be right.
             assert!(largest(&shares) > 0.2, "{name} is tiny at place {place}");
         }
@@ -142,19 +120,11 @@ fn the_lowered_network_computes_the_same() {
         let expected = scores(&model, &sample(name));
         let observe = |block: usize, before: &Tensor, after: &Tensor| {
             for values in [before, after] {
-                assert!(
-                    values.values().iter().all(|x| x.abs() <= 1.0),
-                    "{name}, block {block}"
-                );
+                assert!(values.values().iter().all(|x| x.abs() <= 1.0), "{name}, block {block}");
             }
         };
-        let found = lowered
-            .run_observed(&input, lowered.exact(), observe)
-            .unwrap();
-        let largest = expected
-            .values()
-            .iter()
-            .fold(0.0_f64, |max, x| max.max(x.abs()));
+        let found = lowered.run_observed(&input, lowered.exact(), observe).unwrap();
+        let largest = expected.values().iter().fold(0.0_f64, |max, x| max.max(x.abs()));
         for (x, y) in found.iter().zip(expected.values()) {
             let x = f64::from(x * lowered.head.bound);
             assert!((x - y).abs() < 1e-4 * largest, "{name}: {x} is not {y}");
@@ -166,9 +136,7 @@ fn the_lowered_network_computes_the_same() {
 fn every_value(graph: &Graph, input: &Tensor) -> Vec<Tensor> {
     let mut values = Vec::new();
     let network = PlainNetwork::new(graph.clone());
-    let scores = network
-        .run_observed(input, |_, tensor| values.push(tensor.clone()))
-        .unwrap();
+    let scores = network.run_observed(input, |_, tensor| values.push(tensor.clone())).unwrap();
     values.push(scores);
     values
 }

@@ -30,9 +30,7 @@ pub const fn inv_mod_prime(a: u64, q: u64) -> u64 {
 /// The product of `factors` modulo `q`.
 #[must_use]
 pub fn product_mod(factors: impl IntoIterator<Item = u64>, q: u64) -> u64 {
-    factors
-        .into_iter()
-        .fold(1 % q, |acc, f| mul_mod(acc, f % q, q))
+    factors.into_iter().fold(1 % q, |acc, f| mul_mod(acc, f % q, q))
 }
 
 /// The residue in `[0, q)` of a signed integer.

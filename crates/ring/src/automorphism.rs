@@ -124,11 +124,7 @@ impl Permutation {
             targets[first / 8] = Target((group as u32) << 3 | pattern as u32);
             for (lane, index) in patterns[pattern].iter_mut().enumerate() {
                 let from = source(8 * group + lane);
-                debug_assert_eq!(
-                    from / 8,
-                    first / 8,
-                    "groups of eight map onto groups of eight"
-                );
+                debug_assert_eq!(from / 8, first / 8, "groups of eight map onto groups of eight");
                 *index = (from % 8) as u64;
             }
         }
@@ -181,10 +177,7 @@ mod tests {
                 panic!("7681 is a narrow prime")
             };
             kernels::permute::<u32>(&permutation, out, x);
-            assert!(
-                (0..degree).all(|i| image.get(i) == expected.get(i)),
-                "{element:?}"
-            );
+            assert!((0..degree).all(|i| image.get(i) == expected.get(i)), "{element:?}");
             let back = element
                 .inverse(degree)
                 .apply_to_coefficients(&element.apply_to_coefficients(&coefficients));

@@ -44,13 +44,9 @@ impl BaseConverter {
             .map(|target| {
                 let q = target.value();
                 let of_width = |narrow: bool| {
-                    let chosen = sources
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, p)| p.is_narrow() == narrow);
-                    chosen
-                        .map(|(i, _)| target.to_montgomery(others(i, q)))
-                        .collect()
+                    let chosen =
+                        sources.iter().enumerate().filter(|(_, p)| p.is_narrow() == narrow);
+                    chosen.map(|(i, _)| target.to_montgomery(others(i, q))).collect()
                 };
                 let product = product_mod(sources.iter().map(|p| p.value()), q);
                 Weights {
@@ -126,11 +122,7 @@ impl BaseConverter {
                     Limb::Wide(words) => wide.push(&words[range.clone()]),
                 }
             }
-            let block = Lifted {
-                narrow: &narrow,
-                wide: &wide,
-                quotient: &quotient[range.clone()],
-            };
+            let block = Lifted { narrow: &narrow, wide: &wide, quotient: &quotient[range.clone()] };
             for (target, out) in &mut *targets {
                 let (prime, weights) = (&self.targets[*target], &self.weights[*target]);
                 for_width!(prime, W => {
@@ -153,10 +145,7 @@ mod tests {
     const DEGREE: usize = 64;
 
     fn primes(values: &[u64]) -> Vec<Arc<Prime>> {
-        values
-            .iter()
-            .map(|&q| Arc::new(Prime::new(q, DEGREE).unwrap()))
-            .collect()
+        values.iter().map(|&q| Arc::new(Prime::new(q, DEGREE).unwrap())).collect()
     }
 
     proptest! {

@@ -130,11 +130,7 @@ pub enum BitsError {
 }
 
 fn check_width(width: u32, most: u32) -> Result<(), BitsError> {
-    if (1..=most).contains(&width) {
-        Ok(())
-    } else {
-        Err(BitsError::Width { width, most })
-    }
+    if (1..=most).contains(&width) { Ok(()) } else { Err(BitsError::Width { width, most }) }
 }
 
 fn pack<T: Copy + Into<u64>>(values: &[T], width: u32, out: &mut Vec<u8>) -> Result<(), BitsError> {
@@ -348,10 +344,7 @@ mod tests {
     fn known_bytes() {
         assert_eq!(packed(&[1, 2, 3], 4), [0x21, 0x03]);
         assert_eq!(packed(&[0x1FF, 0, 0x155], 9), [0xFF, 0x01, 0x54, 0x05]);
-        assert_eq!(
-            packed(&[u64::MAX - 1], 64),
-            [0xFE, 255, 255, 255, 255, 255, 255, 255]
-        );
+        assert_eq!(packed(&[u64::MAX - 1], 64), [0xFE, 255, 255, 255, 255, 255, 255, 255]);
     }
 
     #[test]
@@ -373,24 +366,13 @@ mod tests {
     fn impossible_lengths_are_refused() {
         let count = usize::MAX;
         assert_eq!(packed_len(count, 8), Ok(usize::MAX));
-        assert_eq!(
-            packed_len(count, 9),
-            Err(BitsError::TooLong { count, width: 9 })
-        );
+        assert_eq!(packed_len(count, 9), Err(BitsError::TooLong { count, width: 9 }));
         assert_eq!(packed_len(0, 9), Ok(0));
     }
 
     #[test]
     fn width_of_a_modulus_holds_its_largest_residue() {
-        let cases = [
-            (1, 1),
-            (2, 1),
-            (3, 2),
-            (4, 2),
-            (5, 3),
-            (1 << 26, 26),
-            (u64::MAX, 64),
-        ];
+        let cases = [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (1 << 26, 26), (u64::MAX, 64)];
         for (modulus, width) in cases {
             assert_eq!(width_of(modulus), width, "modulus {modulus}");
         }

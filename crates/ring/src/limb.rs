@@ -168,15 +168,9 @@ impl Limb {
     pub fn fill_with(&mut self, mut residue: impl FnMut(usize) -> u64) {
         match self {
             Self::Narrow(words) => {
-                words
-                    .iter_mut()
-                    .enumerate()
-                    .for_each(|(i, w)| *w = residue(i) as u32);
+                words.iter_mut().enumerate().for_each(|(i, w)| *w = residue(i) as u32);
             }
-            Self::Wide(words) => words
-                .iter_mut()
-                .enumerate()
-                .for_each(|(i, w)| *w = residue(i)),
+            Self::Wide(words) => words.iter_mut().enumerate().for_each(|(i, w)| *w = residue(i)),
         }
     }
 

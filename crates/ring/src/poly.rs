@@ -89,30 +89,20 @@ impl<R: Representation> Poly<R> {
     /// The zero polynomial.
     #[must_use]
     pub fn zero(basis: &Basis) -> Self {
-        Self::from_limbs(
-            basis,
-            basis.primes().iter().map(|p| Limb::zero(p)).collect(),
-        )
+        Self::from_limbs(basis, basis.primes().iter().map(|p| Limb::zero(p)).collect())
     }
 
     /// A polynomial of arbitrary content, for callers that write every limb.
     #[must_use]
     pub fn stale(basis: &Basis) -> Self {
-        Self::from_limbs(
-            basis,
-            basis.primes().iter().map(|p| Limb::stale(p)).collect(),
-        )
+        Self::from_limbs(basis, basis.primes().iter().map(|p| Limb::stale(p)).collect())
     }
 
     /// A polynomial of the given limbs, one for each prime of the basis, in its order and width.
     #[must_use]
     pub fn from_limbs(basis: &Basis, limbs: Vec<Limb>) -> Self {
         debug_assert_eq!(limbs.len(), basis.len());
-        Self {
-            basis: basis.clone(),
-            limbs,
-            representation: PhantomData,
-        }
+        Self { basis: basis.clone(), limbs, representation: PhantomData }
     }
 
     /// The basis.
@@ -186,11 +176,7 @@ impl Poly<Coefficients> {
             // division.
             limb.fill_with(|i| {
                 let c: i64 = coefficients[i].into();
-                let c = if c.unsigned_abs() < q as u64 {
-                    c
-                } else {
-                    c % q
-                };
+                let c = if c.unsigned_abs() < q as u64 { c } else { c % q };
                 (if c < 0 { c + q } else { c }) as u64
             });
         }
@@ -203,11 +189,7 @@ impl Poly<Coefficients> {
         for (prime, limb) in self.basis.primes().iter().zip(&mut self.limbs) {
             prime.forward_ntt(limb);
         }
-        Poly {
-            basis: self.basis,
-            limbs: self.limbs,
-            representation: PhantomData,
-        }
+        Poly { basis: self.basis, limbs: self.limbs, representation: PhantomData }
     }
 }
 
@@ -219,11 +201,7 @@ impl Poly<Ntt> {
             prime.inverse_ntt_unscaled(limb);
             scale_limb(prime, limb, prime.to_montgomery(prime.degree_inverse()));
         }
-        Poly {
-            basis: self.basis,
-            limbs: self.limbs,
-            representation: PhantomData,
-        }
+        Poly { basis: self.basis, limbs: self.limbs, representation: PhantomData }
     }
 
     /// Puts every residue in Montgomery form, ready to be a factor of [`Self::multiply`] or of the
@@ -242,12 +220,8 @@ impl Poly<Ntt> {
     pub fn multiply(&self, montgomery: &Self) -> Self {
         let mut product = Self::stale(&self.basis);
         let operands = self.limbs.iter().zip(&montgomery.limbs);
-        for ((prime, out), (x, y)) in self
-            .basis
-            .primes()
-            .iter()
-            .zip(&mut product.limbs)
-            .zip(operands)
+        for ((prime, out), (x, y)) in
+            self.basis.primes().iter().zip(&mut product.limbs).zip(operands)
         {
             for_width!(prime, W => kernels::multiply::<W>(prime, W::of_mut(out), W::of(x), W::of(y)));
         }
@@ -283,12 +257,7 @@ mod tests {
 
     fn basis() -> Basis {
         let values = [7681, 268_369_921, 34_359_410_689, 1_125_899_904_679_937];
-        Basis::new(
-            values
-                .iter()
-                .map(|&q| Arc::new(Prime::new(q, DEGREE).unwrap()))
-                .collect(),
-        )
+        Basis::new(values.iter().map(|&q| Arc::new(Prime::new(q, DEGREE).unwrap())).collect())
     }
 
     fn negacyclic_product(a: &[i64], b: &[i64]) -> Vec<i64> {
@@ -306,10 +275,7 @@ mod tests {
     }
 
     fn equal(a: &Poly<Coefficients>, b: &Poly<Coefficients>) -> bool {
-        a.limbs()
-            .iter()
-            .zip(b.limbs())
-            .all(|(x, y)| (0..DEGREE).all(|i| x.get(i) == y.get(i)))
+        a.limbs().iter().zip(b.limbs()).all(|(x, y)| (0..DEGREE).all(|i| x.get(i) == y.get(i)))
     }
 
     proptest! {

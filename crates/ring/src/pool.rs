@@ -32,12 +32,8 @@ pub trait Pooled: Copy + Default + Send + Sync + 'static {
 /// More buffers than a whole classification holds at its peak: a backstop, not a tuning knob.
 const SHELF_LIMIT: usize = 4096;
 
-static NARROW: Shelf<u32> = Shelf {
-    free: Mutex::new(Vec::new()),
-};
-static WIDE: Shelf<u64> = Shelf {
-    free: Mutex::new(Vec::new()),
-};
+static NARROW: Shelf<u32> = Shelf { free: Mutex::new(Vec::new()) };
+static WIDE: Shelf<u64> = Shelf { free: Mutex::new(Vec::new()) };
 
 impl Pooled for u32 {
     fn shelf() -> &'static Shelf<Self> {
@@ -56,20 +52,13 @@ impl<W: Pooled> Buffer<W> {
     #[must_use]
     pub fn stale(len: usize) -> Self {
         let recycled = {
-            let mut free = W::shelf()
-                .free
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut free = W::shelf().free.lock().unwrap_or_else(PoisonError::into_inner);
             // Nearly all buffers have one length, so this almost always takes the last.
-            free.iter()
-                .rposition(|b| b.len() == len)
-                .map(|i| free.swap_remove(i))
+            free.iter().rposition(|b| b.len() == len).map(|i| free.swap_remove(i))
         };
         let storage =
             recycled.unwrap_or_else(|| AVec::from_iter(64, (0..len).map(|_| W::default())));
-        Self {
-            storage: Some(storage),
-        }
+        Self { storage: Some(storage) }
     }
 
     /// A buffer of `len` zeros.
@@ -89,20 +78,14 @@ pub fn clear() {
 
 impl<W> Shelf<W> {
     fn clear(&self) {
-        self.free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 impl<W: Pooled> Drop for Buffer<W> {
     fn drop(&mut self) {
         if let Some(storage) = self.storage.take() {
-            let mut free = W::shelf()
-                .free
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut free = W::shelf().free.lock().unwrap_or_else(PoisonError::into_inner);
             if free.len() < SHELF_LIMIT {
                 free.push(storage);
             }

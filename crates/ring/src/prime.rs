@@ -204,37 +204,22 @@ mod tests {
     #[test]
     fn rejects_unsuitable_moduli() {
         assert_eq!(Prime::new(97, 100).unwrap_err(), PrimeError::Degree(100));
-        assert_eq!(
-            Prime::new(1 << 50, 64).unwrap_err(),
-            PrimeError::Size(1 << 50)
-        );
-        assert_eq!(
-            Prime::new(257 * 3, 64).unwrap_err(),
-            PrimeError::NotNttFriendly(771)
-        );
-        assert_eq!(
-            Prime::new(131, 64).unwrap_err(),
-            PrimeError::NotNttFriendly(131)
-        );
+        assert_eq!(Prime::new(1 << 50, 64).unwrap_err(), PrimeError::Size(1 << 50));
+        assert_eq!(Prime::new(257 * 3, 64).unwrap_err(), PrimeError::NotNttFriendly(771));
+        assert_eq!(Prime::new(131, 64).unwrap_err(), PrimeError::NotNttFriendly(131));
     }
 
     #[test]
     fn imaginary_unit_squares_to_minus_one() {
         for q in [257, 268_369_921, 34_359_410_689, 1_125_899_904_679_937] {
             let prime = Prime::new(q, 128).unwrap();
-            assert_eq!(
-                mul_mod(prime.imaginary_unit(), prime.imaginary_unit(), q),
-                q - 1
-            );
+            assert_eq!(mul_mod(prime.imaginary_unit(), prime.imaginary_unit(), q), q - 1);
             let mut monomial = Limb::zero(&prime);
             monomial.set(64, 1);
             prime.forward_ntt(&mut monomial);
             for i in 0..128 {
-                let expected = if i < 64 {
-                    prime.imaginary_unit()
-                } else {
-                    q - prime.imaginary_unit()
-                };
+                let expected =
+                    if i < 64 { prime.imaginary_unit() } else { q - prime.imaginary_unit() };
                 assert_eq!(monomial.get(i), expected);
             }
         }

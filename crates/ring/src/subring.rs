@@ -46,10 +46,7 @@ impl SubringNtt {
                 reverse((exponent as usize - 1) / 2) as u32
             })
             .collect();
-        Ok(Self {
-            prime: small,
-            order,
-        })
+        Ok(Self { prime: small, order })
     }
 
     /// The number of coefficients and of distinct values.
@@ -92,9 +89,8 @@ mod tests {
             for size in [64, 256, 1024] {
                 let coefficients: Vec<i64> =
                     (0..size as i64).map(|i| i * i * 31 % 1009 - 500).collect();
-                let small = SubringNtt::new(&prime, size)
-                    .unwrap()
-                    .transform_montgomery(&coefficients);
+                let small =
+                    SubringNtt::new(&prime, size).unwrap().transform_montgomery(&coefficients);
                 let mut whole = Limb::zero(&prime);
                 for (i, &c) in coefficients.iter().enumerate() {
                     whole.set(i * (degree / size), prime.reduce(i128::from(c)));
@@ -107,9 +103,6 @@ mod tests {
             }
         }
         let prime = Prime::new(786_433, 64).unwrap();
-        assert_eq!(
-            SubringNtt::new(&prime, 128).unwrap_err(),
-            PrimeError::Degree(128)
-        );
+        assert_eq!(SubringNtt::new(&prime, 128).unwrap_err(), PrimeError::Degree(128));
     }
 }

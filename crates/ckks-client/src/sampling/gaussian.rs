@@ -81,10 +81,7 @@ fn invert(word: u64) -> i32 {
     let point = word >> 1;
     // Point and thresholds are below 2^63, so the top bit of the difference is the borrow: 1 where
     // the threshold is above the point. No comparison, so nothing to turn into a branch.
-    let above: u64 = THRESHOLDS
-        .iter()
-        .map(|t| point.wrapping_sub(*t) >> 63)
-        .sum();
+    let above: u64 = THRESHOLDS.iter().map(|t| point.wrapping_sub(*t) >> 63).sum();
     let magnitude = DiscreteGaussian::BOUND - above as i32;
     let negate = -((word & 1) as i32);
     (magnitude ^ negate) - negate
@@ -119,11 +116,7 @@ mod tests {
             sums.push(cumulative);
         }
         for (k, &threshold) in THRESHOLDS.iter().enumerate() {
-            assert_eq!(
-                threshold,
-                fraction_63_bits(sums[k], cumulative),
-                "entry {k}"
-            );
+            assert_eq!(threshold, fraction_63_bits(sums[k], cumulative), "entry {k}");
         }
         assert_eq!(fraction_63_bits(sums[29], cumulative), 1 << 63);
     }
@@ -131,16 +124,8 @@ mod tests {
     #[test]
     fn table_probabilities_sum_to_one_and_give_the_variance() {
         let probabilities: Vec<u64> = probabilities().collect();
-        assert!(
-            probabilities
-                .windows(2)
-                .skip(1)
-                .all(|w| w[0] > w[1] && w[1] > 0)
-        );
-        assert_eq!(
-            probabilities.iter().map(|&p| u128::from(p)).sum::<u128>(),
-            1 << 63
-        );
+        assert!(probabilities.windows(2).skip(1).all(|w| w[0] > w[1] && w[1] > 0));
+        assert_eq!(probabilities.iter().map(|&p| u128::from(p)).sum::<u128>(), 1 << 63);
         let second: f64 = probabilities
             .iter()
             .enumerate()

@@ -74,9 +74,7 @@ pub enum TernaryError {
 
 /// A number uniform in 0..bound (0 < bound < 2^63), and one more bit, from the same word.
 fn below(bound: u64, rng: &mut SecretRng) -> (u64, i8) {
-    let mask = u64::MAX
-        .checked_shr((bound - 1).leading_zeros())
-        .unwrap_or(0);
+    let mask = u64::MAX.checked_shr((bound - 1).leading_zeros()).unwrap_or(0);
     loop {
         let word = rng.next_u64();
         let draw = word & mask;
@@ -99,10 +97,7 @@ mod tests {
         for value in [-1, 0, 1] {
             let share = secret.iter().filter(|&&c| c == value).count() as f64 / 65536.0;
             // Five standard deviations: 5 * sqrt(2/9 / 65536) = 0.0092.
-            assert!(
-                (share - 1.0 / 3.0).abs() < 0.0092,
-                "share of {value}: {share}"
-            );
+            assert!((share - 1.0 / 3.0).abs() < 0.0092, "share of {value}: {share}");
         }
         assert!(secret.iter().all(|c| (-1..=1).contains(c)));
     }
@@ -111,10 +106,7 @@ mod tests {
     fn uniform_neighbours_are_independent() {
         let mut rng = SecretRng::from_key([4; 32]);
         let secret = uniform(&mut rng, 1 << 16);
-        let sum: i32 = secret
-            .windows(2)
-            .map(|w| i32::from(w[0]) * i32::from(w[1]))
-            .sum();
+        let sum: i32 = secret.windows(2).map(|w| i32::from(w[0]) * i32::from(w[1])).sum();
         // Products have variance 4/9: five standard deviations are 5 * sqrt(65536 * 4/9) = 853.
         assert!(sum.abs() < 853, "correlation sum {sum}");
     }
@@ -149,10 +141,7 @@ mod tests {
             *counts.entry(secret.to_vec()).or_default() += 1;
         }
         assert_eq!(counts.len(), 40);
-        let chi2: f64 = counts
-            .values()
-            .map(|&c| (f64::from(c) - 1e3).powi(2) / 1e3)
-            .sum();
+        let chi2: f64 = counts.values().map(|&c| (f64::from(c) - 1e3).powi(2) / 1e3).sum();
         assert!(chi2 < 90.0, "chi-squared {chi2}");
     }
 
@@ -160,16 +149,7 @@ mod tests {
     fn too_heavy_is_refused() {
         let mut rng = SecretRng::from_key([8; 32]);
         let error = sparse(&mut rng, 4, 5).unwrap_err();
-        assert_eq!(
-            error,
-            TernaryError::TooHeavy {
-                weight: 5,
-                length: 4
-            }
-        );
-        assert_eq!(
-            error.to_string(),
-            "a secret of 4 coefficients cannot have 5 nonzero ones"
-        );
+        assert_eq!(error, TernaryError::TooHeavy { weight: 5, length: 4 });
+        assert_eq!(error.to_string(), "a secret of 4 coefficients cannot have 5 nonzero ones");
     }
 }

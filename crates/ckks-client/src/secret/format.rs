@@ -70,11 +70,7 @@ impl SecretKey {
         if weight as usize != set.literal().sparse_weight {
             return Err(SecretKeyError::Weight);
         }
-        Ok(Self {
-            parameters: set.fingerprint(),
-            dense,
-            sparse,
-        })
+        Ok(Self { parameters: set.fingerprint(), dense, sparse })
     }
 }
 
@@ -85,9 +81,7 @@ fn unpack(set: &Parameters, bytes: &[u8]) -> Result<Zeroizing<Vec<i8>>, SecretKe
     // The error would tell where the wrong field stands; with exact lengths it can be nothing else.
     unpack_u32(bytes, FIELD_BITS, 3, &mut fields)
         .map_err(|_: BitsError| SecretKeyError::Coefficient)?;
-    Ok(Zeroizing::new(
-        fields.iter().map(|&field| field as i8 - 1).collect(),
-    ))
+    Ok(Zeroizing::new(fields.iter().map(|&field| field as i8 - 1).collect()))
 }
 
 fn half_len(set: &Parameters) -> usize {
@@ -163,18 +157,12 @@ mod tests {
         for at in (0..bytes.len()).step_by(97) {
             let mut changed = bytes.to_vec();
             changed[at] ^= 1;
-            assert!(
-                matches!(refusal(&changed), SecretKeyError::Frame(_)),
-                "{at}"
-            );
+            assert!(matches!(refusal(&changed), SecretKeyError::Frame(_)), "{at}");
         }
         let mut foreign = bytes.to_vec();
         foreign[10] ^= 1;
         let error = refusal(&reseal(&foreign));
-        assert!(matches!(
-            error,
-            SecretKeyError::Frame(WireError::Parameters { .. })
-        ));
+        assert!(matches!(error, SecretKeyError::Frame(WireError::Parameters { .. })));
         let longer = [bytes.as_slice(), &[0]].concat();
         let trailing = WireError::Trailing { left: 1 };
         assert_eq!(refusal(&longer), SecretKeyError::Frame(trailing));

@@ -37,10 +37,9 @@ impl Density {
             return Err(DensityError::BadWeight { bin });
         }
         let filled = |w: &f64| *w > 0.0;
-        let (Some(first), Some(last)) = (
-            weights.iter().position(filled),
-            weights.iter().rposition(filled),
-        ) else {
+        let (Some(first), Some(last)) =
+            (weights.iter().position(filled), weights.iter().rposition(filled))
+        else {
             return Err(DensityError::Empty);
         };
         let (first_end, last_end) = (low + width * first as f64, low + width * (last + 1) as f64);
@@ -112,10 +111,8 @@ impl Density {
             return 0.0;
         }
         let bin = place as usize;
-        let Some(&[lower, upper]) = self
-            .cumulative
-            .get(bin..bin.saturating_add(2))
-            .and_then(|c| c.first_chunk())
+        let Some(&[lower, upper]) =
+            self.cumulative.get(bin..bin.saturating_add(2)).and_then(|c| c.first_chunk())
         else {
             return 1.0;
         };
@@ -135,11 +132,7 @@ pub struct Smoothing {
 
 impl Smoothing {
     /// Nothing is added: only the measured inputs count.
-    pub const NONE: Self = Self {
-        tail: 0.0,
-        stretch: 1.0,
-        floor: 0.0,
-    };
+    pub const NONE: Self = Self { tail: 0.0, stretch: 1.0, floor: 0.0 };
 
     /// A share `tail` of the mass is stretched by the factor `stretch`, from 1 to 4, and a share
     /// `floor` is spread over the whole [`Range`](super::Range).
@@ -150,11 +143,7 @@ impl Smoothing {
     pub fn new(tail: f64, stretch: f64, floor: f64) -> Result<Self, DensityError> {
         let shares = tail >= 0.0 && floor >= 0.0 && tail + floor <= 1.0;
         if shares && (1.0..=4.0).contains(&stretch) {
-            Ok(Self {
-                tail,
-                stretch,
-                floor,
-            })
+            Ok(Self { tail, stretch, floor })
         } else {
             Err(DensityError::BadSmoothing)
         }
@@ -186,11 +175,7 @@ impl Default for Smoothing {
     /// with a floor of 1% makes the error of a score an eighth larger, and a tail of 2% hardly
     /// smaller; without any, the fit of a sharp density grows wild at the bound.
     fn default() -> Self {
-        Self {
-            tail: 0.05,
-            stretch: 1.3,
-            floor: 1e-3,
-        }
+        Self { tail: 0.05, stretch: 1.3, floor: 1e-3 }
     }
 }
 
@@ -240,13 +225,7 @@ mod tests {
     fn bins_become_a_density() {
         let density = Density::new(-2.0, 2.0, &[0.0, 1.0, 3.0, 0.0]).unwrap();
         assert_eq!(density.support(), (-1.0, 1.0));
-        for (x, below) in [
-            (-1.5, 0.0),
-            (-1.0, 0.0),
-            (-0.5, 0.125),
-            (0.0, 0.25),
-            (0.5, 0.625),
-        ] {
+        for (x, below) in [(-1.5, 0.0), (-1.0, 0.0), (-0.5, 0.125), (0.0, 0.25), (0.5, 0.625)] {
             assert_eq!(density.below(x), below);
         }
         for x in [1.0, 1.5, f64::INFINITY] {
@@ -276,11 +255,7 @@ mod tests {
         assert!((low + 1.0).abs() < 1e-12 && (high - 2.0).abs() < 1e-12);
         // Masses 1/5 and 4/5, both spread over a length of 2.
         for (x, below) in [(-0.5, 0.05), (0.5, 0.35), (1.5, 0.8), (2.0, 1.0)] {
-            assert!(
-                (pool.below(x) - below).abs() < 1e-3,
-                "{x}: {}",
-                pool.below(x)
-            );
+            assert!((pool.below(x) - below).abs() < 1e-3, "{x}: {}", pool.below(x));
         }
         // A channel that is nearly always zero neither vanishes nor takes over.
         let dead = Density::new(-1e-9, 1e-9, &[1.0]).unwrap();
@@ -293,21 +268,10 @@ mod tests {
     #[test]
     fn broken_densities_are_refused() {
         let interval = |low, high| Density::new(low, high, &[1.0]);
-        for (low, high) in [
-            (1.0, 1.0),
-            (2.0, 1.0),
-            (f64::NAN, 1.0),
-            (-f64::MAX, f64::MAX),
-        ] {
-            assert!(matches!(
-                interval(low, high),
-                Err(DensityError::BadInterval { .. })
-            ));
+        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (-f64::MAX, f64::MAX)] {
+            assert!(matches!(interval(low, high), Err(DensityError::BadInterval { .. })));
         }
-        assert!(matches!(
-            Density::new(0.0, 1.0, &[]),
-            Err(DensityError::BadInterval { .. })
-        ));
+        assert!(matches!(Density::new(0.0, 1.0, &[]), Err(DensityError::BadInterval { .. })));
         // Bins that double precision cannot tell apart.
         let refused = Density::new(1e16, 1e16 + 2.0, &[1.0, 0.0, 0.0, 0.0]);
         assert!(matches!(refused, Err(DensityError::BadInterval { .. })));

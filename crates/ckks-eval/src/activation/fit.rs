@@ -52,9 +52,8 @@ pub fn fit(
         checked.ok_or(FitError::FunctionNotFinite { x })
     };
     let evenly = cells(-range.bound(), range.bound(), range);
-    let evenly: Vec<Sample> = evenly
-        .map(|cell| sample(cell.middle, 1.0))
-        .collect::<Result<_, _>>()?;
+    let evenly: Vec<Sample> =
+        evenly.map(|cell| sample(cell.middle, 1.0)).collect::<Result<_, _>>()?;
     let (polynomial, rms_error) = match weighting {
         Weighting::Minimax => {
             let polynomial = minimax(&evenly, degree)?;
@@ -71,13 +70,7 @@ pub fn fit(
         }
     };
     let max_error = errors(&polynomial, &evenly).fold(0.0, |max: f64, e| max.max(e.abs()));
-    Ok(Fit {
-        polynomial,
-        range,
-        output_unit,
-        max_error,
-        rms_error,
-    })
+    Ok(Fit { polynomial, range, output_unit, max_error, rms_error })
 }
 
 /// Which errors of a fit matter.
@@ -247,9 +240,7 @@ fn minimax(samples: &[Sample], degree: usize) -> Result<TrigPolynomial, FitError
         }
         let total: f64 = samples.iter().map(|sample| sample.weight).sum();
         let normalise = samples.len() as f64 / total;
-        samples
-            .iter_mut()
-            .for_each(|sample| sample.weight *= normalise);
+        samples.iter_mut().for_each(|sample| sample.weight *= normalise);
     }
     let best = best.map(|(_, polynomial)| polynomial);
     best.ok_or(FitError::IllConditioned)
@@ -288,9 +279,7 @@ mod tests {
     /// A bell with `deviations` standard deviations in a bound of 1, like a layer's inputs.
     fn bell(deviations: f64) -> Density {
         let middles = (0..512).map(|i| (2.0 * f64::from(i) + 1.0) / 512.0 - 1.0);
-        let weights: Vec<f64> = middles
-            .map(|x| (-0.5 * (deviations * x).powi(2)).exp())
-            .collect();
+        let weights: Vec<f64> = middles.map(|x| (-0.5 * (deviations * x).powi(2)).exp()).collect();
         Density::new(-1.0, 1.0, &weights).unwrap()
     }
 
@@ -374,10 +363,7 @@ mod tests {
     #[test]
     fn errors_have_no_mean_over_the_density() {
         let density = bell(8.0);
-        let weighting = Weighting::Density {
-            density: density.clone(),
-            smoothing: Smoothing::NONE,
-        };
+        let weighting = Weighting::Density { density: density.clone(), smoothing: Smoothing::NONE };
         let fit = fit(relu, unit_range(), 15, 1.0, &weighting).unwrap();
         let mean = mean_over(&density, fit.range(), |x| fit.eval(x) - relu(x));
         assert!(mean.abs() < 1e-3 * fit.rms_error(), "{mean}");

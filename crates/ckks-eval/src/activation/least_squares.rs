@@ -25,11 +25,7 @@ pub(super) fn solve(samples: &[Sample], degree: usize, ridge: f64) -> Option<Tri
     let unknowns = 2 * degree + 1;
     // Unknowns: the constant, then the cosines, then the sines.
     let wave = |i: usize| {
-        if i <= degree {
-            (i, Wave::Cos)
-        } else {
-            (i - degree, Wave::Sin)
-        }
+        if i <= degree { (i, Wave::Cos) } else { (i - degree, Wave::Sin) }
     };
     let entry = |i: usize, j: usize| {
         let ridge = if i == j { ridge } else { 0.0 };
@@ -132,23 +128,14 @@ mod tests {
 
     fn samples(arc: f64, value: impl Fn(f64) -> f64) -> Vec<Sample> {
         let t = (-60..=60).map(|i| f64::from(i) / 60.0 * arc);
-        let sample = |t| Sample {
-            t,
-            value: value(t),
-            weight: 1.0 + t,
-        };
+        let sample = |t| Sample { t, value: value(t), weight: 1.0 + t };
         t.map(sample).collect()
     }
 
     #[test]
     fn a_trigonometric_polynomial_is_found_again() {
-        let wanted = TrigPolynomial::new(vec![
-            [0.3, 0.0],
-            [1.0, -0.5],
-            [0.0, 0.7],
-            [0.2, 0.1],
-            [-0.4, 0.9],
-        ]);
+        let wanted =
+            TrigPolynomial::new(vec![[0.3, 0.0], [1.0, -0.5], [0.0, 0.7], [0.2, 0.1], [-0.4, 0.9]]);
         let wanted = wanted.unwrap();
         let found = solve(&samples(0.45, |t| wanted.eval(t)), 4, 0.0).unwrap();
         for (c, expected) in found.coefficients().iter().zip(wanted.coefficients()) {
@@ -163,12 +150,7 @@ mod tests {
         let cost = |polynomial: &TrigPolynomial| -> f64 {
             let total: f64 = samples.iter().map(|s| s.weight).sum();
             let error = |s: &Sample| s.weight * (polynomial.eval(s.t) - s.value).powi(2);
-            let size: f64 = polynomial
-                .coefficients()
-                .iter()
-                .flatten()
-                .map(|c| c * c)
-                .sum();
+            let size: f64 = polynomial.coefficients().iter().flatten().map(|c| c * c).sum();
             samples.iter().map(error).sum::<f64>() / total + ridge * size
         };
         let best = solve(&samples, 5, ridge).unwrap();
@@ -187,18 +169,10 @@ mod tests {
     #[test]
     fn hidden_solutions_are_noticed() {
         // Two points cannot tell nine coefficients.
-        let two = [0.1, 0.2].map(|t| Sample {
-            t,
-            value: 1.0,
-            weight: 1.0,
-        });
+        let two = [0.1, 0.2].map(|t| Sample { t, value: 1.0, weight: 1.0 });
         assert!(solve(&two, 4, 0.0).is_none());
         assert!(solve(&two, 4, 1e-6).is_some());
-        let unweighted = [Sample {
-            t: 0.1,
-            value: 1.0,
-            weight: 0.0,
-        }];
+        let unweighted = [Sample { t: 0.1, value: 1.0, weight: 0.0 }];
         assert!(solve(&unweighted, 2, 1e-6).is_none());
         let huge = samples(0.4, |_| f64::MAX);
         assert!(solve(&huge, 2, 1e-6).is_none());

@@ -23,11 +23,7 @@ impl Range {
             return Err(RangeError::BadFill { fill });
         }
         let range = Self { bound, fill };
-        if range.period().is_normal() {
-            Ok(range)
-        } else {
-            Err(RangeError::BadBound { bound })
-        }
+        if range.period().is_normal() { Ok(range) } else { Err(RangeError::BadBound { bound }) }
     }
 
     /// B: the largest magnitude of an input that does not wrap.

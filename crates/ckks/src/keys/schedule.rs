@@ -64,11 +64,7 @@ impl StepGroup {
     /// left by as much. The group with the largest stage wraps around and has no lowest diagonal.
     #[must_use]
     pub fn shift(&self, slots: usize) -> usize {
-        if self.last_len == slots {
-            0
-        } else {
-            self.last_len - self.step()
-        }
+        if self.last_len == slots { 0 } else { self.last_len - self.step() }
     }
 }
 
@@ -77,10 +73,7 @@ impl Rotations {
     /// bootstraps, stands rotated to the left.
     #[must_use]
     pub fn slot_shift(&self, slots: usize) -> usize {
-        self.coefficients_to_slots
-            .iter()
-            .map(|g| g.shift(slots))
-            .sum()
+        self.coefficients_to_slots.iter().map(|g| g.shift(slots)).sum()
     }
 }
 
@@ -88,48 +81,18 @@ impl Rotations {
 #[must_use]
 pub fn rotations(slots: usize) -> Rotations {
     let coefficients_to_slots = [
-        StepGroup {
-            first_len: slots / 16,
-            last_len: slots,
-            babies: 8,
-        },
-        StepGroup {
-            first_len: slots / 512,
-            last_len: slots / 32,
-            babies: 8,
-        },
-        StepGroup {
-            first_len: 2,
-            last_len: slots / 1024,
-            babies: 8,
-        },
+        StepGroup { first_len: slots / 16, last_len: slots, babies: 8 },
+        StepGroup { first_len: slots / 512, last_len: slots / 32, babies: 8 },
+        StepGroup { first_len: 2, last_len: slots / 1024, babies: 8 },
     ];
     let slots_to_coefficients = [
-        StepGroup {
-            first_len: 2,
-            last_len: slots / 128,
-            babies: 16,
-        },
-        StepGroup {
-            first_len: slots / 64,
-            last_len: slots,
-            babies: 8,
-        },
+        StepGroup { first_len: 2, last_len: slots / 128, babies: 16 },
+        StepGroup { first_len: slots / 64, last_len: slots, babies: 8 },
     ];
     let shifts = coefficients_to_slots.iter().chain(&slots_to_coefficients);
     let realign = -(shifts.map(|g| g.shift(slots)).sum::<usize>() as i64);
-    let linear = LinearSteps {
-        unit: 1,
-        pixel: 16,
-        row: 512,
-        back: -(512 + 32),
-    };
-    Rotations {
-        coefficients_to_slots,
-        slots_to_coefficients,
-        realign,
-        linear,
-    }
+    let linear = LinearSteps { unit: 1, pixel: 16, row: 512, back: -(512 + 32) };
+    Rotations { coefficients_to_slots, slots_to_coefficients, realign, linear }
 }
 
 /// All keys of the circuit.
@@ -139,12 +102,7 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
     let rotations = rotations(set.slots());
     let rotation = |steps: i64| GaloisElement::rotation(steps, degree);
     let mut keys = Vec::new();
-    let mut add = |kind, layout: &KeyLayout| {
-        keys.push(KeySpec {
-            kind,
-            layout: layout.clone(),
-        })
-    };
+    let mut add = |kind, layout: &KeyLayout| keys.push(KeySpec { kind, layout: layout.clone() });
 
     let at_base = KeyLayout::balanced(set, levels.base, 1, Special::Narrow(1));
     add(KeyKind::DenseToSparse, &at_base);
@@ -156,26 +114,14 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
         add(KeyKind::SparseToDense(element), &out_of_raise);
     }
     let at_top = KeyLayout::balanced(set, levels.top, 2, Special::WideAndNarrow);
-    add(
-        KeyKind::Automorphism(rotation(raised.giant_step() as i64)),
-        &at_top,
-    );
+    add(KeyKind::Automorphism(rotation(raised.giant_step() as i64)), &at_top);
     for (group, below_top) in [(middle, 1), (low, 2)] {
         let layout = two_digits(set, levels.top - below_top);
-        add(
-            KeyKind::Automorphism(rotation(group.step() as i64)),
-            &layout,
-        );
-        add(
-            KeyKind::Automorphism(rotation(group.giant_step() as i64)),
-            &layout,
-        );
+        add(KeyKind::Automorphism(rotation(group.step() as i64)), &layout);
+        add(KeyKind::Automorphism(rotation(group.giant_step() as i64)), &layout);
     }
     let in_slots = two_digits(set, levels.chebyshev);
-    add(
-        KeyKind::Automorphism(GaloisElement::conjugation(degree)),
-        &in_slots,
-    );
+    add(KeyKind::Automorphism(GaloisElement::conjugation(degree)), &in_slots);
     add(KeyKind::Relinearisation, &in_slots);
 
     let in_linear = KeyLayout::balanced(set, levels.linear, 1, Special::Narrow(4));
@@ -187,20 +133,11 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
     let level = levels.slots_to_coefficients;
     let layout = KeyLayout::balanced(set, level, 1, Special::Narrow(3));
     add(KeyKind::Automorphism(rotation(fine.step() as i64)), &layout);
-    add(
-        KeyKind::Automorphism(rotation(fine.giant_step() as i64)),
-        &layout,
-    );
+    add(KeyKind::Automorphism(rotation(fine.giant_step() as i64)), &layout);
     let layout = KeyLayout::balanced(set, level - 1, 1, Special::Narrow(2));
     add(KeyKind::Automorphism(rotation(rotations.realign)), &layout);
-    add(
-        KeyKind::Automorphism(rotation(coarse.step() as i64)),
-        &layout,
-    );
-    add(
-        KeyKind::Automorphism(rotation(coarse.giant_step() as i64)),
-        &layout,
-    );
+    add(KeyKind::Automorphism(rotation(coarse.step() as i64)), &layout);
+    add(KeyKind::Automorphism(rotation(coarse.giant_step() as i64)), &layout);
     keys
 }
 
@@ -209,12 +146,5 @@ fn two_digits(set: &Parameters, level: usize) -> KeyLayout {
     let small = KeyLayout::balanced(set, level, 2, Special::Wide(5));
     let enough = set.special(Special::Wide(5)).log2()
         >= small.largest_digit_bits(set) + KeyLayout::MARGIN_BITS;
-    if enough {
-        small
-    } else {
-        KeyLayout {
-            special: Special::WideAndNarrow,
-            ..small
-        }
-    }
+    if enough { small } else { KeyLayout { special: Special::WideAndNarrow, ..small } }
 }

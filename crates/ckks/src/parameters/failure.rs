@@ -36,10 +36,7 @@ mod tests {
         // Two uniforms: P(|sum| > 1/2) = 1/4, one coefficient, bound 0.
         assert!((log2_overflow_probability(1, 0, 1) + 2.0).abs() < 1e-12);
         // A sum of h + 1 halves cannot pass (h + 1) / 2.
-        assert_eq!(
-            log2_overflow_probability(20, 11, 1 << 14),
-            f64::NEG_INFINITY
-        );
+        assert_eq!(log2_overflow_probability(20, 11, 1 << 14), f64::NEG_INFINITY);
     }
 
     #[test]

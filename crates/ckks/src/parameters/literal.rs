@@ -93,14 +93,6 @@ impl Chain {
         let squarings = activation + self.squarings.len();
         let chebyshev = squarings + self.chebyshev.len();
         let top = chebyshev + self.coefficients_to_slots.len();
-        Levels {
-            base,
-            slots_to_coefficients,
-            linear,
-            activation,
-            squarings,
-            chebyshev,
-            top,
-        }
+        Levels { base, slots_to_coefficients, linear, activation, squarings, chebyshev, top }
     }
 }

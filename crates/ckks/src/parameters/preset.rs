@@ -68,45 +68,27 @@ mod tests {
     fn inconsistent_literals_are_refused() {
         let mut repeated = literal();
         repeated.narrow_special[0] = repeated.chain.activation[0];
-        assert!(matches!(
-            Parameters::new(repeated),
-            Err(ParameterError::RepeatedPrime(_))
-        ));
+        assert!(matches!(Parameters::new(repeated), Err(ParameterError::RepeatedPrime(_))));
 
         let mut composite = literal();
         composite.chain.base = (1 << 26) + 1;
-        assert!(matches!(
-            Parameters::new(composite),
-            Err(ParameterError::Prime(_))
-        ));
+        assert!(matches!(Parameters::new(composite), Err(ParameterError::Prime(_))));
 
         let mut heavy = literal();
         heavy.sparse_weight = 20;
-        assert!(matches!(
-            Parameters::new(heavy),
-            Err(ParameterError::InsecureKey { .. })
-        ));
+        assert!(matches!(Parameters::new(heavy), Err(ParameterError::InsecureKey { .. })));
 
         let mut improbable = literal();
         improbable.integer_bound = 9;
-        assert!(matches!(
-            Parameters::new(improbable),
-            Err(ParameterError::Failure { .. })
-        ));
+        assert!(matches!(Parameters::new(improbable), Err(ParameterError::Failure { .. })));
 
         let mut flat = literal();
         flat.top_scale = 2_f64.powi(37);
-        assert!(matches!(
-            Parameters::new(flat),
-            Err(ParameterError::Scale { .. })
-        ));
+        assert!(matches!(Parameters::new(flat), Err(ParameterError::Scale { .. })));
 
         let mut starved = literal();
         starved.narrow_special.swap(0, 3);
         starved.wide_special[4] = 65_537;
-        assert!(matches!(
-            Parameters::new(starved),
-            Err(ParameterError::SmallSpecial { .. })
-        ));
+        assert!(matches!(Parameters::new(starved), Err(ParameterError::SmallSpecial { .. })));
     }
 }

@@ -95,11 +95,7 @@ fn open<'a>(
     kind: ObjectKind,
     max_payload: usize,
 ) -> Result<Reader<'a>, ReadError> {
-    let expected = Expected {
-        kind,
-        parameters: set.fingerprint(),
-        max_payload,
-    };
+    let expected = Expected { kind, parameters: set.fingerprint(), max_payload };
     Ok(frame::open(bytes, &expected)?)
 }
 
@@ -217,10 +213,7 @@ mod tests {
         let residues_at = FIELDS_BYTES + Seed::BYTES;
         let bytes = forged(&seeded(1).to_bytes(set()), residues_at, &[0xFF; 4]);
         let error = read(&bytes).err();
-        assert!(
-            matches!(error, Some(ReadError::Residues { limb: 0, .. })),
-            "{error:?}"
-        );
+        assert!(matches!(error, Some(ReadError::Residues { limb: 0, .. })), "{error:?}");
 
         let last = full(1).to_bytes(set()).len() - frame::HEADER_BYTES - 3;
         let bytes = forged(&full(1).to_bytes(set()), last, &[0xFF; 3]);

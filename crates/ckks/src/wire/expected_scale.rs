@@ -60,10 +60,7 @@ mod tests {
         for scale in [1e9, 1e9 + 0.9, 1e9 - 0.9] {
             assert_eq!(exactly.check(scale), Ok(scale));
         }
-        let between = ExpectedScale::Between {
-            least: 2.0,
-            most: 8.0,
-        };
+        let between = ExpectedScale::Between { least: 2.0, most: 8.0 };
         for scale in [2.0, 5.0, 8.0] {
             assert_eq!(between.check(scale), Ok(scale));
         }
@@ -79,10 +76,7 @@ mod tests {
             let exactly = ExpectedScale::Exactly(senseless);
             assert!(exactly.check(senseless).is_err(), "{senseless}");
         }
-        let all = ExpectedScale::Between {
-            least: f64::NEG_INFINITY,
-            most: f64::INFINITY,
-        };
+        let all = ExpectedScale::Between { least: f64::NEG_INFINITY, most: f64::INFINITY };
         assert!(all.check(0.0).is_err() && all.check(f64::INFINITY).is_err());
         assert_eq!(
             all.check(-1.0).unwrap_err().to_string(),

@@ -82,9 +82,7 @@ pub struct ParameterFingerprint(pub [u8; 32]);
 impl fmt::Display for ParameterFingerprint {
     /// The first eight bytes in hexadecimal: enough for a person to compare.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..8]
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0[..8].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -152,11 +150,8 @@ mod tests {
 
     const CHECKSUM_AT: usize = 47;
     const PARAMETERS: ParameterFingerprint = ParameterFingerprint([0xA5; 32]);
-    const EXPECTED: Expected = Expected {
-        kind: ObjectKind::Ciphertext,
-        parameters: PARAMETERS,
-        max_payload: 100,
-    };
+    const EXPECTED: Expected =
+        Expected { kind: ObjectKind::Ciphertext, parameters: PARAMETERS, max_payload: 100 };
 
     fn example() -> Vec<u8> {
         let mut writer = Writer::new(ObjectKind::Ciphertext, PARAMETERS, 30);
@@ -253,18 +248,12 @@ mod tests {
     #[test]
     fn unknown_and_unexpected_kinds_are_refused() {
         for found in (0..=u8::MAX).filter(|n| !(1..=6).contains(n)) {
-            assert_eq!(
-                refusal(&forged(6, &[found])),
-                WireError::UnknownKind { found }
-            );
+            assert_eq!(refusal(&forged(6, &[found])), WireError::UnknownKind { found });
         }
         let error = refusal(&forged(6, &[3]));
         let (expected, found) = (ObjectKind::Ciphertext, ObjectKind::EvaluationKey);
         assert_eq!(error, WireError::Kind { expected, found });
-        assert_eq!(
-            error.to_string(),
-            "expected a ciphertext, but this is an evaluation key"
-        );
+        assert_eq!(error.to_string(), "expected a ciphertext, but this is an evaluation key");
     }
 
     #[test]
@@ -286,13 +275,7 @@ mod tests {
     fn lying_lengths_are_refused() {
         let with_length = |length: u64| refusal(&forged(39, &length.to_le_bytes()));
         assert_eq!(with_length(26), WireError::Trailing { left: 1 });
-        assert_eq!(
-            with_length(28),
-            WireError::Truncated {
-                needed: 79,
-                found: 78
-            }
-        );
+        assert_eq!(with_length(28), WireError::Truncated { needed: 79, found: 78 });
         for found in [101, 1 << 32, u64::MAX] {
             assert_eq!(with_length(found), WireError::TooLong { most: 100, found });
         }

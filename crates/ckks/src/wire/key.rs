@@ -168,20 +168,14 @@ mod tests {
         let mut longer = bytes.clone();
         longer[39..47].copy_from_slice(&(found + 1).to_le_bytes());
         let error = read(index, &longer).err();
-        let cut_off = WireError::Truncated {
-            needed: bytes.len() as u64 + 1,
-            found: bytes.len(),
-        };
+        let cut_off = WireError::Truncated { needed: bytes.len() as u64 + 1, found: bytes.len() };
         assert_eq!(error, Some(cut_off.into()));
         longer[39..47].copy_from_slice(&(1_u64 << 40).to_le_bytes());
         let error = read(index, &longer).err();
         assert!(
             matches!(
                 error,
-                Some(ReadError::Frame(WireError::TooLong {
-                    found: 0x100_0000_0000,
-                    ..
-                }))
+                Some(ReadError::Frame(WireError::TooLong { found: 0x100_0000_0000, .. }))
             ),
             "{error:?}"
         );

@@ -34,9 +34,7 @@ impl KeySetManifest {
             spec: spec.clone(),
             byte_len: SeededKey::byte_len(set, spec) as u64,
         });
-        Self {
-            entries: entries.collect(),
-        }
+        Self { entries: entries.collect() }
     }
 
     /// The keys, in the order of their indices.
@@ -88,11 +86,7 @@ impl KeySetManifest {
             let found = reader.u64("the length of a key")?;
             let expected = entry.byte_len;
             if found != expected {
-                return Err(ReadError::KeyLength {
-                    index,
-                    expected,
-                    found,
-                });
+                return Err(ReadError::KeyLength { index, expected, found });
             }
         }
         reader.finish()?;
@@ -148,11 +142,7 @@ mod tests {
         let length_at = 4 + shape::bytes(&set().keys()[0]).len();
         let error = read(&forged(&bytes, length_at, &u64::MAX.to_le_bytes())).err();
         let expected = KeySetManifest::new(set()).entries()[0].byte_len;
-        let wrong_length = ReadError::KeyLength {
-            index: 0,
-            expected,
-            found: u64::MAX,
-        };
+        let wrong_length = ReadError::KeyLength { index: 0, expected, found: u64::MAX };
         assert_eq!(error, Some(wrong_length));
     }
 

@@ -67,20 +67,13 @@ impl CompactCiphertext {
         let c0 = read_half(&mut reader, "c0", 2 * period, log2_modulus)?;
         let c1 = read_half(&mut reader, "c1", set.degree(), log2_modulus)?;
         reader.finish()?;
-        Ok(Self {
-            c0,
-            c1,
-            log2_modulus,
-            scale,
-        })
+        Ok(Self { c0, c1, log2_modulus, scale })
     }
 }
 
 fn read_log2_modulus(reader: &mut Reader<'_>) -> Result<u32, ReadError> {
-    let (least, most) = (
-        CompactCiphertext::LEAST_LOG2_MODULUS,
-        CompactCiphertext::MOST_LOG2_MODULUS,
-    );
+    let (least, most) =
+        (CompactCiphertext::LEAST_LOG2_MODULUS, CompactCiphertext::MOST_LOG2_MODULUS);
     let found = u32::from(reader.u8("the modulus")?);
     if (least..=most).contains(&found) {
         Ok(found)
@@ -127,10 +120,7 @@ mod tests {
 
     fn expected(period: usize) -> ExpectedResponse {
         let (least, most) = (1.0, 1e12);
-        ExpectedResponse {
-            period,
-            scale: ExpectedScale::Between { least, most },
-        }
+        ExpectedResponse { period, scale: ExpectedScale::Between { least, most } }
     }
 
     fn read(bytes: &[u8]) -> Result<CompactCiphertext, ReadError> {
@@ -147,10 +137,7 @@ mod tests {
             assert_eq!(back.to_bytes(set()), bytes);
         }
         let bits = 20 * (32_768 + 32);
-        assert_eq!(
-            response(20, 16).to_bytes(set()).len(),
-            frame::HEADER_BYTES + 13 + bits / 8
-        );
+        assert_eq!(response(20, 16).to_bytes(set()).len(), frame::HEADER_BYTES + 13 + bits / 8);
     }
 
     #[test]
@@ -209,11 +196,7 @@ mod tests {
         let last = bytes[frame::HEADER_BYTES + at];
         let forged = forged(&bytes, at, &[last | 0x80]);
         let error = CompactCiphertext::from_bytes(set(), &forged, &expected(1)).err();
-        let padding = ReadError::Residues {
-            what: "c0",
-            limb: 0,
-            source: BitsError::Padding,
-        };
+        let padding = ReadError::Residues { what: "c0", limb: 0, source: BitsError::Padding };
         assert_eq!(error, Some(padding));
     }
 

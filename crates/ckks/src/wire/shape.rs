@@ -18,12 +18,7 @@ use crate::keys::{KeyKind, KeyLayout, KeySpec, Special};
 
 /// The bytes that describe a key.
 pub(super) fn bytes(spec: &KeySpec) -> Vec<u8> {
-    let KeyLayout {
-        level,
-        digits,
-        special,
-        raised,
-    } = &spec.layout;
+    let KeyLayout { level, digits, special, raised } = &spec.layout;
     let (kind, exponent) = match spec.kind {
         KeyKind::Relinearisation => (1, 0),
         KeyKind::Automorphism(element) => (2, element.exponent()),
@@ -71,12 +66,7 @@ mod tests {
                 raised: true,
             },
         };
-        assert_eq!(
-            bytes(&spec),
-            [
-                4, 5, 0, 0, 0, 3, 3, 1, 19, 0, 2, 0, 0, 0, 10, 0, 10, 0, 19, 0
-            ]
-        );
+        assert_eq!(bytes(&spec), [4, 5, 0, 0, 0, 3, 3, 1, 19, 0, 2, 0, 0, 0, 10, 0, 10, 0, 19, 0]);
     }
 
     #[test]

@@ -21,11 +21,7 @@ pub(crate) fn set() -> &'static Parameters {
 
 /// A seeded ciphertext of arbitrary content.
 pub(super) fn seeded(level: usize) -> SeededCiphertext {
-    SeededCiphertext {
-        c0: content(level),
-        seed: SEED,
-        scale: SCALE,
-    }
+    SeededCiphertext { c0: content(level), seed: SEED, scale: SCALE }
 }
 
 /// A ciphertext of arbitrary content.
@@ -88,10 +84,7 @@ pub(super) fn assert_frame_is_checked(frame: &[u8], read: impl Fn(&[u8]) -> Resu
         refusal(&changed)
     };
     assert!(matches!(changed(4), WireError::Version { found: 5 }));
-    assert!(matches!(
-        changed(6),
-        WireError::Kind { .. } | WireError::UnknownKind { .. }
-    ));
+    assert!(matches!(changed(6), WireError::Kind { .. } | WireError::UnknownKind { .. }));
     assert!(matches!(changed(7), WireError::Parameters { .. }));
     assert_eq!(changed(frame.len() - 1), WireError::Checksum);
 }

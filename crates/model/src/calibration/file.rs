@@ -17,10 +17,7 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 impl Calibration {
     /// The calibration as a JSON file of [`VERSION`].
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "plain numbers and text always serialise"
-    )]
+    #[expect(clippy::missing_panics_doc, reason = "plain numbers and text always serialise")]
     pub fn to_json(&self) -> String {
         let body = Body {
             format: FORMAT.to_owned(),
@@ -50,9 +47,7 @@ impl Calibration {
             return Err(CalibrationFileError::OtherFormat);
         }
         if head.version != VERSION {
-            return Err(CalibrationFileError::OtherVersion {
-                found: head.version,
-            });
+            return Err(CalibrationFileError::OtherVersion { found: head.version });
         }
         Self::try_from(serde_json::from_slice::<Body>(bytes)?)
     }
@@ -183,24 +178,13 @@ impl TryFrom<RawRange> for Range {
     type Error = CalibrationFileError;
 
     fn try_from(raw: RawRange) -> Result<Self, CalibrationFileError> {
-        let RawRange {
-            min,
-            max,
-            bound,
-            limit,
-            counts,
-        } = raw;
+        let RawRange { min, max, bound, limit, counts } = raw;
         let impossible = CalibrationFileError::Impossible;
         let histogram = Histogram::new(limit, counts).ok_or(impossible("a histogram"))?;
         if !(-limit <= min && min <= max && max <= limit) {
             return Err(impossible("a smallest or largest value"));
         }
-        let range = Self {
-            min,
-            max,
-            bound,
-            histogram,
-        };
+        let range = Self { min, max, bound, histogram };
         // A smaller bound would let values wrap that were already seen.
         if bound.is_finite() && bound > 0.0 && bound >= range.max_magnitude() {
             Ok(range)
@@ -227,10 +211,7 @@ mod tests {
     fn json_round_trips() {
         let calibration = calibration();
         let json = calibration.to_json();
-        assert_eq!(
-            Calibration::from_json(json.as_bytes()).unwrap(),
-            calibration
-        );
+        assert_eq!(Calibration::from_json(json.as_bytes()).unwrap(), calibration);
     }
 
     #[test]
@@ -241,10 +222,7 @@ mod tests {
             value["version"] = json!(1);
             value["margin"] = json!("of the past");
         });
-        assert!(matches!(
-            refused,
-            Err(CalibrationFileError::OtherVersion { found: 1 })
-        ));
+        assert!(matches!(refused, Err(CalibrationFileError::OtherVersion { found: 1 })));
         let refused = changed(|value| value["surprise"] = json!(1));
         assert!(matches!(refused, Err(CalibrationFileError::Json(_))));
     }
@@ -257,10 +235,7 @@ mod tests {
             assert!(matches!(refused, Err(CalibrationFileError::Json(_))));
         }
         let refused = Calibration::from_json(&vec![b' '; MAX_FILE_BYTES + 1]);
-        assert!(matches!(
-            refused,
-            Err(CalibrationFileError::TooLarge { .. })
-        ));
+        assert!(matches!(refused, Err(CalibrationFileError::TooLarge { .. })));
     }
 
     #[test]

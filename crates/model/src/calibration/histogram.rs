@@ -21,10 +21,7 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self {
-            limit: FIRST_LIMIT,
-            counts: vec![0; BINS],
-        }
+        Self { limit: FIRST_LIMIT, counts: vec![0; BINS] }
     }
 }
 
@@ -35,9 +32,7 @@ impl Histogram {
     pub fn new(limit: f32, counts: Vec<u64>) -> Option<Self> {
         let possible = limit.to_bits() & ((1 << 23) - 1) == 0
             && (FIRST_LIMIT..=MAX_MAGNITUDE).contains(&limit);
-        let sum = counts
-            .iter()
-            .try_fold(0_u64, |sum, &count| sum.checked_add(count));
+        let sum = counts.iter().try_fold(0_u64, |sum, &count| sum.checked_add(count));
         let sound = possible && counts.len() == BINS && sum.is_some_and(|sum| sum > 0);
         sound.then_some(Self { limit, counts })
     }
@@ -64,10 +59,7 @@ impl Histogram {
     pub fn bins(&self) -> impl ExactSizeIterator<Item = (f64, u64)> {
         let limit = f64::from(self.limit);
         let middle = move |bin: usize| limit * ((2 * bin + 1) as f64 / BINS as f64 - 1.0);
-        self.counts
-            .iter()
-            .enumerate()
-            .map(move |(bin, &count)| (middle(bin), count))
+        self.counts.iter().enumerate().map(move |(bin, &count)| (middle(bin), count))
     }
 
     /// Records the values, or records none and answers `false` when one is not finite or exceeds
@@ -113,18 +105,11 @@ mod tests {
         let mut histogram = Histogram::default();
         assert!(histogram.record(&[-1.0, -0.999, 0.0, 0.001, 1.0]));
         assert_eq!(histogram.limit(), 1.0);
-        let filled: Vec<_> = histogram
-            .counts()
-            .iter()
-            .enumerate()
-            .filter(|&(_, &count)| count > 0)
-            .collect();
+        let filled: Vec<_> =
+            histogram.counts().iter().enumerate().filter(|&(_, &count)| count > 0).collect();
         assert_eq!(filled, [(0, &2), (256, &2), (511, &1)]);
         let middles: Vec<f64> = histogram.bins().map(|(middle, _)| middle).collect();
-        assert_eq!(
-            (middles[0], middles[511]),
-            (-1.0 + 1.0 / 512.0, 1.0 - 1.0 / 512.0)
-        );
+        assert_eq!((middles[0], middles[511]), (-1.0 + 1.0 / 512.0, 1.0 - 1.0 / 512.0));
     }
 
     #[test]

@@ -42,10 +42,7 @@ impl Margins {
     /// The same margin everywhere.
     #[must_use]
     pub const fn uniform(margin: Margin) -> Self {
-        Self {
-            from_sides: Vec::new(),
-            otherwise: margin,
-        }
+        Self { from_sides: Vec::new(), otherwise: margin }
     }
 
     /// The same, but with another margin for feature maps of at least that side. Of several such
@@ -77,9 +74,7 @@ impl Default for Margins {
     /// the scores. On ResNet20 and CIFAR-10 this gave the fewest changed answers: without margins
     /// a few unseen pictures wrap in the last stage, with larger ones all others lose precision.
     fn default() -> Self {
-        Self::uniform(Margin(1.25))
-            .from_side(16, Margin(1.1))
-            .from_side(32, Margin(1.05))
+        Self::uniform(Margin(1.25)).from_side(16, Margin(1.1)).from_side(32, Margin(1.05))
     }
 }
 
@@ -90,10 +85,7 @@ mod tests {
     #[test]
     fn margins_are_sane() {
         for bad in [0.99, 10.5, f32::NAN, f32::INFINITY] {
-            assert!(matches!(
-                Margin::new(bad),
-                Err(CalibrationError::BadMargin { .. })
-            ));
+            assert!(matches!(Margin::new(bad), Err(CalibrationError::BadMargin { .. })));
         }
         assert_eq!(Margin::new(1.5).unwrap().factor(), 1.5);
     }

@@ -54,11 +54,7 @@ impl Calibrator {
     /// A calibrator that has seen nothing.
     #[must_use]
     pub fn new(model: &Model) -> Self {
-        Self::of_graph(
-            model.graph().clone(),
-            model.metadata().normalisation,
-            model.fingerprint(),
-        )
+        Self::of_graph(model.graph().clone(), model.metadata().normalisation, model.fingerprint())
     }
 
     fn of_graph(graph: Graph, normalisation: Normalisation, model: Fingerprint) -> Self {
@@ -67,11 +63,7 @@ impl Calibrator {
             pictures: 0,
             activations: shapes.map(LargestByChannel::new).collect(),
             scores: ScoreRecorder::default(),
-            subject: Subject {
-                network: PlainNetwork::new(graph),
-                normalisation,
-                model,
-            },
+            subject: Subject { network: PlainNetwork::new(graph), normalisation, model },
         }
     }
 
@@ -80,11 +72,7 @@ impl Calibrator {
     /// # Errors
     /// [`CalibrationError::TooLarge`] when a value is not finite or too large to make sense.
     pub fn measure(&mut self, picture: &Picture32) -> Result<(), CalibrationError> {
-        let Subject {
-            network,
-            normalisation,
-            ..
-        } = &self.subject;
+        let Subject { network, normalisation, .. } = &self.subject;
         let mut failed = None;
         let activations = &mut self.activations;
         let scores = network.run_observed(&picture.normalise(normalisation), |index, values| {
@@ -144,22 +132,14 @@ impl SecondPass {
     /// # Errors
     /// [`CalibrationError::OtherPictures`] when a value is larger than any of the first pass.
     pub fn measure(&mut self, picture: &Picture32) -> Result<(), CalibrationError> {
-        let Subject {
-            network,
-            normalisation,
-            ..
-        } = &self.subject;
+        let Subject { network, normalisation, .. } = &self.subject;
         let mut same = true;
         let activations = &mut self.activations;
         network.run_observed(&picture.normalise(normalisation), |index, values| {
             same &= activations[index].record(values);
         })?;
         self.pictures += 1;
-        if same {
-            Ok(())
-        } else {
-            Err(CalibrationError::OtherPictures)
-        }
+        if same { Ok(()) } else { Err(CalibrationError::OtherPictures) }
     }
 
     /// Ends the measurement.
@@ -285,10 +265,7 @@ pub(crate) mod tests {
     fn a_file_of_records_gives_the_same() {
         let record = |picture: Picture32| {
             let plane = move |c| (0..PLANE).map(move |i| 3 * i + c);
-            let bytes = (0..3)
-                .flat_map(plane)
-                .map(|i| picture.rgb()[i])
-                .collect::<Vec<_>>();
+            let bytes = (0..3).flat_map(plane).map(|i| picture.rgb()[i]).collect::<Vec<_>>();
             [vec![0], bytes].concat()
         };
         let file: Vec<u8> = pictures().into_iter().flat_map(record).collect();

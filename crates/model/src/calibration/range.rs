@@ -31,12 +31,7 @@ impl ActivationRange {
         histogram: Histogram,
     ) -> Option<Self> {
         let sound = usable(&largest) && histogram.limit() == 1.0;
-        sound.then_some(Self {
-            largest,
-            per_channel,
-            margin,
-            histogram,
-        })
+        sound.then_some(Self { largest, per_channel, margin, histogram })
     }
 
     /// Number of channels.
@@ -160,14 +155,8 @@ mod tests {
         let range =
             |largest: &[f32]| ActivationRange::new(largest.to_vec(), true, margin, histogram(1.0));
         assert!(range(&[0.0, 1.0]).is_some());
-        for bad in [
-            &[][..],
-            &[0.0, 0.0],
-            &[1.0, -1.0],
-            &[f32::NAN, 1.0],
-            &[f32::INFINITY],
-            &[1e7],
-        ] {
+        for bad in [&[][..], &[0.0, 0.0], &[1.0, -1.0], &[f32::NAN, 1.0], &[f32::INFINITY], &[1e7]]
+        {
             assert_eq!(range(bad), None, "{bad:?}");
         }
         let wide = ActivationRange::new(vec![1.0], true, margin, histogram(2.0));

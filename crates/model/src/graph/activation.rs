@@ -30,14 +30,8 @@ pub enum ActivationKind {
 
 impl ActivationKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::Relu,
-        Self::Silu,
-        Self::Sigmoid,
-        Self::Tanh,
-        Self::Gelu,
-        Self::Identity,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Relu, Self::Silu, Self::Sigmoid, Self::Tanh, Self::Gelu, Self::Identity];
 
     /// The function's value at `x`.
     #[must_use]
@@ -85,10 +79,7 @@ impl FromStr for ActivationKind {
     type Err = UnknownActivation;
 
     fn from_str(name: &str) -> Result<Self, UnknownActivation> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or(UnknownActivation)
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or(UnknownActivation)
     }
 }
 
@@ -136,21 +127,13 @@ mod tests {
             (ActivationKind::Identity, -0.25, -0.25),
         ];
         for (kind, x, expected) in cases {
-            assert!(
-                (kind.eval(x) - expected).abs() < 1e-15,
-                "{kind}({x}) = {}",
-                kind.eval(x)
-            );
+            assert!((kind.eval(x) - expected).abs() < 1e-15, "{kind}({x}) = {}", kind.eval(x));
         }
     }
 
     #[test]
     fn the_error_function_agrees_with_tables() {
-        let table = [
-            (0.0, 0.0),
-            (0.5, 0.520_499_877_813_046_5),
-            (3.0, 0.999_977_909_503_001_4),
-        ];
+        let table = [(0.0, 0.0), (0.5, 0.520_499_877_813_046_5), (3.0, 0.999_977_909_503_001_4)];
         for (x, expected) in table {
             assert!((erf(x) - expected).abs() < 1e-15, "erf({x}) = {}", erf(x));
             assert!((erf(-x) + expected).abs() < 1e-15);

@@ -17,10 +17,7 @@ impl GraphBuilder {
     /// A graph with an input of the given shape and no nodes.
     #[must_use]
     pub fn new(input: Shape) -> Self {
-        Self {
-            nodes: Vec::new(),
-            shapes: vec![input],
-        }
+        Self { nodes: Vec::new(), shapes: vec![input] }
     }
 
     /// The identifier of the graph's input.
@@ -45,11 +42,7 @@ impl GraphBuilder {
             return Err(GraphError::TooManyNodes);
         }
         let id = NodeId(self.shapes.len());
-        let refuse = |reason| GraphError::Node {
-            node: id.0,
-            operation: node.name(),
-            reason,
-        };
+        let refuse = |reason| GraphError::Node { node: id.0, operation: node.name(), reason };
         let shape = infer::output_shape(&node, |id| self.shape(id)).map_err(refuse)?;
         self.nodes.push(node);
         self.shapes.push(shape);
@@ -65,11 +58,7 @@ impl GraphBuilder {
         if output.0 >= self.shapes.len() {
             return Err(GraphError::UnknownOutput);
         }
-        let graph = Graph {
-            nodes: self.nodes,
-            shapes: self.shapes,
-            output,
-        };
+        let graph = Graph { nodes: self.nodes, shapes: self.shapes, output };
         match graph.readers().iter().position(|&readers| readers == 0) {
             Some(node) => Err(GraphError::Unused { node }),
             None => Ok(graph),
@@ -87,10 +76,7 @@ mod tests {
     }
 
     fn relu(source: NodeId) -> Node {
-        Node::Activation {
-            source,
-            kind: ActivationKind::Relu,
-        }
+        Node::Activation { source, kind: ActivationKind::Relu }
     }
 
     #[test]
@@ -98,24 +84,14 @@ mod tests {
         let mut builder = builder();
         let first = builder.add(relu(builder.input())).unwrap();
         let second = builder.add(relu(first)).unwrap();
-        let sum = builder
-            .add(Node::Add {
-                left: first,
-                right: second,
-            })
-            .unwrap();
-        let pool = builder
-            .add(Node::GlobalAveragePool { source: sum })
-            .unwrap();
+        let sum = builder.add(Node::Add { left: first, right: second }).unwrap();
+        let pool = builder.add(Node::GlobalAveragePool { source: sum }).unwrap();
         let graph = builder.finish(pool).unwrap();
         assert_eq!(graph.nodes().len(), 4);
         assert_eq!(graph.shape(graph.input()), Shape::new(2, 4, 4).unwrap());
         assert_eq!(graph.shape(graph.output()), Shape::vector(2).unwrap());
         assert_eq!(graph.readers(), [1, 2, 1, 1, 1]);
-        assert_eq!(
-            graph.activations().map(|(id, _)| id).collect::<Vec<_>>(),
-            [first, second]
-        );
+        assert_eq!(graph.activations().map(|(id, _)| id).collect::<Vec<_>>(), [first, second]);
         assert!(graph.node(graph.input()).is_none());
     }
 
@@ -128,14 +104,7 @@ mod tests {
         builder.add(relu(builder.input())).unwrap();
         let refused = builder.add(relu(foreign));
         let reason = NodeError::NotBackwards(2);
-        assert_eq!(
-            refused,
-            Err(GraphError::Node {
-                node: 2,
-                operation: "activation",
-                reason
-            })
-        );
+        assert_eq!(refused, Err(GraphError::Node { node: 2, operation: "activation", reason }));
         assert_eq!(builder.finish(foreign), Err(GraphError::UnknownOutput));
     }
 

@@ -44,13 +44,7 @@ impl Conv2d {
         expect_numbers("weights", &weights, count(&dims)?)?;
         let bias = bias.unwrap_or_else(|| vec![0.0; out]);
         expect_numbers("bias", &bias, out)?;
-        Ok(Self {
-            dims,
-            weights,
-            bias,
-            stride,
-            padding,
-        })
+        Ok(Self { dims, weights, bias, stride, padding })
     }
 
     /// Number of channels of the result.
@@ -119,40 +113,14 @@ mod tests {
             |weights, bias, stride, padding| Conv2d::new(dims, weights, bias, stride, padding);
         assert_eq!(conv(vec![1.0; 18], None, 1, 1).unwrap().bias(), [0.0, 0.0]);
         let refused = conv(vec![1.0; 17], None, 1, 1).unwrap_err();
-        assert_eq!(
-            refused,
-            ParameterError::Count {
-                what: "weights",
-                expected: 18,
-                found: 17
-            }
-        );
+        assert_eq!(refused, ParameterError::Count { what: "weights", expected: 18, found: 17 });
         let refused = conv(vec![1.0; 18], Some(vec![0.0]), 1, 1).unwrap_err();
-        assert_eq!(
-            refused,
-            ParameterError::Count {
-                what: "bias",
-                expected: 2,
-                found: 1
-            }
-        );
+        assert_eq!(refused, ParameterError::Count { what: "bias", expected: 2, found: 1 });
         let refused = conv(vec![f32::INFINITY; 18], None, 1, 1).unwrap_err();
         assert_eq!(refused, ParameterError::NotFinite { what: "weights" });
         let refused = conv(vec![1.0; 18], None, 0, 1).unwrap_err();
-        assert_eq!(
-            refused,
-            ParameterError::Side {
-                what: "stride",
-                side: 0
-            }
-        );
+        assert_eq!(refused, ParameterError::Side { what: "stride", side: 0 });
         let refused = conv(vec![1.0; 18], None, 1, usize::MAX).unwrap_err();
-        assert_eq!(
-            refused,
-            ParameterError::Side {
-                what: "padding",
-                side: usize::MAX
-            }
-        );
+        assert_eq!(refused, ParameterError::Side { what: "padding", side: usize::MAX });
     }
 }

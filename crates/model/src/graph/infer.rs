@@ -19,11 +19,7 @@ pub(super) fn output_shape(
         Node::Activation { source, .. } => shape(*source),
         Node::Add { left, right } => {
             let (left, right) = (shape(*left)?, shape(*right)?);
-            if left == right {
-                Ok(left)
-            } else {
-                Err(NodeError::TermsDiffer { left, right })
-            }
+            if left == right { Ok(left) } else { Err(NodeError::TermsDiffer { left, right }) }
         }
         Node::SubsamplePad { source, channels } => subsampled(shape(*source)?, *channels),
         Node::GlobalAveragePool { source } => Ok(Shape::vector(shape(*source)?.channels())?),
@@ -32,10 +28,7 @@ pub(super) fn output_shape(
             if found == linear.inputs() {
                 Ok(Shape::vector(linear.outputs())?)
             } else {
-                Err(NodeError::Elements {
-                    expected: linear.inputs(),
-                    found,
-                })
+                Err(NodeError::Elements { expected: linear.inputs(), found })
             }
         }
     }
@@ -45,15 +38,9 @@ fn convolved(source: Shape, conv: &Conv2d) -> Result<Shape, NodeError> {
     expect_channels(conv.in_channels(), source)?;
     // Executors hold the padded feature map too, so it has to be a possible one.
     let margin = 2 * conv.padding();
-    let padded = Shape::new(
-        source.channels(),
-        source.height() + margin,
-        source.width() + margin,
-    )?;
+    let padded = Shape::new(source.channels(), source.height() + margin, source.width() + margin)?;
     let side = |length: usize, kernel: usize| {
-        let span = length
-            .checked_sub(kernel)
-            .ok_or(NodeError::KernelTooLarge(source))?;
+        let span = length.checked_sub(kernel).ok_or(NodeError::KernelTooLarge(source))?;
         Ok::<_, NodeError>(span / conv.stride() + 1)
     };
     let height = side(padded.height(), conv.kernel_height())?;
@@ -64,25 +51,16 @@ fn convolved(source: Shape, conv: &Conv2d) -> Result<Shape, NodeError> {
 fn subsampled(source: Shape, channels: usize) -> Result<Shape, NodeError> {
     let found = source.channels();
     match channels.checked_sub(found) {
-        Some(added) if added % 2 == 0 => Ok(Shape::new(
-            channels,
-            source.height().div_ceil(2),
-            source.width().div_ceil(2),
-        )?),
-        _ => Err(NodeError::UnevenPadding {
-            found,
-            wanted: channels,
-        }),
+        Some(added) if added % 2 == 0 => {
+            Ok(Shape::new(channels, source.height().div_ceil(2), source.width().div_ceil(2))?)
+        }
+        _ => Err(NodeError::UnevenPadding { found, wanted: channels }),
     }
 }
 
 fn expect_channels(expected: usize, source: Shape) -> Result<(), NodeError> {
     let found = source.channels();
-    if found == expected {
-        Ok(())
-    } else {
-        Err(NodeError::Channels { expected, found })
-    }
+    if found == expected { Ok(()) } else { Err(NodeError::Channels { expected, found }) }
 }
 
 #[cfg(test)]
@@ -104,14 +82,7 @@ mod tests {
     }
 
     fn conv(dims: [usize; 4], stride: usize, padding: usize) -> Conv2d {
-        Conv2d::new(
-            dims,
-            vec![0.5; dims.iter().product()],
-            None,
-            stride,
-            padding,
-        )
-        .unwrap()
+        Conv2d::new(dims, vec![0.5; dims.iter().product()], None, stride, padding).unwrap()
     }
 
     #[test]
@@ -123,102 +94,50 @@ mod tests {
             ([5, 3, 7, 3], 1, 0, [5, 1, 6]),
         ];
         for (dims, stride, padding, expected) in cases {
-            let found = infer(|source| Node::Conv2d {
-                source,
-                conv: conv(dims, stride, padding),
-            });
+            let found = infer(|source| Node::Conv2d { source, conv: conv(dims, stride, padding) });
             assert_eq!(found, Ok(shape(expected)));
         }
     }
 
     #[test]
     fn convolutions_that_do_not_fit_are_refused() {
-        let channels = infer(|source| Node::Conv2d {
-            source,
-            conv: conv([5, 4, 3, 3], 1, 1),
-        });
-        assert_eq!(
-            channels,
-            Err(NodeError::Channels {
-                expected: 4,
-                found: 3
-            })
-        );
-        let kernel = infer(|source| Node::Conv2d {
-            source,
-            conv: conv([5, 3, 9, 1], 1, 0),
-        });
+        let channels = infer(|source| Node::Conv2d { source, conv: conv([5, 4, 3, 3], 1, 1) });
+        assert_eq!(channels, Err(NodeError::Channels { expected: 4, found: 3 }));
+        let kernel = infer(|source| Node::Conv2d { source, conv: conv([5, 3, 9, 1], 1, 0) });
         assert_eq!(kernel, Err(NodeError::KernelTooLarge(shape(INPUT))));
         let mut builder = GraphBuilder::new(shape([MAX_ELEMENTS, 1, 1]));
         let conv = conv([1, MAX_ELEMENTS, 1, 1], 1, 1000);
-        let padded = builder.add(Node::Conv2d {
-            source: builder.input(),
-            conv,
-        });
-        assert!(
-            padded.is_err(),
-            "the padded feature map would take 2^46 elements"
-        );
+        let padded = builder.add(Node::Conv2d { source: builder.input(), conv });
+        assert!(padded.is_err(), "the padded feature map would take 2^46 elements");
     }
 
     #[test]
     fn normalisation_needs_matching_channels() {
         let norm = |n| BatchNorm::new(vec![1.0; n], vec![0.0; n], vec![0.0; n], vec![1.0; n], 1e-5);
-        let fits = infer(|source| Node::BatchNorm {
-            source,
-            norm: norm(3).unwrap(),
-        });
+        let fits = infer(|source| Node::BatchNorm { source, norm: norm(3).unwrap() });
         assert_eq!(fits, Ok(shape(INPUT)));
-        let refused = infer(|source| Node::BatchNorm {
-            source,
-            norm: norm(2).unwrap(),
-        });
-        assert_eq!(
-            refused,
-            Err(NodeError::Channels {
-                expected: 2,
-                found: 3
-            })
-        );
+        let refused = infer(|source| Node::BatchNorm { source, norm: norm(2).unwrap() });
+        assert_eq!(refused, Err(NodeError::Channels { expected: 2, found: 3 }));
     }
 
     #[test]
     fn subsampling_pads_evenly() {
-        let padded = infer(|source| Node::SubsamplePad {
-            source,
-            channels: 7,
-        });
+        let padded = infer(|source| Node::SubsamplePad { source, channels: 7 });
         assert_eq!(padded, Ok(shape([7, 4, 4])));
         for wanted in [2, 4] {
-            let refused = infer(|source| Node::SubsamplePad {
-                source,
-                channels: wanted,
-            });
+            let refused = infer(|source| Node::SubsamplePad { source, channels: wanted });
             assert_eq!(refused, Err(NodeError::UnevenPadding { found: 3, wanted }));
         }
         let huge = MAX_ELEMENTS + 3;
-        let refused = infer(|source| Node::SubsamplePad {
-            source,
-            channels: huge,
-        });
-        assert!(matches!(
-            refused,
-            Err(NodeError::Shape(_) | NodeError::UnevenPadding { .. })
-        ));
+        let refused = infer(|source| Node::SubsamplePad { source, channels: huge });
+        assert!(matches!(refused, Err(NodeError::Shape(_) | NodeError::UnevenPadding { .. })));
     }
 
     #[test]
     fn sums_need_equal_shapes() {
         let mut builder = GraphBuilder::new(shape(INPUT));
-        let pool = builder
-            .add(Node::GlobalAveragePool {
-                source: builder.input(),
-            })
-            .unwrap();
-        let sum = Node::Add {
-            left: builder.input(),
-            right: pool,
-        };
+        let pool = builder.add(Node::GlobalAveragePool { source: builder.input() }).unwrap();
+        let sum = Node::Add { left: builder.input(), right: pool };
         let refused = output_shape(&sum, |id| builder.shape(id));
         let (left, right) = (shape(INPUT), shape([3, 1, 1]));
         assert_eq!(refused, Err(NodeError::TermsDiffer { left, right }));
@@ -227,21 +146,9 @@ mod tests {
     #[test]
     fn fully_connected_layers_read_every_element() {
         let linear = |inputs| Linear::new([10, inputs], vec![0.0; 10 * inputs], vec![0.0; 10]);
-        let fits = infer(|source| Node::Linear {
-            source,
-            linear: linear(168).unwrap(),
-        });
+        let fits = infer(|source| Node::Linear { source, linear: linear(168).unwrap() });
         assert_eq!(fits, Ok(shape([10, 1, 1])));
-        let refused = infer(|source| Node::Linear {
-            source,
-            linear: linear(3).unwrap(),
-        });
-        assert_eq!(
-            refused,
-            Err(NodeError::Elements {
-                expected: 3,
-                found: 168
-            })
-        );
+        let refused = infer(|source| Node::Linear { source, linear: linear(3).unwrap() });
+        assert_eq!(refused, Err(NodeError::Elements { expected: 3, found: 168 }));
     }
 }

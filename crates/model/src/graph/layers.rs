@@ -40,13 +40,7 @@ impl BatchNorm {
         if !(epsilon.is_finite() && epsilon > 0.0) {
             return Err(ParameterError::NotPositive { what: "epsilon" });
         }
-        Ok(Self {
-            gain,
-            shift,
-            mean,
-            variance,
-            epsilon,
-        })
+        Ok(Self { gain, shift, mean, variance, epsilon })
     }
 
     /// Number of channels.
@@ -88,11 +82,7 @@ impl Linear {
     ) -> Result<Self, ParameterError> {
         expect_numbers("weights", &weights, count(&dims)?)?;
         expect_numbers("bias", &bias, dims[0])?;
-        Ok(Self {
-            dims,
-            weights,
-            bias,
-        })
+        Ok(Self { dims, weights, bias })
     }
 
     /// Length of the result.
@@ -160,10 +150,7 @@ pub enum ParameterError {
 }
 
 pub(super) fn count(dims: &[usize]) -> Result<usize, ParameterError> {
-    match dims
-        .iter()
-        .try_fold(1_usize, |product, &side| product.checked_mul(side))
-    {
+    match dims.iter().try_fold(1_usize, |product, &side| product.checked_mul(side)) {
         Some(product @ 1..=MAX_WEIGHTS) => Ok(product),
         _ => Err(ParameterError::Dimensions(dims.to_vec())),
     }
@@ -175,11 +162,7 @@ pub(super) fn expect_numbers(
     expected: usize,
 ) -> Result<(), ParameterError> {
     if numbers.len() != expected {
-        return Err(ParameterError::Count {
-            what,
-            expected,
-            found: numbers.len(),
-        });
+        return Err(ParameterError::Count { what, expected, found: numbers.len() });
     }
     if numbers.iter().any(|x| !x.is_finite()) {
         return Err(ParameterError::NotFinite { what });
@@ -217,9 +200,6 @@ mod tests {
         assert_eq!(refused, ParameterError::NotPositive { what: "variance" });
         let refused = norm(1.0, 0.0).unwrap_err();
         assert_eq!(refused, ParameterError::NotPositive { what: "epsilon" });
-        assert_eq!(
-            norm(f32::NAN, 1e-5),
-            Err(ParameterError::NotFinite { what: "variance" })
-        );
+        assert_eq!(norm(f32::NAN, 1e-5), Err(ParameterError::NotFinite { what: "variance" }));
     }
 }

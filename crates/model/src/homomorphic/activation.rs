@@ -31,20 +31,14 @@ pub(super) fn polynomial(
         Range::new(1.0, set.literal().fill).expect("a checked set fills part of the circle");
     let (low, high, masses) = activation.histogram();
     let weighting = match Density::new(low, high, &masses) {
-        Ok(density) => Weighting::Density {
-            density,
-            smoothing: Smoothing::default(),
-        },
+        Ok(density) => Weighting::Density { density, smoothing: Smoothing::default() },
         // Nothing was measured: every input is as likely as any other.
         Err(_) => Weighting::Minimax,
     };
     let fitted = fit(|u| activation.eval(u), range, degree, 1.0, &weighting)
         .map_err(|source| CompileError::Fit { block, source })?;
     if fitted.max_error() > WORST_ERROR {
-        return Err(CompileError::PoorFit {
-            block,
-            error: fitted.max_error(),
-        });
+        return Err(CompileError::PoorFit { block, error: fitted.max_error() });
     }
     Ok(fitted.polynomial().clone())
 }

@@ -54,10 +54,7 @@ impl EncryptedBlock {
             Shortcut::None => {}
             Shortcut::Identity { source, factors } => {
                 let transform = LinearTransform::new(context, scaling(set, layout, factors));
-                identity_shortcut = Some(Branch {
-                    source: *source,
-                    transform,
-                });
+                identity_shortcut = Some(Branch { source: *source, transform });
             }
             Shortcut::Convolution(convolution) => {
                 strided_shortcut = Some(branch(context, index, convolution, steps)?);
@@ -76,9 +73,7 @@ impl EncryptedBlock {
 
     pub(super) fn sources(&self) -> impl Iterator<Item = Source> {
         let shortcuts = self.strided_shortcut.iter().chain(&self.identity_shortcut);
-        std::iter::once(&self.main)
-            .chain(shortcuts)
-            .map(|b| b.source)
+        std::iter::once(&self.main).chain(shortcuts).map(|b| b.source)
     }
 
     pub(super) fn activation(&self) -> &TrigPolynomial {
@@ -87,10 +82,7 @@ impl EncryptedBlock {
 
     pub(super) fn byte_len(&self) -> usize {
         let shortcuts = self.strided_shortcut.iter().chain(&self.identity_shortcut);
-        std::iter::once(&self.main)
-            .chain(shortcuts)
-            .map(|b| b.transform.byte_len())
-            .sum()
+        std::iter::once(&self.main).chain(shortcuts).map(|b| b.transform.byte_len()).sum()
     }
 
     /// The input of the activation.
@@ -117,11 +109,7 @@ impl EncryptedBlock {
 
 fn layout_of(block: usize, shape: Shape) -> Result<Layout, CompileError> {
     let (channels, side) = (shape.channels(), shape.height());
-    Layout::of(shape).ok_or(CompileError::Layout {
-        block,
-        channels,
-        side,
-    })
+    Layout::of(shape).ok_or(CompileError::Layout { block, channels, side })
 }
 
 fn branch(
@@ -149,30 +137,15 @@ fn branch(
         borders,
     };
     let gain = rescale_gain(set, level, rescales);
-    let plan = map.plan(
-        set,
-        steps,
-        Encoding {
-            level,
-            rescales,
-            mask_bits: MASK_BITS,
-            gain,
-            shift,
-        },
-    );
-    Ok(Branch {
-        source: convolution.source,
-        transform: LinearTransform::new(context, plan),
-    })
+    let plan =
+        map.plan(set, steps, Encoding { level, rescales, mask_bits: MASK_BITS, gain, shift });
+    Ok(Branch { source: convolution.source, transform: LinearTransform::new(context, plan) })
 }
 
 /// The product of the primes that a linear layer drops: weights of that scale leave the scale of
 /// the ciphertext as it is.
 fn rescale_gain(set: &Parameters, level: usize, rescales: usize) -> f64 {
-    set.chain().primes()[level - rescales..level]
-        .iter()
-        .map(|p| p.value() as f64)
-        .product()
+    set.chain().primes()[level - rescales..level].iter().map(|p| p.value() as f64).product()
 }
 
 /// One factor for each channel: a transform without rotations.
@@ -188,10 +161,7 @@ fn scaling(set: &Parameters, layout: Layout, factors: &[f32]) -> TransformPlan {
         nodes: vec![Node::Input { mask: None }],
         masks: Vec::new(),
         mask_scale: 1.0,
-        sums: vec![vec![Term {
-            node: 0,
-            weights: per_channel(layout, factors, shift),
-        }]],
+        sums: vec![vec![Term { node: 0, weights: per_channel(layout, factors, shift) }]],
         giant: None,
         weight_scale: rescale_gain(set, levels.linear, rescales),
         rescales,
@@ -203,21 +173,13 @@ fn bias(context: &Context, layout: Layout, bias: &[f32]) -> Plaintext {
     let levels = set.levels();
     let shift = rotations(set.slots()).slot_shift(set.slots());
     let values = per_channel(layout, bias, shift);
-    Plaintext::encode(
-        context,
-        &values,
-        set.scale(levels.linear),
-        levels.slots_to_coefficients,
-    )
+    Plaintext::encode(context, &values, set.scale(levels.linear), levels.slots_to_coefficients)
 }
 
 /// One value for each channel, over one row of slots turned left by `shift`.
 fn per_channel(layout: Layout, values: &[f32], shift: usize) -> Vec<Complex64> {
-    let of_slot = |slot: usize| {
-        values
-            .get(slot % layout.channels())
-            .map_or(0.0, |value| f64::from(*value))
-    };
+    let of_slot =
+        |slot: usize| values.get(slot % layout.channels()).map_or(0.0, |value| f64::from(*value));
     let row: Vec<f64> = (0..layout.channels().min(ROW_SLOTS)).map(of_slot).collect();
     turned(&row, shift as i64)
 }

@@ -95,24 +95,14 @@ impl ConvolutionMap<'_> {
             let node = tree.node(mask, small_rows, pixels as usize);
             // The output's frame is turned by shift and corner, and the giant step still follows.
             let turn = encoding.shift as i64 + corner - giant as i64;
-            sums[giant].push(Term {
-                node,
-                weights: turned(&weights, turn),
-            });
+            sums[giant].push(Term { node, weights: turned(&weights, turn) });
         }
         while sums.len() > 1 && sums.last().is_some_and(Vec::is_empty) {
             sums.pop();
         }
-        let masks: Vec<Vec<Complex64>> = tree
-            .masks
-            .iter()
-            .map(|m| m.slots(self.from, encoding.shift))
-            .collect();
-        let mask_scale = if masks.is_empty() {
-            1.0
-        } else {
-            f64::from(1 << encoding.mask_bits)
-        };
+        let masks: Vec<Vec<Complex64>> =
+            tree.masks.iter().map(|m| m.slots(self.from, encoding.shift)).collect();
+        let mask_scale = if masks.is_empty() { 1.0 } else { f64::from(1 << encoding.mask_bits) };
         let special = tree.special(encoding.level);
         TransformPlan {
             level: encoding.level,
@@ -149,11 +139,7 @@ impl ConvolutionMap<'_> {
 
     /// The weight of each output slot for one rotation, over the shortest period.
     fn diagonal(&self, e: isize, v: isize) -> Vec<f64> {
-        let period = if self.stride() == 1 {
-            ROW_SLOTS
-        } else {
-            2 * self.from.row_stride()
-        };
+        let period = if self.stride() == 1 { ROW_SLOTS } else { 2 * self.from.row_stride() };
         (0..period).map(|slot| self.weight(slot, e, v)).collect()
     }
 
@@ -221,9 +207,7 @@ impl RowGroup {
                 Self::WithoutFirst => row > 0,
             }
         };
-        let mask: Vec<f64> = (0..SLOTS)
-            .map(|slot| f64::from(u8::from(keeps(slot))))
-            .collect();
+        let mask: Vec<f64> = (0..SLOTS).map(|slot| f64::from(u8::from(keeps(slot)))).collect();
         turned(&mask, shift as i64)
     }
 }
@@ -239,25 +223,16 @@ struct NodeTree<'a> {
 
 impl<'a> NodeTree<'a> {
     fn new(set: &'a Parameters, steps: LinearSteps) -> Self {
-        Self {
-            set,
-            steps,
-            nodes: Vec::new(),
-            masks: Vec::new(),
-            known: HashMap::new(),
-        }
+        Self { set, steps, nodes: Vec::new(), masks: Vec::new(), known: HashMap::new() }
     }
 
     /// The input, masked, rotated by so many rows of the widest layout and steps of 16 slots.
     fn node(&mut self, mask: Option<RowGroup>, rows: usize, pixels: usize) -> usize {
         let mask = mask.map(|m| {
-            self.masks
-                .iter()
-                .position(|known| *known == m)
-                .unwrap_or_else(|| {
-                    self.masks.push(m);
-                    self.masks.len() - 1
-                })
+            self.masks.iter().position(|known| *known == m).unwrap_or_else(|| {
+                self.masks.push(m);
+                self.masks.len() - 1
+            })
         });
         self.numbered(mask, rows, pixels)
     }
@@ -269,30 +244,21 @@ impl<'a> NodeTree<'a> {
         let rotation = |steps| GaloisElement::rotation(steps, self.set.degree());
         let (row, pixel) = (rotation(self.steps.row), rotation(self.steps.pixel));
         let node = if pixels > 0 {
-            Node::Step {
-                from: self.numbered(mask, rows, pixels - 1),
-                element: pixel,
-            }
+            Node::Step { from: self.numbered(mask, rows, pixels - 1), element: pixel }
         } else if rows > 0 {
-            Node::Step {
-                from: self.numbered(mask, rows - 1, 0),
-                element: row,
-            }
+            Node::Step { from: self.numbered(mask, rows - 1, 0), element: row }
         } else {
             Node::Input { mask }
         };
         self.nodes.push(node);
-        self.known
-            .insert((mask, rows, pixels), self.nodes.len() - 1);
+        self.known.insert((mask, rows, pixels), self.nodes.len() - 1);
         self.nodes.len() - 1
     }
 
     fn special(&self, level: usize) -> Special {
         let unit = GaloisElement::rotation(self.steps.unit, self.set.degree());
         let index = self.set.find_key(KeyKind::Automorphism(unit), level);
-        index.map_or(Special::Narrow(4), |index| {
-            self.set.keys()[index].layout.special
-        })
+        index.map_or(Special::Narrow(4), |index| self.set.keys()[index].layout.special)
     }
 }
 

@@ -46,11 +46,8 @@ impl EncryptedHead {
             channels: shape.channels(),
             side: shape.height(),
         })?;
-        let mut bias: Vec<Complex64> = head
-            .bias
-            .iter()
-            .map(|b| Complex64::new(f64::from(*b), 0.0))
-            .collect();
+        let mut bias: Vec<Complex64> =
+            head.bias.iter().map(|b| Complex64::new(f64::from(*b), 0.0)).collect();
         bias.resize(ANSWER_PERIOD, Complex64::ZERO);
         let level = set.levels().slots_to_coefficients;
         let scale = set.scale(set.levels().linear);
@@ -84,15 +81,8 @@ impl EncryptedHead {
         }
         self.bias.add_to(&mut scores);
         let one = Complex64::new(1.0, 0.0);
-        let sum = LinearCombination {
-            terms: vec![(one, &scores)],
-            constant: Complex64::ZERO,
-        };
-        let base = sum.rescaled(
-            evaluator.context,
-            evaluator.set().levels().base,
-            ANSWER_SCALE,
-        );
+        let sum = LinearCombination { terms: vec![(one, &scores)], constant: Complex64::ZERO };
+        let base = sum.rescaled(evaluator.context, evaluator.set().levels().base, ANSWER_SCALE);
         let answer = CompactCiphertext::from_base_level(
             evaluator.set(),
             &base,
@@ -122,16 +112,12 @@ fn matrix_plan(set: &Parameters, head: &Head, layout: Layout, classes: usize) ->
     };
     let sums = (0..ANSWER_PERIOD).map(|rotation| {
         let diagonal: Vec<f64> = (0..channels).map(|slot| weight(slot, rotation)).collect();
-        vec![Term {
-            node: 0,
-            weights: turned(&diagonal, -(rotation as i64)),
-        }]
+        vec![Term { node: 0, weights: turned(&diagonal, -(rotation as i64)) }]
     });
     let unit = GaloisElement::rotation(steps.linear.unit, set.degree());
     let key = set.find_key(blindsight_ckks::keys::KeyKind::Automorphism(unit), level);
-    let special = key.map_or(blindsight_ckks::keys::Special::Narrow(3), |i| {
-        set.keys()[i].layout.special
-    });
+    let special =
+        key.map_or(blindsight_ckks::keys::Special::Narrow(3), |i| set.keys()[i].layout.special);
     TransformPlan {
         level,
         baby_special: special,
@@ -152,9 +138,5 @@ fn sums(set: &Parameters) -> Vec<(i64, usize)> {
     let steps = [fine.giant_step(), coarse.step(), coarse.giant_step()];
     let mut ends: Vec<usize> = steps[1..].to_vec();
     ends.push(SLOTS);
-    steps
-        .into_iter()
-        .zip(ends)
-        .map(|(step, end)| (step as i64, end / step))
-        .collect()
+    steps.into_iter().zip(ends).map(|(step, end)| (step as i64, end / step)).collect()
 }

@@ -35,20 +35,14 @@ impl Blocks {
         let (index, shape) = (self.0.len(), sum.shape);
         let (measured, found) = (range.channels(), shape.channels());
         if measured != found {
-            return Err(LoweringError::Channels {
-                activation: index,
-                measured,
-                found,
-            });
+            return Err(LoweringError::Channels { activation: index, measured, found });
         }
         let units = ActivationUnits::new(index, sum.kind, range)?;
         let rows = units.inputs();
         let mut bias: Vec<f64> = doubles(sum.main.conv.bias());
         if let Some(Term::Convolution(other)) = &sum.other {
             let added = other.conv.bias();
-            bias.iter_mut()
-                .zip(added)
-                .for_each(|(b, &a)| *b += f64::from(a));
+            bias.iter_mut().zip(added).for_each(|(b, &a)| *b += f64::from(a));
         }
         let bias = bias.iter().zip(rows).map(|(bias, unit)| bias / unit);
         Ok(Block {
@@ -86,9 +80,7 @@ impl Blocks {
         let kernels = term.conv.weights().chunks_exact(kernel * kernel);
         let quotients = quotients(rows, &columns);
         let scaled = kernels.zip(quotients).flat_map(|(weights, quotient)| {
-            weights
-                .iter()
-                .map(move |&weight| f64::from(weight) * quotient)
+            weights.iter().map(move |&weight| f64::from(weight) * quotient)
         });
         Ok(Convolution {
             source: term.source,
@@ -109,16 +101,10 @@ impl Blocks {
         let inputs = term.input.channels();
         let columns = self.units(term.source, inputs);
         let before = (term.output.channels() - inputs) / 2;
-        let kept = quotients(rows, &columns)
-            .enumerate()
-            .map(|(index, quotient)| {
-                let (row, column) = (index / inputs, index % inputs);
-                if row == before + column {
-                    quotient
-                } else {
-                    0.0
-                }
-            });
+        let kept = quotients(rows, &columns).enumerate().map(|(index, quotient)| {
+            let (row, column) = (index / inputs, index % inputs);
+            if row == before + column { quotient } else { 0.0 }
+        });
         Ok(Convolution {
             source: term.source,
             weights: singles(kept, term.node)?,
@@ -235,11 +221,7 @@ mod tests {
         assert_eq!(shortcut.output, lowered.blocks[4].shape);
         for (index, &weight) in shortcut.weights.iter().enumerate() {
             let (row, column) = (index / 16, index % 16);
-            let expected = if row == column + 8 {
-                bounds(2)[column] / bounds(4)[row]
-            } else {
-                0.0
-            };
+            let expected = if row == column + 8 { bounds(2)[column] / bounds(4)[row] } else { 0.0 };
             assert!(close(weight, expected), "{row}, {column}: {weight}");
         }
     }
@@ -266,15 +248,10 @@ mod tests {
     #[test]
     fn a_calibration_must_fit() {
         let (_, calibration, _) = lowered(ActivationKind::Relu, Downsampling::SubsamplePad);
-        let refused = Lowered::new(
-            &network(ActivationKind::Silu, Downsampling::SubsamplePad),
-            &calibration,
-        );
+        let refused =
+            Lowered::new(&network(ActivationKind::Silu, Downsampling::SubsamplePad), &calibration);
         let kind = ActivationKind::Silu;
-        let expected = LoweringError::BoundPerChannel {
-            activation: 0,
-            kind,
-        };
+        let expected = LoweringError::BoundPerChannel { activation: 0, kind };
         assert_eq!(refused, Err(expected));
 
         let refused = Lowered::new(crate::model::tests::made_up_model().graph(), &calibration);
@@ -288,11 +265,7 @@ mod tests {
             last = parts.activation(last, ActivationKind::Relu);
         }
         let refused = Lowered::new(&parts.scores(last, 16), &calibration);
-        let expected = LoweringError::Channels {
-            activation: 1,
-            measured: 16,
-            found: 8,
-        };
+        let expected = LoweringError::Channels { activation: 1, measured: 16, found: 8 };
         assert_eq!(refused, Err(expected));
     }
 

@@ -84,12 +84,9 @@ impl<'a> Pattern<'a> {
             return Err(self.unexpected(node, *source, "an average pool"));
         };
         match self.source(*source, pooled)? {
-            Source::Block(block) => Ok(Scores {
-                node,
-                source: block,
-                shape: self.shape(pooled)?,
-                linear,
-            }),
+            Source::Block(block) => {
+                Ok(Scores { node, source: block, shape: self.shape(pooled)?, linear })
+            }
             Source::Picture => Err(self.unexpected(*source, pooled, "the result of an activation")),
         }
     }
@@ -119,13 +116,7 @@ impl<'a> Pattern<'a> {
         if other.as_ref().is_some_and(|other| other.kernel() > 1) {
             return Err(LoweringError::TwoKernels { node });
         }
-        Ok(Sum {
-            activation,
-            kind,
-            shape: self.shape(activation)?,
-            main,
-            other,
-        })
+        Ok(Sum { activation, kind, shape: self.shape(activation)?, main, other })
     }
 
     fn term(&self, reader: NodeId, node: NodeId) -> Result<Term<'a>, LoweringError> {
@@ -204,12 +195,7 @@ fn check_convolution(node: NodeId, conv: &Conv2d) -> Result<(), LoweringError> {
     let (height, width) = (conv.kernel_height(), conv.kernel_width());
     let padding = conv.padding();
     if !matches!((height, width, padding), (1, 1, 0) | (3, 3, 1)) {
-        return Err(LoweringError::Kernel {
-            node,
-            height,
-            width,
-            padding,
-        });
+        return Err(LoweringError::Kernel { node, height, width, padding });
     }
     match conv.stride() {
         1 | 2 => Ok(()),
@@ -255,10 +241,7 @@ mod tests {
         let other = sums[4].other.as_ref();
         assert!(matches!(
             other,
-            Some(Term::Subsampled(SubsampledTerm {
-                source: Source::Block(2),
-                ..
-            }))
+            Some(Term::Subsampled(SubsampledTerm { source: Source::Block(2), .. }))
         ));
         assert_eq!(pattern.scores().unwrap().source, 4);
     }
@@ -310,19 +293,13 @@ mod tests {
             parts.activation(conv, RELU)
         });
         let sentence = refusal(&graph);
-        assert!(
-            sentence.starts_with("the result of node 1 is 32x32x32;"),
-            "{sentence}"
-        );
+        assert!(sentence.starts_with("the result of node 1 is 32x32x32;"), "{sentence}");
 
         let mut parts = Parts::of_shape(Shape::new(3, 28, 28).unwrap());
         let conv = parts.conv(parts.input(), [16, 3, 3, 3], 1);
         let end = parts.activation(conv, RELU);
         let sentence = refusal(&parts.scores(end, 16));
-        assert!(
-            sentence.starts_with("the result of node 0 is 3x28x28;"),
-            "{sentence}"
-        );
+        assert!(sentence.starts_with("the result of node 0 is 3x28x28;"), "{sentence}");
     }
 
     #[test]
@@ -334,10 +311,7 @@ mod tests {
             parts.activation(sum, RELU)
         });
         let sentence = refusal(&graph);
-        assert!(
-            sentence.starts_with("node 3 adds two feature maps"),
-            "{sentence}"
-        );
+        assert!(sentence.starts_with("node 3 adds two feature maps"), "{sentence}");
 
         let graph = one_layer(|parts, input| {
             let terms = [1, 2].map(|_| parts.conv(input, [16, 3, 3, 3], 1));
@@ -345,10 +319,7 @@ mod tests {
             parts.activation(sum, RELU)
         });
         let sentence = refusal(&graph);
-        assert!(
-            sentence.starts_with("node 3 adds two convolutions"),
-            "{sentence}"
-        );
+        assert!(sentence.starts_with("node 3 adds two convolutions"), "{sentence}");
 
         // No activation after the sum.
         let graph = one_layer(|parts, input| {
@@ -369,10 +340,7 @@ mod tests {
             parts.activation(end, RELU)
         });
         let sentence = refusal(&graph);
-        assert!(
-            sentence.contains("only read a convolution or a sum"),
-            "{sentence}"
-        );
+        assert!(sentence.contains("only read a convolution or a sum"), "{sentence}");
     }
 
     #[test]
@@ -388,9 +356,6 @@ mod tests {
         let conv = parts.conv(parts.input(), [16, 3, 3, 3], 1);
         let end = parts.activation(conv, RELU);
         let sentence = refusal(&parts.finish(end));
-        assert!(
-            sentence.starts_with("the network ends with node 2 (activation)"),
-            "{sentence}"
-        );
+        assert!(sentence.starts_with("the network ends with node 2 (activation)"), "{sentence}");
     }
 }

@@ -35,15 +35,9 @@ impl Lowered {
         mut observe: impl FnMut(usize, &Tensor, &Tensor),
     ) -> Result<Vec<f32>, PlainError> {
         if picture.shape() != self.input {
-            return Err(PlainError::WrongInput {
-                expected: self.input,
-                found: picture.shape(),
-            });
+            return Err(PlainError::WrongInput { expected: self.input, found: picture.shape() });
         }
-        let mut results = Results {
-            picture,
-            blocks: Vec::new(),
-        };
+        let mut results = Results { picture, blocks: Vec::new() };
         for (index, block) in self.blocks.iter().enumerate() {
             let before = block.linear(&results);
             let mut after = before.clone();
@@ -135,10 +129,7 @@ mod tests {
                 for input in inputs() {
                     let expected = plain.run(&input).unwrap();
                     let found = lowered.run(&input, lowered.exact()).unwrap();
-                    let largest = expected
-                        .values()
-                        .iter()
-                        .fold(0.0_f32, |m, x| m.max(x.abs()));
+                    let largest = expected.values().iter().fold(0.0_f32, |m, x| m.max(x.abs()));
                     assert!(largest > 0.1);
                     assert_eq!(found.len(), 10);
                     for (x, y) in found.iter().zip(expected.values()) {

@@ -46,10 +46,7 @@ pub(super) fn calibration(graph: &Graph) -> Calibration {
 pub(super) fn inputs() -> Vec<Tensor> {
     let normalisation = made_up_model().metadata().normalisation;
     let pictures = pictures();
-    pictures
-        .iter()
-        .map(|p| p.normalise(&normalisation))
-        .collect()
+    pictures.iter().map(|p| p.normalise(&normalisation)).collect()
 }
 
 /// A graph under construction, with made-up weights.
@@ -64,10 +61,7 @@ impl Parts {
     }
 
     pub(super) fn of_shape(input: Shape) -> Self {
-        Self {
-            builder: GraphBuilder::new(input),
-            made: 0,
-        }
+        Self { builder: GraphBuilder::new(input), made: 0 }
     }
 
     pub(super) fn input(&self) -> NodeId {
@@ -94,15 +88,8 @@ impl Parts {
         let size = (3.0 / (inputs * height * width) as f32).sqrt();
         let mut weights = self.numbers(dims.iter().product(), size);
         // Channels of very different sizes, among them one that never lives.
-        for (channel, kernel) in weights
-            .chunks_exact_mut(dims[1..].iter().product())
-            .enumerate()
-        {
-            let factor = if channel == 5 {
-                0.0
-            } else {
-                0.2 + channel as f32 / out as f32
-            };
+        for (channel, kernel) in weights.chunks_exact_mut(dims[1..].iter().product()).enumerate() {
+            let factor = if channel == 5 { 0.0 } else { 0.2 + channel as f32 / out as f32 };
             kernel.iter_mut().for_each(|w| *w *= factor);
         }
         let mut bias = self.numbers(out, 0.2);

@@ -24,10 +24,7 @@ impl ActivationUnits {
         }
         let inputs: Vec<f64> = range.bounds().into_iter().map(f64::from).collect();
         let outputs = inputs.iter().map(|&bound| largest_magnitude(kind, bound));
-        Ok(Self {
-            outputs: outputs.collect(),
-            inputs,
-        })
+        Ok(Self { outputs: outputs.collect(), inputs })
     }
 
     pub(super) fn inputs(&self) -> &[f64] {

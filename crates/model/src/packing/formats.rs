@@ -43,8 +43,5 @@ pub fn request_format(set: &Parameters) -> RequestFormat {
 pub fn answer_format(set: &Parameters) -> ExpectedResponse {
     let base = set.chain().primes()[0].value() as f64;
     let scale = ANSWER_SCALE * f64::from(1 << ANSWER_LOG2_MODULUS) / base;
-    ExpectedResponse {
-        period: ANSWER_PERIOD,
-        scale: ExpectedScale::Exactly(scale),
-    }
+    ExpectedResponse { period: ANSWER_PERIOD, scale: ExpectedScale::Exactly(scale) }
 }

@@ -78,9 +78,7 @@ mod tests {
 
     #[test]
     fn groups_leave_out_their_rows_and_the_shift_turns_left() {
-        let values = (0..Shape::PICTURE.elements())
-            .map(|i| i as f32 + 1.0)
-            .collect();
+        let values = (0..Shape::PICTURE.elements()).map(|i| i as f32 + 1.0).collect();
         let picture = Tensor::new(Shape::PICTURE, values).unwrap();
         let layout = Layout::of(Shape::PICTURE).unwrap();
         let slots = pack_picture(&picture, 1023).unwrap();

@@ -171,11 +171,7 @@ mod tests {
     /// Every pixel different, no symmetry.
     fn pattern(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {
-            Rgb([
-                (x * 7 % 256) as u8,
-                (y * 5 % 256) as u8,
-                ((x + 3 * y) % 256) as u8,
-            ])
+            Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + 3 * y) % 256) as u8])
         })
     }
 
@@ -202,10 +198,7 @@ mod tests {
             };
             let picture = Picture32::decode(&bytes).unwrap();
             for (found, expected) in picture.rgb().iter().zip(uniform([200, 100, 50])) {
-                assert!(
-                    found.abs_diff(expected) <= 3,
-                    "{format:?}: {found} is not {expected}"
-                );
+                assert!(found.abs_diff(expected) <= 3, "{format:?}: {found} is not {expected}");
             }
         }
     }
@@ -242,11 +235,7 @@ mod tests {
         let picture = Picture32::decode(&png(image)).unwrap();
         assert_eq!(picture.rgb()[..], uniform([127, 127, 127]));
         let stripes = RgbaImage::from_fn(64, 64, |x, _| {
-            if x % 2 == 0 {
-                Rgba([255, 0, 0, 0])
-            } else {
-                Rgba([255, 255, 255, 255])
-            }
+            if x % 2 == 0 { Rgba([255, 0, 0, 0]) } else { Rgba([255, 255, 255, 255]) }
         });
         let picture = Picture32::decode(&png(stripes)).unwrap();
         assert_eq!(picture.rgb()[..], uniform([255, 255, 255]));
@@ -286,17 +275,9 @@ mod tests {
     #[test]
     fn empty_and_foreign_files_are_refused() {
         assert!(matches!(Picture32::decode(b""), Err(PictureError::Empty)));
-        for bytes in [
-            &b"x"[..],
-            b"%PDF-1.7 not a picture",
-            b"<svg></svg>",
-            b"II*\0\x08\0\0\0",
-        ] {
+        for bytes in [&b"x"[..], b"%PDF-1.7 not a picture", b"<svg></svg>", b"II*\0\x08\0\0\0"] {
             let refused = Picture32::decode(bytes);
-            assert!(
-                matches!(refused, Err(PictureError::UnknownFormat)),
-                "{refused:?}"
-            );
+            assert!(matches!(refused, Err(PictureError::UnknownFormat)), "{refused:?}");
         }
     }
 
@@ -305,17 +286,11 @@ mod tests {
         let bytes = png(pattern(100, 100));
         for length in [8, 20, 33, 60, bytes.len() / 2] {
             let refused = Picture32::decode(&bytes[..length]);
-            assert!(
-                matches!(refused, Err(PictureError::Undecodable(_))),
-                "{length}: {refused:?}"
-            );
+            assert!(matches!(refused, Err(PictureError::Undecodable(_))), "{length}: {refused:?}");
         }
         let jpeg = encoded(pattern(100, 100), ImageFormat::Jpeg);
         let refused = Picture32::decode(&jpeg[..100]);
-        assert!(
-            matches!(refused, Err(PictureError::Undecodable(_))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(PictureError::Undecodable(_))), "{refused:?}");
     }
 
     #[test]
@@ -341,10 +316,7 @@ mod tests {
         let (rgb, rgba16) = ([8, 2, 0, 0, 0], [16, 6, 0, 0, 0]);
         for (width, height) in [(MAX_SIDE + 1, 1), (1, MAX_SIDE + 1)] {
             let error = refused(width, height, rgb);
-            assert!(
-                matches!(error, PictureError::TooManyPixels { .. }),
-                "{error:?}"
-            );
+            assert!(matches!(error, PictureError::TooManyPixels { .. }), "{error:?}");
             assert!(error.to_string().contains(&format!("{width} x {height}")));
         }
         for side in [MAX_SIDE, i32::MAX as u32] {
@@ -380,11 +352,7 @@ mod tests {
         let body = [&kind[..], data].concat();
         let crc = body.iter().fold(u32::MAX, |crc, &byte| {
             let step = |crc: u32, _| {
-                if crc & 1 == 1 {
-                    crc >> 1 ^ 0xedb8_8320
-                } else {
-                    crc >> 1
-                }
+                if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
             };
             (0..8).fold(crc ^ u32::from(byte), step)
         });

@@ -126,11 +126,7 @@ impl Padded {
                 to[padding..padding + shape.width()].copy_from_slice(from);
             }
         }
-        Self {
-            values,
-            height,
-            width,
-        }
+        Self { values, height, width }
     }
 }
 
@@ -211,16 +207,11 @@ mod tests {
             let bias = (0..dims[0]).map(|i| i as f32 * 0.1 - 0.2).collect();
             let conv = Conv2d::new(dims, weights, Some(bias), stride, padding).unwrap();
             let from = Shape::new(channels, height, width).unwrap();
-            let values = (0..from.elements())
-                .map(|i| (i as f32 * 0.61).cos())
-                .collect();
+            let values = (0..from.elements()).map(|i| (i as f32 * 0.61).cos()).collect();
             let source = Tensor::new(from, values).unwrap();
 
             let mut builder = GraphBuilder::new(from);
-            let node = Node::Conv2d {
-                source: builder.input(),
-                conv: conv.clone(),
-            };
+            let node = Node::Conv2d { source: builder.input(), conv: conv.clone() };
             let id = builder.add(node).unwrap();
             let shape = builder.shape(id).unwrap();
 

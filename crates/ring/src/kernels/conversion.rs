@@ -59,14 +59,7 @@ pub(super) fn convert_body<S: Simd, W: Word>(
     let neg_product = simd.splat(weights.neg_product);
     // Four groups at a time: eight independent accumulators hide the latency of the multiply-add,
     // and one broadcast of a weight serves all four.
-    for (i, out) in out
-        .as_chunks_mut::<8>()
-        .0
-        .as_chunks_mut::<4>()
-        .0
-        .iter_mut()
-        .enumerate()
-    {
+    for (i, out) in out.as_chunks_mut::<8>().0.as_chunks_mut::<4>().0.iter_mut().enumerate() {
         let quotient = &lifted.quotient.as_chunks::<8>().0.as_chunks::<4>().0[i];
         let mut sums = [q.empty(); 4];
         for (sum, v) in sums.iter_mut().zip(quotient) {
@@ -74,19 +67,13 @@ pub(super) fn convert_body<S: Simd, W: Word>(
         }
         for (y, &weight) in lifted.narrow.iter().zip(&weights.narrow) {
             let weight = simd.splat(weight);
-            for (sum, y) in sums
-                .iter_mut()
-                .zip(&y.as_chunks::<8>().0.as_chunks::<4>().0[i])
-            {
+            for (sum, y) in sums.iter_mut().zip(&y.as_chunks::<8>().0.as_chunks::<4>().0[i]) {
                 *sum = q.accumulate(*sum, simd.load(y), weight);
             }
         }
         for (y, &weight) in lifted.wide.iter().zip(&weights.wide) {
             let weight = simd.splat(weight);
-            for (sum, y) in sums
-                .iter_mut()
-                .zip(&y.as_chunks::<8>().0.as_chunks::<4>().0[i])
-            {
+            for (sum, y) in sums.iter_mut().zip(&y.as_chunks::<8>().0.as_chunks::<4>().0[i]) {
                 *sum = q.accumulate(*sum, simd.load(y), weight);
             }
         }

@@ -55,19 +55,13 @@ impl<S: Simd> Modulus<S> {
     /// The empty sum.
     #[inline(always)]
     pub(super) fn empty(self) -> Sum<S> {
-        Sum {
-            low: self.zero,
-            high: self.zero,
-        }
+        Sum { low: self.zero, high: self.zero }
     }
 
     /// `sum + a * b`.
     #[inline(always)]
     pub(super) fn accumulate(self, sum: Sum<S>, a: S::Lanes, b: S::Lanes) -> Sum<S> {
-        Sum {
-            low: self.simd.madd_low(sum.low, a, b),
-            high: self.simd.madd_high(sum.high, a, b),
-        }
+        Sum { low: self.simd.madd_low(sum.low, a, b), high: self.simd.madd_high(sum.high, a, b) }
     }
 
     /// The canonical residue of `sum / 2^52`.

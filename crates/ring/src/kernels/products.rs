@@ -31,11 +31,7 @@ pub struct Extras<'a, W> {
 
 impl<W> Default for Extras<'_, W> {
     fn default() -> Self {
-        Self {
-            carried: [None; 2],
-            permutation: None,
-            addend: None,
-        }
+        Self { carried: [None; 2], permutation: None, addend: None }
     }
 }
 

@@ -10,19 +10,10 @@ use crate::limb::Word;
 use crate::prime::Prime;
 
 const DEGREE: usize = 128;
-const PRIMES: [u64; 5] = [
-    7681,
-    786_433,
-    2_147_352_577,
-    34_359_410_689,
-    1_125_899_904_679_937,
-];
+const PRIMES: [u64; 5] = [7681, 786_433, 2_147_352_577, 34_359_410_689, 1_125_899_904_679_937];
 
 fn primes() -> Vec<Arc<Prime>> {
-    PRIMES
-        .iter()
-        .map(|&q| Arc::new(Prime::new(q, DEGREE).unwrap()))
-        .collect()
+    PRIMES.iter().map(|&q| Arc::new(Prime::new(q, DEGREE).unwrap())).collect()
 }
 
 /// Residues that begin with the edges 0, 1, q - 1 and go on at random.
@@ -209,23 +200,13 @@ fn weighted_sum_twins_agree_for_every_run_length() {
 
 #[test]
 fn conversion_twins_agree() {
-    let narrow: Vec<Vec<u32>> = (0..3)
-        .map(|i| residues(&primes()[i], 80 + i as u64))
-        .collect();
-    let wide: Vec<Vec<u64>> = (3..5)
-        .map(|i| residues(&primes()[i], 80 + i as u64))
-        .collect();
+    let narrow: Vec<Vec<u32>> = (0..3).map(|i| residues(&primes()[i], 80 + i as u64)).collect();
+    let wide: Vec<Vec<u64>> = (3..5).map(|i| residues(&primes()[i], 80 + i as u64)).collect();
     let inverse = |i: usize| 1.0 / PRIMES[i] as f64;
-    let narrow_terms: Vec<_> = narrow
-        .iter()
-        .enumerate()
-        .map(|(i, y)| (&y[..], inverse(i)))
-        .collect();
-    let wide_terms: Vec<_> = wide
-        .iter()
-        .enumerate()
-        .map(|(i, y)| (&y[..], inverse(3 + i)))
-        .collect();
+    let narrow_terms: Vec<_> =
+        narrow.iter().enumerate().map(|(i, y)| (&y[..], inverse(i))).collect();
+    let wide_terms: Vec<_> =
+        wide.iter().enumerate().map(|(i, y)| (&y[..], inverse(3 + i))).collect();
     let (mut fast, mut slow) = (vec![0_u32; DEGREE], vec![1_u32; DEGREE]);
     quotients(&narrow_terms, &wide_terms, &mut fast);
     conversion::quotients_body(Portable, &narrow_terms, &wide_terms, &mut slow);
@@ -234,11 +215,7 @@ fn conversion_twins_agree() {
 
     let narrow: Vec<&[u32]> = narrow.iter().map(|y| &y[..]).collect();
     let wide: Vec<&[u64]> = wide.iter().map(|y| &y[..]).collect();
-    let lifted = Lifted {
-        narrow: &narrow,
-        wide: &wide,
-        quotient: &fast,
-    };
+    let lifted = Lifted { narrow: &narrow, wide: &wide, quotient: &fast };
     for_each_prime!(prime, W => {
         let weights = Weights {
             narrow: (0..3).map(|i| (i * 77_777 + 5) % prime.value()).collect(),

@@ -30,10 +30,7 @@ impl Header {
             return Err(WireError::NotBlindsight);
         }
         let Some(fields) = bytes.get(MAGIC.len()..HEADER_BYTES) else {
-            return Err(WireError::Truncated {
-                needed: HEADER_BYTES as u64,
-                found: bytes.len(),
-            });
+            return Err(WireError::Truncated { needed: HEADER_BYTES as u64, found: bytes.len() });
         };
         let mut reader = Reader::new(fields);
         let version = reader.u16("the format version")?;
@@ -61,10 +58,7 @@ impl Header {
     /// [`WireError::Kind`], [`WireError::Parameters`], [`WireError::TooLong`].
     pub fn check(&self, expected: &Expected) -> Result<usize, WireError> {
         if self.kind != expected.kind {
-            return Err(WireError::Kind {
-                expected: expected.kind,
-                found: self.kind,
-            });
+            return Err(WireError::Kind { expected: expected.kind, found: self.kind });
         }
         if self.parameters != expected.parameters {
             return Err(WireError::Parameters {
@@ -75,10 +69,7 @@ impl Header {
         usize::try_from(self.payload_length)
             .ok()
             .filter(|&length| length <= expected.max_payload)
-            .ok_or(WireError::TooLong {
-                most: expected.max_payload,
-                found: self.payload_length,
-            })
+            .ok_or(WireError::TooLong { most: expected.max_payload, found: self.payload_length })
     }
 
     /// The kind of object.
@@ -101,12 +92,8 @@ impl Header {
 
     /// The header that belongs before `payload`.
     pub(super) fn of(kind: ObjectKind, parameters: ParameterFingerprint, payload: &[u8]) -> Self {
-        let mut header = Self {
-            kind,
-            parameters,
-            payload_length: payload.len() as u64,
-            checksum: 0,
-        };
+        let mut header =
+            Self { kind, parameters, payload_length: payload.len() as u64, checksum: 0 };
         header.checksum = header.checksum_with(payload);
         header
     }

@@ -59,11 +59,7 @@ impl<'a> Reader<'a> {
     /// [`WireError::PayloadEnds`], [`WireError::NotFinite`].
     pub fn f64(&mut self, what: &'static str) -> Result<f64, WireError> {
         let value = self.array(what).map(f64::from_le_bytes)?;
-        if value.is_finite() {
-            Ok(value)
-        } else {
-            Err(WireError::NotFinite { what })
-        }
+        if value.is_finite() { Ok(value) } else { Err(WireError::NotFinite { what }) }
     }
 
     /// Reads a 32-bit count of at most `most`. Sizes of allocations come from here, so that a
@@ -74,10 +70,11 @@ impl<'a> Reader<'a> {
     /// [`WireError::PayloadEnds`], [`WireError::TooMany`].
     pub fn count(&mut self, what: &'static str, most: u32) -> Result<usize, WireError> {
         let found = self.u32(what)?;
-        usize::try_from(found)
-            .ok()
-            .filter(|_| found <= most)
-            .ok_or(WireError::TooMany { what, most, found })
+        usize::try_from(found).ok().filter(|_| found <= most).ok_or(WireError::TooMany {
+            what,
+            most,
+            found,
+        })
     }
 
     /// Reads the next `length` bytes, without copying them.
@@ -86,11 +83,7 @@ impl<'a> Reader<'a> {
     ///
     /// [`WireError::PayloadEnds`].
     pub fn bytes(&mut self, what: &'static str, length: usize) -> Result<&'a [u8], WireError> {
-        let ends = WireError::PayloadEnds {
-            what,
-            needed: length,
-            left: self.rest.len(),
-        };
+        let ends = WireError::PayloadEnds { what, needed: length, left: self.rest.len() };
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(ends)?;
         self.rest = rest;
         Ok(taken)
@@ -102,11 +95,7 @@ impl<'a> Reader<'a> {
     ///
     /// [`WireError::PayloadEnds`].
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], WireError> {
-        let ends = WireError::PayloadEnds {
-            what,
-            needed: N,
-            left: self.rest.len(),
-        };
+        let ends = WireError::PayloadEnds { what, needed: N, left: self.rest.len() };
         let (taken, rest) = self.rest.split_first_chunk().ok_or(ends)?;
         self.rest = rest;
         Ok(*taken)
@@ -131,11 +120,7 @@ mod tests {
 
     #[test]
     fn payload_that_ends_early_is_refused() {
-        let ends = |needed, left| WireError::PayloadEnds {
-            what: "x",
-            needed,
-            left,
-        };
+        let ends = |needed, left| WireError::PayloadEnds { what: "x", needed, left };
         assert_eq!(Reader::new(&[]).u8("x"), Err(ends(1, 0)));
         assert_eq!(Reader::new(&[0]).u16("x"), Err(ends(2, 1)));
         assert_eq!(Reader::new(&[0; 3]).u32("x"), Err(ends(4, 3)));
@@ -150,27 +135,13 @@ mod tests {
     #[test]
     fn numbers_out_of_bounds_are_refused() {
         for value in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let error = Reader::new(&value.to_le_bytes())
-                .f64("the scale")
-                .unwrap_err();
+            let error = Reader::new(&value.to_le_bytes()).f64("the scale").unwrap_err();
             assert_eq!(error, WireError::NotFinite { what: "the scale" });
         }
         let what = "the number of limbs";
-        let error = Reader::new(&20_u32.to_le_bytes())
-            .count(what, 19)
-            .unwrap_err();
-        assert_eq!(
-            error,
-            WireError::TooMany {
-                what,
-                most: 19,
-                found: 20
-            }
-        );
-        assert_eq!(
-            error.to_string(),
-            "the number of limbs is 20, but at most 19 is allowed here"
-        );
+        let error = Reader::new(&20_u32.to_le_bytes()).count(what, 19).unwrap_err();
+        assert_eq!(error, WireError::TooMany { what, most: 19, found: 20 });
+        assert_eq!(error.to_string(), "the number of limbs is 20, but at most 19 is allowed here");
     }
 
     #[test]

@@ -99,11 +99,7 @@ pub(super) struct ScoreRecorder {
 
 impl Default for ScoreRecorder {
     fn default() -> Self {
-        Self {
-            min: f32::INFINITY,
-            max: f32::NEG_INFINITY,
-            histogram: Histogram::default(),
-        }
+        Self { min: f32::INFINITY, max: f32::NEG_INFINITY, histogram: Histogram::default() }
     }
 }
 
@@ -121,18 +117,9 @@ impl ScoreRecorder {
 
     /// The range, or `None` when all values were zero.
     pub(super) fn finish(self, margin: Margin) -> Option<Range> {
-        let Self {
-            min,
-            max,
-            histogram,
-        } = self;
+        let Self { min, max, histogram } = self;
         let bound = min.abs().max(max.abs()) * margin.factor();
-        (bound > 0.0).then_some(Range {
-            min,
-            max,
-            bound,
-            histogram,
-        })
+        (bound > 0.0).then_some(Range { min, max, bound, histogram })
     }
 }
 

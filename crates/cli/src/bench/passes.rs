@@ -1,0 +1,125 @@
+//! The whole network, and where its time goes.
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use blindsight_ckks::ciphertext::Ciphertext;
+use blindsight_ckks_eval::{KeySet, Observer, Stage};
+use blindsight_evaluator::Engine;
+use blindsight_model::homomorphic::RunObserver;
+use serde::Serialize;
+
+use super::median_of;
+
+/// Medians over several passes with one number of threads.
+#[derive(Debug, Serialize)]
+pub(super) struct Pass {
+    pub(super) threads: usize,
+    pub(super) passes: usize,
+    /// One whole pass, from the bytes of the request to those of the answer.
+    pub(super) seconds: f64,
+    /// The time of each stage in one pass, summed over the layers.
+    pub(super) stages: Vec<StageSeconds>,
+    /// The linear part of each layer, in order.
+    pub(super) linear_layers: Vec<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct StageSeconds {
+    pub(super) stage: &'static str,
+    pub(super) seconds: f64,
+}
+
+const STAGES: [&str; 6] = [
+    "convolutions",
+    "slots to coefficients",
+    "raise, coefficients to slots",
+    "exponential",
+    "activation",
+    "pool, matrix, answer",
+];
+
+pub(super) fn measure(
+    engine: &Engine,
+    keys: &KeySet,
+    request: &[u8],
+    threads: usize,
+    passes: usize,
+) -> Result<(Pass, Vec<u8>), Box<dyn Error>> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let mut seconds = Vec::new();
+    let mut watches: Vec<Stopwatch> = Vec::new();
+    let mut answer = Vec::new();
+    for _ in 0..passes.max(1) {
+        let mut watch = Stopwatch::new();
+        let start = Instant::now();
+        answer =
+            pool.install(|| engine.evaluate(keys, request, &mut watch).map_err(|e| e.to_string()))?;
+        seconds.push(start.elapsed().as_secs_f64());
+        watches.push(watch);
+    }
+    let stage = |i: usize| median_of(watches.iter().map(|w| w.stages[i]).collect());
+    let layers = watches[0].linear_layers.len();
+    let layer = |i: usize| median_of(watches.iter().map(|w| w.linear_layers[i]).collect());
+    let pass = Pass {
+        threads,
+        passes: seconds.len(),
+        seconds: median_of(seconds),
+        stages: STAGES
+            .iter()
+            .enumerate()
+            .map(|(i, name)| StageSeconds { stage: name, seconds: stage(i) })
+            .collect(),
+        linear_layers: (0..layers).map(layer).collect(),
+    };
+    Ok((pass, answer))
+}
+
+/// Adds up the time between the events of one pass.
+struct Stopwatch {
+    last: Instant,
+    stages: [f64; 6],
+    linear_layers: Vec<f64>,
+}
+
+impl Stopwatch {
+    fn new() -> Self {
+        Self { last: Instant::now(), stages: [0.0; 6], linear_layers: Vec::new() }
+    }
+
+    fn lap(&mut self, stage: usize) -> f64 {
+        let now = Instant::now();
+        let seconds = (now - self.last).as_secs_f64();
+        self.stages[stage] += seconds;
+        self.last = now;
+        seconds
+    }
+}
+
+impl Observer for Stopwatch {
+    fn stage(&mut self, stage: Stage, _: &Ciphertext) {
+        self.lap(match stage {
+            Stage::SlotsToCoefficients => 1,
+            Stage::CoefficientsToSlots => 2,
+            Stage::Exponential => 3,
+            Stage::Activation => 4,
+        });
+    }
+}
+
+impl RunObserver for Stopwatch {
+    fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        if done == total {
+            self.lap(5);
+        } else {
+            self.last = Instant::now();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn linear(&mut self, _: usize, _: &Ciphertext) {
+        let seconds = self.lap(0);
+        self.linear_layers.push(seconds);
+    }
+}
