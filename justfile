@@ -86,7 +86,7 @@ bench *ARGS: setup
     cargo build --locked --release -q -p blindsight-cli -p blindsight-evaluator
     {{ run }} bench "$@"
 
-# Measures the ranges of the model's activations on a CIFAR-10 file: --output CALIBRATION.
+# Measures the ranges of the model's activations on a CIFAR-10 file: --output FILE, from the root.
 calibrate FILE *ARGS: setup
     {{ absolute }} {{ run }} calibrate "$@"
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::evaluator::{Context, Evaluator, MissingKey};
 use crate::extended::rescale;
-use crate::key_switch::{Carried, Finish};
+use crate::key_switch::{Carried, Finish, Outputs, key_product};
 
 /// Relative difference up to which two scales count as equal: far below the noise.
 const SCALE_TOLERANCE: f64 = 1e-6;
@@ -81,7 +81,7 @@ impl LinearCombination<'_> {
     #[must_use]
     pub fn rescaled(&self, context: &Context, level: usize, scale: f64) -> Ciphertext {
         let prime = context.set().chain().primes()[level].value() as f64;
-        let mut result = rescale(context, self.at(context, level + 1, scale * prime), 1);
+        let mut result = rescale(context, &self.at(context, level + 1, scale * prime), 1);
         result.scale = scale;
         result
     }
@@ -142,7 +142,8 @@ impl Evaluator<'_> {
             ..Finish::default()
         };
         let dropped = self.set().chain().primes()[level - 1].value() as f64;
-        Ok(self.key_product(&digits, key, finish).divide(self.context, 1, scale / dropped))
+        let product = key_product(&digits, key, finish, Outputs::NTT).into_extended();
+        Ok(product.divide(self.context, 1, scale / dropped))
     }
 
     /// The square, relinearised and rescaled.

@@ -57,7 +57,8 @@ pub(crate) fn plan(set: &Parameters, group: StepGroup, settings: GroupSettings) 
     }
     let first = nodes.len() - 1;
     for baby in 1..group.babies {
-        nodes.push(Node::Step { from: first + baby - 1, element: rotation(step) });
+        let (parent, steps) = group.parent(baby);
+        nodes.push(Node::Step { from: first + parent, element: rotation(steps as i64 * step) });
     }
     for (offset, diagonal) in diagonals {
         let index = ((offset + shift) / step) as usize;
@@ -200,6 +201,7 @@ mod tests {
             first_len,
             last_len,
             babies: 4,
+            hoisted: 1,
         });
         let values: Vec<Complex64> =
             (0..slots).map(|i| Complex64::new((i as f64).sin(), (2.5 * i as f64).cos())).collect();
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn diagonals_are_multiples_of_the_step_within_the_shift() {
         let encoder = Encoder::new(256);
-        let group = StepGroup { first_len: 8, last_len: 32, babies: 4 };
+        let group = StepGroup { first_len: 8, last_len: 32, babies: 4, hoisted: 2 };
         let diagonals = group_diagonals(&encoder, group, Direction::ToSlots, 128);
         assert_eq!(diagonals.len(), 15);
         assert_eq!(*diagonals.keys().next().unwrap(), -(group.shift(128) as i64));

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks::keys::{KeyKind, Special};
 use blindsight_ckks::parameters::Parameters;
-use blindsight_ring::arith::{inv_mod_prime, product_mod};
-use blindsight_ring::{BaseConverter, GaloisElement, Permutation, Prime, SubringNtt};
+use blindsight_ring::arith::{inv_mod_prime, mul_mod, product_mod};
+use blindsight_ring::{BaseConverter, Basis, GaloisElement, Permutation, Prime, SubringNtt};
 use thiserror::Error;
 
 /// A key that the circuit needs is not among the client's keys.
@@ -32,15 +32,30 @@ pub struct Context {
     subrings: Cache<(u64, usize), SubringNtt>,
 }
 
-/// Base conversions of the digits of a polynomial with `level` limbs.
+/// Everything about splitting a polynomial with `level` limbs into digits and multiplying these by
+/// a key. Residues are plain unless they are said to be in Montgomery form.
 #[derive(Debug)]
 pub(crate) struct DigitTables {
+    pub(crate) level: usize,
+    pub(crate) special: Special,
+    /// The primes of the level, then the special primes.
+    pub(crate) basis: Basis,
     /// The ranges of limbs that form digits.
     pub(crate) ranges: Vec<Range<usize>>,
     /// From each digit to all limbs outside it, special primes last.
     pub(crate) converters: Vec<BaseConverter>,
-    /// The primes of the level, then the special primes.
-    pub(crate) primes: Vec<Arc<Prime>>,
+    /// For each limb of the level, what lifting multiplies it by inside its digit.
+    pub(crate) lifts: Vec<u64>,
+    /// The inverses of the lifts, in Montgomery form.
+    pub(crate) unlifts: Vec<u64>,
+    /// The product of the special primes, in Montgomery form, for each limb of the level.
+    pub(crate) special_products: Vec<u64>,
+    /// What the coefficients of an extended polynomial are multiplied by before
+    /// [`Self::divider`] takes them to lifted digits.
+    pub(crate) preparations: Vec<u64>,
+    /// Subtracts the remainder modulo the special primes, with the division by them and the lift
+    /// merged in.
+    pub(crate) divider: BaseConverter,
 }
 
 /// The division by special primes and possibly some primes at the top of the chain.
@@ -94,19 +109,7 @@ impl Context {
         let clipped: Vec<_> =
             ranges.iter().filter(|r| r.start < level).map(|r| r.start..r.end.min(level)).collect();
         self.digits.get((clipped.clone(), level, special), || {
-            let primes: Vec<_> = self.set.chain().primes()[..level]
-                .iter()
-                .chain(self.set.special(special).primes())
-                .cloned()
-                .collect();
-            let converters = clipped.iter().map(|range| {
-                let outside: Vec<_> = (0..primes.len())
-                    .filter(|i| !range.contains(i))
-                    .map(|i| primes[i].clone())
-                    .collect();
-                BaseConverter::new(&primes[range.clone()], &outside)
-            });
-            DigitTables { converters: converters.collect(), ranges: clipped.clone(), primes }
+            DigitTables::new(&self.set, clipped, level, special)
         })
     }
 
@@ -132,6 +135,54 @@ impl Context {
             });
             DivisionTables { kept, inverses: inverses.collect(), converter }
         })
+    }
+}
+
+impl DigitTables {
+    fn new(set: &Parameters, ranges: Vec<Range<usize>>, level: usize, special: Special) -> Self {
+        let basis = set.modulus(level).join(&set.special(special));
+        let primes = basis.primes();
+        let (chain, special_primes) = primes.split_at(level);
+        let converters: Vec<BaseConverter> = ranges
+            .iter()
+            .map(|range| {
+                let outside = primes.iter().enumerate().filter(|(i, _)| !range.contains(i));
+                let outside: Vec<_> = outside.map(|(_, p)| p.clone()).collect();
+                BaseConverter::new(&primes[range.clone()], &outside)
+            })
+            .collect();
+        let digits = ranges.iter().zip(&converters);
+        let lifts: Vec<u64> =
+            digits.flat_map(|(r, c)| (0..r.len()).map(|i| c.lift_factor(i))).collect();
+        let special_product =
+            |p: &Prime| product_mod(special_primes.iter().map(|s| s.value()), p.value());
+        // Dividing by the special primes and lifting is one factor. Limbs above the last digit
+        // exist only in the raised layout, where nothing is divided.
+        let divide_and_lift = |i: usize| {
+            let p = &chain[i];
+            let lift = lifts.get(i).copied().unwrap_or(1);
+            mul_mod(inv_mod_prime(special_product(p), p.value()), lift, p.value())
+        };
+        let divider =
+            BaseConverter::scaled(special_primes, chain, |i| chain[i].value() - divide_and_lift(i));
+        let preparations = (0..level)
+            .map(divide_and_lift)
+            .chain((0..special_primes.len()).map(|i| divider.lift_factor(i)))
+            .collect();
+        let unlift =
+            |(lift, p): (&u64, &Arc<Prime>)| p.to_montgomery(inv_mod_prime(*lift, p.value()));
+        Self {
+            level,
+            special,
+            unlifts: lifts.iter().zip(chain).map(unlift).collect(),
+            special_products: chain.iter().map(|p| p.to_montgomery(special_product(p))).collect(),
+            converters,
+            lifts,
+            preparations,
+            divider,
+            ranges,
+            basis,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod exponential;
 mod extended;
 mod key_switch;
 pub mod linear_transform;
+mod parallel;
 mod plaintext;
 pub mod polynomial;
 mod raise;

@@ -14,7 +14,9 @@ use blindsight_ring::{GaloisElement, Ntt, Poly};
 
 use crate::evaluator::{Evaluator, MissingKey};
 use crate::extended::{Extended, lift_limb};
-use crate::key_switch::{Carried, Digits, Finish, HoistedDigits};
+use crate::key_switch::{
+    Carried, Digits, Finish, HoistedDigits, Outputs, key_product, key_product_hoisted,
+};
 
 /// The raised ciphertext under the dense secret, rotated to the left by each of `rotations`.
 ///
@@ -28,7 +30,7 @@ pub(crate) fn raise(
     let identity = KeyKind::SparseToDense(GaloisElement::identity());
     let special = evaluator.key(identity, evaluator.set().levels().top)?.spec().layout.special;
     let second = raise_poly(evaluator, &sparse.c1, special);
-    let level = second.level;
+    let level = evaluator.set().levels().top;
     let first = raise_poly(evaluator, &sparse.c0, special);
     let limbs = first.rows.into_iter().flatten().take(level).collect();
     let first = Poly::from_limbs(&evaluator.set().modulus(level), limbs);
@@ -38,12 +40,8 @@ pub(crate) fn raise(
             let element = GaloisElement::rotation(steps, evaluator.set().degree());
             let key = evaluator.key(KeyKind::SparseToDense(element), level)?;
             let permutation = evaluator.context.permutation(element);
-            let finish = Finish {
-                carried: Some(Carried::Plain(&first)),
-                permutation: Some(&permutation),
-                ..Finish::default()
-            };
-            Ok(Evaluator::key_product_hoisted(&second, key, finish))
+            let finish = Finish::rotation(Carried::Plain(&first), &permutation);
+            Ok(key_product_hoisted(&second, key, finish, Outputs::NTT).into_extended())
         })
         .collect()
 }
@@ -55,7 +53,8 @@ fn to_sparse_secret(
     let key = evaluator.key(KeyKind::DenseToSparse, input.level())?;
     let digits = evaluator.digits(&input.c1, key);
     let finish = Finish { carried: Some(Carried::Plain(&input.c0)), ..Finish::default() };
-    Ok(evaluator.key_product(&digits, key, finish).divide(evaluator.context, 0, input.scale))
+    let product = key_product(&digits, key, finish, Outputs::NTT).into_extended();
+    Ok(product.divide(evaluator.context, 0, input.scale))
 }
 
 /// The centred coefficients modulo `q0`, as residues modulo the whole chain and special primes.
@@ -67,7 +66,6 @@ fn raise_poly(
     let top = evaluator.set().levels().top;
     // The base prime is one digit of a polynomial at the top.
     let tables = evaluator.context.digits(&[0..1], top, special);
-    let mut limb = poly.limbs()[0].clone();
-    lift_limb(&tables.converters[0], 0, &mut limb);
-    Digits::new(tables, top, special, vec![limb], None).hoist()
+    let limb = lift_limb(&tables.converters[0], 0, &poly.limbs()[0]);
+    Digits::of_lifted(tables, vec![limb], None).hoist()
 }

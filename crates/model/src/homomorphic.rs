@@ -8,13 +8,15 @@ mod activation;
 mod block;
 mod convolution;
 mod head;
+#[cfg(test)]
+mod testing;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::response::CompactCiphertext;
-use blindsight_ckks_eval::activation::FitError;
+use blindsight_ckks_eval::activation::{FitError, TrigPolynomial};
 use blindsight_ckks_eval::{BootstrapError, Bootstrapper, Context, Evaluator, KeySet, MissingKey};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -148,6 +150,12 @@ impl EncryptedNetwork {
     #[must_use]
     pub fn context(&self) -> &Arc<Context> {
         &self.context
+    }
+
+    /// For each block, what it computes in place of its activation: the polynomial at `fill * u` for
+    /// an input `u` in units of the range.
+    pub fn activations(&self) -> impl ExactSizeIterator<Item = &TrigPolynomial> {
+        self.blocks.iter().map(EncryptedBlock::activation)
     }
 
     /// The bytes that weights and matrices occupy in memory.

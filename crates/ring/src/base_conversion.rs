@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::arith::{inv_mod_prime, product_mod};
+use crate::arith::{inv_mod_prime, mul_mod, product_mod};
 use crate::for_width;
 use crate::kernels::{self, Lifted, Weights};
 use crate::limb::{Limb, Word};
@@ -29,6 +29,16 @@ impl BaseConverter {
     /// Prepares the conversion from the product of `sources` to each of `targets`.
     #[must_use]
     pub fn new(sources: &[Arc<Prime>], targets: &[Arc<Prime>]) -> Self {
+        Self::scaled(sources, targets, |_| 1)
+    }
+
+    /// The same, with what is written to each target multiplied by a factor (plain residue).
+    #[must_use]
+    pub fn scaled(
+        sources: &[Arc<Prime>],
+        targets: &[Arc<Prime>],
+        factor: impl Fn(usize) -> u64,
+    ) -> Self {
         let others = |skip: usize, q: u64| {
             let factors = sources.iter().enumerate().filter(|(i, _)| *i != skip);
             product_mod(factors.map(|(_, p)| p.value()), q)
@@ -41,18 +51,20 @@ impl BaseConverter {
         let source_bits = sources.iter().map(|p| p.bits()).max().unwrap_or(0);
         let weights = targets
             .iter()
-            .map(|target| {
+            .enumerate()
+            .map(|(index, target)| {
                 let q = target.value();
+                let constant = |c| target.to_montgomery(mul_mod(c, factor(index), q));
                 let of_width = |narrow: bool| {
                     let chosen =
                         sources.iter().enumerate().filter(|(_, p)| p.is_narrow() == narrow);
-                    chosen.map(|(i, _)| target.to_montgomery(others(i, q))).collect()
+                    chosen.map(|(i, _)| constant(others(i, q))).collect()
                 };
                 let product = product_mod(sources.iter().map(|p| p.value()), q);
                 Weights {
                     narrow: of_width(true),
                     wide: of_width(false),
-                    neg_product: target.to_montgomery(q - product),
+                    neg_product: constant(q - product),
                     source_bits,
                 }
             })
@@ -100,16 +112,11 @@ impl BaseConverter {
         kernels::quotients::<u32>(&narrow, &wide, out);
     }
 
-    /// Writes the converted residues of several targets, given as (index, limb).
+    /// Writes the converted residues of several targets.
     ///
     /// Targets are written block by block: the sources' block then stays in cache while every
     /// target reads it.
-    pub fn convert(
-        &self,
-        lifted: &[&Limb],
-        quotient: &Buffer<u32>,
-        targets: &mut [(usize, &mut Limb)],
-    ) {
+    pub fn convert(&self, lifted: &[&Limb], quotient: &Buffer<u32>, targets: &mut [Target<'_>]) {
         let mut narrow: Vec<&[u32]> = Vec::with_capacity(lifted.len());
         let mut wide: Vec<&[u64]> = Vec::with_capacity(lifted.len());
         for start in (0..quotient.len()).step_by(BLOCK) {
@@ -123,14 +130,26 @@ impl BaseConverter {
                 }
             }
             let block = Lifted { narrow: &narrow, wide: &wide, quotient: &quotient[range.clone()] };
-            for (target, out) in &mut *targets {
-                let (prime, weights) = (&self.targets[*target], &self.weights[*target]);
+            for Target { index, out, addend } in &mut *targets {
+                let (prime, weights) = (&self.targets[*index], &self.weights[*index]);
                 for_width!(prime, W => {
-                    kernels::convert::<W>(prime, block, weights, &mut W::of_mut(out)[range.clone()]);
+                    let addend = addend.map(|(x, factor)| (&W::of(x)[range.clone()], factor));
+                    kernels::convert::<W>(prime, block, weights, addend, &mut W::of_mut(out)[range.clone()]);
                 });
             }
         }
     }
+}
+
+/// One limb that a conversion writes.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The index of its prime among the targets.
+    pub index: usize,
+    /// Where the residues go.
+    pub out: &'a mut Limb,
+    /// A limb of the same prime that is added, times a factor in Montgomery form.
+    pub addend: Option<(&'a Limb, u64)>,
 }
 
 /// Coefficients per block: ten sources' blocks take about 40 KiB.
@@ -139,7 +158,6 @@ const BLOCK: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arith::mul_mod;
     use proptest::prelude::*;
 
     const DEGREE: usize = 64;
@@ -169,7 +187,7 @@ mod tests {
             converter.quotients(&lifted, 0, &mut quotient);
             for (t, p) in targets.iter().enumerate() {
                 let mut out = Limb::stale(p);
-                converter.convert(&lifted, &quotient, &mut [(t, &mut out)]);
+                converter.convert(&lifted, &quotient, &mut [Target { index: t, out: &mut out, addend: None }]);
                 for k in 0..DEGREE {
                     prop_assert_eq!(out.get(k), p.reduce(x + k as i128));
                 }

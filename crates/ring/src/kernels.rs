@@ -16,16 +16,18 @@ mod conversion;
 mod montgomery;
 mod pointwise;
 mod products;
-mod simd;
+pub(crate) mod simd;
 #[cfg(test)]
 mod twins;
+mod weighted;
 
 pub use conversion::{Lifted, Weights, convert, quotients};
 pub use pointwise::{
     HalfConstants, add, linear_combination, multiply, permute, scale, scale_in_place, subtract,
     subtract_scaled,
 };
-pub use products::{Extras, KeyTerm, TensorPair, Weighted, key_product, tensor, weighted_sums};
+pub use products::{Extras, KeyTerm, TensorPair, key_product, tensor};
+pub use weighted::{weight_stream, weighted_sums};
 
 /// The most terms one lazily accumulated sum may have: low halves are below `2^52` each and must
 /// not overflow 64 bits; the bound leaves a wide margin.
@@ -47,10 +49,10 @@ pub fn is_accelerated() -> bool {
 macro_rules! kernel {
     (
         $(#[$meta:meta])*
-        pub fn $name:ident<$($W:ident),*>($($arg:ident: $ty:ty),* $(,)?) = $body:path
+        $vis:vis fn $name:ident<$($W:ident),*>($($arg:ident: $ty:ty),* $(,)?) = $body:path
     ) => {
         $(#[$meta])*
-        pub fn $name<$($W: $crate::limb::Word),*>($($arg: $ty),*) {
+        $vis fn $name<$($W: $crate::limb::Word),*>($($arg: $ty),*) {
             #[cfg(target_arch = "x86_64")]
             if let Some(simd) = $crate::kernels::simd::avx512::Avx512::detect() {
                 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,bmi2")]
@@ -68,4 +70,4 @@ macro_rules! kernel {
         }
     };
 }
-use kernel;
+pub(crate) use kernel;

@@ -14,9 +14,10 @@ pub mod pool;
 pub mod prime;
 pub mod sampling;
 pub mod subring;
+mod transform;
 
 pub use automorphism::{GaloisElement, Permutation};
-pub use base_conversion::BaseConverter;
+pub use base_conversion::{BaseConverter, Target};
 pub use limb::{Limb, Word};
 pub use poly::{Basis, Coefficients, Ntt, Poly};
 pub use prime::{Prime, PrimeError};

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::arith::{inv_mod_prime, is_prime, mul_mod, reduce_signed};
 use crate::limb::Limb;
+use crate::transform::Transform;
 
 /// Primes must lie below `2^50`: a Montgomery product with radix `2^52` then leaves two bits for
 /// lazily accumulated sums (see [`crate::kernels`]).
@@ -34,7 +35,7 @@ pub enum PrimeError {
 pub struct Prime {
     value: u64,
     degree: usize,
-    plan: Plan,
+    transform: Transform,
     /// `-q^-1 mod 2^52`.
     neg_inverse: u64,
     /// `2^52 mod q`: the factor that puts a constant in Montgomery form.
@@ -43,11 +44,6 @@ pub struct Prime {
     /// The value that `X^(N/2)` takes on the first half of the NTT array; it takes the negative on
     /// the second half. It is a square root of -1.
     imaginary_unit: u64,
-}
-
-enum Plan {
-    Narrow(tfhe_ntt::prime32::Plan),
-    Wide(tfhe_ntt::prime64::Plan),
 }
 
 impl Prime {
@@ -65,12 +61,14 @@ impl Prime {
         if !is_prime(value) || value % (2 * degree as u64) != 1 {
             return Err(PrimeError::NotNttFriendly(value));
         }
-        let plan = Plan::new(value, degree).ok_or(PrimeError::NotNttFriendly(value))?;
+        let neg_inverse = neg_inverse_52(value);
+        let transform =
+            Transform::new(value, degree, neg_inverse).ok_or(PrimeError::NotNttFriendly(value))?;
         let mut prime = Self {
             value,
             degree,
-            plan,
-            neg_inverse: neg_inverse_52(value),
+            transform,
+            neg_inverse,
             montgomery_one: ((1_u128 << 52) % u128::from(value)) as u64,
             degree_inverse: inv_mod_prime(degree as u64, value),
             imaginary_unit: 0,
@@ -97,7 +95,7 @@ impl Prime {
     /// Whether residues are stored in 32 bits.
     #[must_use]
     pub fn is_narrow(&self) -> bool {
-        matches!(self.plan, Plan::Narrow(_))
+        self.value >> NARROW_PRIME_BITS == 0
     }
 
     /// The number of bits of a residue on the wire.
@@ -146,31 +144,20 @@ impl Prime {
 
     /// Transforms coefficients (natural order) into NTT values (bit-reversed order) in place.
     pub fn forward_ntt(&self, limb: &mut Limb) {
-        match (&self.plan, limb) {
-            (Plan::Narrow(plan), Limb::Narrow(words)) => plan.fwd(words),
-            (Plan::Wide(plan), Limb::Wide(words)) => plan.fwd(words),
-            _ => unreachable!("a limb has the storage width of its prime"),
-        }
+        self.transform.forward(limb);
     }
 
     /// Transforms NTT values back, leaving every coefficient `N` times too large: callers fold
     /// [`Self::degree_inverse`] into a multiplication that they do anyway.
     pub fn inverse_ntt_unscaled(&self, limb: &mut Limb) {
-        match (&self.plan, limb) {
-            (Plan::Narrow(plan), Limb::Narrow(words)) => plan.inv(words),
-            (Plan::Wide(plan), Limb::Wide(words)) => plan.inv(words),
-            _ => unreachable!("a limb has the storage width of its prime"),
-        }
+        self.transform.inverse_unscaled(limb);
     }
-}
 
-impl Plan {
-    fn new(value: u64, degree: usize) -> Option<Self> {
-        if value >> NARROW_PRIME_BITS == 0 {
-            tfhe_ntt::prime32::Plan::try_new(degree, u32::try_from(value).ok()?).map(Self::Narrow)
-        } else {
-            tfhe_ntt::prime64::Plan::try_new(degree, value).map(Self::Wide)
-        }
+    /// Writes the coefficients of `from`, which holds NTT values, to `to`, times the plain residue
+    /// `factor`.
+    pub fn inverse_ntt_scaled(&self, from: &Limb, to: &mut Limb, factor: u64) {
+        let scale = mul_mod(factor % self.value, self.degree_inverse, self.value);
+        self.transform.inverse_scaled(self, from, to, scale);
     }
 }
 

@@ -7,8 +7,10 @@ use crate::parameters::Parameters;
 
 /// One group of butterfly stages as a baby-step giant-step linear transform.
 ///
-/// The group's diagonals are multiples of `step`. `babies` of them are reached by rotating by
-/// `step` again and again, the rest in jumps of `step * babies`: two keys serve the whole group.
+/// The group's diagonals are multiples of `step`. `babies` of them are reached by small rotations,
+/// one after another; the rest in jumps of `step * babies`, for which one key is enough. Small
+/// rotations by 1, 2, ... `hoisted` steps have keys: so many babies at a time are made from the
+/// digits of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepGroup {
     /// The smallest stage: it joins blocks into this length.
@@ -17,6 +19,8 @@ pub struct StepGroup {
     pub last_len: usize,
     /// Baby steps.
     pub babies: usize,
+    /// Keys for baby steps.
+    pub hoisted: usize,
 }
 
 /// The rotations of the circuit by use.
@@ -40,6 +44,8 @@ pub struct LinearSteps {
     pub unit: i64,
     /// Sixteen slots: one pixel of the widest layout.
     pub pixel: i64,
+    /// Rotations by 1, 2, ... so many pixels have keys.
+    pub hoisted: usize,
     /// One row of pixels of the widest layout.
     pub row: i64,
     /// From the first tap of a 3x3 kernel back to its centre in the widest layout.
@@ -59,6 +65,12 @@ impl StepGroup {
         self.step() * self.babies
     }
 
+    /// From which baby the baby `index > 0` is made, and how many steps further it is.
+    #[must_use]
+    pub fn parent(&self, index: usize) -> (usize, usize) {
+        hoisted_parent(index, self.hoisted)
+    }
+
     /// How far the group's lowest diagonal lies below zero: the stages reach `first_len / 2 + ... +
     /// last_len / 2` slots to either side. A transform that starts there leaves its output rotated
     /// left by as much. The group with the largest stage wraps around and has no lowest diagonal.
@@ -66,6 +78,21 @@ impl StepGroup {
     pub fn shift(&self, slots: usize) -> usize {
         if self.last_len == slots { 0 } else { self.last_len - self.step() }
     }
+}
+
+impl LinearSteps {
+    /// From how many pixels a rotation by `pixels > 0` pixels is made, and how many more it is.
+    #[must_use]
+    pub fn parent(&self, pixels: usize) -> (usize, usize) {
+        hoisted_parent(pixels, self.hoisted)
+    }
+}
+
+/// With keys for 1 to `hoisted` steps, every `hoisted`-th copy is made from the one before it, and
+/// those in between from the same digits.
+fn hoisted_parent(index: usize, hoisted: usize) -> (usize, usize) {
+    let parent = (index - 1) / hoisted * hoisted;
+    (parent, index - parent)
 }
 
 impl Rotations {
@@ -81,17 +108,17 @@ impl Rotations {
 #[must_use]
 pub fn rotations(slots: usize) -> Rotations {
     let coefficients_to_slots = [
-        StepGroup { first_len: slots / 16, last_len: slots, babies: 8 },
-        StepGroup { first_len: slots / 512, last_len: slots / 32, babies: 8 },
-        StepGroup { first_len: 2, last_len: slots / 1024, babies: 8 },
+        StepGroup { first_len: slots / 16, last_len: slots, babies: 8, hoisted: 1 },
+        StepGroup { first_len: slots / 512, last_len: slots / 32, babies: 8, hoisted: 1 },
+        StepGroup { first_len: 2, last_len: slots / 1024, babies: 8, hoisted: 1 },
     ];
     let slots_to_coefficients = [
-        StepGroup { first_len: 2, last_len: slots / 128, babies: 16 },
-        StepGroup { first_len: slots / 64, last_len: slots, babies: 8 },
+        StepGroup { first_len: 2, last_len: slots / 128, babies: 16, hoisted: 3 },
+        StepGroup { first_len: slots / 64, last_len: slots, babies: 8, hoisted: 3 },
     ];
     let shifts = coefficients_to_slots.iter().chain(&slots_to_coefficients);
     let realign = -(shifts.map(|g| g.shift(slots)).sum::<usize>() as i64);
-    let linear = LinearSteps { unit: 1, pixel: 16, row: 512, back: -(512 + 32) };
+    let linear = LinearSteps { unit: 1, pixel: 16, hoisted: 3, row: 512, back: -(512 + 32) };
     Rotations { coefficients_to_slots, slots_to_coefficients, realign, linear }
 }
 
@@ -103,6 +130,13 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
     let rotation = |steps: i64| GaloisElement::rotation(steps, degree);
     let mut keys = Vec::new();
     let mut add = |kind, layout: &KeyLayout| keys.push(KeySpec { kind, layout: layout.clone() });
+    let add_group =
+        |add: &mut dyn FnMut(KeyKind, &KeyLayout), group: StepGroup, layout: &KeyLayout| {
+            let babies = (1..=group.hoisted).map(|steps| steps * group.step());
+            for steps in babies.chain([group.giant_step()]) {
+                add(KeyKind::Automorphism(rotation(steps as i64)), layout);
+            }
+        };
 
     let at_base = KeyLayout::balanced(set, levels.base, 1, Special::Narrow(1));
     add(KeyKind::DenseToSparse, &at_base);
@@ -116,9 +150,7 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
     let at_top = KeyLayout::balanced(set, levels.top, 2, Special::WideAndNarrow);
     add(KeyKind::Automorphism(rotation(raised.giant_step() as i64)), &at_top);
     for (group, below_top) in [(middle, 1), (low, 2)] {
-        let layout = two_digits(set, levels.top - below_top);
-        add(KeyKind::Automorphism(rotation(group.step() as i64)), &layout);
-        add(KeyKind::Automorphism(rotation(group.giant_step() as i64)), &layout);
+        add_group(&mut add, group, &two_digits(set, levels.top - below_top));
     }
     let in_slots = two_digits(set, levels.chebyshev);
     add(KeyKind::Automorphism(GaloisElement::conjugation(degree)), &in_slots);
@@ -126,18 +158,17 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
 
     let in_linear = KeyLayout::balanced(set, levels.linear, 1, Special::Narrow(4));
     let steps = rotations.linear;
-    for step in [steps.unit, steps.pixel, steps.row, steps.back] {
+    let pixels = (1..=steps.hoisted as i64).map(|pixels| pixels * steps.pixel);
+    for step in [steps.unit, steps.row, steps.back].into_iter().chain(pixels) {
         add(KeyKind::Automorphism(rotation(step)), &in_linear);
     }
     let [fine, coarse] = rotations.slots_to_coefficients;
     let level = levels.slots_to_coefficients;
     let layout = KeyLayout::balanced(set, level, 1, Special::Narrow(3));
-    add(KeyKind::Automorphism(rotation(fine.step() as i64)), &layout);
-    add(KeyKind::Automorphism(rotation(fine.giant_step() as i64)), &layout);
+    add_group(&mut add, fine, &layout);
     let layout = KeyLayout::balanced(set, level - 1, 1, Special::Narrow(2));
     add(KeyKind::Automorphism(rotation(rotations.realign)), &layout);
-    add(KeyKind::Automorphism(rotation(coarse.step() as i64)), &layout);
-    add(KeyKind::Automorphism(rotation(coarse.giant_step() as i64)), &layout);
+    add_group(&mut add, coarse, &layout);
     keys
 }
 

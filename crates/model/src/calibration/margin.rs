@@ -71,8 +71,9 @@ impl Margins {
 
 impl Default for Margins {
     /// A twentieth more than was seen from a side of 32, a tenth from 16, a quarter below and for
-    /// the scores. On ResNet20 and CIFAR-10 this gave the fewest changed answers: without margins
-    /// a few unseen pictures wrap in the last stage, with larger ones all others lose precision.
+    /// the scores. On ResNet20 and CIFAR-10, degree 15, no margins would lower the rms error of a
+    /// score from 0.139 to 0.127, but raise the largest of 500 pictures from 1.3 to 2.0, because
+    /// some of them wrap in the last stage.
     fn default() -> Self {
         Self::uniform(Margin(1.25)).from_side(16, Margin(1.1)).from_side(32, Margin(1.05))
     }

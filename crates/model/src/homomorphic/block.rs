@@ -183,3 +183,49 @@ fn per_channel(layout: Layout, values: &[f32], shift: usize) -> Vec<Complex64> {
     let row: Vec<f64> = (0..layout.channels().min(ROW_SLOTS)).map(of_slot).collect();
     turned(&row, shift as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        assert_close, assert_keys_exist, feature_map, in_clear, numbers, packed, set, shift,
+    };
+    use super::*;
+    use crate::packing::SLOTS;
+    use crate::tensor::Tensor;
+
+    const SHAPES: [[usize; 2]; 4] = [[16, 32], [32, 16], [64, 8], [5, 32]];
+
+    #[test]
+    fn identity_shortcuts_have_one_factor_for_each_channel() {
+        for [channels, side] in SHAPES {
+            let shape = Shape::new(channels, side, side).unwrap();
+            let layout = Layout::of(shape).unwrap();
+            let mut map = feature_map(shape, 7);
+            let factors = numbers(channels, 8);
+            let plan = scaling(set(), layout, &factors);
+            assert_keys_exist(&plan);
+            assert!(plan.nodes.len() == 1 && plan.sums.len() == 1, "no key switch");
+            let found = in_clear(&plan, &packed(&map, layout, 1e3));
+            for (plane, factor) in map.planes_mut().zip(&factors) {
+                plane.iter_mut().for_each(|x| *x *= factor);
+            }
+            assert_close("scaling", &found, &packed(&map, layout, 0.0));
+        }
+    }
+
+    #[test]
+    fn biases_repeat_over_the_slots() {
+        for [channels, side] in SHAPES {
+            let shape = Shape::new(channels, side, side).unwrap();
+            let layout = Layout::of(shape).unwrap();
+            let bias = numbers(channels, 9);
+            let mut map = Tensor::zeros(shape);
+            for (plane, bias) in map.planes_mut().zip(&bias) {
+                plane.fill(*bias);
+            }
+            let values = per_channel(layout, &bias, shift());
+            let found: Vec<f64> = values.iter().cycle().take(SLOTS).map(|z| z.re).collect();
+            assert_close("bias", &found, &packed(&map, layout, 0.0));
+        }
+    }
+}

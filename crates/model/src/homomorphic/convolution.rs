@@ -242,11 +242,13 @@ impl<'a> NodeTree<'a> {
             return node;
         }
         let rotation = |steps| GaloisElement::rotation(steps, self.set.degree());
-        let (row, pixel) = (rotation(self.steps.row), rotation(self.steps.pixel));
         let node = if pixels > 0 {
-            Node::Step { from: self.numbered(mask, rows, pixels - 1), element: pixel }
+            let (parent, further) = self.steps.parent(pixels);
+            let element = rotation(further as i64 * self.steps.pixel);
+            Node::Step { from: self.numbered(mask, rows, parent), element }
         } else if rows > 0 {
-            Node::Step { from: self.numbered(mask, rows - 1, 0), element: row }
+            let element = rotation(self.steps.row);
+            Node::Step { from: self.numbered(mask, rows - 1, 0), element }
         } else {
             Node::Input { mask }
         };
@@ -269,3 +271,6 @@ pub(super) fn turned(values: &[f64], steps: i64) -> Vec<Complex64> {
         .map(|i| Complex64::new(values[(i + steps).rem_euclid(count) as usize], 0.0))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,3 +140,49 @@ fn sums(set: &Parameters) -> Vec<(i64, usize)> {
     ends.push(SLOTS);
     steps.into_iter().zip(ends).map(|(step, end)| (step as i64, end / step)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use blindsight_ckks::keys::KeyKind;
+
+    use super::super::testing::{
+        assert_keys_exist, feature_map, in_clear, numbers, packed, set, turned_left,
+    };
+    use super::*;
+    use crate::tensor::Shape;
+
+    #[test]
+    fn every_slot_holds_the_score_of_its_class() {
+        for (stage, classes) in [(0, 10), (1, 16), (2, 10), (2, 1)] {
+            let shape = Shape::new(16 << stage, 32 >> stage, 32 >> stage).unwrap();
+            let layout = Layout::of(shape).unwrap();
+            let features = feature_map(shape, 10);
+            let weights = numbers(classes * shape.channels(), 11);
+            let head = Head { source: 0, weights, bias: vec![0.0; classes], bound: 1.0 };
+            let plan = matrix_plan(set(), &head, layout, classes);
+            assert_keys_exist(&plan);
+            let mut found = in_clear(&plan, &packed(&features, layout, 0.0));
+            for (step, count) in sums(set()) {
+                let element = GaloisElement::rotation(step, set().degree());
+                let kind = KeyKind::Automorphism(element);
+                assert!(set().find_key(kind, plan.level - 1).is_some());
+                let part = found.clone();
+                for _ in 1..count {
+                    found = turned_left(&found, step);
+                    found.iter_mut().zip(&part).for_each(|(x, p)| *x += p);
+                }
+            }
+            let channel_sum = |plane: &[f32]| plane.iter().copied().map(f64::from).sum::<f64>();
+            let pooled: Vec<f64> = features.planes().map(channel_sum).collect();
+            let rows = head.weights.chunks_exact(pooled.len());
+            let mut expected: Vec<f64> = rows
+                .map(|row| row.iter().zip(&pooled).map(|(w, x)| f64::from(*w) * x).sum())
+                .collect();
+            expected.resize(ANSWER_PERIOD, 0.0);
+            for (slot, score) in found.iter().enumerate() {
+                let error = (score - expected[slot % ANSWER_PERIOD]).abs();
+                assert!(error < 1e-6, "stage {stage}, {classes} classes, slot {slot}: {error}");
+            }
+        }
+    }
+}

@@ -33,9 +33,15 @@ pub struct Weights {
 }
 
 kernel! {
-    /// `out = sum_i y_i * (Q/q_i) - v * Q mod prime`.
-    pub fn convert<W>(prime: &Prime, lifted: Lifted<'_>, weights: &Weights, out: &mut [W])
-        = convert_body
+    /// `out = sum_i y_i * (Q/q_i) - v * Q mod prime`, plus an array times a factor (Montgomery
+    /// form).
+    pub fn convert<W>(
+        prime: &Prime,
+        lifted: Lifted<'_>,
+        weights: &Weights,
+        addend: Option<(&[W], u64)>,
+        out: &mut [W],
+    ) = convert_body
 }
 
 kernel! {
@@ -51,11 +57,12 @@ pub(super) fn convert_body<S: Simd, W: Word>(
     prime: &Prime,
     lifted: Lifted<'_>,
     weights: &Weights,
+    addend: Option<(&[W], u64)>,
     out: &mut [W],
 ) {
     let q = Modulus::new(simd, prime);
-    let terms = lifted.narrow.len() + lifted.wide.len() + 1;
-    let rounds = Rounds::for_terms(terms, weights.source_bits);
+    let terms = lifted.narrow.len() + lifted.wide.len() + 2;
+    let rounds = Rounds::for_terms(terms, weights.source_bits.max(prime.bits()));
     let neg_product = simd.splat(weights.neg_product);
     // Four groups at a time: eight independent accumulators hide the latency of the multiply-add,
     // and one broadcast of a weight serves all four.
@@ -64,6 +71,12 @@ pub(super) fn convert_body<S: Simd, W: Word>(
         let mut sums = [q.empty(); 4];
         for (sum, v) in sums.iter_mut().zip(quotient) {
             *sum = q.accumulate(*sum, simd.load(v), neg_product);
+        }
+        if let Some((x, factor)) = addend {
+            let factor = simd.splat(factor);
+            for (sum, x) in sums.iter_mut().zip(&x.as_chunks::<8>().0.as_chunks::<4>().0[i]) {
+                *sum = q.accumulate(*sum, simd.load(x), factor);
+            }
         }
         for (y, &weight) in lifted.narrow.iter().zip(&weights.narrow) {
             let weight = simd.splat(weight);

@@ -34,6 +34,28 @@ pub(crate) trait Simd: Copy {
     /// Lane `i` of the result is lane `indices[i]` of `a`.
     fn permute(self, a: Self::Lanes, indices: &[u64; 8]) -> Self::Lanes;
 
+    /// Lane `i` of the result is lane `indices[i]` of `a` followed by `b`: indices 8 to 15 are
+    /// lanes of `b`.
+    fn permute2(self, a: Self::Lanes, b: Self::Lanes, indices: &[u64; 8]) -> Self::Lanes;
+    /// Stores lanes `2 i` and `2 i + 1` in `to[i]`: a piece of a transposition that leaves the
+    /// arithmetic units free.
+    fn scatter_pairs(self, lanes: Self::Lanes, to: [&mut [u64; 2]; 4]);
+    /// Lane-wise conjunction.
+    fn and(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// Lane-wise shift right by 32.
+    fn shift_right_32(self, a: Self::Lanes) -> Self::Lanes;
+
+    /// Sixteen 32-bit words, two to a lane, the first in the lower half. Narrow words only.
+    fn load_pairs<W: Word>(self, from: &[W; 16]) -> Self::Lanes;
+    /// The inverse of [`Simd::load_pairs`]. Narrow words only.
+    fn store_pairs<W: Word>(self, lanes: Self::Lanes, to: &mut [W; 16]);
+    /// The lower half of each lane of `low`, under the lower half of the same lane of `high`.
+    fn pair(self, low: Self::Lanes, high: Self::Lanes) -> Self::Lanes;
+    /// Wrapping difference of the 32-bit halves of the lanes.
+    fn sub_pairs(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// Unsigned minimum of the 32-bit halves of the lanes.
+    fn min_pairs(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+
     /// All lanes `x`.
     fn splat_float(self, x: f64) -> Self::Floats;
     /// The nearest doubles.

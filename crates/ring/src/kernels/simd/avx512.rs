@@ -1,12 +1,6 @@
 //! Eight lanes in one AVX-512 register, with the 52-bit multiply-add of IFMA.
 
-use core::arch::x86_64::{
-    __m256i, __m512d, __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64,
-    _mm512_add_pd, _mm512_cvtepi64_epi32, _mm512_cvtepu32_epi64, _mm512_cvtepu64_pd,
-    _mm512_cvtpd_epu64, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
-    _mm512_min_epu64, _mm512_mul_pd, _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_set1_pd,
-    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
-};
+use core::arch::x86_64::{__m128i, __m256i, __m512d, __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64, _mm512_add_pd, _mm512_and_si512, _mm512_cvtepi64_epi32, _mm512_cvtepu32_epi64, _mm512_cvtepu64_pd, _mm512_cvtpd_epu64, _mm512_extracti32x4_epi32, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_shuffle_epi32, _mm512_min_epu32, _mm512_min_epu64, _mm512_mul_pd, _mm512_permutex2var_epi64, _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi32, _mm512_sub_epi64, _mm_storeu_si128};
 
 use super::Simd;
 use crate::limb::Word;
@@ -114,6 +108,73 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn permute2(self, a: __m512i, b: __m512i, indices: &[u64; 8]) -> __m512i {
+        let indices = self.load(indices);
+        // SAFETY: `self` proves AVX-512 F.
+        unsafe { _mm512_permutex2var_epi64(a, indices, b) }
+    }
+
+    #[inline(always)]
+    fn scatter_pairs(self, lanes: __m512i, to: [&mut [u64; 2]; 4]) {
+        let [a, b, c, d] = to;
+        // SAFETY: `self` proves AVX-512 F.
+        store_pair(unsafe { _mm512_extracti32x4_epi32::<0>(lanes) }, a);
+        // SAFETY: as above.
+        store_pair(unsafe { _mm512_extracti32x4_epi32::<1>(lanes) }, b);
+        // SAFETY: as above.
+        store_pair(unsafe { _mm512_extracti32x4_epi32::<2>(lanes) }, c);
+        // SAFETY: as above.
+        store_pair(unsafe { _mm512_extracti32x4_epi32::<3>(lanes) }, d);
+    }
+
+    #[inline(always)]
+    fn and(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: `self` proves AVX-512 F.
+        unsafe { _mm512_and_si512(a, b) }
+    }
+
+    #[inline(always)]
+    fn shift_right_32(self, a: __m512i) -> __m512i {
+        // SAFETY: `self` proves AVX-512 F.
+        unsafe { _mm512_srli_epi64::<32>(a) }
+    }
+
+    #[inline(always)]
+    fn load_pairs<W: Word>(self, from: &[W; 16]) -> __m512i {
+        let address = from.as_ptr().cast::<__m512i>();
+        // SAFETY: `self` proves AVX-512 F; sixteen words of at least 32 bits are at least 64
+        // readable bytes, and the load needs no alignment.
+        unsafe { _mm512_loadu_si512(address) }
+    }
+
+    #[inline(always)]
+    fn store_pairs<W: Word>(self, lanes: __m512i, to: &mut [W; 16]) {
+        let address = to.as_mut_ptr().cast::<__m512i>();
+        // SAFETY: `self` proves AVX-512 F; sixteen words of at least 32 bits are at least 64
+        // writable bytes, every bit pattern is a word, and the store needs no alignment.
+        unsafe { _mm512_storeu_si512(address, lanes) };
+    }
+
+    #[inline(always)]
+    fn pair(self, low: __m512i, high: __m512i) -> __m512i {
+        // The shuffle doubles the lower halves of `high`; the mask lets it write upper halves.
+        // SAFETY: `self` proves AVX-512 F.
+        unsafe { _mm512_mask_shuffle_epi32::<0b1010_0000>(low, 0b1010_1010_1010_1010, high) }
+    }
+
+    #[inline(always)]
+    fn sub_pairs(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: `self` proves AVX-512 F.
+        unsafe { _mm512_sub_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn min_pairs(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: `self` proves AVX-512 F.
+        unsafe { _mm512_min_epu32(a, b) }
+    }
+
+    #[inline(always)]
     fn splat_float(self, x: f64) -> __m512d {
         // SAFETY: `self` proves AVX-512 F.
         unsafe { _mm512_set1_pd(x) }
@@ -138,4 +199,11 @@ impl Simd for Avx512 {
         // SAFETY: `self` proves AVX-512 DQ. The default rounding mode is to nearest, ties to even.
         unsafe { _mm512_cvtpd_epu64(a) }
     }
+}
+
+#[inline(always)]
+fn store_pair(pair: __m128i, to: &mut [u64; 2]) {
+    // SAFETY: the CPU has SSE2 (it is x86-64); two 64-bit words are 16 writable bytes, and the
+    // store needs no alignment.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast::<__m128i>(), pair) };
 }

@@ -10,6 +10,18 @@ use crate::limb::Word;
 pub(crate) struct Portable;
 
 const LOW_52: u64 = (1 << 52) - 1;
+const LOW_32: u64 = (1 << 32) - 1;
+
+impl Portable {
+    #[inline(always)]
+    fn on_halves(self, a: [u64; 8], b: [u64; 8], f: impl Fn(u32, u32) -> u32) -> [u64; 8] {
+        from_fn(|i| {
+            let low = f(a[i] as u32, b[i] as u32);
+            let high = f((a[i] >> 32) as u32, (b[i] >> 32) as u32);
+            u64::from(low) | u64::from(high) << 32
+        })
+    }
+}
 
 #[inline(always)]
 fn product(a: u64, b: u64) -> u128 {
@@ -68,6 +80,58 @@ impl Simd for Portable {
     #[inline(always)]
     fn permute(self, a: [u64; 8], indices: &[u64; 8]) -> [u64; 8] {
         from_fn(|i| a[(indices[i] & 7) as usize])
+    }
+
+    #[inline(always)]
+    fn permute2(self, a: [u64; 8], b: [u64; 8], indices: &[u64; 8]) -> [u64; 8] {
+        from_fn(|i| {
+            let lane = (indices[i] & 7) as usize;
+            if indices[i] & 8 == 0 { a[lane] } else { b[lane] }
+        })
+    }
+
+    #[inline(always)]
+    fn scatter_pairs(self, lanes: [u64; 8], to: [&mut [u64; 2]; 4]) {
+        for (to, pair) in to.into_iter().zip(lanes.as_chunks().0) {
+            *to = *pair;
+        }
+    }
+
+    #[inline(always)]
+    fn and(self, a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+        from_fn(|i| a[i] & b[i])
+    }
+
+    #[inline(always)]
+    fn shift_right_32(self, a: [u64; 8]) -> [u64; 8] {
+        a.map(|x| x >> 32)
+    }
+
+    #[inline(always)]
+    fn load_pairs<W: Word>(self, from: &[W; 16]) -> [u64; 8] {
+        from_fn(|i| from[2 * i].into() | from[2 * i + 1].into() << 32)
+    }
+
+    #[inline(always)]
+    fn store_pairs<W: Word>(self, lanes: [u64; 8], to: &mut [W; 16]) {
+        for (pair, lane) in to.as_chunks_mut::<2>().0.iter_mut().zip(lanes) {
+            *pair = [W::truncate(lane & LOW_32), W::truncate(lane >> 32)];
+        }
+    }
+
+    #[inline(always)]
+    fn pair(self, low: [u64; 8], high: [u64; 8]) -> [u64; 8] {
+        from_fn(|i| low[i] & LOW_32 | high[i] << 32)
+    }
+
+    #[inline(always)]
+    fn sub_pairs(self, a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+        self.on_halves(a, b, u32::wrapping_sub)
+    }
+
+    #[inline(always)]
+    fn min_pairs(self, a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+        self.on_halves(a, b, u32::min)
     }
 
     #[inline(always)]

@@ -1,0 +1,201 @@
+//! Every kind of convolution that the network has, as a transform of slots in the clear.
+
+use blindsight_ckks::keys::rotations;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::super::testing::{
+    assert_close, assert_keys_exist, feature_map, in_clear, numbers, packed, set, shift,
+    turned_left,
+};
+use super::*;
+use crate::packing::pack_picture;
+use crate::tensor::{Shape, Tensor};
+
+/// A convolution with made-up weights.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    kernel: usize,
+    input: Shape,
+    output: Shape,
+    borders: Borders,
+}
+
+impl Case {
+    fn new(kernel: usize, input: [usize; 2], output: [usize; 2], borders: Borders) -> Self {
+        let shape = |[channels, side]: [usize; 2]| Shape::new(channels, side, side).unwrap();
+        Self { kernel, input: shape(input), output: shape(output), borders }
+    }
+
+    fn weights(self, seed: u64) -> Vec<f32> {
+        let taps = self.input.channels() * self.kernel * self.kernel;
+        numbers(self.output.channels() * taps, seed)
+    }
+
+    fn plan(self, weights: &[f32]) -> TransformPlan {
+        let levels = set().levels();
+        let map = ConvolutionMap {
+            weights,
+            inputs: self.input.channels(),
+            outputs: self.output.channels(),
+            kernel: self.kernel,
+            from: Layout::of(self.input).unwrap(),
+            to: Layout::of(self.output).unwrap(),
+            borders: self.borders,
+        };
+        let encoding = Encoding {
+            level: levels.linear,
+            rescales: 2,
+            mask_bits: 18,
+            gain: 1e12,
+            shift: shift(),
+        };
+        let plan = map.plan(set(), rotations(SLOTS).linear, encoding);
+        assert_eq!((plan.level, plan.rescales), (levels.linear, 2));
+        assert_eq!(plan.weight_scale * plan.mask_scale, 1e12);
+        plan
+    }
+
+    /// Runs the plan as a block does, with its turns back, and compares every slot, copies
+    /// included, with the definition of a convolution.
+    fn check(self, seed: u64) {
+        let weights = self.weights(seed);
+        let input = feature_map(self.input, seed ^ 1);
+        let plan = self.plan(&weights);
+        assert_keys_exist(&plan);
+        let slots = match self.borders {
+            Borders::Prepared => pack_picture(&input, shift()).unwrap(),
+            // What other channels hold must not matter.
+            Borders::Masked => packed(&input, Layout::of(self.input).unwrap(), 1e3),
+        };
+        let mut found = in_clear(&plan, &slots);
+        let steps = rotations(SLOTS).linear;
+        let to = Layout::of(self.output).unwrap();
+        for _ in 0..1 << to.stage() {
+            found = turned_left(&found, steps.back);
+        }
+        let expected = packed(&convolve(&input, &weights, self.kernel, self.output), to, 0.0);
+        assert_close(&format!("{self:?}"), &found, &expected);
+    }
+}
+
+/// By the definition, with zeros around the picture.
+fn convolve(input: &Tensor, weights: &[f32], kernel: usize, shape: Shape) -> Tensor {
+    let (inputs, side) = (input.shape().channels(), input.shape().height());
+    let stride = side / shape.height();
+    let planes: Vec<&[f32]> = input.planes().collect();
+    let mut output = Tensor::zeros(shape);
+    for (o, plane) in output.planes_mut().enumerate() {
+        for (at, value) in plane.iter_mut().enumerate() {
+            let (row, column) = (at / shape.width() * stride, at % shape.width() * stride);
+            let mut sum = 0.0;
+            for (i, plane) in planes.iter().enumerate() {
+                for tap in 0..kernel * kernel {
+                    let (dy, dx) = (tap / kernel, tap % kernel);
+                    let y = (row + dy).wrapping_sub(kernel / 2);
+                    let x = (column + dx).wrapping_sub(kernel / 2);
+                    if y < side && x < side {
+                        let weight = weights[(o * inputs + i) * kernel * kernel + tap];
+                        sum += f64::from(weight) * f64::from(plane[y * side + x]);
+                    }
+                }
+            }
+            *value = sum as f32;
+        }
+    }
+    output
+}
+
+/// Every kind of layer: stages, transitions, both shortcuts, the first layer.
+fn cases() -> [Case; 8] {
+    use Borders::{Masked, Prepared};
+    [
+        Case::new(3, [3, 32], [16, 32], Prepared),
+        Case::new(3, [16, 32], [16, 32], Masked),
+        Case::new(3, [16, 32], [32, 16], Masked),
+        Case::new(1, [16, 32], [32, 16], Masked),
+        Case::new(3, [32, 16], [32, 16], Masked),
+        Case::new(3, [32, 16], [64, 8], Masked),
+        Case::new(1, [32, 16], [64, 8], Masked),
+        Case::new(3, [64, 8], [64, 8], Masked),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 8,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_layer_of_a_resnet20_is_a_convolution(seed: u64) {
+        for case in cases() {
+            case.check(seed);
+        }
+    }
+
+    /// Fewer channels than the layout has room for, on either side, and any kernel.
+    #[test]
+    fn layouts_need_not_be_full(
+        seed: u64,
+        stage in 0_usize..3,
+        inputs in 1_usize..=16,
+        outputs in 1_usize..=16,
+        kernel in prop::sample::select(vec![1_usize, 3]),
+        strided: bool,
+    ) {
+        let to = if strided && stage < 2 { stage + 1 } else { stage };
+        let (input, output) = ([inputs << stage, 32 >> stage], [outputs << to, 32 >> to]);
+        Case::new(kernel, input, output, Borders::Masked).check(seed);
+    }
+}
+
+/// Sizes that stand in the documentation: a change here is a change of speed and memory.
+#[test]
+fn plans_have_their_documented_sizes() {
+    // Steps to babies, giant steps, weights, period of the weights.
+    let sizes = [
+        (11, 15, 150, 512),
+        (12, 15, 189, 512),
+        (24, 15, 316, 1024),
+        (10, 15, 94, 1024),
+        (27, 15, 381, 512),
+        (52, 15, 636, 2048),
+        (22, 15, 190, 2048),
+        (57, 15, 765, 512),
+    ];
+    for (case, (babies, giants, weights, period)) in cases().into_iter().zip(sizes) {
+        let plan = case.plan(&case.weights(5));
+        let steps = plan.nodes.iter().filter(|n| matches!(n, Node::Step { .. })).count();
+        let terms = || plan.sums.iter().flatten();
+        let found = (steps, plan.sums.len() - 1, terms().count());
+        assert_eq!(found, (babies, giants, weights), "{case:?}");
+        assert!(terms().all(|term| term.weights.len() == period), "{case:?}");
+        let masked = case.borders == Borders::Masked && case.kernel == 3;
+        assert_eq!(plan.masks.is_empty(), !masked, "{case:?}");
+        assert_eq!(plan.mask_scale, if masked { f64::from(1 << 18) } else { 1.0 });
+    }
+}
+
+/// A subsampling shortcut has one weight in each column: nearly all its diagonals vanish and cost
+/// nothing.
+#[test]
+fn zero_diagonals_are_left_out() {
+    let case = cases()[3];
+    let mut weights = vec![0.0; case.weights(0).len()];
+    for channel in 0..16 {
+        weights[(channel + 8) * 16 + channel] = 1.0;
+    }
+    let plan = case.plan(&weights);
+    let terms = plan.sums.iter().flatten().count();
+    assert!(terms < 94 / 4, "{terms} diagonals");
+    let input = feature_map(case.input, 6);
+    let mut found = in_clear(&plan, &packed(&input, Layout::of(case.input).unwrap(), 0.0));
+    for _ in 0..2 {
+        found = turned_left(&found, rotations(SLOTS).linear.back);
+    }
+    let expected = convolve(&input, &weights, 1, case.output);
+    let expected = packed(&expected, Layout::of(case.output).unwrap(), 0.0);
+    assert_close("subsampling", &found, &expected);
+}

@@ -1,0 +1,40 @@
+//! Runs that are ended from outside.
+
+use std::ops::ControlFlow;
+
+use blindsight_ckks::ciphertext::Ciphertext;
+use blindsight_ckks_eval::{Observer, Stage};
+use blindsight_evaluator::EvaluateError;
+use blindsight_model::homomorphic::{RunError, RunObserver};
+
+use crate::fixture::{client, engine, sample};
+
+/// Ends the run before the given step.
+struct EndsAt {
+    step: usize,
+    activations: usize,
+}
+
+impl Observer for EndsAt {
+    fn stage(&mut self, stage: Stage, _: &Ciphertext) {
+        self.activations += usize::from(stage == Stage::Activation);
+    }
+}
+
+impl RunObserver for EndsAt {
+    fn progress(&mut self, done: usize, _: usize) -> ControlFlow<()> {
+        if done == self.step { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn the_observer_can_end_a_run_at_any_step() {
+    let request = client().request(&sample("06-frog-0.png"), 30);
+    for step in [0, 2] {
+        let mut observer = EndsAt { step, activations: 0 };
+        let error = engine().evaluate(&client().keys, &request, &mut observer).unwrap_err();
+        assert!(matches!(error, EvaluateError::Run(RunError::Cancelled)), "{error}");
+        assert_eq!(error.to_string(), "the run was cancelled");
+        assert_eq!(observer.activations, step, "work went on after the end");
+    }
+}
