@@ -63,6 +63,10 @@ test: setup && check-wasm
     # The dev profile is optimised (see Cargo.toml) and keeps overflow checks and assertions.
     cargo test --locked --workspace
 
+# The tests with ten pictures end to end instead of one: some minutes more.
+test-long: setup
+    BLINDSIGHT_LONG=1 cargo test --locked --workspace
+
 # Checks that the client's side compiles to WebAssembly.
 check-wasm: setup
     cargo check --locked {{ client_crates }} --target {{ wasm }}

@@ -65,7 +65,7 @@ fn raise_poly(
 ) -> HoistedDigits {
     let top = evaluator.set().levels().top;
     // The base prime is one digit of a polynomial at the top.
-    let tables = evaluator.context.digits(&[0..1], top, special);
+    let tables = evaluator.context.digits(std::slice::from_ref(&(0..1)), top, special);
     let limb = lift_limb(&tables.converters[0], 0, &poly.limbs()[0]);
     Digits::of_lifted(tables, vec![limb], None).hoist()
 }

@@ -88,14 +88,14 @@ impl KeyLayout {
         let bits: Vec<f64> = set.chain().primes()[..level].iter().map(|p| p.log2()).collect();
         let sum = |r: &Range<usize>| bits[r.clone()].iter().sum::<f64>();
         let digits = match digits {
-            1 => vec![0..level],
+            1 => std::iter::once(0..level).collect(),
             _ => (1..level)
                 .map(|cut| vec![0..cut, cut..level])
                 .min_by(|x, y| {
                     let largest = |d: &[Range<usize>]| d.iter().map(sum).fold(0.0, f64::max);
                     largest(x).total_cmp(&largest(y))
                 })
-                .unwrap_or_else(|| vec![0..level]),
+                .unwrap_or_else(|| std::iter::once(0..level).collect()),
         };
         Self { level, digits, special, raised: false }
     }
@@ -103,7 +103,7 @@ impl KeyLayout {
     /// The layout of a key out of the raised modulus: one digit, small whatever the level.
     #[must_use]
     pub(crate) fn for_raised(level: usize, special: Special) -> Self {
-        Self { level, digits: vec![0..level], special, raised: true }
+        Self { level, digits: std::iter::once(0..level).collect(), special, raised: true }
     }
 
     /// `log2` of the largest number that a digit can be.

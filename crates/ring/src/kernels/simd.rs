@@ -7,6 +7,7 @@ pub(crate) mod portable;
 use crate::limb::Word;
 
 /// A back end. A value of it is the proof that the CPU can run it.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "transforms use the rest"))]
 pub(crate) trait Simd: Copy {
     /// Eight unsigned 64-bit lanes.
     type Lanes: Copy;
@@ -37,9 +38,9 @@ pub(crate) trait Simd: Copy {
     /// Lane `i` of the result is lane `indices[i]` of `a` followed by `b`: indices 8 to 15 are
     /// lanes of `b`.
     fn permute2(self, a: Self::Lanes, b: Self::Lanes, indices: &[u64; 8]) -> Self::Lanes;
-    /// Stores lanes `2 i` and `2 i + 1` in `to[i]`: a piece of a transposition that leaves the
-    /// arithmetic units free.
-    fn scatter_pairs(self, lanes: Self::Lanes, to: [&mut [u64; 2]; 4]);
+    /// Stores lanes `2 * PAIR` and `2 * PAIR + 1`, `PAIR` from 0 to 3: a piece of a transposition
+    /// that leaves the arithmetic units free.
+    fn store_pair<const PAIR: i32>(self, lanes: Self::Lanes, to: &mut [u64; 2]);
     /// Lane-wise conjunction.
     fn and(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     /// Lane-wise shift right by 32.

@@ -1,5 +1,11 @@
 //! Both back ends on the same random and edge inputs must agree, and agree with plain arithmetic.
 
+#![allow(
+    clippy::unnecessary_cast,
+    clippy::needless_range_loop,
+    reason = "one body is compiled for both word widths, and compares several arrays by index"
+)]
+
 use std::sync::Arc;
 
 use super::simd::portable::Portable;

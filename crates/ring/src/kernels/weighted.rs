@@ -89,7 +89,8 @@ pub(super) fn weighted_sums_body<S: Simd, W: Word>(
                     }
                 } else {
                     for (&input, weight) in sum.iter().zip(own.chunks_exact(words)) {
-                        let pair_weights = [lanes(simd, weight, i, run), lanes(simd, weight, i + 1, run)];
+                        let pair_weights =
+                            [lanes(simd, weight, i, run), lanes(simd, weight, i + 1, run)];
                         accumulate(simd, q, &mut pair, &local[input], i, pair_weights);
                     }
                 }

@@ -151,26 +151,27 @@ proptest! {
     }
 }
 
-/// Sizes that stand in the documentation: a change here is a change of speed and memory.
+/// A plan that grows costs speed and memory: its steps to babies are key switches.
 #[test]
-fn plans_have_their_documented_sizes() {
-    // Steps to babies, giant steps, weights, period of the weights.
+fn plans_stay_within_their_sizes() {
+    // At most so many steps to babies; giant steps, weights, period of the weights.
     let sizes = [
         (11, 15, 150, 512),
         (12, 15, 189, 512),
         (24, 15, 316, 1024),
-        (10, 15, 94, 1024),
+        (8, 15, 94, 1024),
         (27, 15, 381, 512),
-        (52, 15, 636, 2048),
-        (22, 15, 190, 2048),
+        (48, 15, 636, 2048),
+        (18, 15, 190, 2048),
         (57, 15, 765, 512),
     ];
     for (case, (babies, giants, weights, period)) in cases().into_iter().zip(sizes) {
         let plan = case.plan(&case.weights(5));
         let steps = plan.nodes.iter().filter(|n| matches!(n, Node::Step { .. })).count();
         let terms = || plan.sums.iter().flatten();
-        let found = (steps, plan.sums.len() - 1, terms().count());
-        assert_eq!(found, (babies, giants, weights), "{case:?}");
+        println!("{case:?}: {steps} steps to babies");
+        assert!(steps <= babies, "{case:?}: {steps} steps to babies");
+        assert_eq!((plan.sums.len() - 1, terms().count()), (giants, weights), "{case:?}");
         assert!(terms().all(|term| term.weights.len() == period), "{case:?}");
         let masked = case.borders == Borders::Masked && case.kernel == 3;
         assert_eq!(plan.masks.is_empty(), !masked, "{case:?}");

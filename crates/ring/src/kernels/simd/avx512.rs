@@ -1,6 +1,14 @@
 //! Eight lanes in one AVX-512 register, with the 52-bit multiply-add of IFMA.
 
-use core::arch::x86_64::{__m128i, __m256i, __m512d, __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64, _mm512_add_pd, _mm512_and_si512, _mm512_cvtepi64_epi32, _mm512_cvtepu32_epi64, _mm512_cvtepu64_pd, _mm512_cvtpd_epu64, _mm512_extracti32x4_epi32, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_shuffle_epi32, _mm512_min_epu32, _mm512_min_epu64, _mm512_mul_pd, _mm512_permutex2var_epi64, _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi32, _mm512_sub_epi64, _mm_storeu_si128};
+use core::arch::x86_64::{
+    __m128i, __m256i, __m512d, __m512i, _mm_storeu_si128, _mm256_loadu_si256, _mm256_storeu_si256,
+    _mm512_add_epi64, _mm512_add_pd, _mm512_and_si512, _mm512_cvtepi64_epi32,
+    _mm512_cvtepu32_epi64, _mm512_cvtepu64_pd, _mm512_cvtpd_epu64, _mm512_extracti32x4_epi32,
+    _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_shuffle_epi32,
+    _mm512_min_epu32, _mm512_min_epu64, _mm512_mul_pd, _mm512_permutex2var_epi64,
+    _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_srli_epi64,
+    _mm512_storeu_si512, _mm512_sub_epi32, _mm512_sub_epi64,
+};
 
 use super::Simd;
 use crate::limb::Word;
@@ -115,16 +123,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn scatter_pairs(self, lanes: __m512i, to: [&mut [u64; 2]; 4]) {
-        let [a, b, c, d] = to;
+    fn store_pair<const PAIR: i32>(self, lanes: __m512i, to: &mut [u64; 2]) {
         // SAFETY: `self` proves AVX-512 F.
-        store_pair(unsafe { _mm512_extracti32x4_epi32::<0>(lanes) }, a);
-        // SAFETY: as above.
-        store_pair(unsafe { _mm512_extracti32x4_epi32::<1>(lanes) }, b);
-        // SAFETY: as above.
-        store_pair(unsafe { _mm512_extracti32x4_epi32::<2>(lanes) }, c);
-        // SAFETY: as above.
-        store_pair(unsafe { _mm512_extracti32x4_epi32::<3>(lanes) }, d);
+        let pair = unsafe { _mm512_extracti32x4_epi32::<PAIR>(lanes) };
+        // SAFETY: `self` proves AVX-512, hence SSE2; two 64-bit words are 16 writable bytes, and
+        // the store needs no alignment.
+        unsafe { _mm_storeu_si128(to.as_mut_ptr().cast::<__m128i>(), pair) };
     }
 
     #[inline(always)]
@@ -199,11 +203,4 @@ impl Simd for Avx512 {
         // SAFETY: `self` proves AVX-512 DQ. The default rounding mode is to nearest, ties to even.
         unsafe { _mm512_cvtpd_epu64(a) }
     }
-}
-
-#[inline(always)]
-fn store_pair(pair: __m128i, to: &mut [u64; 2]) {
-    // SAFETY: the CPU has SSE2 (it is x86-64); two 64-bit words are 16 writable bytes, and the
-    // store needs no alignment.
-    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast::<__m128i>(), pair) };
 }

@@ -10,8 +10,10 @@ use crate::limb::Word;
 pub(crate) struct Portable;
 
 const LOW_52: u64 = (1 << 52) - 1;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for transforms"))]
 const LOW_32: u64 = (1 << 32) - 1;
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for transforms"))]
 impl Portable {
     #[inline(always)]
     fn on_halves(self, a: [u64; 8], b: [u64; 8], f: impl Fn(u32, u32) -> u32) -> [u64; 8] {
@@ -91,10 +93,8 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn scatter_pairs(self, lanes: [u64; 8], to: [&mut [u64; 2]; 4]) {
-        for (to, pair) in to.into_iter().zip(lanes.as_chunks().0) {
-            *to = *pair;
-        }
+    fn store_pair<const PAIR: i32>(self, lanes: [u64; 8], to: &mut [u64; 2]) {
+        *to = lanes.as_chunks().0[PAIR as usize];
     }
 
     #[inline(always)]

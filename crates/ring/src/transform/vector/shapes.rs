@@ -131,16 +131,20 @@ pub(super) fn store_wide<S: Simd, const TIGHT: bool>(
 /// Stores eight rows so that [`gather`] loads them transposed.
 #[inline(always)]
 pub(super) fn scatter<S: Simd>(simd: S, x: &[S::Lanes; 8], to: &mut [[u64; 8]; 8]) {
-    let slots = to.as_flattened_mut().as_chunks_mut::<2>().0;
-    let slots: &mut [[u64; 2]; 32] = slots.try_into().expect("64 / 2 = 32");
-    // Pair p of row i goes to slot i / 2 of row 2 p + i % 2.
-    for i in 0..8 {
-        let first = 4 * (i % 2) + i / 2;
-        let [a, b, c, d] = slots
-            .get_disjoint_mut([first, first + 8, first + 16, first + 24])
-            .expect("four slots below 32");
-        simd.scatter_pairs(x[i], [a, b, c, d]);
+    // Row by row: the compiler would merge stores to one row, at the price of shuffles.
+    for (i, &row) in x.iter().enumerate() {
+        scatter_pair::<S, 0>(simd, row, i, to);
+        scatter_pair::<S, 1>(simd, row, i, to);
+        scatter_pair::<S, 2>(simd, row, i, to);
+        scatter_pair::<S, 3>(simd, row, i, to);
     }
+}
+
+/// Stores pair `P` of row `i` as pair `i / 2` of row `2 P + i % 2`.
+#[inline(always)]
+fn scatter_pair<S: Simd, const P: i32>(simd: S, x: S::Lanes, i: usize, to: &mut [[u64; 8]; 8]) {
+    let row = &mut to[2 * P as usize + i % 2];
+    simd.store_pair::<P>(x, &mut row.as_chunks_mut().0[i / 2]);
 }
 
 /// Lane `i` of row `k` is lane `k` of what was row `i` in [`scatter`].

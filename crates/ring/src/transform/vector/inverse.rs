@@ -126,6 +126,7 @@ fn middle_layers<S: Simd, const TIGHT: bool>(
 }
 
 /// Three layers in place.
+#[expect(clippy::needless_range_loop, reason = "eight lines advance together")]
 #[inline(always)]
 fn three_layers<S: Simd, const TIGHT: bool>(
     modulus: Residues<S, TIGHT>,
@@ -164,7 +165,7 @@ fn top<S: Simd, W: Word, const TIGHT: bool>(
         factors[0] = Shoup::new(mul_mod(factors[0].factor, factor, q), q);
         let factors = modulus.shoup_all(factors);
         let (from, length) = lines(work);
-        let mut to = to.map(|to| lines(to));
+        let mut to = to.map(lines);
         if let Some((_, to_length)) = to {
             assert_eq!(length, to_length);
         }
@@ -222,7 +223,7 @@ fn store<S: Simd, W: Word, const TIGHT: bool>(
     match to {
         Some(to) => {
             s.store(modulus.canonical::<W>(x), to);
-            let _ = work;
+            s.store(modulus.zero(), work);
         }
         None => s.store(modulus.canonical::<u64>(x), work),
     }

@@ -128,6 +128,7 @@ fn top_layers<S: Simd, W: Word, const TIGHT: bool>(
 }
 
 /// Three layers in place.
+#[expect(clippy::needless_range_loop, reason = "eight lines advance together")]
 #[inline(always)]
 fn three_layers<S: Simd, const TIGHT: bool>(
     modulus: Residues<S, TIGHT>,
