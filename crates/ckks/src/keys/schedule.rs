@@ -40,14 +40,19 @@ pub struct Rotations {
 /// Rotations available to linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinearSteps {
-    /// One slot.
-    pub unit: i64,
+    /// What the imaginary parts of sums are turned by to join the real parts: one slot. The first
+    /// group of slots-to-coefficients has the key.
+    pub fold: i64,
+    /// Two slots.
+    pub giant: i64,
     /// Sixteen slots: one pixel of the widest layout.
     pub pixel: i64,
     /// Rotations by 1, 2, ... so many pixels have keys.
     pub hoisted: usize,
     /// One row of pixels of the widest layout.
     pub row: i64,
+    /// One row of pixels of the narrowest layout, four of the widest.
+    pub long_row: i64,
     /// From the first tap of a 3x3 kernel back to its centre in the widest layout.
     pub back: i64,
 }
@@ -109,8 +114,8 @@ impl Rotations {
 pub fn rotations(slots: usize) -> Rotations {
     let coefficients_to_slots = [
         StepGroup { first_len: slots / 16, last_len: slots, babies: 8, hoisted: 1 },
-        StepGroup { first_len: slots / 512, last_len: slots / 32, babies: 8, hoisted: 1 },
-        StepGroup { first_len: 2, last_len: slots / 1024, babies: 8, hoisted: 1 },
+        StepGroup { first_len: slots / 512, last_len: slots / 32, babies: 8, hoisted: 2 },
+        StepGroup { first_len: 2, last_len: slots / 1024, babies: 8, hoisted: 2 },
     ];
     let slots_to_coefficients = [
         StepGroup { first_len: 2, last_len: slots / 128, babies: 16, hoisted: 3 },
@@ -118,7 +123,15 @@ pub fn rotations(slots: usize) -> Rotations {
     ];
     let shifts = coefficients_to_slots.iter().chain(&slots_to_coefficients);
     let realign = -(shifts.map(|g| g.shift(slots)).sum::<usize>() as i64);
-    let linear = LinearSteps { unit: 1, pixel: 16, hoisted: 3, row: 512, back: -(512 + 32) };
+    let linear = LinearSteps {
+        fold: 1,
+        giant: 2,
+        pixel: 16,
+        hoisted: 3,
+        row: 512,
+        long_row: 4 * 512,
+        back: -(512 + 32),
+    };
     Rotations { coefficients_to_slots, slots_to_coefficients, realign, linear }
 }
 
@@ -159,7 +172,8 @@ pub(crate) fn schedule(set: &Parameters) -> Vec<KeySpec> {
     let in_linear = KeyLayout::balanced(set, levels.linear, 1, Special::Narrow(4));
     let steps = rotations.linear;
     let pixels = (1..=steps.hoisted as i64).map(|pixels| pixels * steps.pixel);
-    for step in [steps.unit, steps.row, steps.back].into_iter().chain(pixels) {
+    let others = [steps.giant, steps.row, steps.long_row, steps.back];
+    for step in others.into_iter().chain(pixels) {
         add(KeyKind::Automorphism(rotation(step)), &in_linear);
     }
     let [fine, coarse] = rotations.slots_to_coefficients;

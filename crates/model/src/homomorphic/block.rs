@@ -8,7 +8,7 @@ use blindsight_ckks_eval::activation::TrigPolynomial;
 use blindsight_ckks_eval::linear_transform::{LinearTransform, Node, Term, TransformPlan};
 use blindsight_ckks_eval::{Context, Evaluator, MissingKey, Plaintext, add};
 
-use super::convolution::{Borders, ConvolutionMap, Encoding, turned};
+use super::convolution::{Borders, ConvolutionMap, Encoding, turned, unfold};
 use super::{ActivationDegree, CompileError, activation};
 use crate::lowering::{Block, Convolution, Shortcut, Source};
 use crate::packing::{Layout, ROW_SLOTS, request_format};
@@ -96,6 +96,7 @@ impl EncryptedBlock {
         if let Some(shortcut) = &self.strided_shortcut {
             sum = add(evaluator.context, &sum, &apply(shortcut)?);
         }
+        sum = unfold(evaluator, &sum, self.steps)?;
         for _ in 0..self.turns {
             sum = evaluator.rotate(&sum, self.steps.back)?;
         }

@@ -7,16 +7,21 @@
 //! picture sideways are zeros among the weights. Taps that would leave it above or below read a
 //! copy of the input whose offending row is masked.
 //!
-//! `v = 16 u + d` with `0 <= d < 16`: the pairs `(e, u)` are the babies, reached in steps of a row
-//! and of 16 slots, and `d` is the giant step of one slot. Rotations start at the corner of the
-//! kernel, so the output stands rotated left by [`corner`] until it is turned back.
+//! `v = 16 u + 2 d + h` with `0 <= d < 8` and `h` 0 or 1: the pairs `(e, u)` are the babies, reached
+//! in steps of a row and of 16 slots, and `d` is the giant step of two slots. Slots are complex and
+//! values real, so one pass computes both `h`: the weights of `h = 1` are imaginary, and [`unfold`]
+//! turns the imaginary part of the result by one slot and adds it to the real part. That halves the
+//! giant steps and the weights. Rotations start at the corner of the kernel, so the output stands
+//! rotated left by [`corner`] until it is turned back.
 
 use std::collections::HashMap;
 
+use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::keys::{KeyKind, LinearSteps, Special};
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
+use blindsight_ckks_eval::{Evaluator, LinearCombination, MissingKey};
 use blindsight_ring::GaloisElement;
 
 use crate::packing::{Layout, ROW_SLOTS, RowGroup, SLOTS};
@@ -67,7 +72,8 @@ pub(super) fn corner(to: Layout, steps: LinearSteps) -> i64 {
 type Offset = (isize, isize);
 
 impl ConvolutionMap<'_> {
-    /// The transform that computes the convolution, rotated left by [`corner`] more than its input.
+    /// The transform that computes the convolution, rotated left by [`corner`] more than its input,
+    /// but for [`unfold`].
     pub(super) fn plan(
         &self,
         set: &Parameters,
@@ -76,9 +82,9 @@ impl ConvolutionMap<'_> {
     ) -> TransformPlan {
         let mut tree = NodeTree::new(set, steps);
         let corner = corner(self.to, steps);
-        let pixel = steps.pixel as isize;
+        let (pixel, giant) = (steps.pixel as isize, steps.giant as usize);
         let row = self.from.row_stride() as isize;
-        let mut sums: Vec<Vec<Term>> = vec![Vec::new(); steps.pixel as usize];
+        let mut sums: Vec<Vec<Term>> = vec![Vec::new(); steps.pixel as usize / giant];
         for (e, v) in self.offsets() {
             let weights = self.diagonal(e, v);
             if weights.iter().all(|w| *w == 0.0) {
@@ -86,16 +92,17 @@ impl ConvolutionMap<'_> {
             }
             let way = e * row + v + corner as isize;
             let (rows, rest) = (way.div_euclid(row), way.rem_euclid(row));
-            let (pixels, giant) = (rest / pixel, (rest % pixel) as usize);
+            let (pixels, rest) = (rest / pixel, (rest % pixel) as usize);
             let mask = match self.borders {
                 Borders::Masked => self.mask_of(e),
                 Borders::Prepared => None,
             };
             let small_rows = rows as usize * self.from.copies();
             let node = tree.node(mask, small_rows, pixels as usize);
-            // The output's frame is turned by shift and corner, and the giant step still follows.
-            let turn = encoding.shift as i64 + corner - giant as i64;
-            sums[giant].push(Term { node, weights: turned(&weights, turn) });
+            // The output's frame is turned by shift and corner, and the rest of the way follows.
+            let weights = turned(&weights, encoding.shift as i64 + corner - rest as i64);
+            let unit = if rest % giant == 0 { Complex64::ONE } else { Complex64::I };
+            add_term(&mut sums[rest / giant], node, weights.into_iter().map(|w| w * unit));
         }
         while sums.len() > 1 && sums.last().is_some_and(Vec::is_empty) {
             sums.pop();
@@ -112,7 +119,7 @@ impl ConvolutionMap<'_> {
             masks,
             mask_scale,
             sums,
-            giant: Some(GaloisElement::rotation(steps.unit, set.degree())),
+            giant: Some(GaloisElement::rotation(steps.giant, set.degree())),
             weight_scale: encoding.gain / mask_scale,
             rescales: encoding.rescales,
         }
@@ -196,6 +203,31 @@ impl ConvolutionMap<'_> {
     }
 }
 
+/// Adds weights to those of the same node, if there are any.
+fn add_term(sum: &mut Vec<Term>, node: usize, weights: impl Iterator<Item = Complex64>) {
+    match sum.iter_mut().find(|term| term.node == node) {
+        Some(term) => term.weights.iter_mut().zip(weights).for_each(|(sum, w)| *sum += w),
+        None => sum.push(Term { node, weights: weights.collect() }),
+    }
+}
+
+/// Adds the imaginary part, turned left by [`LinearSteps::fold`], to the real part. The imaginary
+/// part of the result is of no use; bootstrapping drops it.
+///
+/// # Errors
+/// When the rotation key is missing.
+pub(super) fn unfold(
+    evaluator: Evaluator<'_>,
+    sum: &Ciphertext,
+    steps: LinearSteps,
+) -> Result<Ciphertext, MissingKey> {
+    let turned = evaluator.rotate(sum, steps.fold)?;
+    // Re(z - i w) = Re z + Im w.
+    let terms = vec![(Complex64::ONE, sum), (-Complex64::I, &turned)];
+    let real = LinearCombination { terms, constant: Complex64::ZERO };
+    Ok(real.at(evaluator.context, sum.level(), sum.scale))
+}
+
 impl RowGroup {
     /// One where the group keeps a row of the layout, else zero, turned left by `shift`.
     fn slots(self, layout: Layout, shift: usize) -> Vec<Complex64> {
@@ -247,8 +279,13 @@ impl<'a> NodeTree<'a> {
             let element = rotation(further as i64 * self.steps.pixel);
             Node::Step { from: self.numbered(mask, rows, parent), element }
         } else if rows > 0 {
-            let element = rotation(self.steps.row);
-            Node::Step { from: self.numbered(mask, rows - 1, 0), element }
+            let long = (self.steps.long_row / self.steps.row) as usize;
+            let (step, rows_less) = match rows.checked_sub(long) {
+                Some(less) => (self.steps.long_row, less),
+                None => (self.steps.row, rows - 1),
+            };
+            let element = rotation(step);
+            Node::Step { from: self.numbered(mask, rows_less, 0), element }
         } else {
             Node::Input { mask }
         };
@@ -258,8 +295,8 @@ impl<'a> NodeTree<'a> {
     }
 
     fn special(&self, level: usize) -> Special {
-        let unit = GaloisElement::rotation(self.steps.unit, self.set.degree());
-        let index = self.set.find_key(KeyKind::Automorphism(unit), level);
+        let giant = GaloisElement::rotation(self.steps.giant, self.set.degree());
+        let index = self.set.find_key(KeyKind::Automorphism(giant), level);
         index.map_or(Special::Narrow(4), |index| self.set.keys()[index].layout.special)
     }
 }

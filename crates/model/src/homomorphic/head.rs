@@ -114,7 +114,7 @@ fn matrix_plan(set: &Parameters, head: &Head, layout: Layout, classes: usize) ->
         let diagonal: Vec<f64> = (0..channels).map(|slot| weight(slot, rotation)).collect();
         vec![Term { node: 0, weights: turned(&diagonal, -(rotation as i64)) }]
     });
-    let unit = GaloisElement::rotation(steps.linear.unit, set.degree());
+    let unit = GaloisElement::rotation(steps.linear.fold, set.degree());
     let key = set.find_key(blindsight_ckks::keys::KeyKind::Automorphism(unit), level);
     let special =
         key.map_or(blindsight_ckks::keys::Special::Narrow(3), |i| set.keys()[i].layout.special);

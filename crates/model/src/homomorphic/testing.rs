@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::keys::{KeyKind, rotations};
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
@@ -21,8 +22,13 @@ pub(super) fn shift() -> usize {
     rotations(SLOTS).slot_shift(SLOTS)
 }
 
-/// The result of a plan, with everything that its masks and weights are scaled by divided out.
+/// The real part of a plan's result.
 pub(super) fn in_clear(plan: &TransformPlan, input: &[f64]) -> Vec<f64> {
+    complex_in_clear(plan, input).iter().map(|y| y.re).collect()
+}
+
+/// The result of a plan, with everything that its masks and weights are scaled by divided out.
+pub(super) fn complex_in_clear(plan: &TransformPlan, input: &[f64]) -> Vec<Complex64> {
     assert_eq!(input.len(), SLOTS);
     let mut nodes: Vec<Vec<f64>> = Vec::new();
     for node in &plan.nodes {
@@ -34,16 +40,15 @@ pub(super) fn in_clear(plan: &TransformPlan, input: &[f64]) -> Vec<f64> {
             Node::Step { from, element } => turned_left(&nodes[from], steps_of(element)),
         });
     }
-    let mut result = vec![0.0; SLOTS];
+    let mut result = vec![Complex64::ZERO; SLOTS];
     for (index, terms) in plan.sums.iter().enumerate().rev() {
         if index + 1 < plan.sums.len() {
             result = turned_left(&result, steps_of(plan.giant.unwrap()));
         }
         for term in terms {
-            assert!(term.weights.iter().all(|w| w.im == 0.0));
             let weights = term.weights.iter().cycle();
             for ((y, x), w) in result.iter_mut().zip(&nodes[term.node]).zip(weights) {
-                *y += w.re * x;
+                *y += w * x;
             }
         }
     }
@@ -65,7 +70,7 @@ pub(super) fn assert_keys_exist(plan: &TransformPlan) {
     }
 }
 
-pub(super) fn turned_left(values: &[f64], steps: i64) -> Vec<f64> {
+pub(super) fn turned_left<T: Copy>(values: &[T], steps: i64) -> Vec<T> {
     let mut turned = values.to_vec();
     turned.rotate_left(steps.rem_euclid(values.len() as i64) as usize);
     turned
