@@ -1,0 +1,266 @@
+import { describe, expect, it } from "vitest";
+import { Controller } from "./controller.ts";
+import type { Control, Facts, Preview, Sdk, Stored } from "./sdk/port.ts";
+import { phase } from "./state.ts";
+
+const facts = { classes: ["cat"], keyBytes: 10 } as unknown as Facts;
+const preview = { rgb32: new Uint8Array(3072) } as Preview;
+const answer = {
+  label: "cat",
+  class: 0,
+  scores: [1],
+  seconds: { encrypt: 1, evaluate: 1, decrypt: 1, total: 1 },
+};
+const picture = new Blob(["picture"]);
+
+function failure(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+/** An SDK whose answers a test may replace. */
+function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
+  const calls: string[] = [];
+  let stored: Stored = { at: "none" };
+  const base: Sdk = {
+    facts,
+    stored: () => Promise.resolve(stored),
+    preview: () => Promise.resolve(preview),
+    prepareKeys: (_control, { persist }) => {
+      stored = { at: "kept", since: new Date(0) };
+      return Promise.resolve({ fresh: true, persisted: persist });
+    },
+    classify: () => Promise.resolve(answer),
+    forget: () => {
+      stored = { at: "none" };
+      return Promise.resolve();
+    },
+    ...parts,
+  };
+  return {
+    ...base,
+    calls,
+    prepareKeys: (control, options) => {
+      calls.push(`keys ${options.persist ? "kept" : "not kept"}`);
+      return base.prepareKeys(control, options);
+    },
+    classify: (source, control) => {
+      calls.push("classify");
+      return base.classify(source, control);
+    },
+    forget: () => {
+      calls.push("forget");
+      return base.forget();
+    },
+  };
+}
+
+function controller(
+  open: () => Promise<Sdk>,
+  online = true,
+  halted = { get: () => false, set: (_halted: boolean): void => undefined },
+): Controller {
+  return new Controller({
+    halted,
+    url: "https://host",
+    open,
+    online: () => online,
+    onState: () => undefined,
+    onRequest: () => undefined,
+  });
+}
+
+async function withPicture(one: Sdk): Promise<Controller> {
+  const page = controller(() => Promise.resolve(one));
+  await page.connect();
+  await page.choose(picture, "cat.png");
+  return page;
+}
+
+/** Waits like a server would, until the signal fires. */
+function untilAborted({ signal }: Control): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(failure("aborted")));
+  });
+}
+
+describe("the controller", () => {
+  it("makes keys, then asks", async () => {
+    const one = sdk();
+    const page = await withPicture(one);
+    await page.classify();
+    expect(one.calls).toEqual(["keys kept", "classify"]);
+    expect(page.state.run).toEqual({ at: "done", answer });
+  });
+
+  it("says that the server is down, and connects when told to try again", async () => {
+    let tries = 0;
+    const page = controller(() => {
+      tries++;
+      return tries === 1 ? Promise.reject(failure("network")) : Promise.resolve(sdk());
+    });
+    await page.connect();
+    expect(page.state.service).toMatchObject({ at: "down", problem: { code: "network" } });
+    await page.remedy();
+    expect(page.state.service.at).toBe("ready");
+  });
+
+  it("tells offline from a server that is down", async () => {
+    const page = controller(() => Promise.reject(failure("network")), false);
+    await page.connect();
+    expect(page.state.service).toMatchObject({ problem: { code: "offline" } });
+  });
+
+  it("reads a picture that was chosen before the server was there", async () => {
+    let tries = 0;
+    const page = controller(() =>
+      ++tries < 3 ? Promise.reject(failure("network")) : Promise.resolve(sdk()),
+    );
+    await page.connect();
+    await page.choose(picture, "cat.png");
+    expect(page.state.picture.at).toBe("reading");
+    await page.connect();
+    expect(page.state.picture).toMatchObject({ at: "ready", name: "cat.png" });
+  });
+
+  it("says that a picture is corrupt, and takes another", async () => {
+    let tries = 0;
+    const one = sdk({
+      preview: () =>
+        ++tries === 1 ? Promise.reject(failure("unsupported_picture")) : Promise.resolve(preview),
+    });
+    const page = await withPicture(one);
+    expect(page.state.picture).toMatchObject({
+      at: "unreadable",
+      problem: { code: "unsupported_picture", remedy: "choose" },
+    });
+    await page.choose(picture, "cat.png");
+    expect(page.state.picture.at).toBe("ready");
+  });
+
+  it("cancels while keys are made and while the server computes", async () => {
+    for (const stuck of [
+      sdk({ prepareKeys: untilAborted }),
+      sdk({ classify: (_, c) => untilAborted(c) }),
+    ]) {
+      const page = await withPicture(stuck);
+      const run = page.classify();
+      await Promise.resolve();
+      page.cancel();
+      expect(phase(page.state)).toBe("cancelling");
+      await run;
+      expect(page.state.run).toEqual({ at: "idle", note: "cancelled" });
+    }
+  });
+
+  it("renews lost keys once, and gives up the second time", async () => {
+    let losses = 1;
+    const classify = (): ReturnType<Sdk["classify"]> =>
+      losses-- > 0 ? Promise.reject(failure("keys_lost")) : Promise.resolve(answer);
+    const one = sdk({ classify });
+    const page = await withPicture(one);
+    await page.classify();
+    expect(one.calls).toEqual(["keys kept", "classify", "keys kept", "classify"]);
+    expect(page.state.run.at).toBe("done");
+    losses = 2;
+    await page.classify();
+    expect(page.state.run).toMatchObject({ at: "failed", problem: { code: "keys_lost" } });
+  });
+
+  it("goes on without storage when there is none", async () => {
+    const one = sdk({
+      prepareKeys: (_, { persist }) =>
+        persist
+          ? Promise.reject(failure("storage_quota"))
+          : Promise.resolve({ fresh: true, persisted: false }),
+    });
+    const page = await withPicture(one);
+    await page.classify();
+    expect(page.state.run).toMatchObject({ problem: { remedy: "without-storage" } });
+    await page.remedy();
+    expect(page.state.run.at).toBe("done");
+    expect(page.state.keys).toMatchObject({ at: "kept", persisted: false });
+  });
+
+  it("deletes damaged keys before it starts over", async () => {
+    let damaged = true;
+    const one = sdk({
+      prepareKeys: () =>
+        damaged
+          ? Promise.reject(failure("storage_corrupt"))
+          : Promise.resolve({ fresh: true, persisted: true }),
+      forget: () => {
+        damaged = false;
+        return Promise.resolve();
+      },
+    });
+    const page = await withPicture(one);
+    await page.classify();
+    await page.remedy();
+    expect(one.calls).toEqual(["keys kept", "forget", "keys kept", "classify"]);
+    expect(page.state.run.at).toBe("done");
+  });
+
+  it("tries again after a full queue", async () => {
+    let full = true;
+    const one = sdk({
+      classify: () => {
+        const busy = full;
+        full = false;
+        return busy ? Promise.reject(failure("server_busy")) : Promise.resolve(answer);
+      },
+    });
+    const page = await withPicture(one);
+    await page.classify();
+    expect(page.state.run).toMatchObject({ at: "failed", problem: { code: "server_busy" } });
+    await page.remedy();
+    expect(page.state.run.at).toBe("done");
+  });
+
+  it("goes on with an unfinished upload by itself", async () => {
+    const one = sdk({ stored: () => Promise.resolve({ at: "unfinished", since: new Date(0) }) });
+    const page = controller(() => Promise.resolve(one));
+    await page.connect();
+    expect(one.calls).toEqual(["keys kept"]);
+    expect(page.state.run).toEqual({ at: "idle", note: "keys-ready" });
+  });
+
+  it("does not go on with an upload that the person stopped", async () => {
+    const notes: boolean[] = [];
+    const halted = { get: () => notes.at(-1) ?? false, set: (to: boolean) => void notes.push(to) };
+    const stored: Stored = { at: "unfinished", since: new Date(0) };
+    const stuck = sdk({ stored: () => Promise.resolve(stored), prepareKeys: untilAborted });
+    const page = controller(() => Promise.resolve(stuck), true, halted);
+    const run = page.connect();
+    await expect.poll(() => page.state.run.at).toBe("running");
+    page.cancel();
+    await run;
+    expect(notes).toEqual([false, true]);
+    const one = sdk({ stored: () => Promise.resolve(stored) });
+    const later = controller(() => Promise.resolve(one), true, halted);
+    await later.connect();
+    expect(one.calls).toEqual([]);
+    await later.choose(picture, "cat.png");
+    await later.classify();
+    expect(one.calls).toEqual(["keys kept", "classify"]);
+    expect(notes.at(-1)).toBe(false);
+  });
+
+  it("says what was forgotten when the server is away", async () => {
+    const one = sdk({ forget: () => Promise.reject(failure("network")) });
+    const page = await withPicture(one);
+    await page.classify();
+    await page.forget();
+    expect(page.state.run).toMatchObject({ at: "failed", problem: { code: "forgotten_here" } });
+  });
+
+  it("forgets only what is there", async () => {
+    const one = sdk();
+    const page = await withPicture(one);
+    await page.forget();
+    expect(one.calls).toEqual([]);
+    await page.classify();
+    await page.forget();
+    expect(one.calls.at(-1)).toBe("forget");
+    expect(page.state.keys.at).toBe("none");
+  });
+});

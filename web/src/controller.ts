@@ -1,0 +1,181 @@
+/** Causes the events of the state machine: talks to the SDK, owns cancellation. */
+import { codeOf, describe, describeForgetting, isAbort } from "./problems.ts";
+import type { Control, LedgerEntry, Open, PictureSource, Sdk } from "./sdk/port.ts";
+import {
+  canClassify,
+  canForget,
+  type Event,
+  type Goal,
+  INITIAL,
+  isRunning,
+  type KeyState,
+  next,
+  type State,
+} from "./state.ts";
+
+/** What the controller needs from its surroundings. */
+export interface Surroundings {
+  readonly url: string;
+  readonly open: Open;
+  readonly online: () => boolean;
+  /** Whether the person stopped an upload, so that it does not go on by itself. */
+  readonly halted: { get(): boolean; set(halted: boolean): void };
+  readonly onState: (state: State) => void;
+  readonly onRequest: (entry: LedgerEntry) => void;
+}
+
+/** The actions of a person on the page. */
+export class Controller {
+  #state: State = INITIAL;
+  #sdk: Sdk | null = null;
+  #source: PictureSource | null = null;
+  /** A picture that was chosen while the server was down. */
+  #pending: { readonly source: PictureSource; readonly name: string } | null = null;
+  #ticket = 0;
+  #abort: AbortController | null = null;
+  readonly #around: Surroundings;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  /** The state now. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Connects; goes on with an upload that an earlier visit left unfinished. */
+  async connect(): Promise<void> {
+    if (isRunning(this.#state)) return;
+    this.#send({ on: "connect" });
+    try {
+      const { url, open, onRequest } = this.#around;
+      this.#sdk ??= await open(url, { signal: new AbortController().signal, onRequest });
+      const keys = await this.#stored(this.#sdk);
+      this.#send({ on: "connected", facts: this.#sdk.facts, keys });
+    } catch (error) {
+      this.#send({ on: "unreachable", problem: describe(error, this.#around.online()) });
+      return;
+    }
+    const pending = this.#pending;
+    if (pending !== null) await this.choose(pending.source, pending.name);
+    const isUnfinished = this.#state.keys.at === "unfinished";
+    if (isUnfinished && !this.#around.halted.get()) await this.#run("keys");
+  }
+
+  /** Takes a picture: crops and shrinks it. Nothing is sent. */
+  async choose(source: PictureSource, name: string): Promise<void> {
+    if (isRunning(this.#state)) return;
+    const ticket = ++this.#ticket;
+    this.#send({ on: "picture-chosen", ticket });
+    try {
+      if (this.#sdk === null) {
+        // The SDK exists once the server was reached; this picture is read then.
+        this.#pending = { source, name };
+        if (this.#state.service.at === "down") await this.connect();
+        return;
+      }
+      this.#pending = null;
+      const preview = await this.#sdk.preview(source);
+      this.#source = source;
+      this.#send({ on: "picture-read", ticket, name, preview });
+    } catch (error) {
+      const problem = describe(error, this.#around.online());
+      this.#send({ on: "picture-refused", ticket, problem });
+    }
+  }
+
+  /** Keys if needed, then the picture's label. */
+  async classify(options: { persist: boolean } = { persist: true }): Promise<void> {
+    if (canClassify(this.#state)) await this.#run("label", options);
+  }
+
+  /** Deletes the keys here and on the server. */
+  async forget(): Promise<void> {
+    if (canForget(this.#state)) await this.#run("forget");
+  }
+
+  /** Stops what is under way. What was uploaded so far is kept. */
+  cancel(): void {
+    this.#send({ on: "cancel" });
+    if (this.#abort === null) return;
+    this.#around.halted.set(true);
+    this.#abort.abort();
+  }
+
+  /** Does what the button beside a problem offers. */
+  async remedy(): Promise<void> {
+    const { service, run } = this.#state;
+    if (service.at === "down") return this.connect();
+    if (run.at !== "failed") return;
+    const persist = run.problem.remedy !== "without-storage";
+    if (run.problem.remedy === "start-over") await this.#sdk?.forget().catch(() => undefined);
+    await this.#run(run.goal, { persist });
+  }
+
+  async #run(goal: Goal, options: { persist: boolean } = { persist: true }): Promise<void> {
+    const sdk = this.#sdk;
+    if (sdk === null) return;
+    const ticket = ++this.#ticket;
+    this.#send({ on: "started", ticket, goal });
+    if (!isRunning(this.#state)) return;
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#around.halted.set(false);
+    const control: Control = {
+      signal: abort.signal,
+      onStep: (step) => this.#send({ on: "stepped", ticket, step }),
+      onPause: (pause) => this.#send({ on: "paused", ticket, pause }),
+    };
+    try {
+      if (goal === "forget") {
+        await sdk.forget();
+        this.#send({ on: "forgotten", ticket });
+        return;
+      }
+      await this.#attempt(sdk, goal, ticket, control, options).catch(async (error: unknown) => {
+        // Keys expire on the server. Once, new ones are made without asking.
+        if (codeOf(error) !== "keys_lost") throw error;
+        this.#send({ on: "keys-lost", ticket });
+        await this.#attempt(sdk, goal, ticket, control, options);
+      });
+    } catch (error) {
+      const keys = await this.#stored(sdk);
+      if (isAbort(error) || abort.signal.aborted) {
+        this.#send({ on: "cancelled", ticket, keys });
+      } else {
+        const words = goal === "forget" ? describeForgetting : describe;
+        this.#send({ on: "failed", ticket, problem: words(error, this.#around.online()), keys });
+      }
+    } finally {
+      if (this.#abort === abort) this.#abort = null;
+    }
+  }
+
+  async #attempt(
+    sdk: Sdk,
+    goal: Goal,
+    ticket: number,
+    control: Control,
+    options: { persist: boolean },
+  ): Promise<void> {
+    const { persisted } = await sdk.prepareKeys(control, options);
+    control.signal.throwIfAborted();
+    this.#send({ on: "keys-ready", ticket, persisted });
+    if (goal !== "label" || this.#source === null) return;
+    const answer = await sdk.classify(this.#source, control);
+    this.#send({ on: "answered", ticket, answer });
+  }
+
+  /** Trouble with the storage shows when keys are made, not before. */
+  async #stored(sdk: Sdk): Promise<KeyState> {
+    const stored = await sdk.stored().catch(() => ({ at: "none" }) as const);
+    return stored.at === "kept" ? { ...stored, persisted: true } : stored;
+  }
+
+  #send(event: Event): void {
+    const before = this.#state;
+    this.#state = next(before, event);
+    if (this.#state !== before) this.#around.onState(this.#state);
+  }
+}

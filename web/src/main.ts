@@ -1,0 +1,74 @@
+/** Puts the page together. */
+import { Controller } from "./controller.ts";
+import { byId, setAttribute } from "./dom.ts";
+import { halted } from "./halted.ts";
+import { open } from "./sdk/open";
+import { phase, type State } from "./state.ts";
+import { announcer } from "./views/announce.ts";
+import { keysView } from "./views/keys.ts";
+import { ledgerView } from "./views/ledger.ts";
+import { picker } from "./views/picker.ts";
+import { problemView } from "./views/problem.ts";
+import { railView } from "./views/rail.ts";
+import { resultView } from "./views/result.ts";
+import { serverView } from "./views/server.ts";
+import { stageView } from "./views/stage.ts";
+
+const page = byId("main", HTMLElement);
+
+const controller = new Controller({
+  url: location.origin,
+  open,
+  online: () => navigator.onLine,
+  halted,
+  onState: show,
+  onRequest: (entry) => {
+    ledger.add(entry);
+    server.sent(entry);
+  },
+});
+
+const ledger = ledgerView();
+const server = serverView();
+const views: readonly ((state: State) => void)[] = [
+  stageView(controller),
+  problemView(controller),
+  railView(),
+  resultView(),
+  keysView(controller),
+  server.show,
+  ledger.show,
+  announcer(),
+];
+picker((source, name) => void controller.choose(source, name));
+
+/** Many events may fall into one frame; the page is drawn once. */
+let drawn = true;
+function show(): void {
+  if (!drawn) return;
+  drawn = false;
+  // A hidden tab gets no frames, but its state must show all the same.
+  if (document.hidden) setTimeout(draw, 0);
+  else requestAnimationFrame(draw);
+}
+
+function draw(): void {
+  drawn = true;
+  for (const view of views) view(controller.state);
+  document.title = titleOf(controller.state);
+  // Last, so that whoever sees the phase sees the page drawn.
+  setAttribute(page, "data-phase", phase(controller.state));
+}
+
+/** For who looks from another tab. The label stays out: titles go into histories. */
+function titleOf({ run }: State): string {
+  if (run.at === "running") return "Working … Blindsight";
+  if (run.at === "done") return "Answered, Blindsight";
+  return "Blindsight";
+}
+
+addEventListener("online", () => {
+  if (controller.state.service.at === "down") void controller.connect();
+});
+draw();
+void controller.connect();

@@ -1,0 +1,232 @@
+import { describe, expect, it } from "vitest";
+import { problem } from "./problems.ts";
+import type { Answer, Facts, Preview } from "./sdk/port.ts";
+import { canClassify, canForget, type Event, INITIAL, next, phase, type State } from "./state.ts";
+
+const facts: Facts = {
+  origin: "https://host",
+  model: "ResNet20",
+  classes: ["cat", "dog"],
+  steps: 21,
+  keyBytes: 74_000_000,
+  keyCount: 31,
+  requestBytes: 385_000,
+  responseBytes: 90_000,
+};
+const preview = { rgb32: new Uint8Array(3072) } as Preview;
+const answer: Answer = {
+  label: "cat",
+  class: 0,
+  scores: [2, 1],
+  seconds: { encrypt: 0.2, evaluate: 9, decrypt: 0.1, total: 10 },
+};
+const trouble = problem("network", "Down", "It is down.", "retry");
+
+function after(...events: Event[]): State {
+  return events.reduce(next, INITIAL);
+}
+
+const connected: Event = { on: "connected", facts, keys: { at: "none" } };
+const picture: Event[] = [
+  { on: "picture-chosen", ticket: 1 },
+  { on: "picture-read", ticket: 1, name: "cat.png", preview },
+];
+const started: Event = { on: "started", ticket: 2, goal: "label" };
+const evaluating: Event = {
+  on: "stepped",
+  ticket: 2,
+  step: { at: "evaluating", step: 3, steps: 21, secondsLeft: 8 },
+};
+
+describe("the state machine", () => {
+  it("goes from nothing to an answer", () => {
+    const phases: string[] = [];
+    let state = INITIAL;
+    const events: Event[] = [
+      connected,
+      ...picture,
+      started,
+      {
+        on: "stepped",
+        ticket: 2,
+        step: { at: "keys", made: 1, count: 31, sent: 0, total: 74, resumed: false },
+      },
+      { on: "keys-ready", ticket: 2, persisted: true },
+      { on: "stepped", ticket: 2, step: { at: "encrypting" } },
+      evaluating,
+      { on: "stepped", ticket: 2, step: { at: "decrypting" } },
+      { on: "answered", ticket: 2, answer },
+    ];
+    for (const event of events) {
+      state = next(state, event);
+      phases.push(phase(state));
+    }
+    expect(phases).toEqual(
+      "waiting waiting ready checking keys keys encrypting evaluating decrypting done".split(" "),
+    );
+    expect(state.keys).toEqual({ at: "kept", since: null, persisted: true });
+  });
+
+  it("starts nothing without a server, without a picture, or twice", () => {
+    expect(after(...picture, started).run.at).toBe("idle");
+    expect(after(connected, started).run.at).toBe("idle");
+    const running = after(connected, ...picture, started, evaluating);
+    expect(next(running, { ...started, ticket: 3 })).toBe(running);
+    expect(canClassify(running)).toBe(false);
+  });
+
+  it("makes keys without a picture", () => {
+    const state = after(
+      connected,
+      { on: "started", ticket: 2, goal: "keys" },
+      { on: "keys-ready", ticket: 2, persisted: true },
+    );
+    expect(state.run).toEqual({ at: "idle", note: "keys-ready" });
+  });
+
+  it("ignores what an abandoned action still says", () => {
+    const idle = after(connected, ...picture, started, {
+      on: "cancelled",
+      ticket: 2,
+      keys: { at: "none" },
+    });
+    expect(next(idle, evaluating)).toBe(idle);
+    expect(next(idle, { on: "answered", ticket: 2, answer })).toBe(idle);
+    const again = next(idle, { ...started, ticket: 3 });
+    expect(next(again, { on: "failed", ticket: 2, problem: trouble, keys: { at: "none" } })).toBe(
+      again,
+    );
+    expect(next(again, { on: "picture-read", ticket: 1, name: "late", preview })).toBe(again);
+  });
+
+  it("cancels at every step, and not what does not run", () => {
+    const idle = after(connected, ...picture);
+    expect(next(idle, { on: "cancel" })).toBe(idle);
+    const cancelling = next(next(idle, started), { on: "cancel" });
+    expect(phase(cancelling)).toBe("cancelling");
+    const over = next(cancelling, {
+      on: "cancelled",
+      ticket: 2,
+      keys: { at: "unfinished", since: new Date(0) },
+    });
+    expect(over.run).toEqual({ at: "idle", note: "cancelled" });
+    expect(canClassify(over)).toBe(true);
+    expect(canForget(over)).toBe(true);
+  });
+
+  it("keeps picture and keys when something fails", () => {
+    const state = after(connected, ...picture, started, evaluating, {
+      on: "failed",
+      ticket: 2,
+      problem: trouble,
+      keys: { at: "kept", since: null, persisted: true },
+    });
+    expect(phase(state)).toBe("failed");
+    expect(state.picture.at).toBe("ready");
+    expect(canClassify(state)).toBe(true);
+  });
+
+  it("drops an old answer when another picture comes", () => {
+    const done = after(connected, ...picture, started, { on: "answered", ticket: 2, answer });
+    const state = next(done, { on: "picture-chosen", ticket: 4 });
+    expect(state.run).toEqual({ at: "idle", note: null });
+    expect(canClassify(state)).toBe(false);
+  });
+
+  it("takes no picture during a run", () => {
+    const running = after(connected, ...picture, started);
+    expect(next(running, { on: "picture-chosen", ticket: 9 })).toBe(running);
+  });
+
+  it("shows a pause until the next step", () => {
+    const paused = after(connected, ...picture, started, {
+      on: "paused",
+      ticket: 2,
+      pause: { reason: "network", attempt: 1, seconds: 4 },
+    });
+    expect(paused.run).toMatchObject({ pause: { attempt: 1 } });
+    expect(next(paused, evaluating).run).toMatchObject({ pause: null });
+  });
+
+  it("renews keys that the server lost, within the same run", () => {
+    const state = after(
+      { on: "connected", facts, keys: { at: "kept", since: new Date(0), persisted: true } },
+      ...picture,
+      started,
+      { on: "keys-lost", ticket: 2 },
+    );
+    expect(state.run).toMatchObject({ renewing: true, goal: "label" });
+    expect(next(state, { on: "keys-ready", ticket: 2, persisted: true }).keys).toEqual({
+      at: "kept",
+      since: null,
+      persisted: true,
+    });
+  });
+
+  it("notices that kept keys are sent again", () => {
+    const state = after(
+      { on: "connected", facts, keys: { at: "kept", since: new Date(0), persisted: true } },
+      ...picture,
+      started,
+      {
+        on: "stepped",
+        ticket: 2,
+        step: { at: "keys", made: 1, count: 31, sent: 0, total: 74, resumed: false },
+      },
+    );
+    expect(state).toMatchObject({ keys: { at: "none" }, run: { renewing: true } });
+  });
+
+  it("forgets", () => {
+    const kept = after({
+      on: "connected",
+      facts,
+      keys: { at: "kept", since: new Date(0), persisted: true },
+    });
+    expect(canForget(kept)).toBe(true);
+    const running = next(kept, { on: "started", ticket: 5, goal: "forget" });
+    expect(phase(running)).toBe("forgetting");
+    const state = next(running, { on: "forgotten", ticket: 5 });
+    expect(state).toMatchObject({ keys: { at: "none" }, run: { note: "forgotten" } });
+    expect(canForget(state)).toBe(false);
+  });
+
+  it("never changes a state in place", () => {
+    const frozen = Object.freeze({
+      ...after(connected, ...picture),
+      run: Object.freeze({ at: "idle", note: null }),
+    } as const);
+    expect(() => next(frozen, started)).not.toThrow();
+  });
+
+  it("survives any order of events", () => {
+    const events: Event[] = [
+      connected,
+      ...picture,
+      started,
+      evaluating,
+      { on: "cancel" },
+      { on: "cancelled", ticket: 2, keys: { at: "none" } },
+      { on: "failed", ticket: 2, problem: trouble, keys: { at: "none" } },
+      { on: "answered", ticket: 2, answer },
+      { on: "unreachable", problem: trouble },
+      { on: "connect" },
+      { on: "forgotten", ticket: 2 },
+    ];
+    let seed = 1;
+    const random = (): number => (seed = (seed * 48_271) % 2_147_483_647);
+    let state = INITIAL;
+    for (let i = 0; i < 5000; i++) {
+      const event = events[random() % events.length];
+      if (event === undefined) continue;
+      const before = state;
+      state = next(state, event);
+      // A run starts only by "started", and no answer appears without a run.
+      if (before.run.at !== "running" && state.run.at === "running")
+        expect(event.on).toBe("started");
+      if (state.run.at === "done" && before.run.at !== "done")
+        expect(before.run.at).toBe("running");
+      if (state.run.at === "running") expect(before.service.at).not.toBe("connecting");
+    }
+  });
+});

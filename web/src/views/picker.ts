@@ -1,0 +1,85 @@
+/** All ways for a picture to come in: file, camera, drop, paste, sample. */
+import { byId, h } from "../dom.ts";
+import type { PictureSource } from "../sdk/port.ts";
+import { SAMPLES } from "../samples.ts";
+import { openCamera } from "./camera.ts";
+
+type Take = (source: PictureSource, name: string) => void;
+
+/** Connects the page's inputs to one function. */
+export function picker(take: Take): void {
+  const takeFile = (file: Blob | null | undefined): void => {
+    if (file) take(file, file instanceof File ? file.name : "photo");
+  };
+  files(takeFile);
+  camera(takeFile);
+  drop(takeFile);
+  samples(take);
+}
+
+function files(take: (file: Blob | null | undefined) => void): void {
+  const pick = byId("pick", HTMLFieldSetElement);
+  for (const id of ["file", "capture"]) {
+    const input = byId(id, HTMLInputElement);
+    input.addEventListener("change", () => {
+      take(input.files?.[0]);
+      // The same file may be chosen twice in a row.
+      input.value = "";
+    });
+  }
+  byId("choose", HTMLElement).addEventListener("click", () => byId("file", HTMLElement).click());
+  byId("invite", HTMLElement).addEventListener("click", () => {
+    if (!pick.disabled) byId("file", HTMLElement).click();
+  });
+}
+
+/** Phones have a camera program of their own; elsewhere the page shows the camera itself. */
+function camera(take: (file: Blob | null | undefined) => void): void {
+  const button = byId("photograph", HTMLButtonElement);
+  const isPhone = matchMedia("(pointer: coarse)").matches;
+  button.hidden = !isPhone && !("mediaDevices" in navigator);
+  button.addEventListener("click", () => {
+    if (isPhone) byId("capture", HTMLElement).click();
+    else void openCamera().then(take);
+  });
+}
+
+function drop(take: (file: Blob | null | undefined) => void): void {
+  const frames = byId("frames", HTMLElement);
+  const pick = byId("pick", HTMLFieldSetElement);
+  let depth = 0;
+  const mark = (change: number): void => {
+    depth = Math.max(0, depth + change);
+    frames.dataset["over"] = String(depth > 0 && !pick.disabled);
+  };
+  addEventListener("dragenter", () => mark(1));
+  addEventListener("dragleave", () => mark(-1));
+  // Without this the browser would leave the page and show the file.
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(-depth);
+    take(event.dataTransfer?.files[0]);
+  });
+  addEventListener("paste", (event) => {
+    const file = event.clipboardData?.files[0];
+    if (file === undefined) return;
+    event.preventDefault();
+    take(file);
+  });
+}
+
+/** Samples are all loaded with the page, so choosing one tells the server nothing. */
+function samples(take: Take): void {
+  const list = byId("samples", HTMLUListElement);
+  for (const { file, name } of SAMPLES) {
+    const image = h("img", { src: `./samples/${file}`, alt: name, width: "32", height: "32" });
+    const button = h(
+      "button",
+      { type: "button", class: "sample", "data-testid": `sample-${name}` },
+      image,
+    );
+    button.addEventListener("click", () => take(image, name));
+    list.append(h("li", {}, button));
+  }
+}

@@ -1,0 +1,53 @@
+/** The decrypted answer: label and the ten classes. */
+import { byId, h, setText } from "../dom.ts";
+import { duration, percent, shares, withArticle } from "../format.ts";
+import type { Answer } from "../sdk/port.ts";
+import type { State } from "../state.ts";
+
+/** Shows the answer, if there is one. */
+export function resultView(): (state: State) => void {
+  const section = byId("result", HTMLElement);
+  const label = byId("label", HTMLElement);
+  const more = byId("verdict-more", HTMLElement);
+  const body = byId("scores", HTMLTableSectionElement);
+  let shown: Answer | null = null;
+
+  return (state) => {
+    const answer = state.run.at === "done" ? state.run.answer : null;
+    if (answer === shown || state.service.at !== "ready") return;
+    shown = answer;
+    section.hidden = answer === null;
+    if (answer === null) return;
+    setText(label, withArticle(answer.label));
+    label.dataset["label"] = answer.label;
+    const { decrypt, total } = answer.seconds;
+    setText(
+      more,
+      `Decrypted here, in ${duration(decrypt)}; ${duration(total)} in all. The server does not know.`,
+    );
+    body.replaceChildren(...rows(answer, state.service.facts.classes));
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    section.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  };
+}
+
+function rows(answer: Answer, classes: readonly string[]): Node[] {
+  const parts = shares(answer.scores);
+  return classes.map((name, i) => {
+    const share = parts[i] ?? 0;
+    const bar = h("span", { class: "bar" });
+    bar.style.inlineSize = `${Math.max(share * 100, 0.4)}%`;
+    return h(
+      "tr",
+      {
+        "data-top": String(i === answer.class),
+        "data-testid": `score-${name}`,
+        "data-score": String(answer.scores[i] ?? 0),
+      },
+      h("th", { scope: "row" }, name),
+      h("td", { class: "bar-cell", "aria-hidden": "true" }, bar),
+      h("td", { class: "number" }, percent(share)),
+      h("td", { class: "number raw" }, (answer.scores[i] ?? 0).toFixed(2)),
+    );
+  });
+}

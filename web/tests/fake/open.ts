@@ -1,0 +1,173 @@
+/**
+ * A stand-in for the SDK: no keys, no server, made-up noise. For tests of the page's looks and
+ * states only; `vite --mode fake` puts it in the place of `src/sdk/open.ts`.
+ *
+ * The address says what happens: `?case=down`, `full`, `lost`, `quota`, `failed`, `broken`,
+ * `unfinished`, `kept`, `token`; `&speed=10` makes all of it ten times as fast, and
+ * `&hold=evaluating` stops there.
+ */
+import type { Control, Facts, LedgerEntry, Open, Purpose, Sdk, Step } from "../../src/sdk/port.ts";
+
+const query = new URLSearchParams(location.search);
+const scenario = query.get("case") ?? "";
+const speed = Number(query.get("speed") ?? 1);
+const hold = query.get("hold");
+
+const CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
+const KEYS = 31;
+const PART = 2_400_000;
+
+const facts: Facts = {
+  origin: location.origin,
+  model: "ResNet20",
+  classes: CLASSES,
+  steps: 21,
+  keyBytes: KEYS * PART,
+  keyCount: KEYS,
+  requestBytes: 385_122,
+  responseBytes: 90_212,
+};
+
+/** Each failure happens once; the next try succeeds, so that recovery can be seen. */
+let fails = true;
+function failOnce(code: string): void {
+  if (!fails) return;
+  fails = false;
+  throw Object.assign(new Error(code), { code });
+}
+
+/** Connects to nothing. */
+export const open: Open = async (_url, { onRequest }) => {
+  await wait(200);
+  if (scenario === "down") failOnce("network");
+  if (scenario === "token") failOnce("unauthorized");
+  let number = 0;
+  const record = (what: Purpose, method: string, path: string, sent: number, got: number): void => {
+    const entry: LedgerEntry = {
+      id: ++number,
+      time: new Date(),
+      what,
+      method,
+      path,
+      status: 200,
+      requestBytes: sent,
+      responseBytes: got,
+      sha256: sent === 0 ? null : "0123456789abcdef".repeat(4),
+      head: sent === 0 ? new Uint8Array() : noise(what === "classification-request" ? 4096 : 64),
+    };
+    onRequest(entry);
+  };
+  record("models", "GET", "/v1/models", 0, 1834);
+  return fake(record);
+};
+
+type Record = (what: Purpose, method: string, path: string, sent: number, got: number) => void;
+
+function fake(record: Record): Sdk {
+  let kept = scenario === "kept" || scenario === "lost";
+  let parts = scenario === "unfinished" ? 12 : 0;
+  const since = new Date(Date.now() - 9 * 86_400_000);
+  return {
+    facts,
+    stored() {
+      if (kept) return Promise.resolve({ at: "kept", since });
+      return Promise.resolve(parts > 0 ? { at: "unfinished", since } : { at: "none" });
+    },
+    async preview(source) {
+      const bitmap = await createImageBitmap(source).catch(() => {
+        throw Object.assign(new Error(), { code: "unsupported_picture" });
+      });
+      const rgba = crop(bitmap, 32).data;
+      const rgb32 = Uint8Array.from(
+        { length: 3072 },
+        (_, i) => rgba[4 * Math.floor(i / 3) + (i % 3)] ?? 0,
+      );
+      return { square: crop(bitmap, Math.min(512, bitmap.width, bitmap.height)), rgb32 };
+    },
+    async prepareKeys(control, { persist }) {
+      await step(control, { at: "checking" }, 200);
+      if (kept) return { fresh: false, persisted: true };
+      if (scenario === "quota" && persist) failOnce("storage_quota");
+      const resumed = parts > 0;
+      while (parts < KEYS) {
+        const made = Math.min(KEYS, parts + 3);
+        const bytes = { sent: parts * PART, total: KEYS * PART };
+        await step(control, { at: "keys", made, count: KEYS, ...bytes, resumed }, 300);
+        if (scenario === "broken" && parts === 9 && fails) {
+          fails = false;
+          control.onPause({ reason: "network", attempt: 1, seconds: 4 });
+          await wait(1500, control.signal);
+        }
+        record("key-upload", "PATCH", "/v1/uploads/0b7c9d2e4f6a8b1c", PART, 0);
+        parts++;
+      }
+      kept = persist;
+      return { fresh: true, persisted: persist };
+    },
+    async classify(_source, control) {
+      await step(control, { at: "preparing" }, 100);
+      await step(control, { at: "encrypting" }, 300);
+      await step(control, { at: "sending" }, 200);
+      if (scenario === "full") failOnce("server_busy");
+      if (scenario === "lost" && fails) {
+        kept = false;
+        parts = 0;
+        failOnce("keys_lost");
+      }
+      record("classification-request", "POST", "/v1/keys/0b7c9d2e4f6a8b1c/jobs", 385_122, 412);
+      await step(control, { at: "queued", position: 1 }, 300);
+      for (let i = 0; i < 21; i++) {
+        await step(
+          control,
+          { at: "evaluating", step: i, steps: 21, secondsLeft: 9 - i * 0.43 },
+          250,
+        );
+        if (scenario === "failed" && i === 6) failOnce("job_failed");
+      }
+      record("progress", "GET", "/v1/jobs/77ab12cd34ef56aa/events", 0, 6100);
+      await step(control, { at: "receiving" }, 100);
+      record("result", "GET", "/v1/jobs/77ab12cd34ef56aa/result", 0, 90_212);
+      await step(control, { at: "decrypting" }, 100);
+      return {
+        label: "cat",
+        class: 3,
+        scores: [-1.7, -2.2, 0.4, 8.9, 0.2, 5.8, 0.6, -0.8, -2.1, -2.6],
+        seconds: { encrypt: 0.21, evaluate: 9.2, decrypt: 0.043, total: 9.8 },
+      };
+    },
+    async forget() {
+      await wait(300);
+      kept = false;
+      parts = 0;
+      record("key-deletion", "DELETE", "/v1/keys/0b7c9d2e4f6a8b1c", 0, 0);
+    },
+  };
+}
+
+async function step(control: Control, now: Step, milliseconds: number): Promise<void> {
+  control.onStep(now);
+  const isLate = now.at === "evaluating" ? now.step >= 8 : now.at === "keys" ? now.made > 20 : true;
+  await wait(hold === now.at && isLate ? 1e9 : milliseconds, control.signal);
+}
+
+function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    setTimeout(resolve, milliseconds / speed);
+    signal?.addEventListener("abort", () =>
+      reject(Object.assign(new Error(), { code: "aborted" })),
+    );
+  });
+}
+
+function crop(image: ImageBitmap, side: number): ImageData {
+  const context = new OffscreenCanvas(side, side).getContext("2d");
+  if (context === null) throw new Error("no canvas");
+  const edge = Math.min(image.width, image.height);
+  const [x, y] = [(image.width - edge) / 2, (image.height - edge) / 2];
+  context.drawImage(image, x, y, edge, edge, 0, 0, side, side);
+  return context.getImageData(0, 0, side, side);
+}
+
+function noise(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}

@@ -1,0 +1,188 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Stage, stage, type Visit } from "./page.ts";
+
+const cat = readFileSync(fileURLToPath(new URL("../../../samples/03-cat-0.png", import.meta.url)));
+
+let all: Stage;
+beforeAll(async () => {
+  all = await stage();
+});
+afterAll(() => all.close());
+
+async function during(query: string, work: (visit: Visit) => Promise<void>): Promise<void> {
+  const visit = await all.open(query);
+  await work(visit);
+  expect(visit.complaints).toEqual([]);
+  await visit.close();
+}
+
+const text = ({ page }: Visit, id: string): Promise<string> => page.getByTestId(id).innerText();
+
+describe("a picture comes in", () => {
+  it("as a file", () =>
+    during("", async (visit) => {
+      const file = { name: "cat.png", mimeType: "image/png", buffer: cat };
+      await visit.page.getByTestId("file").setInputFiles(file);
+      await visit.phase("ready");
+    }));
+
+  it("dropped", () =>
+    during("", async (visit) => {
+      await visit.phase("waiting");
+      await visit.page.evaluate(async () => {
+        const image = await (await fetch("./samples/03-cat-0.png")).blob();
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([image], "cat.png", { type: "image/png" }));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+      });
+      await visit.phase("ready");
+    }));
+
+  it("pasted", () =>
+    during("", async (visit) => {
+      await visit.phase("waiting");
+      await visit.page.evaluate(async () => {
+        const image = await (await fetch("./samples/03-cat-0.png")).blob();
+        const clipboardData = new DataTransfer();
+        clipboardData.items.add(new File([image], "cat.png", { type: "image/png" }));
+        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+      });
+      await visit.phase("ready");
+    }));
+
+  it("from the camera", () =>
+    during("", async (visit) => {
+      await visit.phase("waiting");
+      await visit.page.getByTestId("photograph").click();
+      await visit.page.getByRole("dialog", { name: "Take a photo" }).waitFor();
+      await visit.page.getByRole("button", { name: "Take it" }).click();
+      await visit.phase("ready");
+      expect(await visit.page.getByRole("dialog").count()).toBe(0);
+    }));
+
+  it("corrupt: it says so, and takes the next", () =>
+    during("", async (visit) => {
+      const file = { name: "cat.png", mimeType: "image/png", buffer: cat.subarray(0, 90) };
+      await visit.page.getByTestId("file").setInputFiles(file);
+      await visit.page
+        .locator('[data-testid="problem"][data-code="unsupported_picture"]')
+        .waitFor();
+      await visit.sample("cat");
+      expect(await visit.page.getByTestId("problem").isHidden()).toBe(true);
+    }));
+});
+
+describe("a classification", () => {
+  it("goes from keys to the label, with the keyboard alone", () =>
+    during("speed=60", async (visit) => {
+      const { page } = visit;
+      await visit.phase("waiting");
+      for (let i = 0; i < 40; i++) {
+        await page.keyboard.press("Tab");
+        const id = await page.evaluate(() => document.activeElement?.getAttribute("data-testid"));
+        if (id === "sample-cat") break;
+      }
+      await page.keyboard.press("Enter");
+      await visit.phase("ready");
+      for (let i = 0; i < 20; i++) {
+        await page.keyboard.press("Tab");
+        const id = await page.evaluate(() => document.activeElement?.id);
+        if (id === "classify") break;
+      }
+      await page.keyboard.press("Space");
+      await visit.phase("done");
+      expect(await text(visit, "label")).toBe("a cat");
+      expect(await text(visit, "decrypted-here")).toContain("Decrypted here");
+      expect(await page.getByRole("row", { name: /cat 9\d\.\d % 8\.90/ }).count()).toBe(1);
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("classify");
+    }));
+
+  it("keeps the book", () =>
+    during("speed=60", async (visit) => {
+      await visit.sample("cat");
+      await visit.page.getByTestId("classify").click();
+      await visit.phase("done");
+      await expect.poll(() => text(visit, "ledger-sum")).toMatch(/^35 requests/);
+      await visit.page.getByTestId("ledger-parts-key-upload").click();
+      expect(await visit.page.getByTestId("ledger-entry").count()).toBe(35);
+      const looks = await Promise.all(["hex-picture", "hex-sent"].map((id) => text(visit, id)));
+      for (const look of looks) expect(look.split(/\s+/)).toHaveLength(64);
+      expect(looks[0]).not.toBe(looks[1]);
+    }));
+
+  it.each(["keys", "evaluating"])("is cancelled at %s", (hold) =>
+    during(`speed=60&hold=${hold}`, async (visit) => {
+      await visit.sample("dog");
+      await visit.page.getByTestId("classify").click();
+      await visit.phase(hold);
+      await visit.page.getByTestId("cancel").click();
+      await visit.phase("ready");
+      expect(await text(visit, "hint")).toContain("Cancelled.");
+      expect(await visit.page.evaluate(() => document.activeElement?.id)).toBe("classify");
+    }),
+  );
+});
+
+describe("trouble", () => {
+  it.each([
+    ["full", "server_busy"],
+    ["failed", "job_failed"],
+    ["quota", "storage_quota"],
+  ])("%s: it says so, and recovers", (name, code) =>
+    during(`case=${name}&speed=60`, async (visit) => {
+      await visit.sample("ship");
+      await visit.page.getByTestId("classify").click();
+      await visit.phase("failed");
+      expect(await visit.page.getByTestId("problem").getAttribute("data-code")).toBe(code);
+      await visit.page.getByTestId("remedy").click();
+      await visit.phase("done");
+      expect(await visit.page.getByTestId("problem").isHidden()).toBe(true);
+    }),
+  );
+
+  it("a server that is down, then up", () =>
+    during("case=down&speed=60", async (visit) => {
+      await visit.phase("down");
+      await visit.page.getByTestId("remedy").click();
+      await visit.phase("waiting");
+      await visit.sample("cat");
+    }));
+
+  it("a broken connection during the upload", () =>
+    during("case=broken&speed=3", async (visit) => {
+      await visit.sample("cat");
+      await visit.page.getByTestId("classify").click();
+      await visit.page.getByText("The connection broke.").waitFor();
+      await visit.page.getByText("Only this once.").waitFor();
+      await visit.page.getByTestId("cancel").click();
+      await visit.phase("ready");
+    }));
+
+  it("keys that expired on the server", () =>
+    during("case=lost&speed=20", async (visit) => {
+      await visit.sample("cat");
+      await visit.page.getByTestId("classify").click();
+      await expect.poll(() => text(visit, "hint")).toContain("no longer had your keys");
+      await visit.phase("done");
+    }));
+});
+
+describe("keys", () => {
+  it("that were half sent are sent on after a reload", () =>
+    during("case=unfinished&speed=10", async (visit) => {
+      await visit.phase("keys");
+      await expect.poll(() => text(visit, "hint")).toContain("where it stopped");
+      await visit.phase("waiting");
+      expect(await text(visit, "hint")).toContain("Keys are ready");
+    }));
+
+  it("are forgotten", () =>
+    during("case=kept&speed=20", async (visit) => {
+      await visit.phase("waiting");
+      await visit.page.getByTestId("forget").click();
+      await visit.phase("waiting");
+      await expect.poll(() => text(visit, "keys")).toContain("Forgotten");
+    }));
+});
