@@ -11,7 +11,7 @@ absolute := "[[ $1 == /* ]] || set -- " + here + "/\"$1\" \"${@:2}\";"
 run := "cargo run --locked --release -q -p blindsight-cli --"
 
 # The crates that run on the client's side, and so in a browser.
-client_crates := "-p blindsight-ring -p blindsight-ckks -p blindsight-ckks-client -p blindsight-model"
+client_crates := "-p blindsight-ring -p blindsight-ckks -p blindsight-ckks-client -p blindsight-model -p blindsight-wasm"
 
 # Lists the recipes.
 default:
@@ -58,13 +58,23 @@ setup:
 build: setup
     cargo build --locked --release --workspace
 
-# Runs all tests, doc tests included, and checks that the client's side compiles to WebAssembly.
-test: setup && check-wasm
+# Installs what is missing, builds everything and serves the page at http://127.0.0.1:8080.
+up *FLAGS: web
+    cargo build --locked --release -q -p blindsight-evaluator
+    exec "${CARGO_TARGET_DIR:-target}/release/blindsight-evaluator" serve --web web/dist "$@"
+
+# Runs all tests, in Rust, in Node and in Chromium.
+test: test-rust test-sdk test-web test-packaging test-browser
+
+# Runs the tests in Rust, and checks that the client's side compiles to WebAssembly.
+test-rust: setup && check-wasm
     # The dev profile is optimised (see Cargo.toml) and keeps overflow checks and assertions.
+    cargo build --locked -p blindsight-evaluator
     cargo test --locked --workspace
 
-# The tests with ten pictures end to end instead of one: some minutes more.
+# The tests with ten pictures end to end, a hundred kills and a long load: many minutes more.
 test-long: setup
+    cargo build --locked -p blindsight-evaluator
     BLINDSIGHT_LONG=1 cargo test --locked --workspace
 
 # Checks that the client's side compiles to WebAssembly.
@@ -76,8 +86,93 @@ lint: setup && check-wasm
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
 
-# Classifies a photo, encrypted: one line of JSON on stdout, progress on stderr.
-classify PHOTO: setup
+# Builds the WebAssembly module of the client, with its JavaScript glue.
+wasm: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # Paths of this machine must not end up in what people download.
+    home=${CARGO_HOME:-$HOME/.cargo}
+    sysroot=$(rustc --print sysroot)
+    remap="'--remap-path-prefix=$home=cargo','--remap-path-prefix=$sysroot=rust'"
+    cargo build --locked -q -p blindsight-wasm --target {{ wasm }} --profile wasm \
+        --config "target.{{ wasm }}.rustflags=[$remap,'--remap-path-prefix=$PWD=blindsight']"
+    target=${CARGO_TARGET_DIR:-target}
+    cargo run --locked --release -q -p blindsight-bindgen -- \
+        "$target/{{ wasm }}/wasm/blindsight_wasm.wasm" wasm-client/sdk/src/wasm
+    size=$(gzip -9 -c wasm-client/sdk/src/wasm/blindsight_wasm_bg.wasm | wc -c)
+    echo "wasm: $size bytes gzipped" >&2
+    [ "$size" -lt 1000000 ] || { echo "wasm: more than 1 MB" >&2; exit 1; }
+
+# Builds the JavaScript package "blindsight" (wasm-client/sdk/dist).
+sdk: wasm (packages "wasm-client/sdk")
+    cd wasm-client/sdk && npm run --silent build
+
+# Builds the page (web/dist).
+web: sdk (packages "web")
+    cd web && npm run --silent build -- --logLevel warn
+
+# Checks for Node.
+node:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    version=$(node --version 2>/dev/null || true)
+    if [ -z "$version" ] || [ "$(echo "${version#v}" | cut -d. -f1)" -lt 20 ]; then
+        echo "setup: Node 20 or later is missing: install it from https://nodejs.org" >&2
+        exit 1
+    fi
+
+# Installs the packages that a folder's lock file names, unless they are there.
+[private]
+packages FOLDER: node
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd "{{ FOLDER }}"
+    if ! cmp -s package-lock.json node_modules/.installed-lock; then
+        npm ci --silent --no-fund --no-audit
+        cp package-lock.json node_modules/.installed-lock
+    fi
+
+# Installs Chromium for the tests, where there is none.
+[private]
+chromium:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [ -x "${CHROMIUM:-/usr/bin/chromium}" ] && exit 0
+    root=""; [ "$(id -u)" -eq 0 ] || root=sudo
+    if ! command -v apt-get >/dev/null || ! { [ -z "$root" ] || command -v sudo >/dev/null; }; then
+        echo "setup: Chromium is missing: install it, and set CHROMIUM to its path" >&2
+        exit 1
+    fi
+    echo "setup: installing Chromium" >&2
+    $root apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends chromium >/dev/null
+
+# Tests the SDK: types, format, flows against a server in memory, the real module.
+test-sdk: sdk
+    cd wasm-client/sdk && npm run --silent check && npm run --silent format && npm test --silent
+
+# Installs the packed SDK into a Vite app, a webpack app, a plain page and a Node script.
+test-packaging: sdk chromium (packages "tests/packaging")
+    cd wasm-client/sdk && npm run --silent lint:package
+    cd tests/packaging && npm test --silent
+
+# Tests the page by itself, with a stand-in for the SDK: states, keyboard, axe, sizes.
+test-web: web chromium
+    cd web && npm run --silent check && npm run --silent format && npm test --silent
+    cd web && npm run --silent test:page
+
+# Tests page, SDK and evaluator together in Chromium: writes target/tests/browser.json.
+test-browser: web chromium (packages "tests/browser")
+    cargo build --locked -q -p blindsight-evaluator
+    cd tests/browser && npm test --silent
+
+# Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON on stdout.
+classify PHOTO: sdk
+    cargo build --locked --release -q -p blindsight-evaluator
+    {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$1"
+
+# The same without HTTP, all in one process, beside the plain network.
+classify-native PHOTO: setup
     {{ absolute }} {{ run }} classify "$1"
 
 # Classifies pictures of a CIFAR-10 file (binary records), encrypted and plain: --first N --count M.

@@ -29,11 +29,24 @@ pub fn generate_key(
     index: usize,
     rng: &mut SecretRng,
 ) -> SeededKey {
+    let seed = rng.next_seed();
+    generate_seeded_key(set, secret, index, seed, rng)
+}
+
+/// The same with a given seed, and with errors from a stream of their own.
+///
+/// Neither may ever have served another key under this secret.
+pub(crate) fn generate_seeded_key(
+    set: &Parameters,
+    secret: &SecretKey,
+    index: usize,
+    seed: Seed,
+    errors: &mut SecretRng,
+) -> SeededKey {
     secret.assert_belongs_to(set);
     let spec = &set.keys()[index];
     let basis = key_basis(set, spec);
-    let seed = rng.next_seed();
-    let errors = (0..spec.layout.digits.len()).map(|_| error(rng, set.degree()));
+    let errors = (0..spec.layout.digits.len()).map(|_| error(errors, set.degree()));
     let job = Job {
         spec,
         switched: Switched::new(spec.kind, secret, set.degree()),

@@ -1,8 +1,9 @@
 //! The client's side of the scheme: everything that holds or samples a secret.
 //!
 //! [`SecretKey::generate`] makes the secret, [`KeyGenerator`] the evaluation keys that the server
-//! gets, [`encrypt`] a picture, [`decrypt_response`] the answer. The evaluator never links this
-//! crate.
+//! gets; [`KeyFamily`] makes both from a [`ClientSeed`] of 32 bytes, any key by itself and always
+//! the same. [`encrypt`] takes a picture, [`decrypt_response`] the answer. The evaluator never links
+//! this crate.
 //!
 //! What is decrypted must not go back to the server, nor anything that depends on it: decrypted
 //! values of an approximate scheme, seen beside their ciphertexts, reveal the key (Li and
@@ -14,12 +15,14 @@ mod decrypt_response;
 mod encrypt;
 #[cfg(feature = "os-entropy")]
 mod entropy;
+mod key_family;
 mod key_generation;
 mod key_generator;
 mod parallel;
 pub mod sampling;
 mod secret;
 mod secret_poly;
+mod seed;
 #[cfg(test)]
 mod testing;
 
@@ -28,7 +31,9 @@ pub use decrypt_response::decrypt_response;
 pub use encrypt::{EncryptError, encrypt};
 #[cfg(feature = "os-entropy")]
 pub use entropy::EntropyError;
+pub use key_family::{GENERATION_VERSION, KeyFamily};
 pub use key_generation::generate_key;
 pub use key_generator::KeyGenerator;
 pub use sampling::SecretRng;
 pub use secret::{SecretKey, SecretKeyError};
+pub use seed::ClientSeed;

@@ -31,12 +31,17 @@ impl SecretKey {
     /// Never: a parameter set's sparse secret has fewer nonzero coefficients than its ring degree.
     #[must_use]
     pub fn generate(set: &Parameters, rng: &mut SecretRng) -> Self {
-        let degree = set.degree();
-        let sparse = ternary::sparse(rng, degree, set.literal().sparse_weight);
+        let sparse = sparse_secret(set, rng);
+        let dense = ternary::uniform(rng, set.degree());
+        Self { parameters: set.fingerprint(), dense, sparse }
+    }
+
+    /// The secret key whose halves come from streams of their own.
+    pub(crate) fn sample(set: &Parameters, dense: &mut SecretRng, sparse: &mut SecretRng) -> Self {
         Self {
             parameters: set.fingerprint(),
-            dense: ternary::uniform(rng, degree),
-            sparse: sparse.expect("the security table demands a weight far below the degree"),
+            dense: ternary::uniform(dense, set.degree()),
+            sparse: sparse_secret(set, sparse),
         }
     }
 
@@ -59,6 +64,11 @@ impl SecretKey {
             "the secret key belongs to another parameter set"
         );
     }
+}
+
+fn sparse_secret(set: &Parameters, rng: &mut SecretRng) -> Zeroizing<Vec<i8>> {
+    ternary::sparse(rng, set.degree(), set.literal().sparse_weight)
+        .expect("the security table demands a weight far below the degree")
 }
 
 impl fmt::Debug for SecretKey {

@@ -17,9 +17,11 @@ use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale, KeySetManifest};
 use blindsight_ckks_client::{
-    SecretKey, SecretRng, decrypt, decrypt_response, encrypt, generate_key,
+    ClientSeed, GENERATION_VERSION, KeyFamily, SecretKey, SecretRng, decrypt, decrypt_response,
+    encrypt, generate_key,
 };
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 const SCALE: f64 = 1_048_576.0;
 
@@ -105,7 +107,7 @@ fn key_set_manifest() {
 fn large_objects() {
     let mut lines = String::new();
     let mut add = |name: &str, bytes: &[u8]| {
-        let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&Sha256::digest(bytes));
         lines += &format!("{hash}  {name}, {} bytes\n", bytes.len());
     };
     add("ciphertext at level 3", &fresh(3).expand().to_bytes(&SET));
@@ -120,4 +122,24 @@ fn large_objects() {
         add(&format!("evaluation key {index}"), &key.to_bytes(&SET));
     }
     golden(&own("large_objects.txt"), lines.as_bytes());
+}
+
+/// A seed in somebody's browser must give the same keys in every release, unless the generation
+/// version rose or the list of keys changed.
+#[test]
+fn keys_of_a_seed() {
+    let seed = ClientSeed::from_bytes(Zeroizing::new([4; 32]));
+    let family = KeyFamily::new(&SET, &seed);
+    let secret = family.secret().to_bytes(&SET);
+    let key = family.evaluation_key(&SET, 2).unwrap().to_bytes(&SET);
+    let lines = format!(
+        "generation {GENERATION_VERSION}\n{}  secret key\n{}  evaluation key 2\n",
+        hex(&Sha256::digest(&*secret)),
+        hex(&Sha256::digest(key)),
+    );
+    golden(&own("keys_of_a_seed.txt"), lines.as_bytes());
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -26,11 +26,21 @@ impl Picture32 {
     /// # Errors
     /// [`PictureError`] when the file is empty, too large, of another format or damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, PictureError> {
-        let mut rgb = Box::new([0; 3 * PLANE]);
-        for (to, from) in rgb.iter_mut().zip(decode::decode(bytes)?.into_raw()) {
-            *to = from;
-        }
-        Ok(Self { rgb })
+        let decoded = decode::decode(bytes, MAX_DECODED_BYTES)?;
+        Ok(Self::from_pixels(decoded.small().as_raw()))
+    }
+
+    /// A picture that is 32 x 32 already: rows of red, green, blue. None if it is not.
+    #[must_use]
+    pub fn from_rgb(rgb: &[u8]) -> Option<Self> {
+        (rgb.len() == 3 * PLANE).then(|| Self::from_pixels(rgb))
+    }
+
+    /// `rgb` are as many bytes as the picture has.
+    fn from_pixels(rgb: &[u8]) -> Self {
+        let mut own = Box::new([0; 3 * PLANE]);
+        own.copy_from_slice(rgb);
+        Self { rgb: own }
     }
 
     /// A picture from one plane of 32 x 32 bytes for each of red, green and blue.
@@ -59,6 +69,63 @@ impl Picture32 {
             }
         }
         tensor
+    }
+}
+
+/// A picture with the square that it was made from, for people to look at.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// What the network reads.
+    pub picture: Picture32,
+    /// Rows and columns of the square.
+    pub side: u32,
+    /// The square, row by row, each pixel as red, green, blue.
+    pub rgb: Vec<u8>,
+}
+
+impl Preview {
+    /// Decodes a file as [`Picture32::decode`] does; the square has at most `most_side` rows.
+    /// `max_decoded_bytes`, up to [`MAX_DECODED_BYTES`], limits the memory for decoded pixels.
+    ///
+    /// # Errors
+    /// [`PictureError`] when the file is empty, too large, of another format or damaged.
+    pub fn decode(
+        bytes: &[u8],
+        most_side: u32,
+        max_decoded_bytes: u64,
+    ) -> Result<Self, PictureError> {
+        let limit = max_decoded_bytes.min(MAX_DECODED_BYTES);
+        Ok(Self::new(&decode::decode(bytes, limit)?, most_side))
+    }
+
+    /// Prepares pixels that somebody else decoded, of a picture of any size: rows of red, green,
+    /// blue and opacity, which is laid on white. The square has at most `most_side` rows.
+    ///
+    /// # Errors
+    /// [`PictureError`] when there are no pixels, too many, or not as many as the size says.
+    pub fn from_rgba(
+        width: u32,
+        height: u32,
+        rgba: Vec<u8>,
+        most_side: u32,
+    ) -> Result<Self, PictureError> {
+        Ok(Self::new(&decode::from_rgba(width, height, rgba)?, most_side))
+    }
+
+    fn new(decoded: &decode::Decoded, most_side: u32) -> Self {
+        let square = decoded.square(most_side.max(1));
+        Self {
+            picture: Picture32::from_pixels(decoded.small().as_raw()),
+            side: square.width(),
+            rgb: square.into_raw(),
+        }
+    }
+}
+
+impl fmt::Debug for Preview {
+    /// Leaves the pixels out: they are private.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preview").field("side", &self.side).finish_non_exhaustive()
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn measure(
     let request_file = folder.0.join("request");
     fs::write(&request_file, request)?;
     let output = Command::new(beside_this_program("blindsight-evaluator")?)
+        .arg("answer")
         .args(["--model".as_ref(), files.model.as_os_str()])
         .args(["--calibration".as_ref(), files.calibration.as_os_str()])
         .args(["--keys".as_ref(), folder.0.as_os_str()])

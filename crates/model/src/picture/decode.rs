@@ -11,7 +11,7 @@ use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
 use image::{
     DynamicImage, GenericImageView, ImageBuffer, ImageDecoder, ImageError, ImageReader, Limits,
-    Pixel, RgbImage, RgbaImage,
+    Pixel, RgbImage, RgbaImage, SubImage,
 };
 use thiserror::Error;
 
@@ -24,13 +24,69 @@ pub const MAX_SIDE: u32 = 12_000;
 /// Most memory for decoded pixels, in bytes: 12,000 x 12,000 pixels of 24 bits fit.
 pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 
-/// The prepared picture, 32 x 32 pixels.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
-    let (image, orientation) = decode_within_limits(bytes)?;
-    let mut small = DynamicImage::ImageRgb8(centre_square(image));
-    // Turning the small square spares a second copy of the large picture.
-    small.apply_orientation(orientation);
-    Ok(small.into_rgb8())
+/// A picture file, decoded within limits.
+pub(super) fn decode(bytes: &[u8], max_decoded_bytes: u64) -> Result<Decoded, PictureError> {
+    let (image, orientation) = decode_within_limits(bytes, max_decoded_bytes)?;
+    Ok(Decoded::new(image, orientation))
+}
+
+/// Pixels that somebody else decoded: rows of red, green, blue and opacity.
+pub(super) fn from_rgba(width: u32, height: u32, rgba: Vec<u8>) -> Result<Decoded, PictureError> {
+    check_sides(width, height)?;
+    // Within the limits of the sides, four bytes a pixel fit in 64 bits.
+    let expected = 4 * u64::from(width) * u64::from(height);
+    let found = rgba.len();
+    let pixels = (found as u64 == expected).then(|| RgbaImage::from_raw(width, height, rgba));
+    let image = pixels.flatten().ok_or(PictureError::PixelCount { expected, found })?;
+    Ok(Decoded::new(DynamicImage::ImageRgba8(image), Orientation::NoTransforms))
+}
+
+/// A decoded picture without transparent parts, and the square that matters.
+pub(super) struct Decoded {
+    pixels: Opaque,
+    orientation: Orientation,
+}
+
+/// Opaque pictures keep three bytes a pixel: the picture may be large.
+enum Opaque {
+    Rgb(RgbImage),
+    Rgba(RgbaImage),
+}
+
+impl Decoded {
+    fn new(image: DynamicImage, orientation: Orientation) -> Self {
+        let pixels = if image.color().has_alpha() {
+            let mut pixels = image.into_rgba8();
+            lay_on_white(&mut pixels);
+            Opaque::Rgba(pixels)
+        } else {
+            Opaque::Rgb(image.into_rgb8())
+        };
+        Self { pixels, orientation }
+    }
+
+    /// The largest centred square, resampled to 32 x 32.
+    pub(super) fn small(&self) -> RgbImage {
+        self.upright(match &self.pixels {
+            Opaque::Rgb(pixels) => DynamicImage::ImageRgb8(resized(&*centre_square(pixels))),
+            Opaque::Rgba(pixels) => DynamicImage::ImageRgba8(resized(&*centre_square(pixels))),
+        })
+    }
+
+    /// The largest centred square, with fewer pixels if it has more than `most` a side: for people
+    /// to look at.
+    pub(super) fn square(&self, most: u32) -> RgbImage {
+        self.upright(match &self.pixels {
+            Opaque::Rgb(pixels) => DynamicImage::ImageRgb8(shrunk(&centre_square(pixels), most)),
+            Opaque::Rgba(pixels) => DynamicImage::ImageRgba8(shrunk(&centre_square(pixels), most)),
+        })
+    }
+
+    /// Turning the small square spares a second copy of the large picture.
+    fn upright(&self, mut square: DynamicImage) -> RgbImage {
+        square.apply_orientation(self.orientation);
+        square.into_rgb8()
+    }
 }
 
 /// Why a picture was refused.
@@ -58,8 +114,16 @@ pub enum PictureError {
         height: u32,
     },
     /// Decoding would take too much memory.
-    #[error("the picture would take more than {} MiB when decoded", MAX_DECODED_BYTES >> 20)]
+    #[error("the picture would take too much memory when decoded")]
     TooMuchMemory,
+    /// The number of bytes is not that of the pixels.
+    #[error("the picture should have {expected} bytes of pixels, but has {found}")]
+    PixelCount {
+        /// Bytes for all pixels.
+        expected: u64,
+        /// Bytes there are.
+        found: usize,
+    },
     /// The picture has no pixels.
     #[error("the picture has no pixels")]
     NoPixels,
@@ -72,7 +136,10 @@ pub enum PictureError {
 }
 
 /// Decodes the file; also answers how the camera was held.
-fn decode_within_limits(bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
+fn decode_within_limits(
+    bytes: &[u8],
+    max_decoded_bytes: u64,
+) -> Result<(DynamicImage, Orientation), PictureError> {
     match bytes.len() {
         0 => return Err(PictureError::Empty),
         1..=MAX_FILE_BYTES => (),
@@ -80,21 +147,16 @@ fn decode_within_limits(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Pic
     }
     // The side limits are checked below, where the error can say the size.
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    limits.max_alloc = Some(max_decoded_bytes);
     let format = image::guess_format(bytes).map_err(|_| PictureError::UnknownFormat)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
 
     let (width, height) = decoder.dimensions();
-    if width.max(height) > MAX_SIDE {
-        return Err(PictureError::TooManyPixels { width, height });
-    }
-    if decoder.total_bytes() > MAX_DECODED_BYTES {
+    check_sides(width, height)?;
+    if decoder.total_bytes() > max_decoded_bytes {
         return Err(PictureError::TooMuchMemory);
-    }
-    if width == 0 || height == 0 {
-        return Err(PictureError::NoPixels);
     }
     // A picture with a damaged note about its orientation is still a picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -110,22 +172,21 @@ fn undecodable(error: ImageError) -> PictureError {
     }
 }
 
-/// The largest centred square, on white, resampled to 32 x 32.
-fn centre_square(image: DynamicImage) -> RgbImage {
-    let (width, height) = (image.width(), image.height());
-    let side = width.min(height);
-    let (left, top) = ((width - side) / 2, (height - side) / 2);
-    // Views, not copies: the picture may be large. Opaque pictures keep three bytes a pixel.
-    if image.color().has_alpha() {
-        let mut pixels = image.into_rgba8();
-        lay_on_white(&mut pixels);
-        let square = imageops::crop_imm(&pixels, left, top, side, side);
-        DynamicImage::ImageRgba8(resized(&*square)).into_rgb8()
-    } else {
-        let pixels = image.into_rgb8();
-        let square = imageops::crop_imm(&pixels, left, top, side, side);
-        resized(&*square)
+fn check_sides(width: u32, height: u32) -> Result<(), PictureError> {
+    if width.max(height) > MAX_SIDE {
+        return Err(PictureError::TooManyPixels { width, height });
     }
+    if width == 0 || height == 0 {
+        return Err(PictureError::NoPixels);
+    }
+    Ok(())
+}
+
+/// A view, not a copy.
+fn centre_square<I: GenericImageView>(image: &I) -> SubImage<&I> {
+    let (width, height) = image.dimensions();
+    let side = width.min(height);
+    imageops::crop_imm(image, (width - side) / 2, (height - side) / 2, side, side)
 }
 
 fn resized<V>(square: &V) -> ImageBuffer<V::Pixel, Vec<<V::Pixel as Pixel>::Subpixel>>
@@ -134,6 +195,17 @@ where
     <V::Pixel as Pixel>::Subpixel: 'static,
 {
     imageops::resize(square, SIDE as u32, SIDE as u32, FilterType::Lanczos3)
+}
+
+fn shrunk<P>(square: &SubImage<&ImageBuffer<P, Vec<u8>>>, most: u32) -> ImageBuffer<P, Vec<u8>>
+where
+    P: Pixel<Subpixel = u8> + 'static,
+{
+    if square.width() <= most {
+        square.to_image()
+    } else {
+        imageops::thumbnail(&**square, most, most)
+    }
 }
 
 /// Mixes every pixel with white by its opacity, before resampling: a filter would otherwise
@@ -156,7 +228,7 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     use super::*;
-    use crate::picture::{PLANE, Picture32};
+    use crate::picture::{PLANE, Picture32, Preview};
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -270,6 +342,46 @@ mod tests {
         let picture = Picture32::decode(&png).unwrap();
         assert_eq!(picture.rgb()[..], imageops::rotate90(&stored).as_raw()[..]);
         assert_ne!(picture.rgb()[..], stored.as_raw()[..]);
+    }
+
+    #[test]
+    fn pixels_give_what_their_file_gives() {
+        for (width, height) in [(32, 32), (100, 77), (5, 900)] {
+            let original = pattern(width, height);
+            let rgba = DynamicImage::ImageRgb8(original.clone()).into_rgba8();
+            let from_file = Preview::decode(&png(original), 64, MAX_DECODED_BYTES).unwrap();
+            let pixels = Preview::from_rgba(width, height, rgba.into_raw(), 64).unwrap();
+            assert!(pixels == from_file);
+            assert_eq!(pixels.side, width.min(height).min(64));
+            assert_eq!(pixels.rgb.len(), 3 * (pixels.side * pixels.side) as usize);
+        }
+        // A square no larger than asked for is shown as it is.
+        let original = pattern(40, 40);
+        let preview = Preview::decode(&png(original.clone()), 64, MAX_DECODED_BYTES).unwrap();
+        assert_eq!(preview.rgb, original.into_raw());
+    }
+
+    #[test]
+    fn transparent_pixels_become_white() {
+        let clear = RgbaImage::from_pixel(50, 50, Rgba([9, 9, 9, 0])).into_raw();
+        let preview = Preview::from_rgba(50, 50, clear, 10).unwrap();
+        assert!(preview.picture.rgb().iter().chain(&preview.rgb).all(|&value| value == 255));
+    }
+
+    #[test]
+    fn pixels_that_do_not_fit_the_size_are_refused() {
+        let refused = |width, height, bytes: usize| {
+            Preview::from_rgba(width, height, vec![0; bytes], 64).unwrap_err()
+        };
+        for found in [0, 15, 17] {
+            let error = refused(2, 2, found);
+            assert!(matches!(error, PictureError::PixelCount { expected: 16, .. }), "{error:?}");
+        }
+        assert!(matches!(refused(0, 5, 0), PictureError::NoPixels));
+        let error = refused(u32::MAX, u32::MAX, 4);
+        assert!(matches!(error, PictureError::TooManyPixels { .. }));
+        let error = Preview::decode(&png(pattern(100, 100)), 64, 20_000).unwrap_err();
+        assert!(matches!(error, PictureError::TooMuchMemory), "{error:?}");
     }
 
     #[test]

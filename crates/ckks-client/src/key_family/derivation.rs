@@ -1,0 +1,180 @@
+//! From a seed to independent streams.
+
+use core::fmt;
+
+use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::wire::KeySetManifest;
+use blindsight_ckks::wire::frame::ParameterFingerprint;
+use hkdf::Hkdf;
+use sha2_zeroize::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::GENERATION_VERSION;
+use crate::sampling::SecretRng;
+use crate::seed::ClientSeed;
+
+/// What a stream is for. Each index of a key has streams of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    DenseSecret,
+    SparseSecret,
+    Errors(u32),
+    PublicSeed(u32),
+}
+
+impl Purpose {
+    /// Two numbers that no other purpose has. They are never reused.
+    fn label(self) -> (u8, u32) {
+        match self {
+            Self::DenseSecret => (1, 0),
+            Self::SparseSecret => (2, 0),
+            Self::Errors(key) => (3, key),
+            Self::PublicSeed(key) => (4, key),
+        }
+    }
+}
+
+/// What every stream of a family is derived from.
+pub(super) struct Derivation {
+    /// The pseudorandom key of HKDF.
+    key: Zeroizing<[u8; 32]>,
+    context: Context,
+}
+
+/// What the streams of different releases, parameter sets and circuits differ by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Context {
+    version: u32,
+    parameters: ParameterFingerprint,
+    /// SHA-256 of the manifest of the evaluation keys.
+    keys: [u8; 32],
+}
+
+impl Context {
+    pub(super) fn new(set: &Parameters) -> Self {
+        Self {
+            version: GENERATION_VERSION,
+            parameters: set.fingerprint(),
+            keys: Sha256::digest(KeySetManifest::new(set).to_bytes(set)).into(),
+        }
+    }
+
+    /// SHA-256 of all parts, which have fixed lengths.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let hash = Sha256::new_with_prefix(b"blindsight key family");
+        let hash = hash.chain_update(self.version.to_le_bytes());
+        hash.chain_update(self.parameters.0).chain_update(self.keys).finalize().into()
+    }
+}
+
+impl Derivation {
+    pub(super) fn new(set: &Parameters, seed: &ClientSeed) -> Self {
+        Self::in_context(Context::new(set), seed)
+    }
+
+    fn in_context(context: Context, seed: &ClientSeed) -> Self {
+        let (mut extracted, _) = Hkdf::<Sha256>::extract(Some(SALT), seed.expose());
+        let mut key = Zeroizing::new([0; 32]);
+        key.copy_from_slice(&extracted);
+        extracted.as_mut_slice().zeroize();
+        Self { key, context }
+    }
+
+    /// The stream for one purpose, from its start.
+    pub(super) fn stream(&self, purpose: Purpose) -> SecretRng {
+        let Context { version, parameters, keys } = &self.context;
+        let (kind, index) = purpose.label();
+        // Every part has a fixed length, so that no two lists of parts are one text.
+        let info: [&[u8]; 5] =
+            [&version.to_le_bytes(), &parameters.0, keys, &[kind], &index.to_le_bytes()];
+        let expander = Hkdf::<Sha256>::from_prk(self.key.as_slice())
+            .expect("the pseudorandom key is as long as the hash");
+        let mut stream = Zeroizing::new([0; 32]);
+        expander
+            .expand_multi_info(&info, stream.as_mut_slice())
+            .expect("32 bytes are less than 255 hashes");
+        SecretRng::from_key(*stream)
+    }
+}
+
+/// Sets this use of a seed apart from every other; not secret.
+const SALT: &[u8] = b"blindsight client seed";
+
+impl fmt::Debug for Derivation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Derivation(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{rng, set};
+
+    fn seed() -> ClientSeed {
+        ClientSeed::generate(&mut rng(40))
+    }
+
+    fn first_words(derivation: &Derivation) -> Vec<u64> {
+        let purposes = [
+            Purpose::DenseSecret,
+            Purpose::SparseSecret,
+            Purpose::Errors(0),
+            Purpose::Errors(1),
+            Purpose::PublicSeed(0),
+            Purpose::PublicSeed(1),
+        ];
+        purposes.map(|purpose| derivation.stream(purpose).next_u64()).to_vec()
+    }
+
+    #[test]
+    fn streams_differ_in_purpose_index_version_parameters_and_keys() {
+        let base = Derivation::new(set(), &seed());
+        let mut words = first_words(&base);
+        assert_eq!(words, first_words(&Derivation::new(set(), &seed())), "not repeatable");
+
+        let changes: [fn(&mut Context); 3] =
+            [|c| c.version += 1, |c| c.parameters.0[31] ^= 1, |c| c.keys[0] ^= 1];
+        for change in changes {
+            let mut context = base.context;
+            change(&mut context);
+            assert_ne!(context.digest(), base.context.digest());
+            words.extend(first_words(&Derivation::in_context(context, &seed())));
+        }
+        let other = ClientSeed::generate(&mut rng(41));
+        words.extend(first_words(&Derivation::new(set(), &other)));
+
+        let total = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), total, "two streams are one");
+    }
+
+    #[test]
+    fn is_hkdf_with_sha256() {
+        // HMAC by hand, from its definition (RFC 2104): two hashes around the message.
+        let hmac = |key: &[u8], message: &[u8]| -> [u8; 32] {
+            let pad = |with: u8| {
+                let mut block = [with; 64];
+                block.iter_mut().zip(key).for_each(|(b, k)| *b ^= k);
+                block
+            };
+            let inner = Sha256::digest([&pad(0x36), message].concat());
+            Sha256::digest([pad(0x5c).as_slice(), &inner].concat()).into()
+        };
+        let seed = seed();
+        let prk = hmac(b"blindsight client seed", seed.expose());
+        let set = set();
+        let keys = Sha256::digest(KeySetManifest::new(set).to_bytes(set));
+        let fingerprint = set.fingerprint().0;
+        let info = [&[1, 0, 0, 0][..], &fingerprint, &keys, &[3], &[7, 0, 0, 0], &[1]].concat();
+        let mut expected = SecretRng::from_key(hmac(&prk, &info));
+        let mut stream = Derivation::new(set, &seed).stream(Purpose::Errors(7));
+        assert_eq!(stream.next_u64(), expected.next_u64());
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        assert_eq!(format!("{:?}", Derivation::new(set(), &seed())), "Derivation(..)");
+    }
+}

@@ -1,0 +1,207 @@
+import { abortError, orAborted, throwIfAborted } from "./abort.js";
+import type { Context } from "./context.js";
+import { BlindsightError } from "./errors.js";
+import { cancelJob, fetchResult, isFinal, submitJob, watchJob } from "./http/jobs.js";
+import type { Job } from "./http/jobs.js";
+import { isGone, keysLost } from "./http/keysets.js";
+import { withRetry } from "./http/retry.js";
+import type { RetryOptions } from "./http/retry.js";
+import { preparePicture } from "./pictures.js";
+import type { ClassifyProgress } from "./progress.js";
+import type { KeyRecord } from "./store/store.js";
+import type { Classification, ModelInfo, PictureInput } from "./types.js";
+import type { UploadHandle } from "./http/tus.js";
+
+/** What is wanted. */
+export interface ClassifyJob {
+  context: Context;
+  model: ModelInfo;
+  record: KeyRecord & { upload: UploadHandle };
+  input: PictureInput;
+  signal: AbortSignal;
+  onProgress: (progress: ClassifyProgress) => void;
+}
+
+/** How much of the whole each stage is, before it begins. */
+const FRACTION = {
+  preparing: 0,
+  encrypting: 0.01,
+  sending: 0.02,
+  queued: 0.04,
+  evaluating: 0.05,
+  receiving: 0.97,
+  decrypting: 0.99,
+} as const;
+
+/** From a picture to its label. */
+export async function classify(options: ClassifyJob): Promise<Classification> {
+  const { context, model, record, signal } = options;
+  const { pool } = context;
+  const report = monotonic(options.onProgress);
+  const clock = new Clock();
+
+  report({ stage: "preparing", fraction: FRACTION.preparing });
+  const { rgb32 } = await preparePicture(pool, options.input, signal);
+  const prepare = clock.lap();
+
+  report({ stage: "encrypting", fraction: FRACTION.encrypting });
+  const { secret, upload } = record;
+  const { normalisation, scoreBound } = model;
+  const request = await pool.run("encrypt", { secret, rgb32, normalisation }, { signal });
+  const encrypt = clock.lap();
+
+  report({ stage: "sending", fraction: FRACTION.sending, bytesTotal: request.length });
+  const retry: RetryOptions = {
+    signal,
+    maxWaitSeconds: context.maxWaitSeconds,
+    onPause: (pause) => report({ stage: "waiting", fraction: 0, ...pause }),
+  };
+  const submitted = await submit(options, request, retry);
+  const send = clock.lap();
+
+  try {
+    const running = { began: null as number | null };
+    const follow = (job: Job) => {
+      if (job.state === "running") running.began ??= performance.now();
+      const progress = progressOf(job);
+      if (progress) report(progress);
+    };
+    follow(submitted);
+    const { capability } = upload;
+    const { id } = submitted;
+    const job = isFinal(submitted)
+      ? submitted
+      : await watchJob({ http: context.http, id, capability, retry, onJob: follow });
+    const waited = clock.lap();
+    checkOutcome(job);
+
+    report({ stage: "receiving", fraction: FRACTION.receiving });
+    const most = model.responseBytes;
+    const answer = await withRetry(retry, () =>
+      fetchResult(context.http, { id, capability }, most, signal),
+    ).catch((error: unknown) => {
+      throw isGone(error) ? resultGone(error) : error;
+    });
+    const download = clock.lap();
+
+    report({ stage: "decrypting", fraction: FRACTION.decrypting });
+    const received = answer.length;
+    const decrypted = await pool.run("decrypt", { secret, answer, bound: scoreBound }, { signal });
+    const decrypt = clock.lap();
+    report({ stage: "done", fraction: 1 });
+
+    const evaluate = Math.min(job.evaluateSeconds ?? waited, waited);
+    return {
+      ...named(model, decrypted),
+      seconds: {
+        prepare,
+        encrypt,
+        upload: send,
+        queue: waited - evaluate,
+        evaluate,
+        download,
+        decrypt,
+        total: clock.total(),
+      },
+      bytes: { request: request.length, response: received },
+    };
+  } catch (error) {
+    if (signal.aborted) {
+      cancelJob(context.http, { id: submitted.id, capability: upload.capability });
+      throw abortError(signal);
+    }
+    throw isGone(error) ? keysLost(error) : error;
+  }
+}
+
+/** Adds the name of the class; nothing here goes back to the server. */
+export function named(model: ModelInfo, answer: { class: number; scores: number[] }) {
+  const label = model.classes[answer.class];
+  if (label === undefined) throw new BlindsightError("bad_answer", "the answer names no class");
+  return { label, class: answer.class, scores: answer.scores };
+}
+
+/**
+ * Submits the request. Repeating it is harmless: the server knows the key of the first try.
+ *
+ * When the caller gives up while a request is under way, the server may have accepted it. So the
+ * request goes on in the background, and the job is cancelled as soon as its identifier is known.
+ */
+async function submit(
+  options: ClassifyJob,
+  request: Uint8Array<ArrayBuffer>,
+  retry: RetryOptions,
+): Promise<Job> {
+  const { context, record, signal } = options;
+  const idempotencyKey = crypto.randomUUID();
+  try {
+    return await withRetry(retry, async () => {
+      throwIfAborted(signal);
+      const own = AbortSignal.timeout(120_000);
+      const sent = submitJob(context.http, record.upload, request, idempotencyKey, own);
+      return orAborted(sent, signal).catch((error: unknown) => {
+        if (signal.aborted) {
+          const { capability } = record.upload;
+          sent.then((job) => cancelJob(context.http, { id: job.id, capability })).catch(() => {});
+        }
+        throw error;
+      });
+    });
+  } catch (error) {
+    throw isGone(error) ? keysLost(error) : error;
+  }
+}
+
+function progressOf(job: Job): ClassifyProgress | null {
+  if (job.state === "queued") {
+    return { stage: "queued", fraction: FRACTION.queued, position: job.position ?? 0 };
+  }
+  if (job.state !== "running") return null;
+  const { step, steps, etaSeconds } = job;
+  const done = steps > 0 ? step / steps : 0;
+  const fraction = FRACTION.evaluating + (FRACTION.receiving - FRACTION.evaluating) * done;
+  return { stage: "evaluating", fraction, step, steps, etaSeconds };
+}
+
+/** Fractions never fall, whatever the server says: a job may start again after a restart. */
+function monotonic(tell: (progress: ClassifyProgress) => void): (p: ClassifyProgress) => void {
+  let most = 0;
+  return (progress) => {
+    most = Math.max(most, progress.fraction);
+    tell(progress.stage === "done" ? progress : { ...progress, fraction: most });
+  };
+}
+
+function checkOutcome(job: Job): void {
+  switch (job.state) {
+    case "done":
+      return;
+    case "cancelled":
+      throw new BlindsightError("job_cancelled", "the job was cancelled on the server");
+    default: {
+      const { code, detail } = job.error ?? { code: "unknown", detail: "the evaluation failed" };
+      throw new BlindsightError("job_failed", detail, { serverCode: code });
+    }
+  }
+}
+
+function resultGone(cause: unknown): BlindsightError {
+  return new BlindsightError("result_gone", "the result is no longer there", { cause });
+}
+
+/** Times one stage after another, in seconds. */
+class Clock {
+  readonly #began = performance.now();
+  #last = this.#began;
+
+  lap(): number {
+    const now = performance.now();
+    const seconds = (now - this.#last) / 1000;
+    this.#last = now;
+    return seconds;
+  }
+
+  total(): number {
+    return (performance.now() - this.#began) / 1000;
+  }
+}

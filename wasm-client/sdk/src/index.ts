@@ -1,0 +1,8 @@
+// What both entries, `browser.ts` and `node.ts`, export beside their `Client`.
+export { BlindsightError } from "./errors.js";
+export type { BlindsightErrorCode, BlindsightErrorOptions } from "./errors.js";
+export type { ClassifyProgress, KeyProgress, Waiting } from "./progress.js";
+export type { LedgerEntry, RequestKind } from "./ledger.js";
+export type { ClientApi, ClientEvents } from "./client-api.js";
+export { getVersions } from "./versions.js";
+export type * from "./types.js";

@@ -1,0 +1,14 @@
+import { CoreClient } from "./client.js";
+import { node } from "./platform/node.js";
+import type { ConnectOptions } from "./types.js";
+
+export * from "./index.js";
+
+/** A connection to a server that classifies pictures without seeing them. */
+export class Client extends CoreClient {
+  /** Asks the server for its models. Nothing about keys or pictures happens here. */
+  static async connect(url: string | URL, options: ConnectOptions = {}): Promise<Client> {
+    const { context, server } = await Client.open(node, url, options);
+    return new Client(context, server);
+  }
+}

@@ -1,0 +1,180 @@
+// Runs in a worker: from messages to the WebAssembly module. No code here may be shared with the
+// page's thread.
+import { BlindsightError } from "../errors.js";
+import type { BlindsightErrorCode } from "../errors.js";
+import * as wasm from "../wasm/blindsight_wasm.js";
+import { bitmapPixels, decodedByPlatform } from "./pixels.js";
+import type {
+  Description,
+  Pixels,
+  Prepared,
+  ReplyMessage,
+  SealedSecret,
+  TaskMessage,
+  TaskName,
+  Tasks,
+} from "./messages.js";
+
+/** Answers one message after another. `load` starts the module when it is first needed. */
+export class Handler {
+  readonly #load: () => Promise<wasm.InitOutput>;
+  #instance: Promise<wasm.InitOutput> | undefined;
+  #opened: { sealed: Uint8Array; keys: wasm.ClientKeys } | undefined;
+
+  /** `load` must resolve to the one instance of the module. */
+  constructor(load: () => Promise<wasm.InitOutput>) {
+    this.#load = load;
+  }
+
+  /** The answer, and what can be moved instead of copied. Never throws. */
+  async handle(message: TaskMessage): Promise<{ reply: ReplyMessage; transfer: ArrayBuffer[] }> {
+    const { id } = message;
+    try {
+      const output = await this.#run(message);
+      return { reply: { id, ok: true, output }, transfer: buffers(output) };
+    } catch (error) {
+      return { reply: { id, ok: false, ...described(error) }, transfer: [] };
+    }
+  }
+
+  async #run(message: TaskMessage): Promise<Tasks[TaskName]["out"]> {
+    const instance = await this.#start();
+    switch (message.task) {
+      case "describe":
+        return {
+          description: wasm.parameters() as Description,
+          manifest: own(wasm.manifest()),
+        };
+      case "generateSecret":
+        return own(await wasm.ClientKeys.generate(message.input.key));
+      case "checkSecret":
+        await this.#open(message.input.secret);
+        return true;
+      case "evaluationKey": {
+        const keys = await this.#open(message.input.secret);
+        const bytes = own(keys.evaluationKey(message.input.index));
+        const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+        return { bytes, sha256 };
+      }
+      case "hash":
+        return hashed(message.input.state, message.input.piece);
+      case "prepareFile": {
+        const { file, mostSide, platform } = message.input;
+        if (platform) return preparePixels(await decodedByPlatform(file), mostSide);
+        const bytes = file instanceof Blob ? new Uint8Array(await file.arrayBuffer()) : file;
+        return taken(wasm.prepareFile(bytes, mostSide));
+      }
+      case "prepareBitmap":
+        return preparePixels(bitmapPixels(message.input.bitmap), message.input.mostSide);
+      case "preparePixels":
+        return preparePixels(message.input.pixels, message.input.mostSide);
+      case "encrypt": {
+        const keys = await this.#open(message.input.secret);
+        return own(keys.encrypt(message.input.rgb32, message.input.normalisation));
+      }
+      case "decrypt": {
+        const keys = await this.#open(message.input.secret);
+        return keys.decrypt(message.input.answer, message.input.bound) as {
+          class: number;
+          scores: number[];
+        };
+      }
+      case "memory":
+        return instance.memory.buffer.byteLength;
+    }
+  }
+
+  async #start(): Promise<wasm.InitOutput> {
+    try {
+      return await (this.#instance ??= this.#load());
+    } catch (error) {
+      this.#instance = undefined;
+      const message = `the WebAssembly module cannot be started: ${String(error)}`;
+      throw new BlindsightError("worker_failed", message, { cause: error });
+    }
+  }
+
+  /** Opening derives the secret key; the last one stays open for the next task. */
+  async #open({ sealed, key }: SealedSecret): Promise<wasm.ClientKeys> {
+    const opened = this.#opened;
+    if (opened && same(opened.sealed, sealed)) return opened.keys;
+    const keys = await wasm.ClientKeys.open(sealed, key);
+    this.#opened?.keys.free();
+    this.#opened = { sealed, keys };
+    return keys;
+  }
+}
+
+function hashed(state: Uint8Array | null, piece: Uint8Array): Tasks["hash"]["out"] {
+  const hash = state ? wasm.StreamingHash.fromState(state) : new wasm.StreamingHash();
+  try {
+    hash.update(piece);
+    return { state: own(hash.state()), digest: own(hash.digest()) };
+  } finally {
+    hash.free();
+  }
+}
+
+function preparePixels({ data, width, height }: Pixels, mostSide: number): Prepared {
+  return taken(wasm.preparePixels(data, width, height, mostSide));
+}
+
+function taken(picture: wasm.PreparedPicture): Prepared {
+  try {
+    return { rgb32: own(picture.rgb32), side: picture.side, rgba: own(picture.rgba) };
+  } finally {
+    picture.free();
+  }
+}
+
+/** The module's arrays are copies out of its memory: they have buffers of their own. */
+function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes as Uint8Array<ArrayBuffer>;
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+function buffers(output: unknown): ArrayBuffer[] {
+  const values: unknown[] =
+    output instanceof Uint8Array || typeof output !== "object" || output === null
+      ? [output]
+      : Object.values(output);
+  const found = values.filter((value) => value instanceof Uint8Array);
+  return found.map((bytes) => bytes.buffer as ArrayBuffer);
+}
+
+function described(error: unknown): { code: BlindsightErrorCode; message: string; fatal: boolean } {
+  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+    const message = `the WebAssembly module stopped at ${place() ?? error.message}`;
+    return { code: "worker_failed", message, fatal: true };
+  }
+  const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  if (typeof code !== "string" || !MODULE_CODES.has(code)) {
+    return { code: "worker_failed", message, fatal: true };
+  }
+  const known = code as BlindsightErrorCode;
+  return { code: known, message, fatal: known === "worker_failed" };
+}
+
+/** The codes of `wasm-client/src/error.rs`. */
+const MODULE_CODES: ReadonlySet<string> = new Set<BlindsightErrorCode>([
+  "invalid_argument",
+  "unsupported_picture",
+  "picture_too_large",
+  "bad_answer",
+  "storage_corrupt",
+  "no_entropy",
+  "unsupported_environment",
+  "worker_failed",
+]);
+
+function place(): string | undefined {
+  try {
+    return wasm.lastPanic();
+  } catch {
+    return undefined;
+  }
+}
