@@ -176,6 +176,8 @@ test("a reload in the middle keeps the keys and leaves no job behind", settings,
   await page.byId("sample-truck").click();
   assert.equal(await page.classify(), "truck");
   assert.equal(uploaded(), 0);
+  const { running, queue } = await evaluator.status();
+  assert.deepEqual([running, queue.length], [0, 0], "the job of before still runs");
 });
 
 test("a corrupt picture is refused in words, and a good one works", settings, async () => {
