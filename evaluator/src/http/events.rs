@@ -1,0 +1,163 @@
+//! The progress of a job as server-sent events.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Interval;
+use uuid::Uuid;
+
+use super::access::{Holder, Name};
+use super::problem::{Problem, Refused};
+use crate::capability::Owner;
+use crate::jobs::{self, JobView};
+use crate::refusal::{Code, Refusal};
+use crate::service::Service;
+use crate::time::Timestamp;
+
+/// The progress of a job: `event: job` with the job as JSON whenever it changes, a comment every
+/// ten seconds, and the end of the stream after the job's end.
+///
+/// Ids grow. A client that comes back with `Last-Event-ID` gets the present state at once, under a
+/// larger id; there is nothing to catch up on, because every event holds the whole state.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/events", tag = "jobs",
+    params(
+        ("id" = Uuid, Path),
+        ("Blindsight-Capability" = String, Header),
+        ("Last-Event-ID" = Option<i64>, Header),
+    ),
+    responses(
+        (status = 200, description = "Events; the data of each is a job",
+            content_type = "text/event-stream", body = JobView),
+        (status = 401, description = "No service token", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 429, description = "Too many streams", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 500, description = "The service failed", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn events(
+    service: Data<Service>,
+    request: HttpRequest,
+    holder: Holder,
+    name: Name,
+) -> Result<HttpResponse, Refused> {
+    let service = service.into_inner();
+    // Subscribed before the first look, so that no change falls between.
+    let changes = service.board.changes();
+    let first = jobs::view(&service, holder.0, name.0).await?;
+    let permit = service.event_permits.clone().try_acquire_owned().map_err(|_| {
+        let detail = "Too many event streams are open; poll the job instead.";
+        Refusal::new(Code::Busy, detail).retry_after(10)
+    })?;
+    service.metrics.event_streams.inc();
+    let last = request.headers().get("Last-Event-ID").and_then(|value| value.to_str().ok());
+    let mut listener = Listener {
+        owner: holder.0,
+        id: name.0,
+        changes,
+        stopping: service.stopping(),
+        heartbeat: tokio::time::interval(Duration::from_secs(
+            service.config.heartbeat_seconds.max(1),
+        )),
+        last_id: last.and_then(|text| text.parse().ok()).unwrap_or(0),
+        last: None,
+        waiting: VecDeque::new(),
+        ended: false,
+        service,
+        _permit: permit,
+    };
+    // The first tick of an interval comes at once.
+    listener.heartbeat.reset();
+    // How long a browser waits before it connects again.
+    listener.waiting.push_back(Bytes::from_static(b"retry: 1000\n\n"));
+    listener.note(first);
+    let body = stream::unfold(listener, |mut listener| async move {
+        let bytes = listener.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(bytes), listener))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // Proxies that collect before they pass on would keep the progress to themselves.
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(body))
+}
+
+struct Listener {
+    service: Arc<Service>,
+    owner: Owner,
+    id: Uuid,
+    changes: watch::Receiver<u64>,
+    stopping: watch::Receiver<bool>,
+    heartbeat: Interval,
+    last_id: i64,
+    last: Option<JobView>,
+    waiting: VecDeque<Bytes>,
+    ended: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.service.metrics.event_streams.dec();
+    }
+}
+
+impl Listener {
+    /// The next bytes of the stream; `None` at its end.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(bytes) = self.waiting.pop_front() {
+                return Some(bytes);
+            }
+            if self.ended {
+                return None;
+            }
+            let changed = tokio::select! {
+                changed = self.changes.changed() => changed.is_ok(),
+                _ = self.heartbeat.tick() => return Some(Bytes::from_static(b":\n\n")),
+                // The client comes back, and finds the job where it was.
+                _ = self.stopping.wait_for(|&stopping| stopping) => false,
+            };
+            if !changed {
+                return None;
+            }
+            self.look().await;
+        }
+    }
+
+    async fn look(&mut self) {
+        match jobs::view(&self.service, self.owner, self.id).await {
+            Ok(job) => self.note(job),
+            // The job was deleted with its keys, or storage fails: polling tells which.
+            Err(_) => self.ended = true,
+        }
+    }
+
+    fn note(&mut self, job: JobView) {
+        self.ended = job.state.is_final();
+        let same = self.last.as_ref().is_some_and(|last| {
+            // Estimates change all the time, and are no news.
+            JobView { eta_seconds: job.eta_seconds, ..last.clone() } == job
+        });
+        if same {
+            return;
+        }
+        // Milliseconds, so that ids also grow when the service was restarted in between.
+        self.last_id = Timestamp::now().0.max(self.last_id.saturating_add(1));
+        let data = serde_json::to_string(&job).expect("a job is plain data");
+        let event = format!("id: {}\nevent: job\ndata: {data}\n\n", self.last_id);
+        self.waiting.push_back(event.into());
+        self.last = Some(job);
+    }
+}

@@ -1,0 +1,94 @@
+//! How the service is: for load balancers, Prometheus, and measurements.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::{Problem, Refused};
+use crate::memory;
+use crate::service::Service;
+
+/// Whether the process answers. Waits for nothing.
+#[utoipa::path(
+    get, path = "/health/live", tag = "health",
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn live() -> &'static str {
+    "live\n"
+}
+
+/// Whether the service takes work. Waits for nothing: what is told is what was last noticed.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "health",
+    responses(
+        (status = 200, description = "It does", body = String, content_type = "text/plain"),
+        (status = 503, description = "It is stopping, or its storage fails", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn ready(service: Data<Service>) -> Result<&'static str, Refused> {
+    service.check_ready()?;
+    Ok("ready\n")
+}
+
+/// Counters for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health",
+    responses(
+        (status = 200, description = "OpenMetrics text", body = String,
+            content_type = "application/openmetrics-text"),
+        (status = 401, description = "No service token", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(service.metrics.encode(&service))
+}
+
+/// What the process uses and does at this moment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Status {
+    /// Largest resident set so far.
+    peak_rss_bytes: u64,
+    /// Resident set now.
+    rss_bytes: u64,
+    /// Threads that compute.
+    threads: usize,
+    queue: Queue,
+    /// Jobs that run.
+    running: usize,
+    uptime_seconds: f64,
+}
+
+/// The queue of jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Queue {
+    /// Jobs that wait.
+    length: usize,
+    /// Jobs that may wait.
+    limit: u32,
+}
+
+/// What the process uses and does at this moment.
+#[utoipa::path(
+    get, path = "/v1/status", tag = "health",
+    responses(
+        (status = 200, description = "Memory, threads, queue", body = Status),
+        (status = 401, description = "No service token", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn status(service: Data<Service>) -> Json<Status> {
+    let (length, running) = service.board.counts();
+    Json(Status {
+        peak_rss_bytes: memory::peak_rss_bytes(),
+        rss_bytes: memory::rss_bytes(),
+        threads: service.config.compute_threads(),
+        queue: Queue { length, limit: service.config.queue },
+        running,
+        uptime_seconds: service.started.elapsed().as_secs_f64(),
+    })
+}

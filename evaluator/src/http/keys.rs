@@ -1,0 +1,57 @@
+//! Key sets.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Json};
+
+use super::access::{Holder, Name};
+use super::problem::{Problem, Refused};
+use crate::keys::{self, KeysView};
+use crate::service::Service;
+use crate::uploads;
+
+/// A key set.
+#[utoipa::path(
+    get, path = "/v1/keys/{id}", tag = "keys",
+    params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
+    responses(
+        (status = 200, description = "The key set", body = KeysView),
+        (status = 401, description = "No service token", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 500, description = "The service failed", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn get(
+    service: Data<Service>,
+    holder: Holder,
+    name: Name,
+) -> Result<Json<KeysView>, Refused> {
+    Ok(Json(keys::view(&service.into_inner(), holder.0, name.0).await?))
+}
+
+/// Deletes a key set with everything that depends on it: jobs, results, or the unfinished upload.
+#[utoipa::path(
+    delete, path = "/v1/keys/{id}", tag = "keys",
+    params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 401, description = "No service token", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 423, description = "The upload is being written to", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 500, description = "The service failed", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn delete(
+    service: Data<Service>,
+    holder: Holder,
+    name: Name,
+) -> Result<HttpResponse, Refused> {
+    uploads::terminate(&service.into_inner(), holder.0, name.0).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,135 @@
+//! The running server: starts everything, and ends it in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
+use actix_web::{App, HttpServer};
+use rayon::ThreadPool;
+use thiserror::Error;
+
+use crate::http::{self, SiteError, StaticSite};
+use crate::jobs::Runners;
+use crate::refusal::Refusal;
+use crate::service::Service;
+use crate::upkeep;
+
+/// Why the server does not start, or ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The page cannot be served.
+    #[error("the page: {0}")]
+    Site(#[from] SiteError),
+    /// Address, threads, signals.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The stores could not be brought into order.
+    #[error("recovery: {}", .0.detail)]
+    Recovery(Refusal),
+}
+
+/// Serves until SIGTERM, SIGINT or [`Service::stop`]. `ready` gets the address when requests are
+/// answered.
+///
+/// # Errors
+/// When the server cannot start.
+pub fn serve(
+    service: &Arc<Service>,
+    pool: &Arc<ThreadPool>,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let site = match &service.config.web {
+        Some(folder) => Some(Arc::new(StaticSite::load(folder)?)),
+        None => None,
+    };
+    // For what runs beside requests: the stores of the runners, the sweep.
+    let background = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("background")
+        .enable_all()
+        .build()?;
+    background.block_on(upkeep::recover(service)).map_err(ServeError::Recovery)?;
+    let sweeper = background.spawn(upkeep::sweep_until_stopped(service.clone()));
+
+    let result = actix_web::rt::System::new().block_on(async {
+        let (server, address) = bind(service, site)?;
+        let runners = Runners::start(service, pool, background.handle())?;
+        actix_web::rt::spawn(stop_at_the_end(service.clone(), server.handle()));
+        ready(address);
+        let result = server.await;
+        service.stop();
+        runners.join();
+        result
+    });
+    // The sweeper ends with the service.
+    let _ = background.block_on(sweeper);
+    result.map_err(ServeError::Io)
+}
+
+fn bind(
+    service: &Arc<Service>,
+    site: Option<Arc<StaticSite>>,
+) -> std::io::Result<(Server, SocketAddr)> {
+    let app = {
+        let service = service.clone();
+        let has_cors = !service.config.cors_origins.is_empty();
+        move || {
+            App::new()
+                .configure(|config| http::routes(config, &service, site.as_ref()))
+                .wrap(Condition::new(has_cors, http::cors(&service.config)))
+                .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
+                .wrap(from_fn(http::method_override))
+                .wrap(from_fn(http::trace))
+        }
+    };
+    let config = &service.config;
+    let server = HttpServer::new(app)
+        .workers(config.http_threads.max(1))
+        .max_connections(config.connections)
+        .client_request_timeout(Duration::from_secs(10))
+        .client_disconnect_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(75))
+        .shutdown_timeout(config.shutdown_seconds)
+        .disable_signals()
+        .bind(config.listen)?;
+    let address = server.addrs().first().copied().unwrap_or(config.listen);
+    Ok((server.run(), address))
+}
+
+/// Ends the server when a signal comes or the service is stopped.
+async fn stop_at_the_end(service: Arc<Service>, server: ServerHandle) {
+    let mut stopping = service.stopping();
+    tokio::select! {
+        () = signal() => tracing::info!("stopping"),
+        _ = stopping.wait_for(|&stopping| stopping) => {}
+    }
+    // First the service, so that event streams end and runs are put back; then the connections.
+    service.stop();
+    server.stop(true).await;
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signals the process ends as the system ends it, and recovers at the next start.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

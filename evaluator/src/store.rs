@@ -1,0 +1,54 @@
+//! Everything that outlives the process: rows in SQLite, objects in a blob store, and unfinished
+//! uploads as files.
+
+pub mod blobs;
+pub mod db;
+mod error;
+pub mod staging;
+pub mod usage;
+
+use std::fs::File;
+use std::path::Path;
+
+pub use blobs::Blobs;
+pub use db::Database;
+pub use error::StoreError;
+pub use staging::Staging;
+
+/// The three stores of one data folder.
+#[derive(Debug)]
+pub struct Store {
+    /// Rows.
+    pub db: Database,
+    /// Keys, requests and results.
+    pub blobs: Blobs,
+    /// Unfinished uploads.
+    pub staging: Staging,
+    /// Held while the process lives, so that no second evaluator runs the same jobs.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens, or makes, the stores of a data folder. `blobs` is a URL such as
+    /// `s3://bucket/prefix`; without one, blobs lie in the folder too.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another process uses it.
+    pub fn open(folder: &Path, blobs: Option<&str>) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(folder)?;
+        let lock = File::create(folder.join("lock"))?;
+        if lock.try_lock().is_err() {
+            return Err(StoreError::InUse(folder.to_owned()));
+        }
+        let blobs = match blobs {
+            Some(url) => Blobs::at_url(url)?,
+            None => Blobs::in_folder(&folder.join("blobs"))?,
+        };
+        Ok(Self {
+            db: Database::open(&folder.join("state.sqlite"))?,
+            blobs,
+            staging: Staging::open(&folder.join("uploads"))?,
+            _lock: lock,
+        })
+    }
+}

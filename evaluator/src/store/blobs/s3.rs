@@ -1,0 +1,120 @@
+//! Blobs in a bucket.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+
+use crate::store::StoreError;
+
+/// The bucket and prefix of `BUCKET/PREFIX`, with everything else from `AWS_*` variables.
+pub(super) fn from_environment(place: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    open(AmazonS3Builder::from_env(), place)
+}
+
+fn open(builder: AmazonS3Builder, place: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    // An earlier store may have chosen it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+    let prefix = Path::parse(prefix).map_err(|error| StoreError::Address(error.to_string()))?;
+    let store = builder.with_bucket_name(bucket).build()?;
+    Ok(Arc::new(PrefixStore::new(store, prefix)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use actix_web::web::{self, Bytes, Data};
+    use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::blobs::{Blob, BlobName, Blobs, hex};
+
+    type Bucket = Mutex<BTreeMap<String, Bytes>>;
+
+    /// As much of S3 as the service uses, for whoever asks.
+    async fn s3(request: HttpRequest, bucket: Data<Bucket>, body: Bytes) -> HttpResponse {
+        assert!(request.headers().contains_key("authorization"), "requests are signed");
+        let mut objects = bucket.lock().unwrap();
+        let key = request.path().strip_prefix("/bucket").unwrap().trim_matches('/').to_owned();
+        match request.method().as_str() {
+            "PUT" => {
+                objects.insert(key, body);
+                HttpResponse::Ok().insert_header(("ETag", "\"1\"")).finish()
+            }
+            "GET" if key.is_empty() => {
+                let contents = objects.iter().map(|(key, body)| {
+                    let (size, time) = (body.len(), "2026-01-01T00:00:00.000Z");
+                    format!(
+                        "<Contents><Key>{key}</Key><LastModified>{time}</LastModified>\
+                         <ETag>1</ETag><Size>{size}</Size></Contents>"
+                    )
+                });
+                let contents: String = contents.collect();
+                HttpResponse::Ok().body(format!(
+                    "<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
+                ))
+            }
+            "GET" => match objects.get(&key) {
+                Some(body) => HttpResponse::Ok()
+                    .insert_header(("ETag", "\"1\""))
+                    .insert_header(("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"))
+                    .body(body.clone()),
+                None => HttpResponse::NotFound().finish(),
+            },
+            "POST" if request.query_string().starts_with("delete") => {
+                let text = String::from_utf8(body.to_vec()).unwrap();
+                let keys = text.split("<Key>").skip(1).map(|part| part.split('<').next().unwrap());
+                let deleted = keys.map(|key| {
+                    objects.remove(key);
+                    format!("<Deleted><Key>{key}</Key></Deleted>")
+                });
+                let deleted: String = deleted.collect();
+                HttpResponse::Ok().body(format!("<DeleteResult>{deleted}</DeleteResult>"))
+            }
+            other => panic!("{other} {}", request.uri()),
+        }
+    }
+
+    #[actix_web::test]
+    async fn objects_come_back_from_a_bucket() {
+        let bucket = Data::new(Bucket::default());
+        let app = {
+            let bucket = bucket.clone();
+            move || App::new().app_data(bucket.clone()).default_service(web::to(s3))
+        };
+        let server = HttpServer::new(app).workers(1).bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", server.addrs()[0]);
+        let server = server.run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+
+        let builder = AmazonS3Builder::new()
+            .with_endpoint(endpoint)
+            .with_allow_http(true)
+            .with_region("nowhere")
+            .with_access_key_id("id")
+            .with_secret_access_key("key");
+        let store = open(builder, "bucket/some/prefix").unwrap();
+        let blobs = Blobs { store, folder: None };
+        let (job, sha256) = (Uuid::from_u128(9), [0xCD; 32]);
+        for blob in [Blob::Frame(sha256, 0), Blob::Frame(sha256, 1), Blob::Result(job)] {
+            blobs.put(blob, Bytes::from_static(b"content")).await.unwrap();
+            assert_eq!(&blobs.get(blob).await.unwrap()[..], b"content");
+        }
+        let name = format!("some/prefix/results/{job}");
+        assert!(bucket.lock().unwrap().contains_key(&name));
+        assert!(blobs.get(Blob::Request(job)).await.unwrap_err().is_missing_blob());
+        let known = hex(&sha256);
+        let unknown = blobs.delete_unknown(|name| *name == BlobName::Bundle(&known)).await;
+        assert_eq!(unknown.unwrap(), 1);
+        blobs.delete_bundle(&sha256).await.unwrap();
+        assert!(bucket.lock().unwrap().is_empty());
+        handle.stop(false).await;
+    }
+}

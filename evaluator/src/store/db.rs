@@ -1,0 +1,117 @@
+//! The rows: SQLite in WAL mode, one connection that writes and one that reads.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::StoreError;
+
+/// The database. Its methods block: call them where that is allowed.
+#[derive(Debug)]
+pub struct Database {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Database {
+    /// Opens or makes the database.
+    ///
+    /// # Errors
+    /// When the file cannot be used or was written by a later version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut writer = Connection::open(path)?;
+        writer.busy_timeout(BUSY)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        // A commit is on the disk when it returns: what was accepted survives a power cut.
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        writer.pragma_update(None, "foreign_keys", true)?;
+        migrate(&mut writer)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(path, flags)?;
+        reader.busy_timeout(BUSY)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+    }
+
+    /// Reads, without waiting for a writer.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn read<T, E>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        f(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs `f` in a transaction that is durable when this returns, and leaves no trace if `f`
+    /// fails.
+    ///
+    /// # Errors
+    /// Those of `f`, and those of the commit.
+    pub fn write<T, E: From<rusqlite::Error>>(
+        &self,
+        f: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = f(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What takes an empty database to each version. Lines are only ever added.
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(StoreError::Schema { found, known });
+    }
+    for version in found..known {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(MIGRATIONS[version as usize])?;
+        transaction.pragma_update(None, "user_version", version + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_no_trace() {
+        let folder = crate::testing::TempFolder::new();
+        let db = Database::open(&folder.path().join("x.sqlite")).unwrap();
+        let insert = "INSERT INTO bundles VALUES (x'00', 1, 2)";
+        let result: Result<(), rusqlite::Error> = db.write(|t| {
+            t.execute(insert, [])?;
+            Err(rusqlite::Error::InvalidQuery)
+        });
+        assert!(result.is_err());
+        let count = |db: &Database| -> i64 {
+            db.read(|c| c.query_row("SELECT count(*) FROM bundles", [], |row| row.get(0))).unwrap()
+        };
+        assert_eq!(count(&db), 0);
+        db.write(|t| t.execute(insert, [])).unwrap();
+        assert_eq!(count(&db), 1);
+        drop(db);
+        let db = Database::open(&folder.path().join("x.sqlite")).unwrap();
+        assert_eq!(count(&db), 1);
+    }
+
+    #[test]
+    fn later_schemas_are_refused() {
+        let folder = crate::testing::TempFolder::new();
+        let path = folder.path().join("x.sqlite");
+        drop(Database::open(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        assert!(matches!(Database::open(&path), Err(StoreError::Schema { found: 99, known: 1 })));
+    }
+}

@@ -1,0 +1,274 @@
+//! A part of an upload: written, made durable, checked, committed, in this order.
+
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::lock::UploadLock;
+use super::row::Row;
+use super::{Progress, finish, look};
+use crate::capability::Owner;
+use crate::refusal::{Code, Refusal};
+use crate::service::Service;
+use crate::store::staging::StagedWriter;
+use crate::time::Timestamp;
+
+/// What a client says of a part.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Where it belongs.
+    pub offset: u64,
+    /// Its length, if it was announced.
+    pub length: Option<u64>,
+    /// Its checksum, if there is one.
+    pub checksum: Option<Checksum>,
+}
+
+/// A part's checksum. A part that has one counts as a whole or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checksum {
+    /// SHA-1: what every server of tus must know. It guards against accidents only.
+    Sha1([u8; 20]),
+    /// SHA-256.
+    Sha256([u8; 32]),
+}
+
+/// How far the upload is after a part.
+pub type Appended = Progress;
+
+/// Appends a part to an upload. What arrived before an interruption stays, if the part has no
+/// checksum.
+///
+/// # Errors
+/// `not_found`, `gone`, `wrong_offset`, `body_too_large`, `checksum_mismatch`, `upload_busy`,
+/// `busy`, those of `body`, and those of a key that is wrong: then the upload is lost.
+pub async fn append<S>(
+    service: &Arc<Service>,
+    owner: Owner,
+    id: Uuid,
+    part: Part,
+    mut body: S,
+) -> Result<Appended, Refusal>
+where
+    S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
+{
+    // Before the lock, which is a place in memory that strangers should not take.
+    if look(service, owner, id).await?.is_complete() {
+        return repeat_of_the_end(service, owner, id, &part).await;
+    }
+    let Ok(_permit) = service.upload_permits.clone().try_acquire_owned() else {
+        let detail = "Too many uploads at this moment; try again.";
+        return Err(Refusal::new(Code::Busy, detail).retry_after(2));
+    };
+    let mut lock = service.upload_locks.take(id).await?;
+    let found = super::find(service, owner, id).await?;
+    let Some(row) = found else {
+        return repeat_of_the_end(service, owner, id, &part).await;
+    };
+    row.check_alive()?;
+    check_offset(part.offset, row.received)?;
+    let most = (row.length - row.received).min(service.config.part_bytes);
+    if part.length.is_some_and(|length| length > most) {
+        return Err(too_large(most));
+    }
+
+    let mut incoming = Incoming::open(service, &row, part.checksum.as_ref()).await?;
+    let end = incoming.take_all(&mut body, most, &mut lock).await;
+    service.metrics.uploaded_bytes.inc_by(incoming.count);
+    if let Err(refusal) = &end
+        && (part.checksum.is_some() || refusal.code == Code::BodyTooLarge)
+    {
+        return Err(refusal.clone());
+    }
+    if let (Ok(()), Some(checksum)) = (&end, &part.checksum) {
+        incoming.check(checksum)?;
+    }
+    let progress = commit(service, row, incoming).await?;
+    end?;
+    if progress.received < progress.length {
+        return Ok(progress);
+    }
+    finish::finish(service, owner, id).await?;
+    look(service, owner, id).await
+}
+
+/// A client that missed the answer to the last part sends it again, or asks with an empty one.
+async fn repeat_of_the_end(
+    service: &Arc<Service>,
+    owner: Owner,
+    id: Uuid,
+    part: &Part,
+) -> Result<Appended, Refusal> {
+    let progress = look(service, owner, id).await?;
+    check_offset(part.offset, progress.received)?;
+    if part.length == Some(0) { Ok(progress) } else { Err(too_large(0)) }
+}
+
+fn check_offset(found: u64, received: u64) -> Result<(), Refusal> {
+    if found == received {
+        return Ok(());
+    }
+    let detail = format!("The upload stands at {received}, not at {found}.");
+    Err(Refusal::new(Code::WrongOffset, detail))
+}
+
+fn too_large(most: u64) -> Refusal {
+    let detail = format!("At most {most} bytes can be appended in this request.");
+    Refusal::new(Code::BodyTooLarge, detail)
+}
+
+/// The bytes of a part on their way to the disk.
+struct Incoming {
+    service: Arc<Service>,
+    writer: Option<StagedWriter>,
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
+    count: u64,
+    hasher: Option<Hasher>,
+}
+
+enum Hasher {
+    Sha1(Sha1),
+    Sha256(Sha256),
+}
+
+/// How many bytes wait in memory for a write.
+const WRITE_BYTES: usize = 256 << 10;
+
+impl Incoming {
+    async fn open(
+        service: &Arc<Service>,
+        row: &Row,
+        checksum: Option<&Checksum>,
+    ) -> Result<Self, Refusal> {
+        let (id, at) = (row.id, row.received);
+        let writer = service
+            .blocking(move |s| s.store.staging.writer(id, at).map_err(Refusal::internal))
+            .await?;
+        let hasher = checksum.map(|checksum| match checksum {
+            Checksum::Sha1(_) => Hasher::Sha1(Sha1::new()),
+            Checksum::Sha256(_) => Hasher::Sha256(Sha256::new()),
+        });
+        let (pending, pending_bytes, count) = (Vec::new(), 0, 0);
+        let service = service.clone();
+        Ok(Self { service, writer: Some(writer), pending, pending_bytes, count, hasher })
+    }
+
+    /// Takes the body to its end, or to whatever interrupts it.
+    async fn take_all<S>(
+        &mut self,
+        body: &mut S,
+        most: u64,
+        lock: &mut UploadLock,
+    ) -> Result<(), Refusal>
+    where
+        S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
+    {
+        let mut stopping = self.service.stopping();
+        loop {
+            let next = tokio::select! {
+                next = body.next() => next,
+                () = lock.wanted() => {
+                    let detail = "A later request continues this upload.";
+                    return Err(Refusal::new(Code::UploadBusy, detail));
+                }
+                _ = stopping.wait_for(|&stopping| stopping) => return Err(Refusal::stopping()),
+            };
+            let Some(bytes) = next.transpose()? else {
+                return self.flush().await;
+            };
+            self.count += bytes.len() as u64;
+            if self.count > most {
+                return Err(too_large(most));
+            }
+            match &mut self.hasher {
+                Some(Hasher::Sha1(hasher)) => hasher.update(&bytes),
+                Some(Hasher::Sha256(hasher)) => hasher.update(&bytes),
+                None => {}
+            }
+            self.pending_bytes += bytes.len();
+            self.pending.push(bytes);
+            if self.pending_bytes >= WRITE_BYTES {
+                self.flush().await?;
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Refusal> {
+        let pending = std::mem::take(&mut self.pending);
+        self.pending_bytes = 0;
+        let mut writer =
+            self.writer.take().ok_or_else(|| Refusal::internal("an earlier write failed"))?;
+        let written = self.service.blocking(move |_| {
+            pending.iter().try_for_each(|bytes| writer.write(bytes)).map_err(Refusal::internal)?;
+            Ok(writer)
+        });
+        self.writer = Some(written.await?);
+        Ok(())
+    }
+
+    fn check(&mut self, checksum: &Checksum) -> Result<(), Refusal> {
+        let matches = match (self.hasher.take(), checksum) {
+            (Some(Hasher::Sha1(hasher)), Checksum::Sha1(expected)) => {
+                hasher.finalize()[..] == expected[..]
+            }
+            (Some(Hasher::Sha256(hasher)), Checksum::Sha256(expected)) => {
+                hasher.finalize()[..] == expected[..]
+            }
+            _ => false,
+        };
+        if matches {
+            return Ok(());
+        }
+        let detail = "The part was damaged on its way: its checksum does not match. Send it again.";
+        Err(Refusal::new(Code::ChecksumMismatch, detail))
+    }
+}
+
+async fn commit(
+    service: &Arc<Service>,
+    row: Row,
+    mut incoming: Incoming,
+) -> Result<Progress, Refusal> {
+    incoming.flush().await?;
+    let received = row.received + incoming.count;
+    service.blocking(move |service| commit_now(service, &row, &incoming, received)).await
+}
+
+fn commit_now(
+    service: &Service,
+    row: &Row,
+    incoming: &Incoming,
+    received: u64,
+) -> Result<Progress, Refusal> {
+    if let Some(writer) = &incoming.writer {
+        writer.sync().map_err(Refusal::internal)?;
+    }
+    if let Err(refusal) = check_frames(service, row, received) {
+        if refusal.code != Code::Internal {
+            tracing::info!(upload = %row.id, code = refusal.code.as_str(), "upload refused");
+            service.store.db.write(|t| row.refuse(t, refusal.code))?;
+            service.store.staging.delete(row.id).map_err(Refusal::internal)?;
+        }
+        return Err(refusal);
+    }
+    let expires_at = Timestamp::now().after_seconds(service.config.upload_seconds);
+    if !service.store.db.write(|t| row.advance(t, received, expires_at))? {
+        return Err(Refusal::not_found());
+    }
+    Ok(Progress { received, length: row.length, expires_at: Some(expires_at) })
+}
+
+fn check_frames(service: &Service, row: &Row, received: u64) -> Result<(), Refusal> {
+    for frame in service.bundle.completed(row.received, received) {
+        let _one_at_a_time = service.frame_check.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = usize::try_from(frame.length).map_err(Refusal::internal)?;
+        let bytes = service.store.staging.read(row.id, frame.start, length);
+        service.model.check_frame(frame.index, &bytes.map_err(Refusal::internal)?)?;
+    }
+    Ok(())
+}

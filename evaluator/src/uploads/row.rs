@@ -1,0 +1,127 @@
+//! The row of an unfinished upload.
+
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
+use uuid::Uuid;
+
+use crate::capability::Owner;
+use crate::refusal::{Code, Refusal};
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) id: Uuid,
+    pub(super) owner: Owner,
+    pub(super) model: String,
+    pub(super) length: u64,
+    pub(super) received: u64,
+    pub(super) sha256: Option<[u8; 32]>,
+    pub(super) refused: Option<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+impl Row {
+    pub(super) fn find(c: &Connection, owner: Owner, id: Uuid) -> Sql<Option<Self>> {
+        let query = "SELECT model, length, received, sha256, refused, created_at, expires_at
+                     FROM uploads WHERE id = ?1 AND owner = ?2";
+        c.query_row(query, params![id.to_string(), owner.0], |row| {
+            Ok(Self {
+                id,
+                owner,
+                model: row.get(0)?,
+                length: row.get(1)?,
+                received: row.get(2)?,
+                sha256: row.get(3)?,
+                refused: row.get(4)?,
+                created_at: Timestamp(row.get(5)?),
+                expires_at: Timestamp(row.get(6)?),
+            })
+        })
+        .optional()
+    }
+
+    pub(super) fn insert(&self, c: &Connection) -> Sql<()> {
+        c.execute(
+            "INSERT INTO uploads
+             (id, owner, model, length, received, sha256, refused, created_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                self.id.to_string(),
+                self.owner.0,
+                self.model,
+                self.length,
+                self.received,
+                self.sha256,
+                self.refused,
+                self.created_at.0,
+                self.expires_at.0
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Commits bytes that are on the disk. `false` if the upload is not where it was.
+    pub(super) fn advance(&self, c: &Connection, to: u64, expires_at: Timestamp) -> Sql<bool> {
+        let changed = c.execute(
+            "UPDATE uploads SET received = ?3, expires_at = ?4
+             WHERE id = ?1 AND received = ?2 AND refused IS NULL",
+            params![self.id.to_string(), self.received, to, expires_at.0],
+        )?;
+        Ok(changed == 1)
+    }
+
+    /// Marks the upload as refused: its bytes no longer count.
+    pub(super) fn refuse(&self, c: &Connection, code: Code) -> Sql<()> {
+        c.execute(
+            "UPDATE uploads SET refused = ?2, length = 0, received = 0 WHERE id = ?1",
+            params![self.id.to_string(), code.as_str()],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn delete(c: &Connection, owner: Owner, id: Uuid) -> Sql<bool> {
+        let query = "DELETE FROM uploads WHERE id = ?1 AND owner = ?2";
+        Ok(c.execute(query, params![id.to_string(), owner.0])? == 1)
+    }
+
+    pub(super) fn exists(c: &Connection, id: Uuid) -> Sql<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM uploads WHERE id = ?1 AND refused IS NULL)";
+        c.query_row(query, [id.to_string()], |row| row.get(0))
+    }
+
+    /// Uploads that still take bytes.
+    pub(super) fn count_open(c: &Connection) -> Sql<u32> {
+        c.query_row("SELECT count(*) FROM uploads WHERE refused IS NULL", [], |row| row.get(0))
+    }
+
+    pub(super) fn complete(c: &Connection) -> Sql<Vec<(Owner, Uuid)>> {
+        let query = "SELECT owner, id FROM uploads WHERE received = length AND refused IS NULL";
+        c.prepare(query)?.query_map([], owner_and_id)?.collect()
+    }
+
+    pub(super) fn expired(c: &Connection, now: Timestamp) -> Sql<Vec<(Owner, Uuid)>> {
+        let query = "SELECT owner, id FROM uploads WHERE expires_at <= ?1";
+        c.prepare(query)?.query_map([now.0], owner_and_id)?.collect()
+    }
+
+    /// Refused uploads stay refused.
+    pub(super) fn check_alive(&self) -> Result<(), Refusal> {
+        match &self.refused {
+            None => Ok(()),
+            Some(code) => {
+                let detail = format!("The upload was refused ({code}); start another one.");
+                Err(Refusal::new(Code::Gone, detail))
+            }
+        }
+    }
+}
+
+fn owner_and_id(row: &SqlRow<'_>) -> Sql<(Owner, Uuid)> {
+    let id: String = row.get(1)?;
+    let id = Uuid::parse_str(&id).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    Ok((Owner(row.get(0)?), id))
+}

@@ -1,0 +1,105 @@
+//! What survives the end of the process.
+
+use blindsight_evaluator::refusal::Refusal;
+use blindsight_evaluator::service::Service;
+
+use crate::fake::{Behaviour, answer, bundle, request};
+use crate::server::{Server, TUS};
+
+fn sql(service: &Service, statement: &str) {
+    let executed = service.store.db.write(|t| Ok::<_, Refusal>(t.execute(statement, [])?));
+    executed.unwrap();
+}
+
+#[test]
+fn a_stop_puts_the_running_job_back() {
+    let server = Server::start(|_| {});
+    let keys = server.keys(1);
+    let body = request(250, Behaviour::Works);
+    let running = server.job(&keys, &body);
+    let waiting = server.job(&keys, &body);
+    server.runs(&keys, &running);
+    let server = server.restart(|_, _| {});
+    for job in [&running, &waiting] {
+        let ended = server.end(&keys, job);
+        assert_eq!(ended["state"], "done");
+        // An orderly stop does not count.
+        assert_eq!(ended["attempts"], 1);
+        let result = server.get(&format!("{job}/result"), &keys.capability);
+        assert_eq!(result.body, answer(&body));
+    }
+}
+
+#[test]
+fn jobs_that_ran_at_a_crash_run_again_or_are_given_up() {
+    let server = Server::start(|config| config.max_attempts = 3);
+    let keys = server.keys(1);
+    let job = server.job(&keys, &request(250, Behaviour::Works));
+    server.runs(&keys, &job);
+    // As a process leaves it that ends without a word.
+    let crash = "UPDATE jobs SET state = 'running', attempts = 2";
+    let server = server.restart(|_, service| sql(service, crash));
+    let ended = server.end(&keys, &job);
+    assert_eq!((&ended["state"], &ended["attempts"]), (&"done".into(), &3.into()));
+
+    let crash = "UPDATE jobs SET state = 'running', attempts = 3, finished_at = NULL";
+    let server = server.restart(|_, service| sql(service, crash));
+    let ended = server.end(&keys, &job);
+    assert_eq!((&ended["state"], &ended["attempts"]), (&"dead".into(), &3.into()));
+    assert_eq!(server.get(&format!("{job}/result"), &keys.capability).status, 410);
+}
+
+#[test]
+fn uploads_go_on_where_the_disk_has_them() {
+    let server = Server::start(|_| {});
+    let keys = server.begin();
+    let bytes = bundle(5);
+    assert_eq!(server.append(&keys, 0, &bytes[..5000], &[]).status, 204);
+    let server = server.restart(|config, _| {
+        // Bytes that were written but not committed, and a file that belongs to nobody.
+        let uploads = config.data.join("uploads");
+        let path = uploads.join(&keys.id);
+        let mut content = std::fs::read(&path).unwrap();
+        content.extend([0xEE; 777]);
+        std::fs::write(&path, content).unwrap();
+        std::fs::write(uploads.join("00000000-0000-4000-8000-000000000000"), b"x").unwrap();
+    });
+    let path = format!("/v1/uploads/{}", keys.id);
+    let capability = ("Blindsight-Capability", keys.capability.as_str());
+    let head = server.send("HEAD", &path, &[TUS, capability], &[]);
+    assert_eq!(head.header("upload-offset").as_deref(), Some("5000"));
+    let orphans = std::fs::read_dir(server.service.config.data.join("uploads")).unwrap().count();
+    assert_eq!(orphans, 1);
+    assert_eq!(server.append(&keys, 5000, &bytes[5000..], &[]).status, 204);
+    let job = server.job(&keys, &request(0, Behaviour::Works));
+    assert_eq!(server.end(&keys, &job)["state"], "done");
+}
+
+#[test]
+fn an_upload_that_was_complete_becomes_keys_at_the_next_start() {
+    let server = Server::start(|_| {});
+    let keys = server.begin();
+    let bytes = bundle(6);
+    let most = bytes.len() - 1;
+    assert_eq!(server.append(&keys, 0, &bytes[..most], &[]).status, 204);
+    let server = server.restart(|config, service| {
+        // As if the process had ended between the commit of the last byte and the copy.
+        std::fs::write(config.data.join("uploads").join(&keys.id), &bytes).unwrap();
+        sql(service, "UPDATE uploads SET received = length");
+        let strange = config.data.join("blobs/results");
+        std::fs::create_dir_all(&strange).unwrap();
+        std::fs::write(strange.join("00000000-0000-4000-8000-000000000000"), b"x").unwrap();
+    });
+    assert_eq!(server.get(&format!("/v1/keys/{}", keys.id), &keys.capability).status, 200);
+    let results = server.service.config.data.join("blobs/results");
+    assert_eq!(std::fs::read_dir(results).unwrap().count(), 0);
+    let job = server.job(&keys, &request(0, Behaviour::Works));
+    assert_eq!(server.end(&keys, &job)["state"], "done");
+}
+
+#[test]
+fn two_services_do_not_share_a_folder() {
+    let server = Server::start(|_| {});
+    let model = std::sync::Arc::new(crate::fake::FakeModel::new());
+    assert!(Service::open(server.service.config.clone(), model).is_err());
+}
