@@ -110,7 +110,8 @@ impl Place {
         sums: Vec<Vec<Term>>,
         giant: Option<GaloisElement>,
     ) -> TransformPlan {
-        let special = self.special(1);
+        // Every place has a key for it, of the shape of its other keys.
+        let special = self.special(16);
         TransformPlan {
             level: self.level,
             baby_special: special,
@@ -138,11 +139,11 @@ fn chains_and_hoisting_give_the_matrix_product() {
     let stc = Place { set, level: set.levels().slots_to_coefficients, rescales: 1 };
     let top = Place { set, level: set.levels().chebyshev, rescales: 1 };
     let cases = [
-        (linear, [16, 1], 1),
-        (linear, [512, 1], 32),
+        (linear, [16, 2], 1),
+        (linear, [512, 2], 32),
         (linear, [-544, 16], 512),
         (linear, [512, 16], 2048),
-        (linear, [16, 1], slots),
+        (linear, [16, 2], slots),
         (stc, [16, 1], 256),
         (top, [8, 1], 16),
     ];
