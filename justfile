@@ -69,12 +69,13 @@ test: test-rust test-sdk test-web test-packaging test-browser
 # Runs the tests in Rust, and checks that the client's side compiles to WebAssembly.
 test-rust: setup && check-wasm
     # The dev profile is optimised (see Cargo.toml) and keeps overflow checks and assertions.
-    cargo build --locked -p blindsight-evaluator
-    cargo test --locked --workspace
+    cargo test --locked --workspace --no-run
+    # What was just built, lest each test that starts the evaluator asks Cargo for one.
+    BLINDSIGHT_TEST_EVALUATOR="$(realpath "${CARGO_TARGET_DIR:-target}/debug/blindsight-evaluator")" \
+        cargo test --locked --workspace
 
 # The tests with ten pictures end to end, a hundred kills and a long load: many minutes more.
 test-long: setup
-    cargo build --locked -p blindsight-evaluator
     BLINDSIGHT_LONG=1 cargo test --locked --workspace
 
 # Checks that the client's side compiles to WebAssembly.
@@ -163,7 +164,8 @@ test-web: web chromium
 
 # Tests page, SDK and evaluator together in Chromium: writes target/tests/browser.json.
 test-browser: web chromium (packages "tests/browser")
-    cargo build --locked -q -p blindsight-evaluator
+    # The same build as that of the tests in Rust.
+    cargo test --locked -q --workspace --no-run
     cd tests/browser && npm test --silent
 
 # Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON on stdout.
