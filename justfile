@@ -146,7 +146,7 @@ chromium:
     fi
     echo "setup: installing Chromium" >&2
     $root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends chromium >/dev/null
+    DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq chromium >/dev/null
 
 # Tests the SDK: types, format, flows against a server in memory, the real module.
 test-sdk: sdk
