@@ -107,6 +107,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Reads a request for this model.
+    ///
+    /// # Errors
+    /// When the bytes are not a ciphertext of the level and scale that requests have.
+    pub fn read_request(&self, bytes: &[u8]) -> Result<SeededCiphertext, ReadError> {
+        let format = request_format(&self.set);
+        let scale = ExpectedScale::Exactly(format.scale);
+        SeededCiphertext::from_bytes(&self.set, bytes, format.level, scale)
+    }
+
     /// Runs the model on an encrypted picture: from the bytes of a request to those of an answer.
     ///
     /// # Errors
@@ -118,9 +128,7 @@ impl Engine {
         request: &[u8],
         observer: &mut impl RunObserver,
     ) -> Result<Vec<u8>, EvaluateError> {
-        let format = request_format(&self.set);
-        let scale = ExpectedScale::Exactly(format.scale);
-        let request = SeededCiphertext::from_bytes(&self.set, request, format.level, scale)?;
+        let request = self.read_request(request)?;
         let answer = self.network.run(keys, request.expand(), observer)?;
         Ok(answer.to_bytes(&self.set))
     }

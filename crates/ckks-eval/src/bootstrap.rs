@@ -6,6 +6,8 @@
 //! of `t`: refreshing and activating are one step. A value beyond the range wraps around the
 //! circle; the result stays bounded.
 
+use std::ops::ControlFlow;
+
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::keys::{Rotations, rotations};
@@ -53,12 +55,18 @@ pub enum BootstrapError {
         /// `log2` of the scale needed.
         needed: f64,
     },
+    /// The observer ended it.
+    #[error("the bootstrap was stopped")]
+    Stopped,
 }
 
-/// The intermediate results of one bootstrap, for measurements.
+/// Watches one bootstrap: for measurements, and to end it early.
 pub trait Observer {
-    /// A stage has ended; `result` is its output.
-    fn stage(&mut self, stage: Stage, result: &Ciphertext);
+    /// A stage has ended, `result` is its output; returning `Break` ends the bootstrap.
+    fn stage(&mut self, stage: Stage, result: &Ciphertext) -> ControlFlow<()> {
+        let _ = (stage, result);
+        ControlFlow::Continue(())
+    }
 }
 
 /// The stages of the functional bootstrap.
@@ -74,9 +82,7 @@ pub enum Stage {
     Activation,
 }
 
-impl Observer for () {
-    fn stage(&mut self, _: Stage, _: &Ciphertext) {}
-}
+impl Observer for () {}
 
 impl Bootstrapper {
     /// Encodes the matrices of the context's parameter set.
@@ -103,7 +109,7 @@ impl Bootstrapper {
     /// `[-1, 1]` at the level of slots-to-coefficients and the scale of linear layers.
     ///
     /// # Errors
-    /// When the ciphertext has the wrong level or scale, or a key is missing.
+    /// When the ciphertext has the wrong level or scale, a key is missing, or the observer ends it.
     pub fn apply(
         &self,
         evaluator: Evaluator<'_>,
@@ -114,17 +120,17 @@ impl Bootstrapper {
         check(evaluator.set(), input)?;
         let mut c = self.to_coefficients[0].apply(evaluator, input)?;
         c = self.to_coefficients[1].apply(evaluator, &c)?;
-        observer.stage(Stage::SlotsToCoefficients, &c);
+        notify(observer, Stage::SlotsToCoefficients, &c)?;
         let y = self.raise_to_slots(evaluator, &c)?;
-        observer.stage(Stage::CoefficientsToSlots, &y);
+        notify(observer, Stage::CoefficientsToSlots, &y)?;
         let mut e =
             polynomial::evaluate(evaluator, PolynomialBasis::Chebyshev, &self.exponential, &y)?;
         for _ in 0..exponential_squarings(evaluator.set()) {
             e = evaluator.square(&e)?;
         }
-        observer.stage(Stage::Exponential, &e);
+        notify(observer, Stage::Exponential, &e)?;
         let result = real_polynomial(evaluator, activation, &e)?;
-        observer.stage(Stage::Activation, &result);
+        notify(observer, Stage::Activation, &result)?;
         Ok(result)
     }
 
@@ -160,6 +166,17 @@ fn real_polynomial(
         .collect();
     let half = polynomial::evaluate(evaluator, PolynomialBasis::Monomial, &halves, e)?;
     Ok(add(evaluator.context, &half, &evaluator.conjugate(&half)?))
+}
+
+fn notify(
+    observer: &mut impl Observer,
+    stage: Stage,
+    result: &Ciphertext,
+) -> Result<(), BootstrapError> {
+    match observer.stage(stage, result) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(BootstrapError::Stopped),
+    }
 }
 
 fn check(set: &Parameters, input: &Ciphertext) -> Result<(), BootstrapError> {

@@ -53,6 +53,14 @@ impl EvaluationKey {
         &self.rows
     }
 
+    /// The bytes that a key of this shape occupies in memory.
+    #[must_use]
+    pub fn expanded_byte_len(set: &Parameters, spec: &KeySpec) -> usize {
+        let basis = key_basis(set, spec);
+        let words = basis.primes().iter().map(|prime| if prime.is_narrow() { 4 } else { 8 });
+        2 * spec.layout.digits.len() * set.degree() * words.sum::<usize>()
+    }
+
     /// The bytes the key occupies in memory.
     #[must_use]
     pub fn byte_len(&self) -> usize {

@@ -96,14 +96,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
 /// Prints each step that passes.
 struct Progress;
 
-impl blindsight_ckks_eval::Observer for Progress {
-    fn stage(
-        &mut self,
-        _: blindsight_ckks_eval::Stage,
-        _: &blindsight_ckks::ciphertext::Ciphertext,
-    ) {
-    }
-}
+impl blindsight_ckks_eval::Observer for Progress {}
 
 impl RunObserver for Progress {
     fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {

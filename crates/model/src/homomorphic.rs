@@ -83,7 +83,7 @@ pub enum CompileError {
 pub enum RunError {
     /// The client's ciphertext or keys do not fit.
     #[error(transparent)]
-    Bootstrap(#[from] BootstrapError),
+    Bootstrap(BootstrapError),
     /// A key is missing.
     #[error(transparent)]
     MissingKey(#[from] MissingKey),
@@ -100,7 +100,17 @@ pub enum RunError {
     Cancelled,
 }
 
-/// Watches a run: what a service shows as progress, and what tests and measurements look at.
+impl From<BootstrapError> for RunError {
+    fn from(error: BootstrapError) -> Self {
+        match error {
+            BootstrapError::Stopped => Self::Cancelled,
+            error => Self::Bootstrap(error),
+        }
+    }
+}
+
+/// Watches a run: what a service shows as progress, and what tests and measurements look at. It can
+/// end the run between steps, and within one after each stage of the bootstrap.
 pub trait RunObserver: blindsight_ckks_eval::Observer {
     /// `done` of `total` steps are finished; returning `Break` ends the run.
     fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {

@@ -78,6 +78,18 @@ impl Normalisation {
         if sane { Ok(Self { mean, deviation }) } else { Err(MetadataError::BadNormalisation) }
     }
 
+    /// Mean per channel, where the brightest value is 1.
+    #[must_use]
+    pub fn mean(&self) -> [f32; 3] {
+        self.mean
+    }
+
+    /// Standard deviation per channel, on the same scale.
+    #[must_use]
+    pub fn deviation(&self) -> [f32; 3] {
+        self.deviation
+    }
+
     /// The network's input for one colour value of a channel (0 red, 1 green, 2 blue).
     ///
     /// # Panics

@@ -140,10 +140,11 @@ impl Board {
 
     /// A running job has got so far.
     pub(super) fn step(&self, id: Uuid, step: u32) {
-        if let Some(running) = self.inner().running.get_mut(&id) {
-            running.step = step;
+        let moved = (self.inner().running.get_mut(&id))
+            .is_some_and(|running| std::mem::replace(&mut running.step, step) != step);
+        if moved {
+            self.changed();
         }
-        self.changed();
     }
 
     /// A job has ended, or is to end.

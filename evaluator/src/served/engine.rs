@@ -4,20 +4,20 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
-use blindsight_ckks::evaluation_key::{SeededKey, key_basis};
-use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks::wire::{ExpectedScale, KeySetManifest, ReadError, frame};
+use blindsight_ckks::evaluation_key::{EvaluationKey, SeededKey};
+use blindsight_ckks::response::CompactCiphertext;
+use blindsight_ckks::wire::{KeySetManifest, ReadError};
 use blindsight_ckks_eval::{KeySet, Observer, Stage};
 use blindsight_model::homomorphic::RunObserver;
 use blindsight_model::packing::{ANSWER_LOG2_MODULUS, ANSWER_PERIOD, request_format};
 use bytes::Bytes;
-use serde::Deserialize;
 
 use super::{
     ClientKeys, ExpandError, KeysDescription, ModelDescription, Normalisation,
     ParameterDescription, ServedModel,
 };
 use crate::engine::{Engine, EvaluateError};
+use crate::store::blobs::hex;
 
 /// An engine with its description.
 #[derive(Debug)]
@@ -32,7 +32,9 @@ impl ServedEngine {
     #[must_use]
     pub fn new(engine: Engine, id: &str) -> Self {
         let description = describe(&engine, id);
-        let expanded_bytes = expanded_bytes(engine.parameters());
+        let set = engine.parameters();
+        let keys = set.keys().iter();
+        let expanded_bytes = keys.map(|spec| EvaluationKey::expanded_byte_len(set, spec)).sum();
         Self { engine: Arc::new(engine), description, expanded_bytes }
     }
 }
@@ -51,10 +53,7 @@ impl ServedModel for ServedEngine {
     }
 
     fn check_request(&self, bytes: &[u8]) -> Result<(), ReadError> {
-        let set = self.engine.parameters();
-        let format = request_format(set);
-        let scale = ExpectedScale::Exactly(format.scale);
-        SeededCiphertext::from_bytes(set, bytes, format.level, scale).map(drop)
+        self.engine.read_request(bytes).map(drop)
     }
 
     fn expanded_bytes(&self) -> usize {
@@ -89,19 +88,32 @@ impl ClientKeys for EngineKeys {
         request: &[u8],
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Vec<u8>, EvaluateError> {
-        self.engine.evaluate(&self.keys, request, &mut Progress(progress))
+        self.engine.evaluate(
+            &self.keys,
+            request,
+            &mut Progress { tell: progress, done: 0, total: 0 },
+        )
     }
 }
 
-struct Progress<'a>(&'a mut dyn FnMut(usize, usize) -> ControlFlow<()>);
+/// Tells how far a run is; within a step again and again, because a step is long and whoever is
+/// told may end the run.
+struct Progress<'a> {
+    tell: &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    done: usize,
+    total: usize,
+}
 
 impl Observer for Progress<'_> {
-    fn stage(&mut self, _: Stage, _: &Ciphertext) {}
+    fn stage(&mut self, _: Stage, _: &Ciphertext) -> ControlFlow<()> {
+        (self.tell)(self.done, self.total)
+    }
 }
 
 impl RunObserver for Progress<'_> {
     fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {
-        (self.0)(done, total)
+        (self.done, self.total) = (done, total);
+        (self.tell)(done, total)
     }
 }
 
@@ -111,15 +123,17 @@ fn describe(engine: &Engine, id: &str) -> ModelDescription {
     let manifest = KeySetManifest::new(set);
     let manifest_bytes = manifest.to_bytes(set).len() as u64;
     let key_bytes: Vec<u64> = manifest.entries().iter().map(|entry| entry.byte_len).collect();
-    let fingerprint = set.fingerprint().0;
     ModelDescription {
         id: id.to_owned(),
         name: format!("ResNet20 with {}, CIFAR-10", metadata.activation),
         classes: metadata.classes.iter().map(str::to_owned).collect(),
-        normalisation: normalisation(&metadata.normalisation),
+        normalisation: Normalisation {
+            mean: metadata.normalisation.mean(),
+            std: metadata.normalisation.deviation(),
+        },
         score_bound: f64::from(engine.lowered().head.bound),
         parameters: ParameterDescription {
-            fingerprint: fingerprint.iter().map(|byte| format!("{byte:02x}")).collect(),
+            fingerprint: hex(&set.fingerprint().0),
             log2_degree: set.degree().ilog2(),
         },
         evaluation_keys: KeysDescription {
@@ -129,37 +143,8 @@ fn describe(engine: &Engine, id: &str) -> ModelDescription {
             key_bytes,
         },
         request_bytes: SeededCiphertext::byte_len(set, request_format(set).level) as u64,
-        response_bytes: response_bytes(set),
+        response_bytes: CompactCiphertext::byte_len(set, ANSWER_PERIOD, ANSWER_LOG2_MODULUS) as u64,
         // One step a block, and the head.
         steps: engine.network().activations().len() as u32 + 1,
     }
-}
-
-/// Numbers that the model's own type shows only when it is serialised.
-fn normalisation(of: &blindsight_model::metadata::Normalisation) -> Normalisation {
-    #[derive(Deserialize)]
-    struct Fields {
-        mean: [f32; 3],
-        deviation: [f32; 3],
-    }
-    let fields: Fields = serde_json::to_value(of)
-        .and_then(serde_json::from_value)
-        .expect("a normalisation is two triples of numbers");
-    Normalisation { mean: fields.mean, std: fields.deviation }
-}
-
-/// Modulus, period and scale, then what is left of `c0` and all of `c1`.
-fn response_bytes(set: &Parameters) -> u64 {
-    let half = |count: usize| (count * ANSWER_LOG2_MODULUS as usize).div_ceil(8);
-    (frame::HEADER_BYTES + 1 + 4 + 8 + half(2 * ANSWER_PERIOD) + half(set.degree())) as u64
-}
-
-/// Both halves of every digit, a limb in words of 32 or 64 bits.
-fn expanded_bytes(set: &Parameters) -> usize {
-    let key = |spec| {
-        let basis = key_basis(set, spec);
-        let limbs = basis.primes().iter().map(|prime| if prime.is_narrow() { 4 } else { 8 });
-        2 * spec.layout.digits.len() * set.degree() * limbs.sum::<usize>()
-    };
-    set.keys().iter().map(key).sum()
 }

@@ -7,7 +7,7 @@
 //! - what the encryption changes in all: output against the plain run with the exact function.
 
 use blindsight_ckks::ciphertext::Ciphertext;
-use blindsight_ckks_eval::{Observer, Stage};
+use blindsight_ckks_eval::Observer;
 use blindsight_model::classes::Scores;
 use blindsight_model::homomorphic::RunObserver;
 use blindsight_model::plain::PlainNetwork;
@@ -105,9 +105,7 @@ struct Layers<'a> {
     steps: usize,
 }
 
-impl Observer for Layers<'_> {
-    fn stage(&mut self, _: Stage, _: &Ciphertext) {}
-}
+impl Observer for Layers<'_> {}
 
 impl RunObserver for Layers<'_> {
     fn progress(&mut self, done: usize, total: usize) -> std::ops::ControlFlow<()> {

@@ -1,6 +1,7 @@
 //! The functional bootstrap: every activation, every stage, and what it refuses.
 
 use std::f64::consts::{PI, TAU};
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use blindsight_ckks::ciphertext::Ciphertext;
@@ -242,7 +243,8 @@ fn errors(found: &[Complex64], expected: &[f64]) -> SlotErrors {
 struct Stages(Vec<(Stage, Ciphertext)>);
 
 impl Observer for Stages {
-    fn stage(&mut self, stage: Stage, result: &Ciphertext) {
+    fn stage(&mut self, stage: Stage, result: &Ciphertext) -> ControlFlow<()> {
         self.0.push((stage, result.clone()));
+        ControlFlow::Continue(())
     }
 }

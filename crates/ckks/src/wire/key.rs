@@ -74,6 +74,7 @@ fn payload_len(set: &Parameters, spec: &KeySpec) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation_key::EvaluationKey;
     use crate::keys::KeyKind;
     use crate::wire::frame::WireError;
     use crate::wire::testing::{self, SEED, forged, key, set};
@@ -103,6 +104,8 @@ mod tests {
             assert_eq!((back.index, back.seed), (index, SEED));
             assert_eq!(back.rows.len(), spec.layout.digits.len());
             assert_eq!(back.to_bytes(set()), bytes);
+            let expanded = EvaluationKey::expand(set(), back);
+            assert_eq!(expanded.byte_len(), EvaluationKey::expanded_byte_len(set(), spec));
         }
     }
 

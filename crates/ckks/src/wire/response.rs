@@ -17,6 +17,12 @@ pub struct ExpectedResponse {
 }
 
 impl CompactCiphertext {
+    /// The length in bytes of every response with this period and modulus.
+    #[must_use]
+    pub fn byte_len(set: &Parameters, period: usize, log2_modulus: u32) -> usize {
+        frame::HEADER_BYTES + payload_len(set, period, log2_modulus)
+    }
+
     /// The response as it travels.
     ///
     /// # Panics
@@ -135,6 +141,7 @@ mod tests {
             let back = CompactCiphertext::from_bytes(set(), &bytes, &expected(period)).unwrap();
             assert_eq!(back, response);
             assert_eq!(back.to_bytes(set()), bytes);
+            assert_eq!(bytes.len(), CompactCiphertext::byte_len(set(), period, log2_modulus));
         }
         let bits = 20 * (32_768 + 32);
         assert_eq!(response(20, 16).to_bytes(set()).len(), frame::HEADER_BYTES + 13 + bits / 8);

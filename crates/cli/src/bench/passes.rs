@@ -98,13 +98,14 @@ impl Stopwatch {
 }
 
 impl Observer for Stopwatch {
-    fn stage(&mut self, stage: Stage, _: &Ciphertext) {
+    fn stage(&mut self, stage: Stage, _: &Ciphertext) -> ControlFlow<()> {
         self.lap(match stage {
             Stage::SlotsToCoefficients => 1,
             Stage::CoefficientsToSlots => 2,
             Stage::Exponential => 3,
             Stage::Activation => 4,
         });
+        ControlFlow::Continue(())
     }
 }
 
