@@ -18,9 +18,11 @@ mod tus;
 
 use std::sync::Arc;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, Resource, Route};
 
 use crate::service::Service;
 
@@ -37,59 +39,67 @@ pub fn routes(config: &mut ServiceConfig, service: &Arc<Service>, site: Option<&
         config.app_data(Data::from(site.clone()));
     }
     config
-        .service(resource("/health/live", web::get().to(health::live)))
-        .service(resource("/health/ready", web::get().to(health::ready)))
+        .service(resource(
+            "/health/live",
+            [(Method::GET, web::to(health::live)), (Method::HEAD, web::to(health::live))],
+        ))
+        .service(resource(
+            "/health/ready",
+            [(Method::GET, web::to(health::ready)), (Method::HEAD, web::to(health::ready))],
+        ))
         .service(
-            web::resource("/metrics")
-                .wrap(access::token())
-                .route(web::get().to(health::metrics))
-                .default_service(web::to(problem::method_not_allowed)),
+            resource("/metrics", [(Method::GET, web::to(health::metrics))]).wrap(access::token()),
         )
         .service(
             web::scope("/v1")
                 .wrap(access::token())
-                .service(resource("/openapi.json", web::get().to(openapi::document)))
-                .service(resource("/status", web::get().to(health::status)))
-                .service(resource("/models", web::get().to(models::models)))
-                .service(
-                    web::scope("/uploads")
-                        .wrap(from_fn(tus::speak))
-                        .service(
-                            web::resource("")
-                                .route(web::method(Method::OPTIONS).to(tus::options))
-                                .route(web::post().to(tus::create))
-                                .default_service(web::to(problem::method_not_allowed)),
-                        )
-                        .service(
-                            web::resource("/{id}")
-                                .route(web::method(Method::OPTIONS).to(tus::options))
-                                .route(web::head().to(tus::head))
-                                .route(web::patch().to(tus::patch))
-                                .route(web::delete().to(tus::delete))
-                                .default_service(web::to(problem::method_not_allowed)),
-                        )
-                        .default_service(web::to(problem::not_found)),
-                )
-                .service(
-                    web::resource("/keys/{id}")
-                        .route(web::get().to(keys::get))
-                        .route(web::delete().to(keys::delete))
-                        .default_service(web::to(problem::method_not_allowed)),
-                )
-                .service(resource("/keys/{id}/jobs", web::post().to(jobs::submit)))
-                .service(
-                    web::resource("/jobs/{id}")
-                        .route(web::get().to(jobs::get))
-                        .route(web::delete().to(jobs::cancel))
-                        .default_service(web::to(problem::method_not_allowed)),
-                )
-                .service(resource("/jobs/{id}/events", web::get().to(events::events)))
-                .service(resource("/jobs/{id}/result", web::get().to(jobs::result)))
+                .service(resource("/openapi.json", [(Method::GET, web::to(openapi::document))]))
+                .service(resource("/status", [(Method::GET, web::to(health::status))]))
+                .service(resource("/models", [(Method::GET, web::to(models::models))]))
+                .service(uploads())
+                .service(resource(
+                    "/keys/{id}",
+                    [(Method::GET, web::to(keys::get)), (Method::DELETE, web::to(keys::delete))],
+                ))
+                .service(resource("/keys/{id}/jobs", [(Method::POST, web::to(jobs::submit))]))
+                .service(resource(
+                    "/jobs/{id}",
+                    [(Method::GET, web::to(jobs::get)), (Method::DELETE, web::to(jobs::cancel))],
+                ))
+                .service(resource("/jobs/{id}/events", [(Method::GET, web::to(events::events))]))
+                .service(resource("/jobs/{id}/result", [(Method::GET, web::to(jobs::result))]))
                 .default_service(web::to(problem::not_found)),
         )
         .default_service(web::to(static_site::serve));
 }
 
-fn resource(path: &str, route: actix_web::Route) -> actix_web::Resource {
-    web::resource(path).route(route).default_service(web::to(problem::method_not_allowed))
+fn uploads() -> impl HttpServiceFactory {
+    web::scope("/uploads")
+        .wrap(from_fn(tus::speak))
+        .service(resource(
+            "",
+            [(Method::OPTIONS, web::to(tus::options)), (Method::POST, web::to(tus::create))],
+        ))
+        .service(resource(
+            "/{id}",
+            [
+                (Method::OPTIONS, web::to(tus::options)),
+                (Method::HEAD, web::to(tus::head)),
+                (Method::PATCH, web::to(tus::patch)),
+                (Method::DELETE, web::to(tus::delete)),
+            ],
+        ))
+        .default_service(web::to(problem::not_found))
+}
+
+/// A resource with its methods. The answer to any other one names them (RFC 9110, section 15.5.6).
+fn resource<const N: usize>(path: &str, methods: [(Method, Route); N]) -> Resource {
+    let allowed = methods.each_ref().map(|(method, _)| method.as_str()).join(", ");
+    let refuse = web::to(move |request: HttpRequest| {
+        let response = problem::method_not_allowed(request.method(), &allowed);
+        async { response }
+    });
+    let resource = web::resource(path).default_service(refuse);
+    (methods.into_iter())
+        .fold(resource, |resource, (method, route)| resource.route(route.method(method)))
 }

@@ -8,10 +8,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::capability::Owner;
+use crate::hex;
 use crate::jobs;
 use crate::refusal::Refusal;
 use crate::service::Service;
-use crate::store::blobs::{Blob, hex};
+use crate::store::blobs::Blob;
 use crate::store::usage;
 use crate::time::Timestamp;
 
@@ -72,7 +73,7 @@ pub async fn view(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<Keys
                 let keys = row(c, owner, id)?.ok_or_else(Refusal::not_found)?;
                 Ok(KeysView {
                     id,
-                    sha256: hex(&keys.sha256),
+                    sha256: hex::encode(&keys.sha256),
                     model: keys.model,
                     bytes: keys.bytes,
                     stored_bytes: usage::of_owner(c, owner)?,

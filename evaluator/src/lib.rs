@@ -6,6 +6,7 @@
 pub mod capability;
 pub mod config;
 mod engine;
+mod hex;
 pub mod http;
 pub mod jobs;
 pub mod keys;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use crate::hex;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::store::StoreError;
-use crate::store::blobs::{Blob, BlobName, hex};
+use crate::store::blobs::{Blob, BlobName};
 use crate::time::Timestamp;
 use crate::{jobs, keys, uploads};
 
@@ -77,7 +78,7 @@ impl Known {
             let waiting = "SELECT id FROM jobs WHERE state IN ('queued', 'running')";
             let done = "SELECT id FROM jobs WHERE result_bytes IS NOT NULL";
             Ok(Self {
-                bundles: bundles.iter().map(|sha256| hex(sha256)).collect(),
+                bundles: bundles.iter().map(|sha256| hex::encode(sha256)).collect(),
                 requests: column(c, waiting)?.into_iter().collect(),
                 results: column(c, done)?.into_iter().collect(),
             })

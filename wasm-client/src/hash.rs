@@ -1,8 +1,8 @@
 //! A hash over an upload that may be interrupted.
 
 use js_sys::Uint8Array;
-use sha2_zeroize::digest::common::hazmat::{SerializableState, SerializedState};
-use sha2_zeroize::{Digest, Sha256};
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
+use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::error::{ClientError, Code};

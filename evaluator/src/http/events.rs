@@ -13,7 +13,7 @@ use tokio::time::Interval;
 use uuid::Uuid;
 
 use super::access::{Holder, Name};
-use super::problem::{Problem, Refused};
+use super::problem::Refused;
 use crate::capability::Owner;
 use crate::jobs::{self, JobView};
 use crate::refusal::{Code, Refusal};
@@ -35,14 +35,8 @@ use crate::time::Timestamp;
     responses(
         (status = 200, description = "Events; the data of each is a job",
             content_type = "text/event-stream", body = JobView),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 429, description = "Too many streams", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's"),
+        (status = 429, description = "Too many streams"),
     )
 )]
 pub(super) async fn events(

@@ -5,13 +5,13 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::{Problem, Refused};
+use super::problem::Refused;
 use crate::memory;
 use crate::service::Service;
 
 /// Whether the process answers. Waits for nothing.
 #[utoipa::path(
-    get, path = "/health/live", tag = "health",
+    method(get, head), path = "/health/live", tag = "health",
     responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
 )]
 pub(super) async fn live() -> &'static str {
@@ -20,11 +20,10 @@ pub(super) async fn live() -> &'static str {
 
 /// Whether the service takes work. Waits for nothing: what is told is what was last noticed.
 #[utoipa::path(
-    get, path = "/health/ready", tag = "health",
+    method(get, head), path = "/health/ready", tag = "health",
     responses(
         (status = 200, description = "It does", body = String, content_type = "text/plain"),
-        (status = 503, description = "It is stopping, or its storage fails", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 503, description = "It is stopping, or its storage fails"),
     )
 )]
 pub(super) async fn ready(service: Data<Service>) -> Result<&'static str, Refused> {
@@ -38,8 +37,6 @@ pub(super) async fn ready(service: Data<Service>) -> Result<&'static str, Refuse
     responses(
         (status = 200, description = "OpenMetrics text", body = String,
             content_type = "application/openmetrics-text"),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
@@ -77,8 +74,6 @@ pub(super) struct Queue {
     get, path = "/v1/status", tag = "health",
     responses(
         (status = 200, description = "Memory, threads, queue", body = Status),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn status(service: Data<Service>) -> Json<Status> {

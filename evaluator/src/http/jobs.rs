@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::access::{Holder, Name};
 use super::body;
-use super::problem::{Problem, Refused};
+use super::problem::Refused;
 use crate::jobs::{self, JobView, NewJob};
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
@@ -24,28 +24,15 @@ use crate::service::Service;
     responses(
         (status = 202, description = "Accepted", body = JobView,
             headers(("Location" = String))),
-        (status = 400, description = "A header is wrong, or the body incomplete", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No such keys, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 408, description = "The body came too slowly", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 413, description = "Longer than a request", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 415, description = "Another content type", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 422, description = "Not a request for this model", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 429, description = "The queue is full", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Stopping", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 507, description = "No room", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A header is wrong, or the body incomplete"),
+        (status = 404, description = "No such keys, or another's"),
+        (status = 408, description = "The body came too slowly"),
+        (status = 413, description = "Longer than a request"),
+        (status = 415, description = "Another content type"),
+        (status = 422, description = "Not a request for this model"),
+        (status = 429, description = "The queue is full"),
+        (status = 503, description = "Stopping"),
+        (status = 507, description = "No room"),
     )
 )]
 pub(super) async fn submit(
@@ -88,12 +75,7 @@ pub(super) async fn submit(
     params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 200, description = "The job", body = JobView),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's"),
     )
 )]
 pub(super) async fn get(
@@ -111,12 +93,7 @@ pub(super) async fn get(
     params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 200, description = "The job as it is now", body = JobView),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's"),
     )
 )]
 pub(super) async fn cancel(
@@ -134,16 +111,9 @@ pub(super) async fn cancel(
     responses(
         (status = 200, description = "The response frame",
             content_type = "application/octet-stream"),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 409, description = "Not ready", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 410, description = "Expired, or there will be none", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's"),
+        (status = 409, description = "Not ready"),
+        (status = 410, description = "Expired, or there will be none"),
     )
 )]
 pub(super) async fn result(

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
 
 use super::access::{Holder, Name};
-use super::problem::{Problem, Refused};
+use super::problem::Refused;
 use crate::keys::{self, KeysView};
 use crate::service::Service;
 use crate::uploads;
@@ -15,12 +15,7 @@ use crate::uploads;
     params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 200, description = "The key set", body = KeysView),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's"),
     )
 )]
 pub(super) async fn get(
@@ -37,14 +32,8 @@ pub(super) async fn get(
     params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 423, description = "The upload is being written to", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's"),
+        (status = 423, description = "The upload is being written to"),
     )
 )]
 pub(super) async fn delete(

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::hex;
 use crate::refusal::{Code, Refusal};
 use crate::uploads::Checksum;
 
@@ -29,7 +30,7 @@ impl Metadata {
             let twice = match key {
                 "model" => model.replace(value).is_some(),
                 "sha256" => {
-                    let digest = unhex(&value).ok_or_else(|| {
+                    let digest = hex::decode(&value).ok_or_else(|| {
                         malformed("sha256 is not the hexadecimal form of 32 bytes")
                     })?;
                     sha256.replace(digest).is_some()
@@ -64,19 +65,6 @@ pub(super) fn checksum(header: &str) -> Result<Checksum, Refusal> {
         "sha256" => digest.try_into().map(Checksum::Sha256).map_err(|_| length()),
         _ => Err(malformed("Upload-Checksum can have the algorithms sha1 and sha256.")),
     }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    // Parsing alone would take a sign for a digit.
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).ok()?;
-        *byte = u8::from_str_radix(digits, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 fn malformed(detail: &str) -> Refusal {

@@ -4,7 +4,6 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
 use crate::served::ModelDescription;
 use crate::service::Service;
 
@@ -41,8 +40,6 @@ pub(super) struct Limits {
     get, path = "/v1/models", tag = "models",
     responses(
         (status = 200, description = "Models with their parameters", body = Models),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn models(service: Data<Service>) -> Json<Models> {

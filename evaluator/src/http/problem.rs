@@ -3,7 +3,8 @@
 use std::fmt;
 
 use actix_web::body::BoxBody;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -79,10 +80,13 @@ pub(super) async fn not_found() -> Refused {
     Refusal::not_found().into()
 }
 
-/// The answer to another method than those of a resource.
-pub(super) async fn method_not_allowed(request: HttpRequest) -> Refused {
-    let detail = format!("{} is not possible here.", request.method());
-    Refusal::new(Code::MethodNotAllowed, detail).into()
+/// The answer to another method than those of a resource, which it names.
+pub(super) fn method_not_allowed(method: &Method, allowed: &str) -> HttpResponse {
+    let detail = format!("{method} is not possible here, only {allowed}.");
+    let mut response = Refused(Refusal::new(Code::MethodNotAllowed, detail)).error_response();
+    let allowed = HeaderValue::from_str(allowed).expect("names of methods are visible characters");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
 
 impl actix_web::Responder for Refused {

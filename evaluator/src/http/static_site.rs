@@ -17,9 +17,9 @@ use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::problem::Refused;
-use crate::refusal::{Code, Refusal};
-use crate::store::blobs::hex;
+use super::problem::{Refused, method_not_allowed};
+use crate::hex;
+use crate::refusal::Refusal;
 
 /// The files of a page by their paths.
 #[derive(Debug, Default)]
@@ -137,7 +137,7 @@ impl StaticFile {
             if plain_text { format!("{mime}; charset=utf-8") } else { mime.to_string() };
         let gzip = if text { compress(&content) } else { None };
         Self {
-            etag: hex(&Sha256::digest(&content)[..16]),
+            etag: hex::encode(&Sha256::digest(&content)[..16]),
             plain: content.into(),
             gzip,
             content_type,
@@ -195,8 +195,7 @@ pub(super) async fn serve(request: HttpRequest, site: Option<Data<StaticSite>>) 
         return Refused(Refusal::not_found()).error_response();
     };
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        let detail = format!("{} is not possible here.", request.method());
-        return Refused(Refusal::new(Code::MethodNotAllowed, detail)).error_response();
+        return method_not_allowed(request.method(), "GET, HEAD");
     }
     file.respond(&request)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::access::{CAPABILITY, Holder, MaybeHolder, Name};
 use super::body::{self, PacedBody};
 use super::metadata::{self, Metadata};
-use super::problem::{Problem, Refused};
+use super::problem::Refused;
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
 use crate::uploads::{self, NewUpload, Part, Progress};
@@ -66,22 +66,12 @@ pub(super) async fn options(service: Data<Service>) -> HttpResponse {
             ("Blindsight-Capability" = String, description = "If it is a new one; only here"),
             ("Blindsight-Keys" = String, description = "Id of the key set, if complete"),
             ("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Expires" = String))),
-        (status = 400, description = "A header is wrong", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "Another version of tus", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 422, description = "Another model", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 429, description = "Too many uploads", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Stopping", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 507, description = "No room", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A header is wrong"),
+        (status = 412, description = "Another version of tus"),
+        (status = 422, description = "Another model"),
+        (status = 429, description = "Too many uploads"),
+        (status = 503, description = "Stopping"),
+        (status = 507, description = "No room"),
     )
 )]
 pub(super) async fn create(
@@ -128,13 +118,11 @@ pub(super) async fn create(
         (status = 200, description = "Offset and length", headers(
             ("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Expires" = String),
             ("Blindsight-Keys" = String, description = "Id of the key set, if complete"))),
-        (status = 401, description = "No service token"),
         (status = 404, description = "Not there, or another's"),
         (status = 410, description = "The upload was refused"),
         (status = 412, description = "Another version of tus"),
         (status = 422, description = "The bundle is not the announced one"),
         (status = 423, description = "Another request is writing"),
-        (status = 500, description = "The service failed"),
     )
 )]
 pub(super) async fn head(
@@ -169,36 +157,19 @@ pub(super) async fn head(
         (status = 204, description = "Appended", headers(
             ("Upload-Offset" = u64), ("Upload-Expires" = String),
             ("Blindsight-Keys" = String, description = "Id of the key set, if complete"))),
-        (status = 400, description = "A header is wrong, or the body incomplete", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 408, description = "The body came too slowly", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 409, description = "The upload stands elsewhere", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 410, description = "The upload was refused", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "Another version of tus", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 413, description = "Too long", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 415, description = "Another content type", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 422, description = "A key is wrong; the upload is lost", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 423, description = "Another request is writing", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 429, description = "Too busy", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 460, description = "The checksum does not match", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Stopping", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A header is wrong, or the body incomplete"),
+        (status = 404, description = "Not there, or another's"),
+        (status = 408, description = "The body came too slowly"),
+        (status = 409, description = "The upload stands elsewhere"),
+        (status = 410, description = "The upload was refused"),
+        (status = 412, description = "Another version of tus"),
+        (status = 413, description = "Too long"),
+        (status = 415, description = "Another content type"),
+        (status = 422, description = "A key is wrong; the upload is lost"),
+        (status = 423, description = "Another request is writing"),
+        (status = 429, description = "Too busy"),
+        (status = 460, description = "The checksum does not match"),
+        (status = 503, description = "Stopping"),
     )
 )]
 pub(super) async fn patch(
@@ -242,16 +213,9 @@ pub(super) async fn patch(
     ),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 401, description = "No service token", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Not there, or another's", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "Another version of tus", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 423, description = "Another request is writing", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 500, description = "The service failed", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or another's"),
+        (status = 412, description = "Another version of tus"),
+        (status = 423, description = "Another request is writing"),
     )
 )]
 pub(super) async fn delete(

@@ -17,7 +17,7 @@ use super::{
     ParameterDescription, ServedModel,
 };
 use crate::engine::{Engine, EvaluateError};
-use crate::store::blobs::hex;
+use crate::hex;
 
 /// An engine with its description.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ fn describe(engine: &Engine, id: &str) -> ModelDescription {
         },
         score_bound: f64::from(engine.lowered().head.bound),
         parameters: ParameterDescription {
-            fingerprint: hex(&set.fingerprint().0),
+            fingerprint: hex::encode(&set.fingerprint().0),
             log2_degree: set.degree().ilog2(),
         },
         evaluation_keys: KeysDescription {

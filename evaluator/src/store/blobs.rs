@@ -21,6 +21,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use uuid::Uuid;
 
 use super::StoreError;
+use crate::hex;
 
 /// The blob store.
 #[derive(Debug, Clone)]
@@ -99,14 +100,14 @@ impl Blobs {
     /// # Errors
     /// When the store fails.
     pub async fn delete_bundle(&self, sha256: &[u8; 32]) -> Result<(), StoreError> {
-        let folder = Path::from_iter([BUNDLES, &hex(sha256)]);
+        let folder = Path::from_iter([BUNDLES, &hex::encode(sha256)]);
         let objects: Vec<_> = self.store.list(Some(&folder)).try_collect().await?;
         for object in objects {
             self.delete_path(&object.location).await?;
         }
         if let Some(root) = &self.folder {
             // Only tidiness: an empty folder is no object.
-            let _ = std::fs::remove_dir(root.join(BUNDLES).join(hex(sha256)));
+            let _ = std::fs::remove_dir(root.join(BUNDLES).join(hex::encode(sha256)));
         }
         Ok(())
     }
@@ -170,7 +171,7 @@ impl Blob {
     fn path(self) -> Path {
         match self {
             Self::Frame(sha256, index) => {
-                Path::from_iter([BUNDLES.to_owned(), hex(&sha256), index.to_string()])
+                Path::from_iter([BUNDLES.to_owned(), hex::encode(&sha256), index.to_string()])
             }
             Self::Request(job) => Path::from_iter([REQUESTS.to_owned(), job.to_string()]),
             Self::Result(job) => Path::from_iter([RESULTS.to_owned(), job.to_string()]),
@@ -192,12 +193,6 @@ fn delete_unfinished(folder: &std::path::Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Bytes as lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,7 +211,7 @@ mod tests {
         assert!(blobs.get(Blob::Result(job)).await.unwrap_err().is_missing_blob());
         blobs.delete(Blob::Result(job)).await.unwrap();
 
-        let name = hex(&sha256);
+        let name = hex::encode(&sha256);
         let deleted = blobs.delete_unknown(|blob| *blob == BlobName::Bundle(&name)).await.unwrap();
         assert_eq!(deleted, 1);
         assert!(blobs.get(Blob::Request(job)).await.is_err());

@@ -74,8 +74,20 @@ fn health_metrics_and_description() {
     assert!(metrics.contains(line), "{metrics}");
     let described = server.send("GET", "/v1/openapi.json", &[], &[]).json();
     assert!(described["paths"]["/v1/jobs/{id}/events"]["get"].is_object());
-    for (method, path) in [("PUT", "/v1/models"), ("GET", "/v1/uploads"), ("BREW", "/v1/keys/x")] {
+    assert_eq!(server.send("HEAD", "/health/ready", &[], &[]).status, 200);
+}
+
+#[test]
+fn other_methods_are_refused_and_the_possible_ones_named() {
+    let server = Server::start(|_| {});
+    for (method, path, allowed) in [
+        ("PUT", "/v1/models", "GET"),
+        ("GET", "/v1/uploads", "OPTIONS, POST"),
+        ("BREW", "/v1/keys/x", "GET, DELETE"),
+        ("POST", "/health/live", "GET, HEAD"),
+    ] {
         let answer = server.send(method, path, &[], &[]);
         assert_eq!(answer.refusal(), (405, "method_not_allowed".to_owned()));
+        assert_eq!(answer.header("allow").as_deref(), Some(allowed), "{method} {path}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use blindsight_tests::client::sha256_hex;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, bytes, header, json};
 use crate::server::Server;
@@ -21,9 +21,7 @@ fn a_picture_gets_its_label() {
 
     let keys = client.upload(&bundle);
     let stored = json(client.send("GET", &format!("/v1/keys/{keys}"), &[], &[]));
-    let mut sha256 = Sha256::new();
-    bundle.iter().for_each(|frame| sha256.update(frame));
-    assert_eq!(stored["sha256"], format!("{:x}", sha256.finalize()));
+    assert_eq!(stored["sha256"], sha256_hex(&bundle.concat()));
     assert_eq!(stored["bytes"], lengths["bytes"]);
 
     // Twice by mistake: one job.

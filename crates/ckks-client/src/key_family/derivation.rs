@@ -6,7 +6,7 @@ use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks::wire::frame::ParameterFingerprint;
 use hkdf::Hkdf;
-use sha2_zeroize::{Digest, Sha256};
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::GENERATION_VERSION;

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use blindsight_ckks::encoding::Complex64;
+use blindsight_ckks::keys::rotations;
 use blindsight_ckks_eval::{Evaluator, KeySet};
 use blindsight_evaluator::Engine;
 use blindsight_ring::{Limb, Prime};
@@ -43,12 +44,14 @@ pub(super) fn measure(
     let at_level = |level: usize, client: &mut Client| {
         client.encrypt_slots(engine, &[Complex64::new(0.5, 0.0)], set.scale(levels.linear), level)
     };
+    // A rotation that a key of one digit serves at every level.
+    let pixel = rotations(set.slots()).linear.pixel;
     for &threads in thread_counts {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         for level in [levels.slots_to_coefficients, levels.linear, levels.top - 2] {
             let c = at_level(level, client)?;
             let seconds = pool.install(|| {
-                median(RUNS, || evaluator.rotate(&c, 1).map(drop).map_err(|e| e.to_string()))
+                median(RUNS, || evaluator.rotate(&c, pixel).map(drop).map_err(|e| e.to_string()))
             })?;
             push(format!("rotate (key switch), {level} limbs"), threads, seconds);
         }

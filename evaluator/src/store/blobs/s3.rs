@@ -33,7 +33,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::blobs::{Blob, BlobName, Blobs, hex};
+    use crate::hex;
+    use crate::store::blobs::{Blob, BlobName, Blobs};
 
     type Bucket = Mutex<BTreeMap<String, Bytes>>;
 
@@ -110,7 +111,7 @@ mod tests {
         let name = format!("some/prefix/results/{job}");
         assert!(bucket.lock().unwrap().contains_key(&name));
         assert!(blobs.get(Blob::Request(job)).await.unwrap_err().is_missing_blob());
-        let known = hex(&sha256);
+        let known = hex::encode(&sha256);
         let unknown = blobs.delete_unknown(|name| *name == BlobName::Bundle(&known)).await;
         assert_eq!(unknown.unwrap(), 1);
         blobs.delete_bundle(&sha256).await.unwrap();
