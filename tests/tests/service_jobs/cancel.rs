@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use blindsight_tests::poll;
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, THREADS};
@@ -26,7 +27,7 @@ pub(crate) fn frees_the_cores(stage: &Stage) -> Value {
         let job = api.submit(&stage.keys, &request);
         api.wait_for_step(&stage.keys, &job.id, step);
         std::thread::sleep(Duration::from_millis(pause));
-        assert!(load(stage, 10 * LOOK) > 0.5, "nothing computes: there is nothing to cancel");
+        wait_until_busy(stage);
 
         let before = stage.evaluator().cpu_seconds();
         let cancelled = api.cancel(&stage.keys, &job.id);
@@ -46,11 +47,14 @@ pub(crate) fn frees_the_cores(stage: &Stage) -> Value {
     json!({ "runs": runs, "worst_processor_seconds": worst, "limit_seconds": FREE })
 }
 
-/// Processor time per time.
-fn load(stage: &Stage, during: Duration) -> f64 {
-    let (start, before) = (Instant::now(), stage.evaluator().cpu_seconds());
-    std::thread::sleep(during);
-    (stage.evaluator().cpu_seconds() - before) / start.elapsed().as_secs_f64()
+/// Waits until the process computes: without that there is nothing to cancel.
+fn wait_until_busy(stage: &Stage) {
+    poll("a process that computes", Duration::from_secs(10), || {
+        let (start, before) = (Instant::now(), stage.evaluator().cpu_seconds());
+        std::thread::sleep(5 * LOOK);
+        let used = stage.evaluator().cpu_seconds() - before;
+        (used > 2.0 * IDLE * start.elapsed().as_secs_f64()).then_some(())
+    });
 }
 
 /// Seconds until the process stays idle, and its processor time then: the last moment at which that
