@@ -1,5 +1,5 @@
 // The packed package in the hands of those who use it: Vite, webpack, no bundler at all, Node.
-// Needs `just sdk` and Chromium (CHROMIUM, or /usr/bin/chromium).
+// Needs `just sdk` and Chromium.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 
 import { chromium } from "playwright-core";
 
+import { FLAGS, chromiumPath } from "../chromium/chromium.mjs";
 import { FakeServer } from "../../wasm-client/sdk/test/fake-server.mjs";
 
 const run = promisify(execFile);
@@ -46,17 +47,8 @@ before(async () => {
   });
   shape = wasm.parameters();
   browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
+    executablePath: chromiumPath(chromium.executablePath()),
+    args: FLAGS,
   });
 });
 

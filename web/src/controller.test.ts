@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Controller } from "./controller.ts";
-import type { Control, Facts, Preview, Sdk, Stored } from "./sdk/port.ts";
+import type { Control, Facts, Open, Preview, Sdk, Stored } from "./sdk/port.ts";
 import { phase } from "./state.ts";
 
 const facts = { classes: ["cat"], keyBytes: 10 } as unknown as Facts;
@@ -27,13 +27,14 @@ function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
     preview: () => Promise.resolve(preview),
     prepareKeys: (_control, { persist }) => {
       stored = { at: "kept", since: new Date(0) };
-      return Promise.resolve({ fresh: true, persisted: persist });
+      return Promise.resolve({ persisted: persist });
     },
     classify: () => Promise.resolve(answer),
     forget: () => {
       stored = { at: "none" };
       return Promise.resolve();
     },
+    close: () => undefined,
     ...parts,
   };
   return {
@@ -55,7 +56,7 @@ function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
 }
 
 function controller(
-  open: () => Promise<Sdk>,
+  open: Open,
   online = true,
   halted = { get: () => false, set: (_halted: boolean): void => undefined },
 ): Controller {
@@ -169,9 +170,7 @@ describe("the controller", () => {
   it("goes on without storage when there is none", async () => {
     const one = sdk({
       prepareKeys: (_, { persist }) =>
-        persist
-          ? Promise.reject(failure("storage_quota"))
-          : Promise.resolve({ fresh: true, persisted: false }),
+        persist ? Promise.reject(failure("storage_quota")) : Promise.resolve({ persisted: false }),
     });
     const page = await withPicture(one);
     await page.classify();
@@ -185,9 +184,7 @@ describe("the controller", () => {
     let damaged = true;
     const one = sdk({
       prepareKeys: () =>
-        damaged
-          ? Promise.reject(failure("storage_corrupt"))
-          : Promise.resolve({ fresh: true, persisted: true }),
+        damaged ? Promise.reject(failure("storage_corrupt")) : Promise.resolve({ persisted: true }),
       forget: () => {
         damaged = false;
         return Promise.resolve();
@@ -243,6 +240,53 @@ describe("the controller", () => {
     await later.classify();
     expect(one.calls).toEqual(["keys kept", "classify"]);
     expect(notes.at(-1)).toBe(false);
+  });
+
+  it("asks for a token until it is right", async () => {
+    const tokens: (string | null)[] = [];
+    const page = controller((_url, { token }) => {
+      tokens.push(token);
+      return token === "right" ? Promise.resolve(sdk()) : Promise.reject(failure("unauthorized"));
+    });
+    await page.connect();
+    expect(page.state.service).toEqual({ at: "locked", refused: false });
+    await page.unlock("wrong");
+    expect(page.state.service).toEqual({ at: "locked", refused: true });
+    await page.unlock("right");
+    expect(page.state.service.at).toBe("ready");
+    expect(tokens).toEqual([null, "wrong", "right"]);
+  });
+
+  it("goes on with what the question for a token interrupted, or with a newer wish", async () => {
+    for (const another of [false, true]) {
+      const closed: string[] = [];
+      const locked = sdk({
+        classify: () => Promise.reject(failure("unauthorized")),
+        close: () => void closed.push("closed"),
+      });
+      const open = sdk();
+      let current: Sdk = locked;
+      const page = controller(() => Promise.resolve(current));
+      await page.connect();
+      await page.choose(picture, "cat.png");
+      await page.classify();
+      expect(page.state.service.at).toBe("locked");
+      expect(closed).toEqual(["closed"]);
+      current = open;
+      if (another) await page.choose(picture, "dog.png");
+      await page.unlock("token");
+      expect(open.calls).toEqual(another ? [] : ["keys kept", "classify"]);
+      expect(phase(page.state)).toBe(another ? "ready" : "done");
+    }
+  });
+
+  it("does not say that a locked server has forgotten", async () => {
+    const one = sdk({ forget: () => Promise.reject(failure("unauthorized")) });
+    const page = await withPicture(one);
+    await page.classify();
+    await page.forget();
+    expect(page.state.run).toMatchObject({ problem: { code: "forgotten_here" } });
+    expect(page.state.service.at).toBe("locked");
   });
 
   it("says what was forgotten when the server is away", async () => {

@@ -31,6 +31,10 @@ export class Controller {
   #source: PictureSource | null = null;
   /** A picture that was chosen while the server was down. */
   #pending: { readonly source: PictureSource; readonly name: string } | null = null;
+  /** In memory alone: who reloads the page gives it again, and nobody finds it on the disk. */
+  #token: string | null = null;
+  /** What the server's wish for a token interrupted. */
+  #interrupted: Goal | null = null;
   #ticket = 0;
   #abort: AbortController | null = null;
   readonly #around: Surroundings;
@@ -44,29 +48,44 @@ export class Controller {
     return this.#state;
   }
 
-  /** Connects; goes on with an upload that an earlier visit left unfinished. */
+  /**
+   * Connects; goes on with what a missing token interrupted, or with an upload that an earlier
+   * visit left unfinished.
+   */
   async connect(): Promise<void> {
     if (isRunning(this.#state)) return;
     this.#send({ on: "connect" });
     try {
       const { url, open, onRequest } = this.#around;
-      this.#sdk ??= await open(url, { signal: new AbortController().signal, onRequest });
+      this.#sdk ??= await open(url, { token: this.#token, onRequest });
       const keys = await this.#stored(this.#sdk);
       this.#send({ on: "connected", facts: this.#sdk.facts, keys });
     } catch (error) {
-      this.#send({ on: "unreachable", problem: describe(error, this.#around.online()) });
+      if (isLocked(error)) this.#lock();
+      else this.#send({ on: "unreachable", problem: describe(error, this.#around.online()) });
       return;
     }
+    const interrupted = this.#interrupted;
+    this.#interrupted = null;
     const pending = this.#pending;
     if (pending !== null) await this.choose(pending.source, pending.name);
     const isUnfinished = this.#state.keys.at === "unfinished";
-    if (isUnfinished && !this.#around.halted.get()) await this.#run("keys");
+    if (interrupted !== null) await this.#run(interrupted);
+    else if (isUnfinished && !this.#around.halted.get()) await this.#run("keys");
+  }
+
+  /** Connects with a token, and goes on. */
+  async unlock(token: string): Promise<void> {
+    if (this.#state.service.at !== "locked") return;
+    this.#token = token;
+    await this.connect();
   }
 
   /** Takes a picture: crops and shrinks it. Nothing is sent. */
   async choose(source: PictureSource, name: string): Promise<void> {
     if (isRunning(this.#state)) return;
     const ticket = ++this.#ticket;
+    this.#interrupted = null;
     this.#send({ on: "picture-chosen", ticket });
     try {
       if (this.#sdk === null) {
@@ -143,10 +162,13 @@ export class Controller {
       const keys = await this.#stored(sdk);
       if (isAbort(error) || abort.signal.aborted) {
         this.#send({ on: "cancelled", ticket, keys });
+      } else if (isLocked(error) && goal !== "forget") {
+        this.#interrupted = goal;
       } else {
         const words = goal === "forget" ? describeForgetting : describe;
         this.#send({ on: "failed", ticket, problem: words(error, this.#around.online()), keys });
       }
+      if (isLocked(error)) this.#lock();
     } finally {
       if (this.#abort === abort) this.#abort = null;
     }
@@ -167,6 +189,13 @@ export class Controller {
     this.#send({ on: "answered", ticket, answer });
   }
 
+  /** A client has one token for its life. */
+  #lock(): void {
+    this.#sdk?.close();
+    this.#sdk = null;
+    this.#send({ on: "locked", refused: this.#token !== null });
+  }
+
   /** Trouble with the storage shows when keys are made, not before. */
   async #stored(sdk: Sdk): Promise<KeyState> {
     const stored = await sdk.stored().catch(() => ({ at: "none" }) as const);
@@ -178,4 +207,8 @@ export class Controller {
     this.#state = next(before, event);
     if (this.#state !== before) this.#around.onState(this.#state);
   }
+}
+
+function isLocked(error: unknown): boolean {
+  return codeOf(error) === "unauthorized";
 }

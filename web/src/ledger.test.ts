@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { group, sums } from "./ledger.ts";
-import type { LedgerEntry, Purpose } from "./sdk/port.ts";
+import type { LedgerEntry, RequestKind } from "./sdk/port.ts";
 
-function entries(...purposes: Purpose[]): LedgerEntry[] {
-  return purposes.map((what, i) => ({
+function entries(...kinds: RequestKind[]): LedgerEntry[] {
+  return kinds.map((what, i) => ({
     id: i + 1,
-    time: new Date(0),
+    time: 0,
     what,
     method: "GET",
-    path: "/",
+    url: "/",
     status: 200,
     requestBytes: 10,
     responseBytes: 1,

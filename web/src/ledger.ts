@@ -1,9 +1,9 @@
 /** The book of everything that left this device: grouping and sums. */
-import type { LedgerEntry, Purpose } from "./sdk/port.ts";
+import type { LedgerEntry, RequestKind } from "./sdk/port.ts";
 
 /** Requests of one purpose in a row: the parts of an upload, the questions how far a job is. */
 export interface Group {
-  readonly what: Purpose;
+  readonly what: RequestKind;
   readonly entries: readonly LedgerEntry[];
 }
 
@@ -15,7 +15,7 @@ export interface Sums {
 }
 
 /** In words what a request was. */
-export const PURPOSES: Readonly<Record<Purpose, string>> = {
+export const PURPOSES: Readonly<Record<RequestKind, string>> = {
   models: "Which models are offered?",
   "key-upload": "Evaluation keys",
   "key-state": "Are the keys still there?",
@@ -26,11 +26,11 @@ export const PURPOSES: Readonly<Record<Purpose, string>> = {
   cancellation: "Cancel the computation",
 };
 
-const GROUPED: readonly Purpose[] = ["key-upload", "progress", "key-state"];
+const GROUPED: readonly RequestKind[] = ["key-upload", "progress", "key-state"];
 
 /** Puts neighbours of one purpose together, where it is a purpose that comes in many requests. */
 export function group(entries: readonly LedgerEntry[]): Group[] {
-  const groups: { what: Purpose; entries: LedgerEntry[] }[] = [];
+  const groups: { what: RequestKind; entries: LedgerEntry[] }[] = [];
   for (const entry of entries) {
     const last = groups.at(-1);
     if (last?.what === entry.what && GROUPED.includes(entry.what)) last.entries.push(entry);

@@ -13,6 +13,7 @@ import { railView } from "./views/rail.ts";
 import { resultView } from "./views/result.ts";
 import { serverView } from "./views/server.ts";
 import { stageView } from "./views/stage.ts";
+import { tokenView } from "./views/token.ts";
 
 const page = byId("main", HTMLElement);
 
@@ -32,6 +33,7 @@ const ledger = ledgerView();
 const server = serverView();
 const views: readonly ((state: State) => void)[] = [
   stageView(controller),
+  tokenView(controller),
   problemView(controller),
   railView(),
   resultView(),

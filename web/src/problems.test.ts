@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { describe as put, describeForgetting, isAbort } from "./problems.ts";
 
 // Every code of the SDK that a person can run into. `closed`, `aborted` and `invalid_argument`
-// come only from this page's own doing.
+// come only from this page's own doing; `unauthorized` is no problem but a question.
 const CODES = [
   "unsupported_environment",
   "unsupported_picture",
@@ -11,7 +11,6 @@ const CODES = [
   "timeout",
   "server_busy",
   "server_error",
-  "unauthorized",
   "keys_lost",
   "upload_refused",
   "request_refused",
@@ -52,7 +51,9 @@ it("blames the connection only when it is the connection", () => {
 });
 
 it("does not claim that the server has forgotten when it has not", () => {
-  expect(describeForgetting({ code: "network" }, true).code).toBe("forgotten_here");
+  for (const code of ["network", "unauthorized"]) {
+    expect(describeForgetting({ code }, true).code).toBe("forgotten_here");
+  }
   expect(describeForgetting({ code: "storage_corrupt" }, true).code).toBe("storage_corrupt");
 });
 

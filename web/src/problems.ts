@@ -32,6 +32,7 @@ const OFFLINE: Words = [
   "retry",
 ];
 
+/** Not here: `unauthorized`, for which the page asks for a token. */
 const WORDS: Readonly<Record<string, Words>> = {
   network: [
     "The server cannot be reached",
@@ -52,11 +53,6 @@ const WORDS: Readonly<Record<string, Words>> = {
     "The server failed",
     "It reported a fault of its own. That is not about your picture, which it cannot see.",
     "retry",
-  ],
-  unauthorized: [
-    "The server wants a token",
-    "Whoever runs this server lets only some people use it, and this page has no token for it.",
-    "none",
   ],
   keys_lost: [
     "The server no longer has your keys",
@@ -104,7 +100,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   ],
   unsupported_picture: [
     "That is not a picture this browser can read",
-    "The file is damaged or of an unknown kind. PNG, JPEG, WebP, BMP and GIF work.",
+    "The file is damaged or of an unknown kind. PNG, JPEG, WebP, BMP, GIF and AVIF work; a HEIC photo must be saved as one of these first.",
     "choose",
   ],
   picture_too_large: ["That picture is too large", "Choose one with fewer pixels.", "choose"],
@@ -125,34 +121,35 @@ const WORDS: Readonly<Record<string, Words>> = {
   ],
 };
 
-/** A failure of the page itself, such as a camera that is refused. */
-export function problem(code: string, title: string, sentence: string, remedy: Remedy): Problem {
-  return { code, title, sentence, remedy };
-}
-
 /** The keys are deleted here, which cannot fail for want of a server; there they are not. */
-const FORGOTTEN_HERE = problem(
-  "forgotten_here",
+const FORGOTTEN_HERE = problem("forgotten_here", [
   "Deleted here, not on the server",
   "The server could not be told. Without the secret key, which is gone, the keys it has serve nobody, and they expire there.",
   "none",
-);
+]);
 
-const UNREACHABLE: readonly string[] = ["network", "timeout", "server_busy", "server_error"];
+const UNTOLD: readonly string[] = [
+  "network",
+  "timeout",
+  "server_busy",
+  "server_error",
+  "unauthorized",
+];
 
 /** A failure to forget, in words. */
 export function describeForgetting(error: unknown, online: boolean): Problem {
-  return UNREACHABLE.includes(codeOf(error)) ? FORGOTTEN_HERE : describe(error, online);
+  return UNTOLD.includes(codeOf(error)) ? FORGOTTEN_HERE : describe(error, online);
 }
 
 /** Whatever was thrown, in words. */
 export function describe(error: unknown, online: boolean): Problem {
   const code = codeOf(error);
-  if (!online && (code === "network" || code === "timeout")) return build("offline", OFFLINE);
+  if (!online && (code === "network" || code === "timeout")) return problem("offline", OFFLINE);
   const words = WORDS[code];
-  if (words !== undefined) return build(code, words);
+  if (words !== undefined) return problem(code, words);
   const detail = error instanceof Error ? error.message : String(error);
-  return problem(code, "Something went wrong", `${detail || "There is no more to say"}.`, "retry");
+  const sentence = `${detail || "There is no more to say"}.`;
+  return problem(code, ["Something went wrong", sentence, "retry"]);
 }
 
 /** Whether this is the end of an action that the person cancelled. */
@@ -169,6 +166,6 @@ export function codeOf(error: unknown): string {
   return "unexpected";
 }
 
-function build(code: string, [title, sentence, remedy]: Words): Problem {
+function problem(code: string, [title, sentence, remedy]: Words): Problem {
   return { code, title, sentence, remedy };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { problem } from "./problems.ts";
+import type { Problem } from "./problems.ts";
 import type { Answer, Facts, Preview } from "./sdk/port.ts";
 import { canClassify, canForget, type Event, INITIAL, next, phase, type State } from "./state.ts";
 
@@ -9,7 +9,6 @@ const facts: Facts = {
   classes: ["cat", "dog"],
   steps: 21,
   keyBytes: 74_000_000,
-  keyCount: 31,
   requestBytes: 385_000,
   responseBytes: 90_000,
 };
@@ -20,7 +19,12 @@ const answer: Answer = {
   scores: [2, 1],
   seconds: { encrypt: 0.2, evaluate: 9, decrypt: 0.1, total: 10 },
 };
-const trouble = problem("network", "Down", "It is down.", "retry");
+const trouble: Problem = {
+  code: "network",
+  title: "Down",
+  sentence: "It is down.",
+  remedy: "retry",
+};
 
 function after(...events: Event[]): State {
   return events.reduce(next, INITIAL);
@@ -37,6 +41,14 @@ const evaluating: Event = {
   ticket: 2,
   step: { at: "evaluating", step: 3, steps: 21, secondsLeft: 8 },
 };
+
+it("stays with the question for a token, whatever was under way", () => {
+  const state = after(connected, ...picture, started, { on: "locked", refused: false });
+  expect(phase(state)).toBe("locked");
+  expect(state.run).toEqual({ at: "idle", note: null });
+  expect(canClassify(state)).toBe(false);
+  expect(canForget({ ...state, keys: { at: "unfinished", since: new Date(0) } })).toBe(false);
+});
 
 describe("the state machine", () => {
   it("goes from nothing to an answer", () => {
@@ -142,9 +154,9 @@ describe("the state machine", () => {
     const paused = after(connected, ...picture, started, {
       on: "paused",
       ticket: 2,
-      pause: { reason: "network", attempt: 1, seconds: 4 },
+      pause: { reason: "network", retryInSeconds: 4 },
     });
-    expect(paused.run).toMatchObject({ pause: { attempt: 1 } });
+    expect(paused.run).toMatchObject({ pause: { retryInSeconds: 4 } });
     expect(next(paused, evaluating).run).toMatchObject({ pause: null });
   });
 

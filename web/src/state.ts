@@ -12,7 +12,9 @@ import type { Answer, Facts, Pause, Preview, Step } from "./sdk/port.ts";
 export type Service =
   | { readonly at: "connecting" }
   | { readonly at: "ready"; readonly facts: Facts }
-  | { readonly at: "down"; readonly problem: Problem };
+  | { readonly at: "down"; readonly problem: Problem }
+  /** It asks for a token; `refused`: the one it was given was not the right one. */
+  | { readonly at: "locked"; readonly refused: boolean };
 
 /** What this browser keeps. */
 export type KeyState =
@@ -64,6 +66,7 @@ export type Event =
   | { readonly on: "connect" }
   | { readonly on: "connected"; readonly facts: Facts; readonly keys: KeyState }
   | { readonly on: "unreachable"; readonly problem: Problem }
+  | { readonly on: "locked"; readonly refused: boolean }
   | { readonly on: "picture-chosen"; readonly ticket: number }
   | {
       readonly on: "picture-read";
@@ -105,6 +108,11 @@ export function next(state: State, event: Event): State {
       return { ...state, service: { at: "ready", facts: event.facts }, keys: event.keys };
     case "unreachable":
       return { ...state, service: { at: "down", problem: event.problem } };
+    case "locked": {
+      // What was under way goes on with the token, as a run of its own.
+      const run: Run = isRunning(state) ? { at: "idle", note: null } : state.run;
+      return { ...state, service: { at: "locked", refused: event.refused }, run };
+    }
     case "picture-chosen":
     case "picture-read":
     case "picture-refused":
@@ -138,6 +146,7 @@ export function canForget(state: State): boolean {
 
 /** A word for what the page is doing: stable, for tests and style sheets. */
 export function phase(state: State): string {
+  if (state.service.at === "locked") return "locked";
   switch (state.run.at) {
     case "running":
       if (state.run.cancelling) return "cancelling";

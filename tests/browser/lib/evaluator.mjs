@@ -1,7 +1,7 @@
 // The real evaluator as a process of its own, serving the real page.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -72,6 +72,14 @@ export class Evaluator {
     const closed = new Promise((resolve) => child.once("close", resolve));
     child.kill(signal);
     await closed;
+  }
+
+  /** Starts again without any of its data: all keys and jobs are lost. */
+  async restartEmpty() {
+    await this.stop("SIGKILL");
+    await rm(this.#data, { recursive: true });
+    await mkdir(this.#data);
+    await this.start();
   }
 
   /** Ends the process and deletes its data. */

@@ -1,23 +1,14 @@
-// The page in Debian's Chromium, driven by what web/README.md promises to tests.
+// The page in Chromium, driven by what web/README.md promises to tests.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
+import { FLAGS, chromiumPath } from "../../chromium/chromium.mjs";
+
 /** Long enough for an evaluation on two busy cores. */
 export const PATIENCE = 240_000;
-
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** A browser with a profile of its own, as one person has it. */
 export class Visitor {
@@ -31,7 +22,7 @@ export class Visitor {
     const visitor = new Visitor();
     visitor.#folder = await mkdtemp(join(tmpdir(), "blindsight-profile-"));
     visitor.#context = await chromium.launchPersistentContext(visitor.#folder, {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      executablePath: chromiumPath(chromium.executablePath()),
       args: FLAGS,
       proxy,
       viewport: { width: 1280, height: 1000 },
@@ -48,6 +39,12 @@ export class Visitor {
     const page = new Page(tab);
     await tab.goto(url);
     return page;
+  }
+
+  /** Lets the pages of an origin store so many bytes and no more. */
+  async limitStorage(page, origin, quotaSize) {
+    const session = await this.#context.newCDPSession(page.tab);
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize });
   }
 
   /** Addresses outside an origin that pages and their workers asked for. */
@@ -88,6 +85,12 @@ export class Page {
     await this.phase("ready", "done");
     await this.byId("classify").click();
     return this.answer();
+  }
+
+  /** Presses the button beside a problem. */
+  async remedy() {
+    await this.byId("remedy").click();
+    await this.tab.locator('main:not([data-phase="failed"])').waitFor();
   }
 
   /** The label, once it is there. */

@@ -2,6 +2,23 @@
 import { createHash } from "node:crypto";
 import http from "node:http";
 
+/** Whether a request is one of the service, not of the page's own files. */
+export const api = (request) => request.path.startsWith("/v1/");
+
+/** Bytes of keys that were sent, those of broken requests included. */
+export const uploaded = (tap) =>
+  tap.requests.filter((r) => r.method === "PATCH").reduce((n, r) => n + r.sent, 0);
+
+/** What was asked of anybody but the evaluator: by a page, or by something that is not Chromium. */
+export const strangers = (visitor, tap) => [
+  ...visitor.elsewhere(tap.origin),
+  ...tap.strangers.filter((r) => !CHROMIUMS_OWN.test(r)),
+];
+
+/** Chromium's own services, which it asks for updates of itself. The tap lets nothing through. */
+const CHROMIUMS_OWN =
+  /^(CONNECT |POST http:\/\/)(update\.googleapis|accounts\.google|[\w-]+\.gvt1)\.com[:/]/;
+
 /** A forward proxy between the browser and everything else. */
 export class Tap {
   /** Requests in the order of their arrival. */
@@ -36,6 +53,11 @@ export class Tap {
   /** For the browser's `proxy` option: loopback goes through it, too. */
   get proxy() {
     return { server: `http://127.0.0.1:${this.#server.address().port}`, bypass: "<-loopback>" };
+  }
+
+  /** The only origin that it lets requests through to. */
+  get origin() {
+    return `http://${this.#host}`;
   }
 
   /** Requests from now on: forgets those before. */

@@ -1,4 +1,5 @@
 import { CoreClient } from "./client.js";
+import { connect } from "./connect.js";
 import { browser } from "./platform/browser.js";
 import type { ConnectOptions } from "./types.js";
 
@@ -8,7 +9,7 @@ export * from "./index.js";
 export class Client extends CoreClient {
   /** Asks the server for its models. Nothing about keys or pictures happens here. */
   static async connect(url: string | URL, options: ConnectOptions = {}): Promise<Client> {
-    const { context, server } = await Client.open(browser, url, options);
+    const { context, server } = await connect(browser, url, options);
     return new Client(context, server);
   }
 }

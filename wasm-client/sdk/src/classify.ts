@@ -1,11 +1,12 @@
 import { abortError, orAborted, throwIfAborted } from "./abort.js";
 import type { Context } from "./context.js";
 import { BlindsightError } from "./errors.js";
-import { cancelJob, fetchResult, isFinal, submitJob, watchJob } from "./http/jobs.js";
+import { cancelJob, fetchResult, isFinal, submitJob } from "./http/jobs.js";
 import type { Job } from "./http/jobs.js";
 import { isGone, keysLost } from "./http/keysets.js";
 import { withRetry } from "./http/retry.js";
 import type { RetryOptions } from "./http/retry.js";
+import { watchJob } from "./http/watch.js";
 import { preparePicture } from "./pictures.js";
 import type { ClassifyProgress } from "./progress.js";
 import type { KeyRecord } from "./store/store.js";
@@ -58,8 +59,14 @@ export async function classify(options: ClassifyJob): Promise<Classification> {
   };
   const submitted = await submit(options, request, retry);
   const send = clock.lap();
+  const { capability } = upload;
+  const { id } = submitted;
+  // In the moment of the abort, not a turn later: a page that is left has no more turns.
+  const cancel = () => cancelJob(context.http, { id, capability });
+  signal.addEventListener("abort", cancel, { once: true });
 
   try {
+    if (signal.aborted) cancel();
     const running = { began: null as number | null };
     const follow = (job: Job) => {
       if (job.state === "running") running.began ??= performance.now();
@@ -67,8 +74,6 @@ export async function classify(options: ClassifyJob): Promise<Classification> {
       if (progress) report(progress);
     };
     follow(submitted);
-    const { capability } = upload;
-    const { id } = submitted;
     const job = isFinal(submitted)
       ? submitted
       : await watchJob({ http: context.http, id, capability, retry, onJob: follow });
@@ -106,11 +111,10 @@ export async function classify(options: ClassifyJob): Promise<Classification> {
       bytes: { request: request.length, response: received },
     };
   } catch (error) {
-    if (signal.aborted) {
-      cancelJob(context.http, { id: submitted.id, capability: upload.capability });
-      throw abortError(signal);
-    }
+    if (signal.aborted) throw abortError(signal);
     throw isGone(error) ? keysLost(error) : error;
+  } finally {
+    signal.removeEventListener("abort", cancel);
   }
 }
 

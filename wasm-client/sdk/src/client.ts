@@ -1,24 +1,17 @@
 import { LinkedAbort } from "./abort.js";
 import { classify, named } from "./classify.js";
-import type { ClientApi, ClientEvents } from "./client-api.js";
 import type { Context } from "./context.js";
 import { BlindsightError } from "./errors.js";
-import { Http } from "./http/http.js";
-import { parsed } from "./http/jobs.js";
 import { deleteKeySet } from "./http/keysets.js";
-import { parseModels } from "./http/models.js";
 import type { ServerDescription } from "./http/models.js";
 import { withRetry } from "./http/retry.js";
 import type { LedgerEntry } from "./ledger.js";
 import { obtainKeys } from "./obtain-keys.js";
 import type { ObtainedKeys } from "./obtain-keys.js";
 import { preparePicture } from "./pictures.js";
-import type { Platform } from "./platform/platform.js";
-import { WorkerPool } from "./pool.js";
 import type {
   Classification,
   ClassifyOptions,
-  ConnectOptions,
   KeyOptions,
   Keys,
   ModelInfo,
@@ -27,11 +20,14 @@ import type {
   StoredKeys,
 } from "./types.js";
 
-/** More workers hardly help, and each takes memory. */
-const MOST_WORKERS = 4;
+/** Events of a client. */
+export interface ClientEvents {
+  /** A request is over. */
+  request: LedgerEntry;
+}
 
 /** A connection to a server: what both platforms' `Client` has in common. */
-export class CoreClient implements ClientApi {
+export class CoreClient {
   readonly #context: Context;
   readonly #server: ServerDescription;
   readonly #closing = new AbortController();
@@ -43,63 +39,27 @@ export class CoreClient implements ClientApi {
     this.#server = server;
   }
 
-  /** What a subclass's `connect` passes to its constructor. */
-  protected static async open(
-    platform: Platform,
-    url: string | URL,
-    options: ConnectOptions,
-  ): Promise<{ context: Context; server: ServerDescription }> {
-    const missing = platform.missing();
-    if (missing !== null) {
-      throw new BlindsightError("unsupported_environment", `this environment lacks ${missing}`);
-    }
-    const { workers, token, maxWaitSeconds = 600, signal = new AbortController().signal } = options;
-    if (workers !== undefined && !(Number.isInteger(workers) && workers >= 1 && workers <= 64)) {
-      throw new BlindsightError("invalid_argument", "`workers` must be a number from 1 to 64");
-    }
-    if (!(maxWaitSeconds >= 0)) {
-      throw new BlindsightError("invalid_argument", "`maxWaitSeconds` must not be negative");
-    }
-    const base = baseUrl(platform, url);
-    const http = new Http(base, token, options.fetch ?? globalThis.fetch);
-    const size = workers ?? Math.max(1, Math.min(platform.cores(), MOST_WORKERS));
-    const server = await withRetry({ signal, maxWaitSeconds, attempts: 3 }, async () => {
-      const answer = await http.send({
-        method: "GET",
-        path: "v1/models",
-        what: "models",
-        signal,
-        accept: [200],
-      });
-      return parseModels(parsed(new TextDecoder().decode(answer.body)));
-    });
-    const context: Context = {
-      server: base.href,
-      platform,
-      http,
-      pool: new WorkerPool(platform, size),
-      store: platform.store(),
-      maxWaitSeconds,
-    };
-    return { context, server };
-  }
-
+  /** The server's origin. */
   get origin(): string {
     return new URL(this.#context.server).origin;
   }
 
+  /** The models that the server offers: at least one. */
   get models(): readonly ModelInfo[] {
     return this.#server.models;
   }
 
+  /** The server's version. */
   get serverVersion(): string {
     return this.#server.version;
   }
 
+  /** Requests so far, oldest first (the last 1000). */
   get ledger(): readonly LedgerEntry[] {
     return this.#context.http.ledger.entries;
   }
 
+  /** Makes keys and uploads them, or takes stored ones, or continues an interrupted upload. */
   async keys(options: KeyOptions = {}): Promise<Keys> {
     const context = this.#context;
     const model = this.#model(options.model);
@@ -115,6 +75,7 @@ export class CoreClient implements ClientApi {
     });
   }
 
+  /** What is stored on this device for this server, without asking the server. */
   async storedKeys(options: { model?: string } = {}): Promise<StoredKeys | null> {
     const { store, server } = this.#context;
     const record = await store.load(server, this.#model(options.model).id);
@@ -123,21 +84,33 @@ export class CoreClient implements ClientApi {
     return { model, createdAt, complete: sha256 !== null };
   }
 
+  /** Deletes stored keys, here and on the server, without a `Keys` object at hand. */
   async forgetStoredKeys(options: { model?: string; signal?: AbortSignal } = {}): Promise<void> {
     const { store, server } = this.#context;
     const record = await store.load(server, this.#model(options.model).id);
     if (record) await this.#forget(record, options.signal);
   }
 
+  /** Classifies a picture. A page that is left meanwhile cancels the job. */
   async classify(input: PictureInput, options: ClassifyOptions): Promise<Classification> {
     const { record, model } = this.#known(options?.keys);
     const onProgress = options.onProgress ?? (() => undefined);
     const context = this.#context;
-    return this.#guarded(options.signal, (signal) =>
-      classify({ context, model, record, input, signal, onProgress }),
+    const leave = new LinkedAbort(options.signal);
+    const stay = context.platform.onLeave(() =>
+      leave.controller.abort(new BlindsightError("aborted", "the page was left")),
     );
+    try {
+      return await this.#guarded(leave.signal, (signal) =>
+        classify({ context, model, record, input, signal, onProgress }),
+      );
+    } finally {
+      stay();
+      leave.release();
+    }
   }
 
+  /** The square crop and the 32 x 32 pixels of a picture. Nothing is sent. */
   async preview(input: PictureInput, options: { signal?: AbortSignal } = {}): Promise<Preview> {
     return this.#guarded(options.signal, async (signal) => {
       const { rgb32, side, rgba } = await preparePicture(this.#context.pool, input, signal);
@@ -146,6 +119,7 @@ export class CoreClient implements ClientApi {
     });
   }
 
+  /** The encrypted request for a picture. Nothing is sent. */
   async encrypt(
     input: PictureInput,
     options: { keys: Keys; signal?: AbortSignal },
@@ -159,6 +133,7 @@ export class CoreClient implements ClientApi {
     });
   }
 
+  /** The scores in an encrypted answer. Nothing is sent. */
   async decrypt(
     answer: Uint8Array,
     options: { keys: Keys; signal?: AbortSignal },
@@ -174,6 +149,7 @@ export class CoreClient implements ClientApi {
     });
   }
 
+  /** Listens; the result stops listening. */
   on<E extends keyof ClientEvents>(
     event: E,
     listener: (value: ClientEvents[E]) => void,
@@ -184,6 +160,7 @@ export class CoreClient implements ClientApi {
     return this.#context.http.ledger.listen(listener);
   }
 
+  /** Stops everything that is under way and ends the workers. */
   close(): void {
     this.#closing.abort(new BlindsightError("closed", "the client was closed"));
     this.#context.pool.close();
@@ -256,23 +233,6 @@ export class CoreClient implements ClientApi {
 type ForgettableRecord = Pick<ObtainedKeys["record"], "model"> & {
   upload: { id: string; capability: string } | null;
 };
-
-function baseUrl(platform: Platform, url: string | URL): URL {
-  let base: URL;
-  try {
-    base = platform.resolve(url);
-  } catch (cause) {
-    const message = "the server's address is no URL";
-    throw new BlindsightError("invalid_argument", message, { cause });
-  }
-  if (base.protocol !== "https:" && base.protocol !== "http:") {
-    throw new BlindsightError("invalid_argument", "the server's address must be http or https");
-  }
-  base.search = "";
-  base.hash = "";
-  if (!base.pathname.endsWith("/")) base.pathname += "/";
-  return base;
-}
 
 /** Nothing but `BlindsightError` leaves the package. */
 function asBlindsightError(error: unknown, signal: AbortSignal): BlindsightError {

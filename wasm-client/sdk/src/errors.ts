@@ -1,6 +1,6 @@
 /** Why something failed. Codes are stable; sentences may change. */
 export type BlindsightErrorCode =
-  /** The caller's `AbortSignal` fired. */
+  /** The caller's `AbortSignal` fired, or the page was left while a picture was classified. */
   | "aborted"
   /** The client was closed. */
   | "closed"

@@ -3,6 +3,6 @@ export { BlindsightError } from "./errors.js";
 export type { BlindsightErrorCode, BlindsightErrorOptions } from "./errors.js";
 export type { ClassifyProgress, KeyProgress, Waiting } from "./progress.js";
 export type { LedgerEntry, RequestKind } from "./ledger.js";
-export type { ClientApi, ClientEvents } from "./client-api.js";
+export type { ClientEvents } from "./client.js";
 export { getVersions } from "./versions.js";
 export type * from "./types.js";

@@ -6,7 +6,7 @@ import type { Prepared } from "./worker/messages.js";
 /** Rows of the square that is shown to people. */
 const PREVIEW_SIDE = 512;
 /** Bytes of 32 x 32 pixels of red, green, blue. */
-export const RGB32_BYTES = 3 * 32 * 32;
+const RGB32_BYTES = 3 * 32 * 32;
 /** Larger files are refused before they are read. */
 const MOST_FILE_BYTES = 32 << 20;
 

@@ -1,3 +1,4 @@
+import type { LedgerEntry } from "./ledger.js";
 import type { ClassifyProgress, KeyProgress } from "./progress.js";
 
 /** How to connect. */
@@ -6,6 +7,8 @@ export interface ConnectOptions {
   signal?: AbortSignal;
   /** Token of the service, if it wants one. */
   token?: string;
+  /** Hears of every request, the first one included, even if connecting fails. */
+  onRequest?: (entry: LedgerEntry) => void;
   /** Used instead of the global `fetch`. */
   fetch?: typeof fetch;
   /** Workers for making keys. Default: one for each core, four at most. */
@@ -98,7 +101,7 @@ export interface StoredKeys {
 export interface ClassifyOptions {
   keys: Keys;
   onProgress?: (progress: ClassifyProgress) => void;
-  /** Stops, and cancels the job on the server. */
+  /** Stops, and cancels the job on the server; so does leaving the page. */
   signal?: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 
 import { CoreClient } from "../src/client.js";
+import { connect as open } from "../src/connect.js";
 import type { ConnectOptions } from "../src/types.js";
 import type { Platform } from "../src/platform/platform.js";
 import type { KeyRecord, KeyStore } from "../src/store/store.js";
@@ -45,6 +46,10 @@ export class FakeWorkers {
   started = 0;
   running = 0;
   made: number[] = [];
+  /** No two secrets are the same. */
+  #secrets = 0;
+  /** To be called when the page is left. */
+  readonly leave = new Set<() => void>();
   /** Delays an answer. */
   delay: (message: TaskMessage) => Promise<void> = () => Promise.resolve();
 
@@ -53,7 +58,8 @@ export class FakeWorkers {
       case "describe":
         return { description: DESCRIPTION, manifest: new Uint8Array(10).fill(1) };
       case "generateSecret":
-        return new Uint8Array(randomBytes(61));
+        this.#secrets += 1;
+        return new Uint8Array(61).fill(this.#secrets);
       case "checkSecret":
         return true;
       case "evaluationKey": {
@@ -110,6 +116,10 @@ export function fakePlatform(workers: FakeWorkers, store: KeyStore): Platform {
     cores: () => 3,
     store: () => store,
     exclusively: (_name, _signal, work) => work(),
+    onLeave(listener) {
+      workers.leave.add(listener);
+      return () => workers.leave.delete(listener);
+    },
     resolve: (url) => new URL(url),
   };
 }
@@ -121,7 +131,7 @@ export class TestClient extends CoreClient {
     url: string,
     options: ConnectOptions = {},
   ): Promise<TestClient> {
-    const { context, server } = await TestClient.open(platform, url, options);
+    const { context, server } = await open(platform, url, options);
     return new TestClient(context, server);
   }
 }

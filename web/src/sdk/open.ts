@@ -2,9 +2,9 @@
 import {
   Client,
   type ClassifyProgress,
-  type ClientApi,
   type KeyProgress,
   type Keys,
+  type LedgerEntry,
 } from "blindsight";
 import { Heads } from "./heads.ts";
 import type { Control, Facts, Open, Sdk, Step } from "./port.ts";
@@ -12,26 +12,26 @@ import type { Control, Facts, Open, Sdk, Step } from "./port.ts";
 /** Tries of the SDK go on for this long before the page says so and offers a button. */
 const MAX_WAIT_SECONDS = 120;
 
+/** Every client counts its requests from 1; the page's book counts on. */
+let requests = 0;
+
 /** Connects to the service. */
-export const open: Open = async (url, { signal, onRequest }) => {
+export const open: Open = async (url, { token, onRequest }) => {
   const heads = new Heads();
   const client = await Client.connect(url, {
-    signal,
+    ...(token !== null && { token }),
     fetch: heads.fetch,
     maxWaitSeconds: MAX_WAIT_SECONDS,
+    onRequest(entry: LedgerEntry) {
+      const isPicture = entry.what === "classification-request";
+      const head = isPicture ? heads.longer(entry.head) : entry.head;
+      onRequest({ ...entry, id: ++requests, head });
+    },
   });
-  const tell = (entry: ClientApi["ledger"][number]): void => {
-    const isPicture = entry.what === "classification-request";
-    const head = isPicture ? heads.longer(entry.head) : entry.head;
-    onRequest({ ...entry, head, path: entry.url, time: new Date(entry.time) });
-  };
-  // What went out while connecting is already in the book.
-  client.ledger.forEach(tell);
-  client.on("request", tell);
   return adapt(client);
 };
 
-function adapt(client: ClientApi): Sdk {
+function adapt(client: Client): Sdk {
   let keys: Keys | null = null;
   return {
     facts: factsOf(client),
@@ -51,12 +51,12 @@ function adapt(client: ClientApi): Sdk {
       if (keys === null || keys.persisted) {
         keys = await client.keys({ persist, onProgress, signal: control.signal });
       }
-      return { fresh: keys.fresh, persisted: keys.persisted };
+      return keys;
     },
     async classify(source, control) {
       if (keys === null) throw new Error("keys come before a classification");
       const onProgress = (progress: ClassifyProgress): void => {
-        if (progress.stage === "waiting") control.onPause(pauseOf(progress));
+        if (progress.stage === "waiting") control.onPause(progress);
         else if (progress.stage !== "done") control.onStep(stepOf(progress));
       };
       try {
@@ -71,10 +71,11 @@ function adapt(client: ClientApi): Sdk {
       keys = null;
       await (mine === null ? client.forgetStoredKeys() : mine.forget());
     },
+    close: () => client.close(),
   };
 }
 
-function factsOf(client: ClientApi): Facts {
+function factsOf(client: Client): Facts {
   const model = client.models[0];
   if (model === undefined) throw new Error("a service offers at least one model");
   return {
@@ -83,7 +84,6 @@ function factsOf(client: ClientApi): Facts {
     classes: model.classes,
     steps: model.steps,
     keyBytes: model.evaluationKeys.bytes,
-    keyCount: model.evaluationKeys.count,
     requestBytes: model.requestBytes,
     responseBytes: model.responseBytes,
   };
@@ -106,7 +106,7 @@ function keySteps(control: Control, bytes: number): (progress: KeyProgress) => v
         now.resumed = progress.resumed;
         break;
       case "waiting":
-        return control.onPause(pauseOf(progress));
+        return control.onPause(progress);
       case "ready":
         return;
     }
@@ -128,18 +128,6 @@ function stepOf(progress: Exclude<ClassifyProgress, { stage: "waiting" | "done" 
     default:
       return { at: progress.stage };
   }
-}
-
-function pauseOf(progress: Extract<ClassifyProgress, { stage: "waiting" }>): {
-  reason: "busy" | "network";
-  attempt: number;
-  seconds: number;
-} {
-  return {
-    reason: progress.reason,
-    attempt: progress.attempt,
-    seconds: progress.retryInSeconds,
-  };
 }
 
 function isLost(error: unknown): boolean {

@@ -2,9 +2,12 @@
  * What the page needs of the SDK, and no more. `open.ts` fulfils it with the package
  * "blindsight"; page tests fulfil it with a stand-in.
  */
+import type { Classification, Keys, LedgerEntry, Waiting } from "blindsight";
+
+export type { LedgerEntry, RequestKind } from "blindsight";
 
 /** A file, or an image that the page already shows. */
-export type PictureSource = Blob | HTMLImageElement | ImageBitmap;
+export type PictureSource = Blob | HTMLImageElement;
 
 /** One thing the SDK does, with how far it is. */
 export type Step =
@@ -33,11 +36,7 @@ export type Step =
   | { readonly at: "decrypting" };
 
 /** A pause within a step, until the SDK tries again by itself. */
-export interface Pause {
-  readonly reason: "busy" | "network";
-  readonly attempt: number;
-  readonly seconds: number;
-}
+export type Pause = Pick<Waiting, "reason" | "retryInSeconds">;
 
 /** Facts about the service, for display. */
 export interface Facts {
@@ -46,7 +45,6 @@ export interface Facts {
   readonly classes: readonly string[];
   readonly steps: number;
   readonly keyBytes: number;
-  readonly keyCount: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
 }
@@ -57,13 +55,8 @@ export type Stored =
   | { readonly at: "unfinished"; readonly since: Date }
   | { readonly at: "kept"; readonly since: Date };
 
-/** Keys that are ready. */
-export interface KeyFacts {
-  /** Whether anything had to be uploaded. */
-  readonly fresh: boolean;
-  /** Whether they are kept in this browser. */
-  readonly persisted: boolean;
-}
+/** Keys that are ready; `persisted` if they are kept in this browser. */
+export type KeyFacts = Pick<Keys, "persisted">;
 
 /** A picture as the person and as the network will see it. */
 export interface Preview {
@@ -73,49 +66,10 @@ export interface Preview {
   readonly rgb32: Uint8Array;
 }
 
-/** A decrypted answer. */
-export interface Answer {
-  /** Name of the class with the highest score. */
-  readonly label: string;
-  /** Index of that class. */
-  readonly class: number;
-  /** One raw score a class. */
-  readonly scores: readonly number[];
-  readonly seconds: {
-    readonly encrypt: number;
-    readonly evaluate: number;
-    readonly decrypt: number;
-    readonly total: number;
-  };
-}
-
-/** What a request was for. */
-export type Purpose =
-  | "models"
-  | "key-upload"
-  | "key-state"
-  | "key-deletion"
-  | "classification-request"
-  | "progress"
-  | "result"
-  | "cancellation";
-
-/** One request that left this device, as the SDK saw it. */
-export interface LedgerEntry {
-  readonly id: number;
-  readonly time: Date;
-  readonly what: Purpose;
-  readonly method: string;
-  readonly path: string;
-  /** HTTP status; null when no answer came. */
-  readonly status: number | null;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** Hex SHA-256 of what was sent; null for an empty body. */
-  readonly sha256: string | null;
-  /** First bytes of what was sent; empty for an empty body. */
-  readonly head: Uint8Array;
-}
+/** A decrypted answer, with the times that the page shows. */
+export type Answer = Pick<Classification, "label" | "class" | "scores"> & {
+  seconds: Pick<Classification["seconds"], "encrypt" | "evaluate" | "decrypt" | "total">;
+};
 
 /** How a long action reports and is stopped. */
 export interface Control {
@@ -137,10 +91,15 @@ export interface Sdk {
   classify(source: PictureSource, control: Control): Promise<Answer>;
   /** Deletes the keys here and on the server. */
   forget(): Promise<void>;
+  /** Ends it. What is kept stays. */
+  close(): void;
 }
 
-/** Connects. `onRequest` hears of every request, the first one included. */
+/**
+ * Connects, with the service's token if there is one. `onRequest` hears of every request, the first
+ * one included.
+ */
 export type Open = (
   url: string,
-  options: { signal: AbortSignal; onRequest: (entry: LedgerEntry) => void },
+  options: { token: string | null; onRequest: (entry: LedgerEntry) => void },
 ) => Promise<Sdk>;

@@ -10,12 +10,13 @@ export function announcer(): (state: State) => void {
 }
 
 /** The sentence of the moment; it changes at each stage, and in quarters within a stage. */
-export function announcement({ service, picture, run }: State): string {
+function announcement({ service, picture, run }: State): string {
   switch (run.at) {
     case "idle":
       if (run.note === "cancelled") return "Cancelled.";
       if (run.note === "forgotten") return "Your keys are forgotten.";
       if (run.note === "keys-ready") return "Your keys are on the server.";
+      if (service.at === "locked") return "This service asks for a token.";
       if (picture.at === "ready") return `Picture ready: ${picture.name}.`;
       return service.at === "ready" ? "The server is ready." : "";
     case "failed":

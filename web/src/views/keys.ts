@@ -17,7 +17,7 @@ export function keysView(controller: Controller): (state: State) => void {
 }
 
 /** A sentence on the keys. */
-export function keysLine({ keys, service, run }: State): string {
+function keysLine({ keys, service, run }: State): string {
   const size = service.at === "ready" ? bytes(service.facts.keyBytes) : "";
   if (run.at === "idle" && run.note === "forgotten") {
     return "Forgotten, here and on the server. New ones are made with the next picture.";

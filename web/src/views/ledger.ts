@@ -99,7 +99,7 @@ function groupRows(
 }
 
 function entryRow(entry: LedgerEntry, name: string, choose: Choose, kind: string): Node {
-  const request = `${entry.method} ${shortPath(entry.path)}`;
+  const request = `${entry.method} ${shortPath(entry.url)}`;
   const answer = entry.status === null ? "no answer" : String(entry.status);
   return h(
     "tr",
@@ -108,7 +108,7 @@ function entryRow(entry: LedgerEntry, name: string, choose: Choose, kind: string
       "data-testid": "ledger-entry",
       "data-what": entry.what,
       "data-method": entry.method,
-      "data-path": entry.path,
+      "data-path": entry.url,
       "data-status": String(entry.status),
       "data-sent": String(entry.requestBytes),
       "data-received": String(entry.responseBytes),
@@ -118,7 +118,7 @@ function entryRow(entry: LedgerEntry, name: string, choose: Choose, kind: string
       "th",
       { scope: "row" },
       name,
-      h("span", { class: "request", title: entry.path }, `${request} → ${answer}`),
+      h("span", { class: "request", title: entry.url }, `${request} → ${answer}`),
     ),
     h("td", { class: "number" }, bytes(entry.requestBytes)),
     h("td", { class: "number" }, bytes(entry.responseBytes)),

@@ -32,7 +32,7 @@ export function problemView(controller: Controller): (state: State) => void {
 }
 
 /** The most pressing problem. */
-export function problemOf({ service, run, picture }: State): Problem | null {
+function problemOf({ service, run, picture }: State): Problem | null {
   if (service.at === "down") return service.problem;
   if (run.at === "failed") return run.problem;
   if (picture.at === "unreadable") return picture.problem;

@@ -13,7 +13,7 @@ export interface Station {
 }
 
 /** The stations in their order. `where` says on whose side they happen. */
-export const STATIONS = [
+const STATIONS = [
   { id: "keys", name: "Make keys", where: "device" },
   { id: "upload", name: "Send keys", where: "between" },
   { id: "encrypt", name: "Encrypt", where: "device" },

@@ -60,6 +60,8 @@ function serviceLine({ service }: State): string {
       return "Looking for the server …";
     case "down":
       return "No server";
+    case "locked":
+      return "The server asks for a token";
     case "ready":
       return `Server ready, ${service.facts.model}`;
   }
@@ -69,6 +71,7 @@ function hintFor(state: State): string {
   const { service, keys, picture, run } = state;
   if (service.at === "connecting") return "Looking for the server …";
   if (service.at === "down") return "Waiting for the server.";
+  if (service.at === "locked") return "Waiting for the token.";
   if (run.at === "running") return runningHint(state);
   const { keyBytes, requestBytes, responseBytes } = service.facts;
   const each = `${bytes(requestBytes)} go out, ${bytes(responseBytes)} come back`;
@@ -96,7 +99,7 @@ function runningHint({ run }: State): string {
   if (run.goal === "forget") return "Deleting the keys, here and on the server.";
   if (run.pause !== null) {
     const why = run.pause.reason === "busy" ? "The server is full" : "The connection broke";
-    const wait = Math.max(1, Math.round(run.pause.seconds));
+    const wait = Math.max(1, Math.round(run.pause.retryInSeconds));
     return `${why}. Next try in ${wait} s; nothing is lost.`;
   }
   if (run.renewing) return "The server no longer had your keys, so they are sent again.";

@@ -3,10 +3,11 @@
  * states only; `vite --mode fake` puts it in the place of `src/sdk/open.ts`.
  *
  * The address says what happens: `?case=down`, `full`, `lost`, `quota`, `failed`, `broken`,
- * `unfinished`, `kept`, `token`; `&speed=10` makes all of it ten times as fast, and
- * `&hold=evaluating` stops there.
+ * `unfinished`, `kept`, `token` (which is "sesame"), `revoked` (the same, from the first
+ * classification on); `&speed=10` makes all of it ten times as fast, and `&hold=evaluating` stops
+ * there.
  */
-import type { Control, Facts, LedgerEntry, Open, Purpose, Sdk, Step } from "../../src/sdk/port.ts";
+import type { Control, Facts, Open, RequestKind, Sdk, Step } from "../../src/sdk/port.ts";
 
 const query = new URLSearchParams(location.search);
 const scenario = query.get("case") ?? "";
@@ -23,7 +24,6 @@ const facts: Facts = {
   classes: CLASSES,
   steps: 21,
   keyBytes: KEYS * PART,
-  keyCount: KEYS,
   requestBytes: 385_122,
   responseBytes: 90_212,
 };
@@ -33,37 +33,41 @@ let fails = true;
 function failOnce(code: string): void {
   if (!fails) return;
   fails = false;
-  throw Object.assign(new Error(code), { code });
+  throw failure(code);
 }
 
+function failure(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+let isLocked = scenario === "token";
+let requests = 0;
+
 /** Connects to nothing. */
-export const open: Open = async (_url, { onRequest }) => {
+export const open: Open = async (_url, { token, onRequest }) => {
   await wait(200);
   if (scenario === "down") failOnce("network");
-  if (scenario === "token") failOnce("unauthorized");
-  let number = 0;
-  const record = (what: Purpose, method: string, path: string, sent: number, got: number): void => {
-    const entry: LedgerEntry = {
-      id: ++number,
-      time: new Date(),
+  if (isLocked && token !== "sesame") throw failure("unauthorized");
+  const record: Book = (what, method, url, sent, got) =>
+    onRequest({
+      id: ++requests,
+      time: Date.now(),
       what,
       method,
-      path,
+      url,
       status: 200,
       requestBytes: sent,
       responseBytes: got,
       sha256: sent === 0 ? null : "0123456789abcdef".repeat(4),
       head: sent === 0 ? new Uint8Array() : noise(what === "classification-request" ? 4096 : 64),
-    };
-    onRequest(entry);
-  };
+    });
   record("models", "GET", "/v1/models", 0, 1834);
   return fake(record);
 };
 
-type Record = (what: Purpose, method: string, path: string, sent: number, got: number) => void;
+type Book = (what: RequestKind, method: string, url: string, sent: number, got: number) => void;
 
-function fake(record: Record): Sdk {
+function fake(record: Book): Sdk {
   let kept = scenario === "kept" || scenario === "lost";
   let parts = scenario === "unfinished" ? 12 : 0;
   const since = new Date(Date.now() - 9 * 86_400_000);
@@ -75,7 +79,7 @@ function fake(record: Record): Sdk {
     },
     async preview(source) {
       const bitmap = await createImageBitmap(source).catch(() => {
-        throw Object.assign(new Error(), { code: "unsupported_picture" });
+        throw failure("unsupported_picture");
       });
       const rgba = crop(bitmap, 32).data;
       const rgb32 = Uint8Array.from(
@@ -86,7 +90,7 @@ function fake(record: Record): Sdk {
     },
     async prepareKeys(control, { persist }) {
       await step(control, { at: "checking" }, 200);
-      if (kept) return { fresh: false, persisted: true };
+      if (kept) return { persisted: true };
       if (scenario === "quota" && persist) failOnce("storage_quota");
       const resumed = parts > 0;
       while (parts < KEYS) {
@@ -95,20 +99,24 @@ function fake(record: Record): Sdk {
         await step(control, { at: "keys", made, count: KEYS, ...bytes, resumed }, 300);
         if (scenario === "broken" && parts === 9 && fails) {
           fails = false;
-          control.onPause({ reason: "network", attempt: 1, seconds: 4 });
+          control.onPause({ reason: "network", retryInSeconds: 4 });
           await wait(1500, control.signal);
         }
         record("key-upload", "PATCH", "/v1/uploads/0b7c9d2e4f6a8b1c", PART, 0);
         parts++;
       }
       kept = persist;
-      return { fresh: true, persisted: persist };
+      return { persisted: persist };
     },
     async classify(_source, control) {
       await step(control, { at: "preparing" }, 100);
       await step(control, { at: "encrypting" }, 300);
       await step(control, { at: "sending" }, 200);
       if (scenario === "full") failOnce("server_busy");
+      if (scenario === "revoked" && fails) {
+        isLocked = true;
+        failOnce("unauthorized");
+      }
       if (scenario === "lost" && fails) {
         kept = false;
         parts = 0;
@@ -141,6 +149,7 @@ function fake(record: Record): Sdk {
       parts = 0;
       record("key-deletion", "DELETE", "/v1/keys/0b7c9d2e4f6a8b1c", 0, 0);
     },
+    close: () => undefined,
   };
 }
 
@@ -153,9 +162,7 @@ async function step(control: Control, now: Step, milliseconds: number): Promise<
 function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     setTimeout(resolve, milliseconds / speed);
-    signal?.addEventListener("abort", () =>
-      reject(Object.assign(new Error(), { code: "aborted" })),
-    );
+    signal?.addEventListener("abort", () => reject(failure("aborted")));
   });
 }
 

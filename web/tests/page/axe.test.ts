@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type { AxeResults, RunOptions } from "axe-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Stage, stage, type Visit } from "./page.ts";
+import { reach, VIEWS } from "./views.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -12,16 +13,6 @@ beforeAll(async () => {
 });
 afterAll(() => all.close());
 
-const VIEWS = [
-  { name: "empty", query: "", sample: null, until: "waiting" },
-  { name: "ready", query: "case=kept", sample: "cat", until: "ready" },
-  { name: "making keys", query: "speed=30&hold=keys", sample: "dog", until: "keys" },
-  { name: "computing", query: "speed=30&hold=evaluating", sample: "frog", until: "evaluating" },
-  { name: "answered", query: "speed=50", sample: "cat", until: "done" },
-  { name: "full", query: "case=full&speed=50", sample: "ship", until: "failed" },
-  { name: "down", query: "case=down&speed=50", sample: null, until: "down" },
-] as const;
-
 const LOOKS = [
   { colorScheme: "light", viewport: { width: 1280, height: 900 } },
   { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
@@ -29,13 +20,9 @@ const LOOKS = [
 ] as const;
 
 describe.each(LOOKS)("$colorScheme, $viewport.width px", (look) => {
-  it.each(VIEWS)("$name", async ({ query, sample, until }) => {
-    const visit = await all.open(query, look);
-    if (sample !== null) {
-      await visit.sample(sample);
-      if (until !== "ready") await visit.page.getByTestId("classify").click();
-    }
-    await visit.phase(until);
+  it.each(VIEWS)("$name", async (view) => {
+    const visit = await all.open(view.query, look);
+    await reach(visit, view);
     await visit.page.waitForTimeout(250);
     expect(await violations(visit)).toEqual([]);
     const [content, window] = await visit.page.evaluate(() => [

@@ -28,29 +28,22 @@ describe("a picture comes in", () => {
       await visit.phase("ready");
     }));
 
-  it("dropped", () =>
+  it.each(["dropped", "pasted"])("%s", (how) =>
     during("", async (visit) => {
       await visit.phase("waiting");
-      await visit.page.evaluate(async () => {
+      await visit.page.evaluate(async (how) => {
         const image = await (await fetch("./samples/03-cat-0.png")).blob();
-        const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File([image], "cat.png", { type: "image/png" }));
-        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
-      });
+        const files = new DataTransfer();
+        files.items.add(new File([image], "cat.png", { type: "image/png" }));
+        const event =
+          how === "dropped"
+            ? new DragEvent("drop", { dataTransfer: files, bubbles: true })
+            : new ClipboardEvent("paste", { clipboardData: files, bubbles: true });
+        document.body.dispatchEvent(event);
+      }, how);
       await visit.phase("ready");
-    }));
-
-  it("pasted", () =>
-    during("", async (visit) => {
-      await visit.phase("waiting");
-      await visit.page.evaluate(async () => {
-        const image = await (await fetch("./samples/03-cat-0.png")).blob();
-        const clipboardData = new DataTransfer();
-        clipboardData.items.add(new File([image], "cat.png", { type: "image/png" }));
-        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
-      });
-      await visit.phase("ready");
-    }));
+    }),
+  );
 
   it("from the camera", () =>
     during("", async (visit) => {
@@ -166,6 +159,47 @@ describe("trouble", () => {
       await visit.page.getByTestId("classify").click();
       await expect.poll(() => text(visit, "hint")).toContain("no longer had your keys");
       await visit.phase("done");
+    }));
+});
+
+describe("a service that asks for a token", () => {
+  const ask = async ({ page }: Visit, token: string): Promise<void> => {
+    await page.getByLabel("This service asks for a token").fill(token);
+    await page.keyboard.press("Enter");
+  };
+
+  it("refuses a wrong one in words, takes the right one, and keeps none", () =>
+    during("case=token&speed=20", async (visit) => {
+      const { page } = visit;
+      await visit.phase("locked");
+      expect(await page.getByTestId("token").getAttribute("type")).toBe("password");
+      await ask(visit, "abracadabra");
+      const wrong = page.getByRole("alert").filter({ hasText: "not the token" });
+      await wrong.waitFor();
+      const input = page.getByTestId("token");
+      expect(await input.getAttribute("aria-invalid")).toBe("true");
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("token");
+      await ask(visit, " sesame ");
+      await visit.phase("waiting");
+      expect(await page.locator("form, input[type=password]").count()).toBe(0);
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("choose");
+      expect(await page.evaluate(() => [localStorage.length, sessionStorage.length])).toEqual([
+        0, 0,
+      ]);
+      expect(page.url()).not.toContain("sesame");
+      await page.reload();
+      await visit.phase("locked");
+    }));
+
+  it("from some day on: with the token the page goes on where it was", () =>
+    during("case=revoked&speed=40", async (visit) => {
+      await visit.sample("cat");
+      await visit.page.getByTestId("classify").click();
+      await visit.phase("locked");
+      expect(await visit.page.getByTestId("problem").isHidden()).toBe(true);
+      await ask(visit, "sesame");
+      await visit.phase("done");
+      expect(await text(visit, "label")).toBe("a cat");
     }));
 });
 

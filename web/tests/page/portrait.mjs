@@ -2,6 +2,7 @@
 //   npm run portrait -- http://127.0.0.1:8080/ [sample]
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { FLAGS, chromiumPath } from "../../../tests/chromium/chromium.mjs";
 
 const [url, sample = "cat"] = process.argv.slice(2);
 if (url === undefined) throw new Error("the address of an evaluator that serves the page?");
@@ -10,8 +11,8 @@ const WIDTH = 1280;
 const path = fileURLToPath(new URL("../../../docs/page.png", import.meta.url));
 
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  executablePath: chromiumPath(chromium.executablePath()),
+  args: FLAGS,
 });
 const page = await browser.newPage({
   viewport: { width: WIDTH, height: 1640 },

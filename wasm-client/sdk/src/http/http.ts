@@ -153,6 +153,8 @@ export class Http {
       cache: "no-store",
       redirect: "error",
       referrerPolicy: "no-referrer",
+      // What shall go from the server goes, even if the page is left in this moment.
+      keepalive: method === "DELETE",
     };
     // Chromium takes seconds to send megabytes of a typed array, but milliseconds for a blob.
     if (body) init.body = body.length > BLOB_BYTES ? new Blob([body]) : body;

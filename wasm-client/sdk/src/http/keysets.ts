@@ -1,7 +1,7 @@
 import { BlindsightError } from "../errors.js";
 import { Reader, SHA256 } from "../validate.js";
 import type { Http } from "./http.js";
-import { parsed } from "./jobs.js";
+import { bodyJson } from "./json.js";
 import { Refusal } from "./problem.js";
 import type { UploadHandle } from "./tus.js";
 
@@ -26,7 +26,7 @@ export async function fetchKeySet(
       signal,
       accept: [200],
     });
-    const document = new Reader(parsed(new TextDecoder().decode(answer.body)), "key set");
+    const document = new Reader(bodyJson(answer), "key set");
     return {
       sha256: document.field("sha256").match(SHA256),
       model: document.field("model").text(100),

@@ -80,7 +80,7 @@ export async function withRetry<T>(options: RetryOptions, work: () => Promise<T>
 }
 
 /** Whether another try may help. */
-export function isTemporary(error: unknown): error is BlindsightError {
+function isTemporary(error: unknown): error is BlindsightError {
   if (!(error instanceof BlindsightError)) return false;
   switch (error.code) {
     case "network":

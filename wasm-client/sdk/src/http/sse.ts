@@ -21,12 +21,6 @@ export class EventParser {
   #data: string[] = [];
   #dataLength = 0;
   #id: string | null = null;
-  #retrySeconds: number | null = null;
-
-  /** The pause that the server asked for, in seconds. */
-  get retrySeconds(): number | null {
-    return this.#retrySeconds;
-  }
 
   /** The events that end in this chunk. */
   push(chunk: Uint8Array): ServerEvent[] {
@@ -60,9 +54,7 @@ export class EventParser {
     if (field === "event") this.#event = value;
     else if (field === "data") this.#append(value);
     else if (field === "id" && !value.includes("\0")) this.#id = value;
-    else if (field === "retry" && /^[0-9]{1,7}$/.test(value)) {
-      this.#retrySeconds = Number(value) / 1000;
-    }
+    // Its other field, `retry`, says less than our own pauses do.
     return null;
   }
 

@@ -44,5 +44,11 @@ export const browser: Platform = {
     return navigator.locks.request(name, { signal }, work) as ReturnType<typeof work>;
   },
 
+  onLeave(listener) {
+    // In workers it never fires: they end without a word.
+    addEventListener("pagehide", listener);
+    return () => removeEventListener("pagehide", listener);
+  },
+
   resolve: (url) => new URL(url, typeof document === "object" ? document.baseURI : undefined),
 };

@@ -35,5 +35,7 @@ export const node: Platform = {
 
   exclusively: (_name, _signal, work) => work(),
 
+  onLeave: () => () => undefined,
+
   resolve: (url) => new URL(url),
 };
