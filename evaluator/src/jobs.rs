@@ -36,7 +36,7 @@ pub async fn view(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<JobV
     service.blocking(move |service| view_now(service, owner, id)).await
 }
 
-/// Cancels a job: it ends at once for the client, and its computation within a step. A job that
+/// Cancels a job: it ends at once for the client, and its computation at the next stage. A job that
 /// has ended stays as it is.
 ///
 /// # Errors
