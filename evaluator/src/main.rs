@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("blindsight-evaluator: {error}");
+            eprintln!("blindsight-evaluator: {}", error.to_string().trim_end());
             ExitCode::FAILURE
         }
     }

@@ -23,11 +23,19 @@ pub enum ServeError {
     /// The page cannot be served.
     #[error("the page: {0}")]
     Site(#[from] SiteError),
-    /// Address, threads, signals.
+    /// Another program listens there, or the address is not this machine's.
+    #[error("cannot listen on {address}: {source} (--listen chooses another address)")]
+    Listen {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Threads and signals.
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// The stores could not be brought into order.
-    #[error("recovery: {}", .0.detail)]
+    #[error("what an earlier process left cannot be put in order; the log says why")]
     Recovery(Refusal),
 }
 
@@ -59,20 +67,21 @@ pub fn serve(
         let runners = Runners::start(service, pool, background.handle())?;
         actix_web::rt::spawn(stop_at_the_end(service.clone(), server.handle()));
         ready(address);
-        let result = server.await;
+        let result = server.await.map_err(ServeError::Io);
         service.stop();
         runners.join();
         result
     });
-    // The sweeper ends with the service.
+    // The sweeper ends with the service, which has not begun where there was no address to be had.
+    service.stop();
     let _ = background.block_on(sweeper);
-    result.map_err(ServeError::Io)
+    result
 }
 
 fn bind(
     service: &Arc<Service>,
     site: Option<Arc<StaticSite>>,
-) -> std::io::Result<(Server, SocketAddr)> {
+) -> Result<(Server, SocketAddr), ServeError> {
     let app = {
         let service = service.clone();
         let has_cors = !service.config.cors_origins.is_empty();
@@ -94,7 +103,8 @@ fn bind(
         .keep_alive(Duration::from_secs(75))
         .shutdown_timeout(config.shutdown_seconds)
         .disable_signals()
-        .bind(config.listen)?;
+        .bind(config.listen)
+        .map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let address = server.addrs().first().copied().unwrap_or(config.listen);
     Ok((server.run(), address))
 }

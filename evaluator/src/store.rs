@@ -35,8 +35,8 @@ impl Store {
     /// # Errors
     /// When the folder cannot be used, or another process uses it.
     pub fn open(folder: &Path, blobs: Option<&str>) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)?;
-        let lock = File::create(folder.join("lock"))?;
+        let lock = std::fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
+        let lock = lock.map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         if lock.try_lock().is_err() {
             return Err(StoreError::InUse(folder.to_owned()));
         }

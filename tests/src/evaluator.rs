@@ -22,8 +22,25 @@ pub struct Evaluator {
     log: PathBuf,
 }
 
+/// The command that starts an evaluator on a free port, unless `flags` say otherwise.
+pub fn serve(data: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(program::path());
+    command.args(["serve", "--data"]).arg(data).args(flags);
+    if !flags.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    for (name, _) in std::env::vars_os() {
+        // What the person who tests has configured must not reach the test.
+        if name.to_string_lossy().starts_with("BLINDSIGHT_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(repository()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+}
+
 /// How long a start may take: it encodes the whole model.
-const START: Duration = Duration::from_secs(180);
+pub const START: Duration = Duration::from_secs(180);
 
 impl Evaluator {
     /// Starts an evaluator on a free port, and waits until it listens. Its log is beside the data
@@ -31,21 +48,8 @@ impl Evaluator {
     pub fn start(data: &Path, flags: &[&str]) -> Self {
         let log = data.with_extension("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log);
-        let mut command = Command::new(program::path());
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(flags)
-            .current_dir(repository())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(file.expect("the log can be opened"));
-        for (name, _) in std::env::vars_os() {
-            // What the person who tests has configured must not reach the test.
-            if name.to_string_lossy().starts_with("BLINDSIGHT_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = serve(data, flags);
+        command.stderr(file.expect("the log can be opened"));
         let mut child = command.spawn().expect("the evaluator starts");
         let stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
         let (sender, receiver) = mpsc::channel();

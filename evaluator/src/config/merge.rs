@@ -31,6 +31,9 @@ pub enum ConfigError {
     /// A flag or a variable.
     #[error(transparent)]
     Flags(#[from] clap::Error),
+    /// The token is none that a header could carry.
+    #[error("the token must have visible ASCII characters, no blanks, and at least one of them")]
+    Token,
 }
 
 impl Config {
@@ -38,17 +41,28 @@ impl Config {
     /// file counts where neither flag nor variable is there.
     ///
     /// # Errors
-    /// When the file cannot be read, or has a setting that does not exist or does not parse.
+    /// When the file cannot be read, or has a setting that does not exist or does not parse, or
+    /// nobody could send the token.
     pub fn merge(matches: &ArgMatches, file: Option<&Path>) -> Result<Self, ConfigError> {
         let given = Self::from_arg_matches(matches)?;
-        let Some(path) = file else {
-            return Ok(given);
+        let config = match file {
+            Some(path) => with_file(&given, matches, path)?,
+            None => given,
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
-        overlay(&given, matches, &text)
-            .map_err(|source| ConfigError::Toml { path: path.to_owned(), source })
+        let sendable =
+            |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if config.token.as_ref().is_some_and(|token| !sendable(token)) {
+            return Err(ConfigError::Token);
+        }
+        Ok(config)
     }
+}
+
+fn with_file(given: &Config, matches: &ArgMatches, path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+    overlay(given, matches, &text)
+        .map_err(|source| ConfigError::Toml { path: path.to_owned(), source })
 }
 
 pub(super) fn defaults() -> Config {
@@ -108,6 +122,16 @@ mod tests {
         for wrong in ["quue = 5", "queue = 'many'", "queue = -1", "queue", "log_format = 'xml'"] {
             assert!(merged(&[], wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn tokens_that_no_header_carries_are_refused() {
+        for wrong in ["", "a b", "\u{e9}", "a\n"] {
+            let merged = Config::merge(&matches(&["--token", wrong]), None);
+            assert!(matches!(merged, Err(ConfigError::Token)), "{wrong:?}");
+        }
+        let merged = Config::merge(&matches(&["--token", "a~1=."]), None);
+        assert_eq!(merged.unwrap().token.as_deref(), Some("a~1=."));
     }
 
     #[test]

@@ -16,6 +16,14 @@ pub enum StoreError {
     /// A file or a folder.
     #[error("file: {0}")]
     File(#[from] std::io::Error),
+    /// The data folder.
+    #[error("data folder {}: {source}", path.display())]
+    Folder {
+        /// Where it should be.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
     /// The blob store.
     #[error("blobs: {0}")]
     Blob(#[from] object_store::Error),

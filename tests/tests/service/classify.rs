@@ -12,7 +12,7 @@ const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
 
 #[test]
 fn a_picture_gets_its_label() {
-    let server = Server::start("classify");
+    let server = Server::start();
     let mut client = Client::connect(&server.url);
     let bundle = client.bundle();
     let lengths = client.model()["evaluation_keys"].clone();

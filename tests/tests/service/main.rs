@@ -5,3 +5,4 @@
 mod classify;
 mod client;
 mod server;
+mod start;

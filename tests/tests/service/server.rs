@@ -1,7 +1,7 @@
 //! A service on a free port of this machine, with a data folder of its own.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -10,21 +10,22 @@ use blindsight_evaluator::config::Config;
 use blindsight_evaluator::served::ServedEngine;
 use blindsight_evaluator::server::serve;
 use blindsight_evaluator::service::Service;
+use tempfile::TempDir;
 
 /// A running service; stopped and its folder removed at the end.
 pub(crate) struct Server {
     pub(crate) url: String,
     service: Arc<Service>,
     thread: Option<JoinHandle<()>>,
-    data: PathBuf,
+    _data: TempDir,
 }
 
 impl Server {
     /// Serves the model of this repository.
-    pub(crate) fn start(name: &str) -> Self {
-        let data = std::env::temp_dir().join(format!("blindsight-{name}-{}", std::process::id()));
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let config = Config { listen, data: data.clone(), ..Config::default() };
+        let config = Config { listen, data: folder.path().to_owned(), ..Config::default() };
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().build().unwrap());
         let model = Arc::new(ServedEngine::new(engine(), "resnet20-relu-cifar10"));
         let service = Service::open(config, model).unwrap();
@@ -34,7 +35,7 @@ impl Server {
             move || serve(&service, &pool, |address| send.send(address).unwrap()).unwrap()
         });
         let url = format!("http://{}", receive.recv().unwrap());
-        Self { url, service, thread: Some(thread), data }
+        Self { url, service, thread: Some(thread), _data: folder }
     }
 }
 
@@ -45,7 +46,6 @@ impl Drop for Server {
             // A panic there has been reported, and must not hide the one that brought us here.
             let _ = thread.join();
         }
-        let _ = std::fs::remove_dir_all(&self.data);
     }
 }
 

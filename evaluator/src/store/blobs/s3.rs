@@ -18,6 +18,9 @@ fn open(builder: AmazonS3Builder, place: &str) -> Result<Arc<dyn ObjectStore>, S
     // An earlier store may have chosen it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+    if bucket.is_empty() {
+        return Err(StoreError::Address(format!("s3://{place} names no bucket")));
+    }
     let prefix = Path::parse(prefix).map_err(|error| StoreError::Address(error.to_string()))?;
     let store = builder.with_bucket_name(bucket).build()?;
     Ok(Arc::new(PrefixStore::new(store, prefix)))
