@@ -12,12 +12,29 @@ export const uploaded = (tap) =>
 /** What was asked of anybody but the evaluator: by a page, or by something that is not Chromium. */
 export const strangers = (visitor, tap) => [
   ...visitor.elsewhere(tap.origin),
-  ...tap.strangers.filter((r) => !CHROMIUMS_OWN.test(r)),
+  ...tap.strangers.filter((request) => !isChromiumsOwn(request)),
 ];
 
-/** Chromium's own services, which it asks for updates of itself. The tap lets nothing through. */
-const CHROMIUMS_OWN =
-  /^(CONNECT |POST http:\/\/)(update\.googleapis|accounts\.google|[\w-]+\.gvt1)\.com[:/]/;
+/**
+ * Services that Chromium asks of itself, when it likes and whatever page is open: updates,
+ * experiments, accounts, push messages. The tap lets nothing through. Those that would hear of a
+ * page, such as autofill's, are not among them.
+ */
+const CHROMIUMS_OWN = [
+  /^update\.googleapis\.com$/,
+  /^([\w-]+\.)+gvt1\.com$/,
+  /^clientservices\.googleapis\.com$/,
+  /^accounts\.google\.com$/,
+  /^(android\.)?clients\d*\.google\.com$/,
+  /^mtalk\.google\.com$/,
+];
+
+/** Of a line such as `CONNECT host:443` or `POST http://host/path`. */
+function isChromiumsOwn(request) {
+  const [method, target] = request.split(" ");
+  const { hostname } = new URL(method === "CONNECT" ? `http://${target}` : target);
+  return CHROMIUMS_OWN.some((service) => service.test(hostname));
+}
 
 /** A forward proxy between the browser and everything else. */
 export class Tap {

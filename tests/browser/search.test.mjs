@@ -1,8 +1,9 @@
-// The search for secrets must be able to find them.
+// The search for secrets and for strangers must be able to find them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Secrets } from "./lib/secrets.mjs";
+import { strangers } from "./lib/tap.mjs";
 
 const rgb = Buffer.from(Array.from({ length: 3072 }, (_, i) => (i * i * 7 + i * 13) % 251));
 const statistics = { mean: [0.49, 0.48, 0.45], std: [0.25, 0.24, 0.26] };
@@ -40,4 +41,22 @@ test("seeds and scores are found, in addresses and headers too", () => {
   assert.ok(finds('{"score":8.901234567}'));
   assert.ok(finds(Float64Array.of(1, -1.25).buffer));
   assert.ok(finds(Float32Array.of(8.901234567, -1.25, 3.75).buffer));
+});
+
+test("whoever is not the evaluator is a stranger, but for services that Chromium needs", () => {
+  const found = (...requests) => strangers({ elsewhere: () => [] }, { strangers: requests });
+  const own = [
+    "CONNECT update.googleapis.com:443",
+    "POST http://update.googleapis.com/service/update2/json",
+    "CONNECT android.clients.google.com:443",
+    "GET http://edgedl.me.gvt1.com/edgedl/x",
+  ];
+  assert.deepEqual(found(...own), []);
+  const others = [
+    "CONNECT content-autofill.googleapis.com:443",
+    "CONNECT update.googleapis.com.example:443",
+    "GET http://example.com/?update.googleapis.com",
+    "CONNECT notgvt1.com:443",
+  ];
+  assert.deepEqual(found(...own, ...others), others);
 });
