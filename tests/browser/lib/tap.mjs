@@ -32,7 +32,8 @@ const CHROMIUMS_OWN = [
 /** Of a line such as `CONNECT host:443` or `POST http://host/path`. */
 function isChromiumsOwn(request) {
   const [method, target] = request.split(" ");
-  const { hostname } = new URL(method === "CONNECT" ? `http://${target}` : target);
+  const url = method === "CONNECT" ? `http://${target}` : target;
+  const { hostname } = new URL(url, "http://direct.invalid");
   return CHROMIUMS_OWN.some((service) => service.test(hostname));
 }
 
