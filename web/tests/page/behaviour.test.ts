@@ -55,6 +55,14 @@ describe("a picture comes in", () => {
       expect(await visit.page.getByRole("dialog").count()).toBe(0);
     }));
 
+  it("and stands at the height of what the server gets", () =>
+    during("", async (visit) => {
+      await visit.sample("cat");
+      const ids = ["square", "pixels", "noise"];
+      const boxes = await Promise.all(ids.map((id) => visit.page.getByTestId(id).boundingBox()));
+      expect(new Set(boxes.map((box) => Math.round(box?.y ?? Number.NaN))).size).toBe(1);
+    }));
+
   it("corrupt: it says so, and takes the next", () =>
     during("", async (visit) => {
       const file = { name: "cat.png", mimeType: "image/png", buffer: cat.subarray(0, 90) };
