@@ -87,6 +87,11 @@ test("a browser without room for the keys says so, and can go on without", setti
     await cramped.remedy();
     assert.equal(await cramped.answer(), "ship");
     assert.deepEqual(await cramped.stored(), []);
+    // Nobody can use them once the page is gone.
+    await cramped.tab.goto("about:blank");
+    const deleted = ({ method, path, status }) =>
+      method === "DELETE" && path.startsWith("/v1/keys/") && status === 204;
+    await eventually("the keys stay on the server", () => here.tap.requests.some(deleted));
     assert.deepEqual(newcomer.complaints, []);
   } finally {
     await newcomer.leave();

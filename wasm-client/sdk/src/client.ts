@@ -19,6 +19,7 @@ import type {
   Preview,
   StoredKeys,
 } from "./types.js";
+import { UnkeptKeySets } from "./unkept.js";
 
 /** Events of a client. */
 export interface ClientEvents {
@@ -32,11 +33,13 @@ export class CoreClient {
   readonly #server: ServerDescription;
   readonly #closing = new AbortController();
   readonly #records = new WeakMap<Keys, ObtainedKeys["record"]>();
+  readonly #unkept: UnkeptKeySets;
 
   /** Use `Client.connect` instead. */
   protected constructor(context: Context, server: ServerDescription) {
     this.#context = context;
     this.#server = server;
+    this.#unkept = new UnkeptKeySets(context.http, context.platform);
   }
 
   /** The server's origin. */
@@ -160,8 +163,9 @@ export class CoreClient {
     return this.#context.http.ledger.listen(listener);
   }
 
-  /** Stops everything that is under way and ends the workers. */
+  /** Stops everything that is under way, ends the workers, deletes keys that are not kept. */
   close(): void {
+    this.#unkept.deleteAll();
     this.#closing.abort(new BlindsightError("closed", "the client was closed"));
     this.#context.pool.close();
   }
@@ -212,6 +216,7 @@ export class CoreClient {
       },
     });
     this.#records.set(keys, record);
+    if (!persisted) this.#unkept.add(record.upload);
     return keys;
   }
 
@@ -224,6 +229,7 @@ export class CoreClient {
       await store.remove(server, record.model);
       const { upload } = record;
       if (!upload) return;
+      this.#unkept.forget(upload);
       const retry = { signal, maxWaitSeconds: this.#context.maxWaitSeconds, attempts: 3 };
       await withRetry(retry, () => deleteKeySet(http, upload, signal));
     });

@@ -54,7 +54,10 @@ export type PictureInput =
 
 /** How to make keys. */
 export interface KeyOptions {
-  /** Keep the sealed secret in IndexedDB. Default: true in browsers, false in Node. */
+  /**
+   * Keep the sealed secret in IndexedDB. Default: true in browsers, false in Node. Keys that are not
+   * kept are deleted on the server, too, when the client is closed or the page is left.
+   */
   persist?: boolean;
   /** Identifier of the model. Default: the server's first. */
   model?: string;

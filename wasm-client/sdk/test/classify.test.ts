@@ -142,7 +142,7 @@ describe("classification", () => {
     const onProgress = (event: ClassifyProgress) => event.stage === "queued" && queued();
     const work = code(client.classify(PICTURE, { keys, onProgress }));
     await waiting;
-    for (const leave of scene.workers.leave) leave();
+    for (const leave of scene.workers.leave) leave(false);
     // No turn of the event loop in between: a page has none left.
     expect(sent.at(-1)).toEqual({ method: "DELETE", keepalive: true });
     expect(await work).toBe("aborted");

@@ -49,7 +49,7 @@ export class FakeWorkers {
   /** No two secrets are the same. */
   #secrets = 0;
   /** To be called when the page is left. */
-  readonly leave = new Set<() => void>();
+  readonly leave = new Set<(forGood: boolean) => void>();
   /** Delays an answer. */
   delay: (message: TaskMessage) => Promise<void> = () => Promise.resolve();
 

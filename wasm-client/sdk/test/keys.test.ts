@@ -165,6 +165,33 @@ describe("keys", () => {
     expect(scene.workers.running).toBe(0);
   });
 
+  test("that are not kept are deleted there when nobody can use them any more", async () => {
+    const scene = fresh();
+    const left = await scene.connect();
+    await left.keys({ persist: false });
+    const leave = (forGood: boolean) => scene.workers.leave.forEach((hear) => hear(forGood));
+    leave(false);
+    expect(scene.server.sent("DELETE", /keys/)).toHaveLength(0);
+    leave(true);
+    await expect.poll(() => scene.server.uploads.size).toBe(0);
+    expect(scene.workers.leave.size).toBe(0);
+
+    const closed = await scene.connect();
+    await closed.keys({ persist: false });
+    closed.close();
+    await expect.poll(() => scene.server.uploads.size).toBe(0);
+  });
+
+  test("that are kept stay there when the client is closed", async () => {
+    const scene = fresh();
+    const client = await scene.connect();
+    await client.keys();
+    client.close();
+    await (await scene.connect()).keys();
+    expect(scene.server.uploads.size).toBe(1);
+    expect(scene.server.sent("DELETE", /keys/)).toHaveLength(0);
+  });
+
   test("say when storage is full", async () => {
     const scene = fresh();
     scene.store.failure = new BlindsightError("storage_quota", "full");

@@ -46,8 +46,9 @@ export const browser: Platform = {
 
   onLeave(listener) {
     // In workers it never fires: they end without a word.
-    addEventListener("pagehide", listener);
-    return () => removeEventListener("pagehide", listener);
+    const hear = ({ persisted }: PageTransitionEvent): void => listener(!persisted);
+    addEventListener("pagehide", hear);
+    return () => removeEventListener("pagehide", hear);
   },
 
   resolve: (url) => new URL(url, typeof document === "object" ? document.baseURI : undefined),

@@ -28,8 +28,8 @@ export interface Platform {
   store(): KeyStore;
   /** Runs `work` while no other page of this origin does so under this name. */
   exclusively<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
-  /** Calls back when the page is left, even if it may be shown again; the result stops that. */
-  onLeave(listener: () => void): () => void;
+  /** Calls back when the page is left, for good or maybe to be shown again; the result stops that. */
+  onLeave(listener: (forGood: boolean) => void): () => void;
   /** A server's address, which may be relative to the page. */
   resolve(url: string | URL): URL;
 }
