@@ -187,7 +187,7 @@ codes! {
     Stopping = 503 "stopping" "The service is being restarted";
     /// The service's storage does not work.
     StorageUnavailable = 503 "storage_unavailable" "Storage does not work";
-    /// The disk limit of the service or of the capability.
+    /// The disk limit of the service or of the capability, or the disk itself.
     StorageFull = 507 "storage_full" "There is no room left";
 }
 

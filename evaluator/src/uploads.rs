@@ -80,7 +80,7 @@ pub async fn terminate(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result
 /// file would be a lie.
 pub(crate) fn delete_now(service: &Service, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
     let deleted = service.store.db.write(|t| Row::delete(t, owner, id))?;
-    service.store.staging.delete(id).map_err(Refusal::internal)?;
+    service.store.staging.delete(id)?;
     Ok(deleted)
 }
 
@@ -118,11 +118,11 @@ pub(crate) fn sweep(service: &Service, now: Timestamp) -> Result<(), Refusal> {
             tracing::info!(upload = %id, "unfinished upload expired");
         }
     }
-    for id in service.store.staging.list().map_err(Refusal::internal)? {
+    for id in service.store.staging.list()? {
         // In this order: whoever makes an upload lets go of its lock after the row is there.
         let taken = service.upload_locks.is_taken(id);
         if !taken && !service.store.db.read(|c| Row::exists(c, id))? {
-            service.store.staging.delete(id).map_err(Refusal::internal)?;
+            service.store.staging.delete(id)?;
         }
     }
     Ok(())

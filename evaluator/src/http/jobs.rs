@@ -32,7 +32,6 @@ use crate::service::Service;
         (status = 422, description = "Not a request for this model"),
         (status = 429, description = "The queue is full"),
         (status = 503, description = "Stopping"),
-        (status = 507, description = "No room"),
     )
 )]
 pub(super) async fn submit(

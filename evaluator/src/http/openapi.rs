@@ -48,8 +48,8 @@ impl Modify for Refusals {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for (path, item) in &mut document.paths.paths {
             let asks_for_token = path.starts_with("/v1/") || path == "/metrics";
-            let PathItem { get, put, post, delete, patch, .. } = item;
-            for operation in [get, put, post, delete, patch].into_iter().flatten() {
+            let PathItem { get, post, delete, patch, .. } = item;
+            for operation in [get, post, delete, patch].into_iter().flatten() {
                 add_common(operation, asks_for_token);
                 add_problems(operation);
             }
@@ -62,14 +62,17 @@ impl Modify for Refusals {
 }
 
 fn add_common(operation: &mut Operation, asks_for_token: bool) {
-    let mut add = |status: StatusCode, description: &str| {
-        let response = Response::new(description);
-        operation.responses.responses.insert(status.as_str().to_owned(), response.into());
-    };
     if asks_for_token {
-        add(StatusCode::UNAUTHORIZED, "No service token");
-        add(StatusCode::INTERNAL_SERVER_ERROR, "The service failed");
+        add(operation, StatusCode::UNAUTHORIZED, "No service token");
+        add(operation, StatusCode::INTERNAL_SERVER_ERROR, "The service failed");
+        // Also for what only deletes or looks: that is noted, too.
+        add(operation, StatusCode::INSUFFICIENT_STORAGE, "No room");
     }
+}
+
+fn add(operation: &mut Operation, status: StatusCode, description: &str) {
+    let response = Response::new(description);
+    operation.responses.responses.insert(status.as_str().to_owned(), response.into());
 }
 
 /// Gives every refusal its body.

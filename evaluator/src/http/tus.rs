@@ -71,7 +71,6 @@ pub(super) async fn options(service: Data<Service>) -> HttpResponse {
         (status = 422, description = "Another model"),
         (status = 429, description = "Too many uploads"),
         (status = 503, description = "Stopping"),
-        (status = 507, description = "No room"),
     )
 )]
 pub(super) async fn create(

@@ -1,10 +1,12 @@
 //! What can go wrong with storage.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// A failure of storage. None is a client's fault.
 #[derive(Debug, Error)]
@@ -15,14 +17,14 @@ pub enum StoreError {
     Database(#[from] rusqlite::Error),
     /// A file or a folder.
     #[error("file: {0}")]
-    File(#[from] std::io::Error),
+    File(#[from] io::Error),
     /// The data folder.
     #[error("data folder {}: {source}", path.display())]
     Folder {
         /// Where it should be.
         path: PathBuf,
         /// What went wrong.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The blob store.
     #[error("blobs: {0}")]
@@ -49,16 +51,67 @@ impl StoreError {
     pub fn is_missing_blob(&self) -> bool {
         matches!(self, Self::Blob(object_store::Error::NotFound { .. }))
     }
+
+    /// Whether the disk is full, or the system's quota used up.
+    fn is_full(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let file = error.downcast_ref().map(io::Error::kind);
+            let database = error.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
+            if matches!(file, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+                || database == Some(rusqlite::ErrorCode::DiskFull)
+            {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if error.is_full() {
+            tracing::error!(cause = %error, "the disk is full");
+            let detail = "The service's disk is full. It is not your fault; try again later.";
+            return Self::new(Code::StorageFull, detail).retry_after(600);
+        }
         Self::internal(error)
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        StoreError::from(error).into()
     }
 }
 
 impl From<rusqlite::Error> for Refusal {
     fn from(error: rusqlite::Error) -> Self {
         StoreError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        let wrapped = || object_store::Error::Generic { store: "local", source: Box::new(full()) };
+        let sqlite = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let errors: [StoreError; 3] =
+            [full().into(), wrapped().into(), sqlite(rusqlite::ffi::SQLITE_FULL).into()];
+        for error in errors {
+            assert_eq!(Refusal::from(error).code, Code::StorageFull);
+        }
+        let errors: [StoreError; 2] = [
+            io::Error::from(ErrorKind::PermissionDenied).into(),
+            sqlite(rusqlite::ffi::SQLITE_CORRUPT).into(),
+        ];
+        for error in errors {
+            assert_eq!(Refusal::from(error).code, Code::Internal);
+        }
     }
 }

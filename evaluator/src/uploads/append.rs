@@ -147,7 +147,7 @@ impl Incoming {
     ) -> Result<Self, Refusal> {
         let (id, at) = (row.id, row.received);
         let writer = service
-            .blocking(move |s| s.store.staging.writer(id, at).map_err(Refusal::internal))
+            .blocking(move |s| s.store.staging.writer(id, at).map_err(Refusal::from))
             .await?;
         let hasher = checksum.map(|checksum| match checksum {
             Checksum::Sha1(_) => Hasher::Sha1(Sha1::new()),
@@ -204,7 +204,7 @@ impl Incoming {
         let mut writer =
             self.writer.take().ok_or_else(|| Refusal::internal("an earlier write failed"))?;
         let written = self.service.blocking(move |_| {
-            pending.iter().try_for_each(|bytes| writer.write(bytes)).map_err(Refusal::internal)?;
+            pending.iter().try_for_each(|bytes| writer.write(bytes))?;
             Ok(writer)
         });
         self.writer = Some(written.await?);
@@ -246,13 +246,13 @@ fn commit_now(
     received: u64,
 ) -> Result<Progress, Refusal> {
     if let Some(writer) = &incoming.writer {
-        writer.sync().map_err(Refusal::internal)?;
+        writer.sync()?;
     }
     if let Err(refusal) = check_frames(service, row, received) {
         if refusal.code != Code::Internal {
             tracing::info!(upload = %row.id, code = refusal.code.as_str(), "upload refused");
             service.store.db.write(|t| row.refuse(t, refusal.code))?;
-            service.store.staging.delete(row.id).map_err(Refusal::internal)?;
+            service.store.staging.delete(row.id)?;
         }
         return Err(refusal);
     }
@@ -268,7 +268,7 @@ fn check_frames(service: &Service, row: &Row, received: u64) -> Result<(), Refus
         let _one_at_a_time = service.frame_check.lock().unwrap_or_else(PoisonError::into_inner);
         let length = usize::try_from(frame.length).map_err(Refusal::internal)?;
         let bytes = service.store.staging.read(row.id, frame.start, length);
-        service.model.check_frame(frame.index, &bytes.map_err(Refusal::internal)?)?;
+        service.model.check_frame(frame.index, &bytes?)?;
     }
     Ok(())
 }

@@ -97,7 +97,7 @@ fn create_now(service: &Service, id: Uuid, new: NewUpload) -> Result<Created, Re
             expires_at: now.after_seconds(service.config.upload_seconds),
         };
         row.insert(t)?;
-        service.store.staging.create(id).map_err(Refusal::internal)?;
+        service.store.staging.create(id)?;
         let expires_at = Some(row.expires_at);
         Ok(Created {
             id,

@@ -42,10 +42,10 @@ pub(super) async fn finish(service: &Arc<Service>, owner: Owner, id: Uuid) -> Re
 }
 
 fn hash(service: &Service, row: &Row) -> Result<[u8; 32], Refusal> {
-    let sha256 = service.store.staging.sha256(row.id, row.length).map_err(Refusal::internal)?;
+    let sha256 = service.store.staging.sha256(row.id, row.length)?;
     if row.sha256.is_some_and(|announced| announced != sha256) {
         service.store.db.write(|t| row.refuse(t, Code::Sha256Mismatch))?;
-        service.store.staging.delete(row.id).map_err(Refusal::internal)?;
+        service.store.staging.delete(row.id)?;
         let detail = "The uploaded bytes do not have the SHA-256 that was announced.";
         return Err(Refusal::new(Code::Sha256Mismatch, detail));
     }
@@ -59,7 +59,7 @@ async fn store(service: &Arc<Service>, id: Uuid, sha256: [u8; 32]) -> Result<(),
             .blocking(move |service| {
                 let length = usize::try_from(frame.length).map_err(Refusal::internal)?;
                 let staging = &service.store.staging;
-                staging.read(id, frame.start, length).map_err(Refusal::internal)
+                staging.read(id, frame.start, length).map_err(Refusal::from)
             })
             .await?;
         service.store.blobs.put(Blob::Frame(sha256, frame.index), bytes.into()).await?;
@@ -92,5 +92,5 @@ fn to_keys(service: &Service, row: &Row, sha256: [u8; 32]) -> Result<(), Refusal
         )?;
         Ok(())
     })?;
-    service.store.staging.delete(row.id).map_err(Refusal::internal)
+    service.store.staging.delete(row.id).map_err(Refusal::from)
 }
