@@ -21,7 +21,8 @@ impl Avx512 {
     /// The token, where the CPU has the features (the answer is cached by the standard library).
     #[inline]
     pub(crate) fn detect() -> Option<Self> {
-        (std::arch::is_x86_feature_detected!("avx512f")
+        (!cfg!(feature = "portable")
+            && std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512dq")
             && std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512ifma")
