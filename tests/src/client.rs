@@ -110,7 +110,8 @@ pub fn rng(seed: u8) -> SecretRng {
     SecretRng::from_key([seed; 32])
 }
 
-fn normalisation() -> &'static Normalisation {
+/// How the model wants its pictures.
+pub fn normalisation() -> &'static Normalisation {
     static NORMALISATION: LazyLock<Normalisation> = LazyLock::new(|| {
         let path = repository().join("models/resnet20-relu-cifar10.safetensors");
         let model = Model::from_safetensors(&std::fs::read(path).expect("the model's file"));

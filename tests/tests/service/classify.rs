@@ -2,81 +2,80 @@
 
 use std::time::Duration;
 
-use blindsight_tests::client::sha256_hex;
-use serde_json::Value;
+use blindsight_tests::api::{Api, Holding, Job};
+use blindsight_tests::client::{Client, class_of, normalisation, sha256_hex};
+use blindsight_tests::evaluator::Evaluator;
+use blindsight_tests::events::EventStream;
+use blindsight_tests::poll;
+use tempfile::TempDir;
 
-use crate::client::{Client, bytes, header, json};
-use crate::server::Server;
-
-const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
+const SAMPLE: &str = "03-cat-0.png";
 
 #[test]
 fn a_picture_gets_its_label() {
-    let server = Server::start();
-    let mut client = Client::connect(&server.url);
-    let bundle = client.bundle();
-    let lengths = client.model()["evaluation_keys"].clone();
-    assert_eq!(lengths["count"], bundle.len() - 1);
-    assert_eq!(lengths["bytes"], bundle.iter().map(Vec::len).sum::<usize>());
+    let folder = TempDir::new().unwrap();
+    let evaluator = Evaluator::start(&folder.path().join("data"), &[]);
+    let (api, client) = (Api::of(&evaluator), Client::new(1));
+    let model = api.send(&api.request("GET", "/v1/models")).expect(200).json()["models"][0].take();
+    let lengths = &model["evaluation_keys"];
+    assert_eq!(lengths["count"], client.frames.len() - 1);
+    assert_eq!(lengths["bytes"], client.bundle.len());
+    let told = |name: &str| -> [f32; 3] {
+        serde_json::from_value(model["normalisation"][name].clone()).unwrap()
+    };
+    assert_eq!(told("mean"), normalisation().mean());
+    assert_eq!(told("std"), normalisation().deviation());
 
-    let keys = client.upload(&bundle);
-    let stored = json(client.send("GET", &format!("/v1/keys/{keys}"), &[], &[]));
-    assert_eq!(stored["sha256"], sha256_hex(&bundle.concat()));
+    let keys = api.upload(&client.bundle);
+    let stored = api.keys(&keys);
+    assert_eq!(stored["sha256"], sha256_hex(&client.bundle));
     assert_eq!(stored["bytes"], lengths["bytes"]);
 
     // Twice by mistake: one job.
-    let request = client.request("03-cat-0.png");
-    assert_eq!(client.model()["request_bytes"], request.len());
-    let jobs = format!("/v1/keys/{keys}/jobs");
-    let once = ("Idempotency-Key", "the-same");
-    let submitted = client.send("POST", &jobs, &[OCTETS, once], &request);
-    assert_eq!(submitted.status(), 202);
-    let job = header(&submitted, "Location").unwrap();
-    let again = json(client.send("POST", &jobs, &[OCTETS, once], &request));
-    assert_eq!(job, format!("/v1/jobs/{}", again["id"].as_str().unwrap()));
+    let request = client.request(SAMPLE, 3);
+    assert_eq!(model["request_bytes"], request.len());
+    let submission = api.submission(&keys, &request).header("Idempotency-Key", "the-same");
+    let submitted = api.send(&submission).expect(202);
+    let job = Api::job_in(&submitted);
+    assert_eq!(submitted.header("Location"), Some(format!("/v1/jobs/{}", job.id).as_str()));
+    assert_eq!(Api::job_in(&api.send(&submission).expect(202)).id, job.id);
 
     // The stream of events ends when the job has ended.
-    let events = bytes(client.send("GET", &format!("{job}/events"), &[], &[]));
-    let events = states(&String::from_utf8(events).unwrap());
-    assert_eq!(events.last().unwrap()["state"], "done", "{events:?}");
-    let steps: Vec<u64> = events.iter().map(|job| job["step"].as_u64().unwrap()).collect();
+    let seen = follow(&api, &keys, &job);
+    assert_eq!(seen.last().unwrap().state, "done", "{seen:?}");
+    let steps: Vec<u32> = seen.iter().map(|job| job.step).collect();
     assert!(steps.is_sorted() && steps.len() > 10, "{steps:?}");
 
-    let answer = bytes(client.send("GET", &format!("{job}/result"), &[], &[]));
-    assert_eq!(client.model()["response_bytes"], answer.len());
-    assert_eq!(client.label(&answer), "cat");
+    let answer = api.result(&keys, &job.id).expect(200).body.clone();
+    assert_eq!(model["response_bytes"], answer.len());
+    let class = client.class(&answer);
+    assert_eq!(class, class_of(SAMPLE));
+    assert_eq!(model["classes"][class], "cat");
 
-    // A job that runs is cancelled, and what it used is free within a second or two.
-    let request = client.request("08-ship-0.png");
-    let running = json(client.send("POST", &jobs, &[OCTETS], &request));
-    let running = format!("/v1/jobs/{}", running["id"].as_str().unwrap());
-    wait(|| json(client.send("GET", &running, &[], &[]))["state"] == "running");
-    let cancelled = json(client.send("DELETE", &running, &[], &[]));
-    assert_eq!(cancelled["state"], "cancelled");
-    wait(|| json(client.send("GET", "/v1/status", &[], &[]))["running"] == 0);
-    assert_eq!(client.send("GET", &format!("{running}/result"), &[], &[]).status(), 410);
+    // A job that runs is cancelled, and what it used is free soon.
+    let running = api.submit(&keys, &client.request("08-ship-0.png", 4));
+    api.wait_for_step(&keys, &running.id, 0);
+    assert_eq!(api.cancel(&keys, &running.id).state, "cancelled");
+    poll("an idle service", Duration::from_secs(5), || {
+        let status = api.send(&api.request("GET", "/v1/status")).expect(200).json();
+        (status["running"] == 0).then_some(())
+    });
+    api.result(&keys, &running.id).expect(410);
 
-    assert_eq!(client.send("DELETE", &format!("/v1/keys/{keys}"), &[], &[]).status(), 204);
-    assert_eq!(client.send("GET", &job, &[], &[]).status(), 404);
+    api.send(&api.request_of(&keys, "DELETE", &format!("/v1/keys/{}", keys.id))).expect(204);
+    api.send(&api.request_of(&keys, "GET", &format!("/v1/jobs/{}", job.id))).expect(404);
 }
 
-/// The data of all events; ids grow.
-fn states(stream: &str) -> Vec<Value> {
-    let field = |event: &str, name: &str| {
-        event.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
-    };
-    let events: Vec<&str> = stream.split("\n\n").filter(|e| e.contains("event: job")).collect();
-    let ids: Vec<u64> = events.iter().map(|e| field(e, "id:").unwrap().parse().unwrap()).collect();
-    assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
-    events.iter().map(|e| serde_json::from_str(&field(e, "data:").unwrap()).unwrap()).collect()
-}
-
-fn wait(mut until: impl FnMut() -> bool) {
-    for _ in 0..100 {
-        if until() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
+/// The job as each event shows it; ids grow.
+fn follow(api: &Api, keys: &Holding, job: &Job) -> Vec<Job> {
+    let stream = EventStream::open(api.address, &api.events(keys, &job.id)).unwrap();
+    let mut stream = stream.expect("a stream");
+    let (mut last, mut seen) = (-1, Vec::new());
+    while let Some(event) = stream.event().unwrap() {
+        assert_eq!(event.kind, "job");
+        assert!(event.id > last, "{} after {last}", event.id);
+        last = event.id;
+        seen.push(serde_json::from_str(&event.data).unwrap());
     }
-    panic!("this should have happened within five seconds");
+    seen
 }
