@@ -28,14 +28,11 @@ use crate::time::Timestamp;
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/events", tag = "jobs",
     params(
-        ("id" = Uuid, Path),
-        ("Blindsight-Capability" = String, Header),
         ("Last-Event-ID" = Option<i64>, Header),
     ),
     responses(
         (status = 200, description = "Events; the data of each is a job",
             content_type = "text/event-stream", body = JobView),
-        (status = 404, description = "Not there, or another's"),
         (status = 429, description = "Too many streams"),
     )
 )]

@@ -15,8 +15,6 @@ use crate::service::Service;
 #[utoipa::path(
     post, path = "/v1/keys/{id}/jobs", tag = "jobs",
     params(
-        ("id" = Uuid, Path, description = "The key set"),
-        ("Blindsight-Capability" = String, Header),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible characters"),
     ),
     request_body(content_type = "application/octet-stream",
@@ -25,7 +23,6 @@ use crate::service::Service;
         (status = 202, description = "Accepted", body = JobView,
             headers(("Location" = String))),
         (status = 400, description = "A header is wrong, or the body incomplete"),
-        (status = 404, description = "No such keys, or another's"),
         (status = 408, description = "The body came too slowly"),
         (status = 413, description = "Longer than a request"),
         (status = 415, description = "Another content type"),
@@ -71,10 +68,8 @@ pub(super) async fn submit(
 /// A job.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs",
-    params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 200, description = "The job", body = JobView),
-        (status = 404, description = "Not there, or another's"),
     )
 )]
 pub(super) async fn get(
@@ -89,10 +84,8 @@ pub(super) async fn get(
 /// Cancels a job. One that has ended stays as it is.
 #[utoipa::path(
     delete, path = "/v1/jobs/{id}", tag = "jobs",
-    params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 200, description = "The job as it is now", body = JobView),
-        (status = 404, description = "Not there, or another's"),
     )
 )]
 pub(super) async fn cancel(
@@ -106,11 +99,9 @@ pub(super) async fn cancel(
 /// The encrypted answer.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/result", tag = "jobs",
-    params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 200, description = "The response frame",
             content_type = "application/octet-stream"),
-        (status = 404, description = "Not there, or another's"),
         (status = 409, description = "Not ready"),
         (status = 410, description = "Expired, or there will be none"),
     )

@@ -12,10 +12,8 @@ use crate::uploads;
 /// A key set.
 #[utoipa::path(
     get, path = "/v1/keys/{id}", tag = "keys",
-    params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 200, description = "The key set", body = KeysView),
-        (status = 404, description = "Not there, or another's"),
     )
 )]
 pub(super) async fn get(
@@ -29,10 +27,8 @@ pub(super) async fn get(
 /// Deletes a key set with everything that depends on it: jobs, results, or the unfinished upload.
 #[utoipa::path(
     delete, path = "/v1/keys/{id}", tag = "keys",
-    params(("id" = Uuid, Path), ("Blindsight-Capability" = String, Header)),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 404, description = "Not there, or another's"),
         (status = 423, description = "The upload is being written to"),
     )
 )]

@@ -2,10 +2,12 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::Json;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, PathItem, Ref, RefOr, Response};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, Required, Response};
 use utoipa::{Modify, OpenApi};
 
+use super::access::CAPABILITY;
 use super::problem::Problem;
 use super::{events, health, jobs, keys, models, tus};
 
@@ -37,36 +39,51 @@ use super::{events, health, jobs, keys, models, tus};
         jobs::result,
     ),
     components(schemas(Problem)),
-    modifiers(&Refusals),
+    modifiers(&Common),
 )]
 pub struct Document;
 
-/// Adds to the operations what all of them have in common: how they refuse.
-struct Refusals;
+/// Adds to the operations what they have in common: how they refuse, and what those need that are
+/// about something of somebody's.
+struct Common;
 
-impl Modify for Refusals {
+impl Modify for Common {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for (path, item) in &mut document.paths.paths {
-            let asks_for_token = path.starts_with("/v1/") || path == "/metrics";
-            let PathItem { get, post, delete, patch, .. } = item;
+            let PathItem { get, post, delete, patch, head, .. } = item;
             for operation in [get, post, delete, patch].into_iter().flatten() {
-                add_common(operation, asks_for_token);
+                add_common(operation, path);
                 add_problems(operation);
             }
             // Answers to HEAD have no body.
-            if let Some(head) = &mut item.head {
-                add_common(head, asks_for_token);
+            if let Some(head) = head {
+                add_common(head, path);
             }
         }
     }
 }
 
-fn add_common(operation: &mut Operation, asks_for_token: bool) {
-    if asks_for_token {
+fn add_common(operation: &mut Operation, path: &str) {
+    if path.starts_with("/v1/") || path == "/metrics" {
         add(operation, StatusCode::UNAUTHORIZED, "No service token");
         add(operation, StatusCode::INTERNAL_SERVER_ERROR, "The service failed");
         // Also for what only deletes or looks: that is noted, too.
         add(operation, StatusCode::INSUFFICIENT_STORAGE, "No room");
+    }
+    if path.contains("{id}") {
+        add(operation, StatusCode::NOT_FOUND, "Not there, or another's");
+        let id = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        let capability = ObjectBuilder::new().schema_type(Type::String);
+        let needed = |name, place, schema: ObjectBuilder| {
+            let parameter = ParameterBuilder::new().name(name).parameter_in(place);
+            RefOr::T(parameter.required(Required::True).schema(Some(schema)).build())
+        };
+        operation.parameters.get_or_insert_default().extend([
+            needed("id", ParameterIn::Path, id),
+            needed(CAPABILITY, ParameterIn::Header, capability),
+        ]);
     }
 }
 

@@ -109,15 +109,12 @@ pub(super) async fn create(
 #[utoipa::path(
     head, path = "/v1/uploads/{id}", tag = "uploads",
     params(
-        ("id" = Uuid, Path),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
-        ("Blindsight-Capability" = String, Header),
     ),
     responses(
         (status = 200, description = "Offset and length", headers(
             ("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Expires" = String),
             ("Blindsight-Keys" = String, description = "Id of the key set, if complete"))),
-        (status = 404, description = "Not there, or another's"),
         (status = 410, description = "The upload was refused"),
         (status = 412, description = "Another version of tus"),
         (status = 422, description = "The bundle is not the announced one"),
@@ -144,11 +141,9 @@ pub(super) async fn head(
 #[utoipa::path(
     patch, path = "/v1/uploads/{id}", tag = "uploads",
     params(
-        ("id" = Uuid, Path),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
         ("Upload-Offset" = u64, Header),
         ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256`, base64"),
-        ("Blindsight-Capability" = String, Header),
     ),
     request_body(content_type = "application/offset+octet-stream",
         description = "The next bytes of the bundle"),
@@ -157,7 +152,6 @@ pub(super) async fn head(
             ("Upload-Offset" = u64), ("Upload-Expires" = String),
             ("Blindsight-Keys" = String, description = "Id of the key set, if complete"))),
         (status = 400, description = "A header is wrong, or the body incomplete"),
-        (status = 404, description = "Not there, or another's"),
         (status = 408, description = "The body came too slowly"),
         (status = 409, description = "The upload stands elsewhere"),
         (status = 410, description = "The upload was refused"),
@@ -206,13 +200,10 @@ pub(super) async fn patch(
 #[utoipa::path(
     delete, path = "/v1/uploads/{id}", tag = "uploads",
     params(
-        ("id" = Uuid, Path),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
-        ("Blindsight-Capability" = String, Header),
     ),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 404, description = "Not there, or another's"),
         (status = 412, description = "Another version of tus"),
         (status = 423, description = "Another request is writing"),
     )
