@@ -21,7 +21,7 @@ export class UnkeptKeySets {
   add(upload: UploadHandle): void {
     const stop = this.#platform.onLeave((forGood) => {
       // A page that may be shown again still has its client.
-      if (forGood) this.deleteAll();
+      if (forGood) this.#delete(upload);
     });
     this.#all.set(upload.id, { upload, stop });
   }
@@ -34,9 +34,11 @@ export class UnkeptKeySets {
 
   /** Tells the server, and does not wait: those it does not hear of expire. */
   deleteAll(): void {
-    for (const { upload } of [...this.#all.values()]) {
-      this.forget(upload);
-      deleteKeySet(this.#http, upload, AbortSignal.timeout(10_000)).catch(() => undefined);
-    }
+    for (const { upload } of [...this.#all.values()]) this.#delete(upload);
+  }
+
+  #delete(upload: UploadHandle): void {
+    this.forget(upload);
+    deleteKeySet(this.#http, upload, AbortSignal.timeout(10_000)).catch(() => undefined);
   }
 }
