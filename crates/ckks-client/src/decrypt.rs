@@ -101,7 +101,7 @@ mod tests {
     fn few_limbs_are_used() {
         assert_eq!(limbs_to_use(&set().modulus(1)), 1);
         assert_eq!(limbs_to_use(set().chain()), 3);
-        let wide = set().special(blindsight_ckks::keys::Special::Wide(4));
+        let wide = set().special(blindsight_ckks::keys::Special { wide: 4, narrow: 0 });
         assert_eq!(limbs_to_use(&wide), 2, "three primes of 50 bits are too many");
     }
 
@@ -109,7 +109,7 @@ mod tests {
     #[should_panic(expected = "another parameter set")]
     fn keys_of_another_set_are_refused() {
         let mut literal = set().literal().clone();
-        literal.fill = 0.4;
+        literal.wide_special.pop();
         let other = Parameters::new(literal).unwrap();
         let ciphertext = encrypt(set(), secret(), &[Complex64::ONE], 1e6, 1, &mut rng(7));
         let _ = decrypt(&other, secret(), &ciphertext.unwrap().expand());

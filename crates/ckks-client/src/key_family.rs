@@ -3,6 +3,7 @@
 mod derivation;
 
 use blindsight_ckks::evaluation_key::SeededKey;
+use blindsight_ckks::keys::KeySpec;
 use blindsight_ckks::parameters::Parameters;
 
 use crate::key_generation::generate_seeded_key;
@@ -18,9 +19,7 @@ use derivation::{Context, Derivation, Purpose};
 /// same streams, then one secret and one error `e` would be published twice, as `b = -a s + e + m`
 /// and `b' = -a' s + e + m'`. The difference holds no error, and `s` is a matter of linear algebra.
 /// With a new version the streams are new as well, and both keys are as good as independent.
-///
-/// A changed *list* of keys changes the streams by itself: see [`KeyFamily`].
-pub const GENERATION_VERSION: u32 = 1;
+pub const GENERATION_VERSION: u32 = 2;
 
 /// The secret key and the evaluation keys that follow from a [`ClientSeed`] under a parameter set.
 ///
@@ -30,10 +29,10 @@ pub const GENERATION_VERSION: u32 = 1;
 ///
 /// Every stream of randomness is a ChaCha20 stream of its own. Its key comes from the seed by
 /// HKDF-SHA256 (RFC 5869) with an `info` that names the [`GENERATION_VERSION`], the fingerprint of
-/// the parameter set, the list of its evaluation keys (the SHA-256 of its
-/// [`KeySetManifest`](blindsight_ckks::wire::KeySetManifest), because the fingerprint covers the
-/// primes only), what the stream is for, and the index of the key. Secrets, errors and public seeds
-/// never share a stream: that a public seed is published says nothing about the rest.
+/// the parameter set, what the stream is for, and the whole description of the key: what a key is,
+/// not its place in some list, decides its bytes. So the same key of two models is the same key, and
+/// two different keys never share a stream. Nor do secrets, errors and public seeds: that a public
+/// seed is published says nothing about the rest.
 #[derive(Debug)]
 pub struct KeyFamily {
     derivation: Derivation,
@@ -64,19 +63,15 @@ impl KeyFamily {
         &self.secret
     }
 
-    /// The evaluation key of this index in [`Parameters::keys`], or `None` if there is none.
+    /// An evaluation key.
     ///
     /// # Panics
-    /// If the family belongs to another parameter set.
+    /// If the family or the description belongs to another parameter set.
     #[must_use]
-    pub fn evaluation_key(&self, set: &Parameters, index: usize) -> Option<SeededKey> {
-        if index >= set.keys().len() {
-            return None;
-        }
-        let key = u32::try_from(index).ok()?;
-        let seed = self.derivation.stream(Purpose::PublicSeed(key)).next_seed();
-        let mut errors = self.derivation.stream(Purpose::Errors(key));
-        Some(generate_seeded_key(set, &self.secret, index, seed, &mut errors))
+    pub fn evaluation_key(&self, set: &Parameters, spec: &KeySpec) -> SeededKey {
+        let seed = self.derivation.stream(Purpose::PublicSeed(spec)).next_seed();
+        let mut errors = self.derivation.stream(Purpose::Errors(spec));
+        generate_seeded_key(set, &self.secret, spec, seed, &mut errors)
     }
 }
 
@@ -85,7 +80,7 @@ mod tests {
     use blindsight_ckks::encoding::Complex64;
 
     use super::*;
-    use crate::testing::{rng, set};
+    use crate::testing::{keys, rng, set};
     use crate::{decrypt, encrypt};
 
     fn family(seed: u8) -> KeyFamily {
@@ -93,20 +88,18 @@ mod tests {
     }
 
     fn bytes(family: &KeyFamily, index: usize) -> Vec<u8> {
-        family.evaluation_key(set(), index).unwrap().to_bytes(set())
+        family.evaluation_key(set(), &keys().specs()[index]).to_bytes(set())
     }
 
     #[test]
     fn keys_are_the_same_in_any_order_and_again() {
-        let last = set().keys().len() - 1;
+        let last = keys().len() - 1;
         let (first, second) = (family(30), family(30));
         let forwards = [0, 1, last].map(|index| bytes(&first, index));
         let mut backwards = [last, 1, 0].map(|index| bytes(&second, index));
         backwards.reverse();
         assert!(forwards == backwards);
         assert!(bytes(&first, 0) == forwards[0], "not the same again");
-        assert!(first.evaluation_key(set(), last + 1).is_none());
-        assert!(first.evaluation_key(set(), usize::MAX).is_none());
     }
 
     #[test]
@@ -114,7 +107,7 @@ mod tests {
         let (a, b) = (family(31), family(32));
         assert_ne!(a.secret().dense(), b.secret().dense());
         assert_ne!(a.secret().sparse(), b.secret().sparse());
-        let [x, y] = [&a, &b].map(|f| f.evaluation_key(set(), 0).unwrap());
+        let [x, y] = [&a, &b].map(|f| f.evaluation_key(set(), &keys().specs()[0]));
         assert_ne!(x.seed, y.seed);
         assert!(x.to_bytes(set()) != y.to_bytes(set()));
     }
@@ -122,12 +115,11 @@ mod tests {
     #[test]
     fn keys_of_a_family_have_seeds_of_their_own() {
         let family = family(33);
-        let mut seeds: Vec<[u8; 32]> = (0..4)
-            .map(|index| family.evaluation_key(set(), index).unwrap().seed.to_bytes())
-            .collect();
+        let seed = |spec| family.evaluation_key(set(), spec).seed.to_bytes();
+        let mut seeds: Vec<[u8; 32]> = keys().specs().iter().map(seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        assert_eq!(seeds.len(), 4);
+        assert_eq!(seeds.len(), keys().len());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Generation of one evaluation key.
 
-use blindsight_ckks::evaluation_key::{SeededKey, key_basis, uniform_limb};
+use core::ops::Range;
+
+use blindsight_ckks::evaluation_key::{SeededKey, uniform_limb};
 use blindsight_ckks::keys::{KeyKind, KeySpec};
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ring::arith::product_mod;
@@ -14,43 +16,29 @@ use crate::sampling::{DiscreteGaussian, SecretRng};
 use crate::secret::SecretKey;
 use crate::secret_poly::SecretPoly;
 
-/// Generates the key of this index in [`Parameters::keys`].
+/// Generates a key from the seed of its uniform halves and the stream of its errors. Neither may
+/// ever have served another key under this secret.
 ///
 /// For each digit `d` it is `b_d = -a_d s_to + e_d + P s_from` on the digit's limbs, and the same
-/// without the last term on all others: see [`blindsight_ckks::keys`]. The `a_d` are expanded from
-/// a fresh seed.
+/// without the last term on all others: see [`blindsight_ckks::keys`].
 ///
 /// # Panics
-/// If there is no such key, or the secret key belongs to another parameter set.
-#[must_use]
-pub fn generate_key(
-    set: &Parameters,
-    secret: &SecretKey,
-    index: usize,
-    rng: &mut SecretRng,
-) -> SeededKey {
-    let seed = rng.next_seed();
-    generate_seeded_key(set, secret, index, seed, rng)
-}
-
-/// The same with a given seed, and with errors from a stream of their own.
-///
-/// Neither may ever have served another key under this secret.
+/// If the secret key or the key's description belongs to another parameter set.
 pub(crate) fn generate_seeded_key(
     set: &Parameters,
     secret: &SecretKey,
-    index: usize,
+    spec: &KeySpec,
     seed: Seed,
     errors: &mut SecretRng,
 ) -> SeededKey {
     secret.assert_belongs_to(set);
-    let spec = &set.keys()[index];
-    let basis = key_basis(set, spec);
-    let errors = (0..spec.layout.digits.len()).map(|_| error(errors, set.degree()));
+    let basis = spec.basis(set);
+    let digits = &spec.layout().digits;
+    let errors = (0..digits.len()).map(|_| error(errors, set.degree()));
     let job = Job {
-        spec,
-        switched: Switched::new(spec.kind, secret, set.degree()),
-        special: set.special(spec.layout.special),
+        digits,
+        switched: Switched::new(spec.kind(), secret, set.degree()),
+        special: set.special(spec.layout().special),
         basis: &basis,
         seed: &seed,
         errors: errors.collect(),
@@ -59,12 +47,12 @@ pub(crate) fn generate_seeded_key(
         .into_iter()
         .map(Vec::into_iter)
         .collect();
-    let rows = spec.layout.digits.iter().map(|_| {
+    let rows = digits.iter().map(|_| {
         let limbs = columns.iter_mut().filter_map(Iterator::next);
         Poly::from_limbs(&basis, limbs.collect())
     });
     let rows = rows.collect();
-    SeededKey { index, seed, rows }
+    SeededKey { spec: spec.clone(), seed, rows }
 }
 
 /// What a key switches from, and what to.
@@ -98,7 +86,7 @@ impl<'a> Switched<'a> {
 
 /// All that the limbs of a key are computed from, each on its own.
 struct Job<'a> {
-    spec: &'a KeySpec,
+    digits: &'a [Range<usize>],
     switched: Switched<'a>,
     special: Basis,
     basis: &'a Basis,
@@ -114,7 +102,7 @@ impl Job<'_> {
         let basis = Basis::new(vec![prime.clone()]);
         let to = SecretPoly::montgomery(&basis, &self.switched.to);
         let lifted = self.lifted(&basis);
-        let rows = self.errors.iter().zip(&self.spec.layout.digits).enumerate();
+        let rows = self.errors.iter().zip(self.digits).enumerate();
         let rows = rows.map(|(digit, (error, range))| {
             let a = uniform_limb(prime, self.seed, digit, limb);
             let a = Poly::from_limbs(&basis, vec![a]);
@@ -158,7 +146,17 @@ mod tests {
     use blindsight_ckks::evaluation_key::uniform;
 
     use super::*;
-    use crate::testing::{centred, moments, rng, secret, set};
+
+    fn generate_key(
+        set: &Parameters,
+        secret: &SecretKey,
+        spec: &KeySpec,
+        rng: &mut SecretRng,
+    ) -> SeededKey {
+        let seed = rng.next_seed();
+        generate_seeded_key(set, secret, spec, seed, rng)
+    }
+    use crate::testing::{centred, keys, moments, rng, secret, set};
 
     /// The image of the secret that the key says it switches to, as the automorphism defines it:
     /// what becomes `s` under `X -> X^g`.
@@ -195,12 +193,12 @@ mod tests {
     /// `b_d + a_d s_to - P s_from` is the same small error on every limb, where the last term is
     /// there only on the limbs of the digit.
     fn check_rows(key: &SeededKey, spec: &KeySpec) {
-        let basis = key_basis(set(), spec);
-        let special = set().special(spec.layout.special);
-        let (from, to) = secrets_of(spec.kind);
+        let basis = spec.basis(set());
+        let special = set().special(spec.layout().special);
+        let (from, to) = secrets_of(spec.kind());
         let to = Poly::from_signed(&basis, &to).into_ntt().into_montgomery();
-        assert_eq!(key.rows.len(), spec.layout.digits.len());
-        for (digit, range) in spec.layout.digits.iter().enumerate() {
+        assert_eq!(key.rows.len(), spec.layout().digits.len());
+        for (digit, range) in spec.layout().digits.iter().enumerate() {
             let mut phase = key.rows[digit].clone();
             phase.add_assign(&uniform(&basis, &key.seed, digit).multiply(&to));
             let phase = phase.into_coefficients();
@@ -229,11 +227,11 @@ mod tests {
     fn every_key_hides_what_it_should() {
         let mut rng = rng(14);
         let mut kinds = [false; 4];
-        for (index, spec) in set().keys().iter().enumerate() {
-            let key = generate_key(set(), secret(), index, &mut rng);
-            assert_eq!(key.index, index);
+        for spec in keys().specs() {
+            let key = generate_key(set(), secret(), spec, &mut rng);
+            assert_eq!(&key.spec, spec);
             check_rows(&key, spec);
-            kinds[match spec.kind {
+            kinds[match spec.kind() {
                 KeyKind::Relinearisation => 0,
                 KeyKind::Automorphism(_) => 1,
                 KeyKind::DenseToSparse => 2,
@@ -245,12 +243,13 @@ mod tests {
 
     #[test]
     fn digits_and_keys_have_errors_of_their_own() {
-        let index = set().keys().iter().position(|k| k.layout.digits.len() == 2).unwrap();
+        let mut specs = keys().specs().iter();
+        let spec = specs.find(|spec| spec.layout().digits.len() == 2).unwrap();
         let mut rng = rng(15);
-        let [a, b] = [(); 2].map(|()| generate_key(set(), secret(), index, &mut rng));
+        let [a, b] = [(); 2].map(|()| generate_key(set(), secret(), spec, &mut rng));
         assert_ne!(a.seed, b.seed);
-        let basis = key_basis(set(), &set().keys()[index]);
-        let (_, to) = secrets_of(set().keys()[index].kind);
+        let basis = spec.basis(set());
+        let (_, to) = secrets_of(spec.kind());
         let to = Poly::from_signed(&basis, &to).into_ntt().into_montgomery();
         let special_limb = basis.len() - 1;
         let error = |key: &SeededKey, digit: usize| {

@@ -1,8 +1,7 @@
 //! The client's side of the scheme: everything that holds or samples a secret.
 //!
-//! [`SecretKey::generate`] makes the secret, [`KeyGenerator`] the evaluation keys that the server
-//! gets; [`KeyFamily`] makes both from a [`ClientSeed`] of 32 bytes, any key by itself and always
-//! the same. [`encrypt`] takes a picture, [`decrypt_response`] the answer. The evaluator never links
+//! [`KeyFamily`] makes the secret, and the evaluation keys that the server gets, from a [`ClientSeed`]
+//! of 32 bytes: any key by itself and always the same. [`encrypt`] takes a picture, [`decrypt_response`] the answer. The evaluator never links
 //! this crate.
 //!
 //! What is decrypted must not go back to the server, nor anything that depends on it: decrypted
@@ -17,7 +16,6 @@ mod encrypt;
 mod entropy;
 mod key_family;
 mod key_generation;
-mod key_generator;
 mod parallel;
 pub mod sampling;
 mod secret;
@@ -32,8 +30,6 @@ pub use encrypt::{EncryptError, encrypt};
 #[cfg(feature = "os-entropy")]
 pub use entropy::EntropyError;
 pub use key_family::{GENERATION_VERSION, KeyFamily};
-pub use key_generation::generate_key;
-pub use key_generator::KeyGenerator;
 pub use sampling::SecretRng;
-pub use secret::{SecretKey, SecretKeyError};
+pub use secret::SecretKey;
 pub use seed::ClientSeed;

@@ -1,7 +1,5 @@
 //! The secret key.
 
-mod format;
-
 use core::fmt;
 
 use blindsight_ckks::parameters::Parameters;
@@ -10,14 +8,13 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::sampling::{SecretRng, ternary};
 
-pub use format::SecretKeyError;
-
 /// The secret key: the secret `s` with uniform ternary coefficients, under which everything but
 /// one step of bootstrapping runs, and the sparse secret `s'` of that step (Bossuat,
 /// Troncoso-Pastoriza and Hubaux, ePrint 2022/024).
 ///
-/// It is wiped when dropped, and cannot be copied, printed or serialised by accident:
-/// [`SecretKey::to_bytes`] is the only way out.
+/// It is wiped when dropped, and cannot be copied, printed or serialised: what a client stores is the
+/// [`ClientSeed`](crate::ClientSeed) that it follows from. Where a parameter set has no sparse
+/// secret, all its coefficients are zero, and no key of it can be described.
 pub struct SecretKey {
     parameters: ParameterFingerprint,
     dense: Zeroizing<Vec<i8>>,
@@ -26,11 +23,8 @@ pub struct SecretKey {
 
 impl SecretKey {
     /// A fresh secret key for a parameter set.
-    ///
-    /// # Panics
-    /// Never: a parameter set's sparse secret has fewer nonzero coefficients than its ring degree.
-    #[must_use]
-    pub fn generate(set: &Parameters, rng: &mut SecretRng) -> Self {
+    #[cfg(test)]
+    pub(crate) fn generate(set: &Parameters, rng: &mut SecretRng) -> Self {
         let sparse = sparse_secret(set, rng);
         let dense = ternary::uniform(rng, set.degree());
         Self { parameters: set.fingerprint(), dense, sparse }
@@ -67,7 +61,7 @@ impl SecretKey {
 }
 
 fn sparse_secret(set: &Parameters, rng: &mut SecretRng) -> Zeroizing<Vec<i8>> {
-    ternary::sparse(rng, set.degree(), set.literal().sparse_weight)
+    ternary::sparse(rng, set.degree(), set.literal().sparse_weight.unwrap_or(0))
         .expect("the security table demands a weight far below the degree")
 }
 
@@ -90,7 +84,7 @@ mod tests {
         let nonzero = |s: &[i8]| s.iter().filter(|&&c| c != 0).count();
         assert_eq!(key.dense().len(), set().degree());
         assert_eq!(key.sparse().len(), set().degree());
-        assert_eq!(nonzero(key.sparse()), set().literal().sparse_weight);
+        assert_eq!(Some(nonzero(key.sparse())), set().literal().sparse_weight);
         // Two thirds of the coefficients, five standard deviations: 5 * sqrt(2^15 * 2/9) = 427.
         let expected = set().degree() * 2 / 3;
         assert!(nonzero(key.dense()).abs_diff(expected) < 427);

@@ -2,16 +2,37 @@
 
 use std::sync::LazyLock;
 
-use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks::wire::frame::{HEADER_BYTES, Header, Writer};
-use blindsight_ring::{Coefficients, Limb, Poly};
+use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
+use blindsight_ckks::parameters::{Literal, Parameters};
+use blindsight_ring::{Coefficients, GaloisElement, Limb, Poly};
 
 use crate::sampling::SecretRng;
 use crate::secret::SecretKey;
 
 pub(crate) fn set() -> &'static Parameters {
-    static SET: LazyLock<Parameters> = LazyLock::new(|| Parameters::degree_15().unwrap());
+    static SET: LazyLock<Parameters> = LazyLock::new(|| {
+        Parameters::new(Literal::bootstrapped_2_15()).unwrap()
+    });
     &SET
+}
+
+/// One key of each kind, at various levels.
+pub(crate) fn keys() -> &'static KeyList {
+    static KEYS: LazyLock<KeyList> = LazyLock::new(|| {
+        let rotation = |steps| GaloisElement::rotation(steps, set().degree());
+        let balanced = |level, digits| KeyLayout::balanced(set(), level, digits).unwrap();
+        let specs = [
+            (KeyKind::DenseToSparse, balanced(1, 1)),
+            (KeyKind::SparseToDense(rotation(512)), KeyLayout::raised(set()).unwrap()),
+            (KeyKind::Relinearisation, balanced(16, 2)),
+            (KeyKind::Relinearisation, balanced(6, 3)),
+            (KeyKind::Automorphism(rotation(1)), balanced(3, 1)),
+            (KeyKind::Automorphism(GaloisElement::conjugation(set().degree())), balanced(17, 2)),
+        ];
+        let specs = specs.map(|(kind, layout)| KeySpec::new(set(), kind, layout).unwrap());
+        KeyList::new(specs.to_vec()).unwrap()
+    });
+    &KEYS
 }
 
 pub(crate) fn secret() -> &'static SecretKey {
@@ -22,14 +43,6 @@ pub(crate) fn secret() -> &'static SecretKey {
 
 pub(crate) fn rng(seed: u8) -> SecretRng {
     SecretRng::from_key([seed; 32])
-}
-
-/// The frame with the checksum that fits its payload.
-pub(crate) fn reseal(frame: &[u8]) -> Vec<u8> {
-    let header = Header::parse(frame).unwrap();
-    let mut writer = Writer::new(header.kind(), header.parameters(), frame.len());
-    writer.bytes(&frame[HEADER_BYTES..]);
-    writer.finish()
 }
 
 /// The centred residues of one limb.

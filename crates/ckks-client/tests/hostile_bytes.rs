@@ -11,21 +11,25 @@ use std::sync::LazyLock;
 use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::evaluation_key::SeededKey;
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
+use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::frame::{HEADER_BYTES, Header, Writer};
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale, KeySetManifest};
-use blindsight_ckks_client::{SecretKey, SecretRng, encrypt, generate_key};
+use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
+use zeroize::Zeroizing;
 
-static SET: LazyLock<Parameters> = LazyLock::new(|| Parameters::degree_15().unwrap());
-static SECRET: LazyLock<SecretKey> =
-    LazyLock::new(|| SecretKey::generate(&SET, &mut SecretRng::from_key([1; 32])));
+static SET: LazyLock<Parameters> = LazyLock::new(|| {
+    Parameters::new(Literal::bootstrapped_2_15()).unwrap()
+});
+static FAMILY: LazyLock<KeyFamily> =
+    LazyLock::new(|| KeyFamily::new(&SET, &ClientSeed::from_bytes(Zeroizing::new([1; 32]))));
 
 const SCALES: ExpectedScale = ExpectedScale::Between { least: 1.0, most: 1e12 };
 
 fn fresh() -> SeededCiphertext {
     let mut rng = SecretRng::from_key([2; 32]);
-    encrypt(&SET, &SECRET, &[Complex64::ONE], 1e6, 1, &mut rng).unwrap()
+    encrypt(&SET, FAMILY.secret(), &[Complex64::ONE], 1e6, 1, &mut rng).unwrap()
 }
 
 #[test]
@@ -46,16 +50,24 @@ fn ciphertexts() {
 
 #[test]
 fn evaluation_keys() {
-    let key = generate_key(&SET, &SECRET, 0, &mut SecretRng::from_key([3; 32]));
-    attack(&key.to_bytes(&SET), 2000, |bytes| {
-        let read = SeededKey::from_bytes(&SET, 0, bytes);
+    let spec = smallest();
+    attack(&FAMILY.evaluation_key(&SET, &spec).to_bytes(&SET), 2000, |bytes| {
+        let read = SeededKey::from_bytes(&SET, &spec, bytes);
         read.ok().map(|object| object.to_bytes(&SET))
     });
 }
 
+fn smallest() -> KeySpec {
+    let layout = KeyLayout::balanced(&SET, 1, 1).unwrap();
+    KeySpec::new(&SET, KeyKind::DenseToSparse, layout).unwrap()
+}
+
 #[test]
 fn key_set_manifests() {
-    attack(&KeySetManifest::new(&SET).to_bytes(&SET), 5000, |bytes| {
+    let two_digits = KeyLayout::balanced(&SET, 16, 2).unwrap();
+    let relinearisation = KeySpec::new(&SET, KeyKind::Relinearisation, two_digits).unwrap();
+    let keys = KeyList::new(vec![smallest(), relinearisation]).unwrap();
+    attack(&KeySetManifest::new(&SET, &keys).to_bytes(&SET), 5000, |bytes| {
         let read = KeySetManifest::from_bytes(&SET, bytes);
         read.ok().map(|object| object.to_bytes(&SET))
     });
@@ -68,14 +80,6 @@ fn responses() {
     attack(&response.to_bytes(&SET), 3000, |bytes| {
         let read = CompactCiphertext::from_bytes(&SET, bytes, &expected);
         read.ok().map(|object| object.to_bytes(&SET))
-    });
-}
-
-#[test]
-fn secret_keys() {
-    attack(&SECRET.to_bytes(&SET), 3000, |bytes| {
-        let read = SecretKey::from_bytes(&SET, bytes);
-        read.ok().map(|object| object.to_bytes(&SET).to_vec())
     });
 }
 

@@ -10,8 +10,8 @@ use crate::parameters::Parameters;
 /// uniform halves.
 #[derive(Debug, Clone)]
 pub struct SeededKey {
-    /// Its index in [`Parameters::keys`].
-    pub index: usize,
+    /// What the key is.
+    pub spec: KeySpec,
     /// Expands to the uniform halves.
     pub seed: Seed,
     /// `b_d` for each digit, modulo the key's chain primes followed by its special primes.
@@ -28,17 +28,16 @@ pub struct EvaluationKey {
 impl EvaluationKey {
     /// Recomputes the uniform halves and prepares both for products.
     ///
-    /// The rows must have the shape that `set` gives to the key of this index, which the wire
-    /// reader has checked.
+    /// The rows must have the shape that the key's description says, which the wire reader has
+    /// checked.
     #[must_use]
     pub fn expand(set: &Parameters, key: SeededKey) -> Self {
-        let spec = set.keys()[key.index].clone();
-        let basis = key_basis(set, &spec);
+        let basis = key.spec.basis(set);
         let rows = key.rows.into_iter().enumerate().map(|(digit, b)| {
             let a = uniform(&basis, &key.seed, digit);
             [b.into_montgomery(), a.into_montgomery()]
         });
-        Self { rows: rows.collect(), spec }
+        Self { rows: rows.collect(), spec: key.spec }
     }
 
     /// What the key is and how it is shaped.
@@ -56,9 +55,9 @@ impl EvaluationKey {
     /// The bytes that a key of this shape occupies in memory.
     #[must_use]
     pub fn expanded_byte_len(set: &Parameters, spec: &KeySpec) -> usize {
-        let basis = key_basis(set, spec);
+        let basis = spec.basis(set);
         let words = basis.primes().iter().map(|prime| if prime.is_narrow() { 4 } else { 8 });
-        2 * spec.layout.digits.len() * set.degree() * words.sum::<usize>()
+        2 * spec.layout().digits.len() * set.degree() * words.sum::<usize>()
     }
 
     /// The bytes the key occupies in memory.
@@ -67,12 +66,6 @@ impl EvaluationKey {
         let polys = self.rows.iter().flatten();
         polys.flat_map(Poly::limbs).map(Limb::byte_len).sum()
     }
-}
-
-/// The primes of a key: those of its level, then its special primes.
-#[must_use]
-pub fn key_basis(set: &Parameters, spec: &KeySpec) -> Basis {
-    set.modulus(spec.layout.level).join(&set.special(spec.layout.special))
 }
 
 /// The uniform polynomial that a seed stands for: `object` numbers the polynomials of one seed (the

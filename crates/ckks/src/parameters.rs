@@ -1,27 +1,40 @@
-//! Parameter sets: data that cannot be built insecure or inconsistent.
+//! Parameter sets of the scheme: data that cannot be built insecure or inconsistent.
 //!
-//! A [`Literal`] is plain data; [`Parameters::new`] checks it against the security table, the
-//! sizes of digits and special primes, the scale schedule and the declared failure probability,
-//! and derives everything else. There is no other way to make a [`Parameters`].
+//! A [`Literal`] is plain data: a ring, a modulus chain, special primes, the secrets. What a circuit
+//! does with them is no business of the scheme. [`Parameters::new`] checks a literal and derives
+//! everything else; there is no other way to make a [`Parameters`].
 
-mod failure;
-mod literal;
 mod preset;
 
 use std::sync::Arc;
 
 use blindsight_ring::{Basis, Prime, PrimeError};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-pub use failure::log2_overflow_probability;
-pub use literal::{Chain, Literal};
-
 use crate::encoding::Encoder;
-use crate::keys::{self, KeyKind, KeyLayout, KeySpec, Special};
+use crate::keys::Special;
 use crate::security::{self, Insecure};
 use crate::wire::frame::ParameterFingerprint;
 
-/// A checked parameter set with its primes, transforms, key layouts and encoding tables.
+/// Everything that is chosen about a parameter set; [`Parameters::new`] checks it.
+///
+/// The distributions of secrets and errors are not among it: they are the client's own constants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Literal {
+    /// `log2` of the ring degree.
+    pub log_degree: u32,
+    /// The modulus chain, bottom first: `q_1, q_2, ...`.
+    pub chain: Vec<u64>,
+    /// Special primes near `2^50`, for keys in the upper part of the chain.
+    pub wide_special: Vec<u64>,
+    /// Special primes below `2^31`, for keys in the lower part.
+    pub narrow_special: Vec<u64>,
+    /// The Hamming weight of the sparse ephemeral secret, where the modulus is ever raised.
+    pub sparse_weight: Option<usize>,
+}
+
+/// A checked parameter set with its primes, transforms and encoding tables.
 #[derive(Debug)]
 pub struct Parameters {
     literal: Literal,
@@ -29,10 +42,6 @@ pub struct Parameters {
     chain: Basis,
     wide_special: Basis,
     narrow_special: Basis,
-    /// `scales[l - 1]` is the scale of a ciphertext with `l` limbs between the end of the
-    /// activation and the end of coefficients-to-slots; meaningless outside.
-    scales: Vec<f64>,
-    keys: Vec<KeySpec>,
     encoder: Encoder,
 }
 
@@ -40,77 +49,70 @@ pub struct Parameters {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ParameterError {
+    /// The ring degree has no row in the security table.
+    #[error("the ring degree 2^{0} has no entry in the security table")]
+    Degree(u32),
+    /// There are no primes, or far too many.
+    #[error("{found} {what}, but a parameter set has {least} to {most}")]
+    Count {
+        /// Which primes.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// The fewest allowed.
+        least: usize,
+        /// The most allowed.
+        most: usize,
+    },
     /// A modulus is not a suitable prime.
     #[error(transparent)]
     Prime(#[from] PrimeError),
     /// The same prime is used twice.
     #[error("the prime {0} occurs twice")]
     RepeatedPrime(u64),
-    /// A key's modulus is beyond the security table.
-    #[error("key at level {level}: {source}")]
-    InsecureKey {
-        /// Limbs of the chain in the key.
-        level: usize,
-        /// The limit that is exceeded.
-        source: Insecure,
-    },
-    /// The special primes do not exceed the largest digit by [`KeyLayout::MARGIN_BITS`].
-    #[error("key at level {level}: special primes of {special:.1} bits for a digit of {digit:.1}")]
-    SmallSpecial {
-        /// Limbs of the chain in the key.
-        level: usize,
-        /// `log2` of the product of its special primes.
-        special: f64,
-        /// `log2` of its largest digit.
-        digit: f64,
-    },
-    /// A scale left the range in which products stay below the modulus and above the noise.
-    #[error("the scale at level {level} is 2^{log2:.2}, outside 2^25..2^36")]
-    Scale {
-        /// Limbs at this point of the circuit.
-        level: usize,
-        /// `log2` of the scale.
-        log2: f64,
-    },
-    /// The bound on the integer part does not hold with the declared probability.
-    #[error(
-        "the integer part leaves its bound with probability 2^{actual:.1}, declared 2^{declared:.1}"
-    )]
-    Failure {
-        /// `log2` of the probability in one bootstrap.
-        actual: f64,
-        /// `log2` of the declared bound.
-        declared: f64,
-    },
+    /// A special prime is on the wrong side of `2^31`.
+    #[error("the special prime {0} is of the wrong width: narrow ones are below 2^31, wide ones not")]
+    SpecialWidth(u64),
+    /// Ciphertexts at the top of the chain would be insecure.
+    #[error("the modulus chain is too long: {0}")]
+    InsecureChain(Insecure),
+    /// The sparse secret is insecure under the smallest modulus already.
+    #[error("the sparse secret: {0}")]
+    InsecureSparse(Insecure),
 }
 
 impl Parameters {
+    /// Most primes of the chain.
+    pub const MOST_LIMBS: usize = 64;
+
+    /// Most special primes of each width.
+    pub const MOST_SPECIAL: usize = 16;
+
     /// Checks a literal and derives the parameter set.
     ///
     /// # Errors
     /// When the set would be insecure or inconsistent: see [`ParameterError`].
     pub fn new(literal: Literal) -> Result<Self, ParameterError> {
-        let degree = literal.degree();
+        if security::ternary_limit(literal.log_degree) == 0.0 {
+            return Err(ParameterError::Degree(literal.log_degree));
+        }
+        check_counts(&literal)?;
+        check_distinct(&literal)?;
+        let degree = 1 << literal.log_degree;
         let basis = |values: &[u64]| -> Result<Basis, ParameterError> {
             let primes = values.iter().map(|&q| Prime::new(q, degree).map(Arc::new));
             Ok(Basis::new(primes.collect::<Result<_, _>>()?))
         };
         let set = Self {
             fingerprint: fingerprint_of(&literal),
-            chain: basis(&literal.chain.primes())?,
+            chain: basis(&literal.chain)?,
             wide_special: basis(&literal.wide_special)?,
             narrow_special: basis(&literal.narrow_special)?,
-            scales: Vec::new(),
-            keys: Vec::new(),
             encoder: Encoder::new(degree),
             literal,
         };
-        set.check_primes_distinct()?;
-        let scales = set.derive_scales()?;
-        let keys = keys::schedule(&set);
-        let set = Self { scales, keys, ..set };
-        set.check_keys()?;
-        set.check_failure()?;
+        set.check_widths()?;
+        set.check_security()?;
         Ok(set)
     }
 
@@ -126,10 +128,16 @@ impl Parameters {
         self.fingerprint
     }
 
+    /// `log2` of the ring degree.
+    #[must_use]
+    pub fn log_degree(&self) -> u32 {
+        self.literal.log_degree
+    }
+
     /// The ring degree `N`.
     #[must_use]
     pub fn degree(&self) -> usize {
-        self.literal.degree()
+        1 << self.literal.log_degree
     }
 
     /// The number of slots, `N/2`.
@@ -144,50 +152,38 @@ impl Parameters {
         &self.chain
     }
 
+    /// The highest level: the number of primes of the chain.
+    #[must_use]
+    pub fn top_level(&self) -> usize {
+        self.chain.len()
+    }
+
+    /// The prime that a rescale from `level` divides by; levels count from 1.
+    ///
+    /// # Panics
+    /// When there is no such level.
+    #[must_use]
+    pub fn prime(&self, level: usize) -> f64 {
+        self.chain.primes()[level - 1].value() as f64
+    }
+
     /// The first `level` primes of the chain: the modulus of a ciphertext with `level` limbs.
     #[must_use]
     pub fn modulus(&self, level: usize) -> Basis {
         self.chain.prefix(level)
     }
 
-    /// The special primes a key layout uses.
+    /// The special primes a key layout uses: wide ones first.
     #[must_use]
     pub fn special(&self, special: Special) -> Basis {
-        match special {
-            Special::Wide(count) => self.wide_special.prefix(count),
-            Special::WideAndNarrow => self.wide_special.join(&self.narrow_special.prefix(1)),
-            Special::Narrow(count) => self.narrow_special.prefix(count),
-        }
+        let wide = self.wide_special.prefix(special.wide);
+        wide.join(&self.narrow_special.prefix(special.narrow))
     }
 
-    /// The levels at which the steps of the circuit start.
+    /// The special primes that exist.
     #[must_use]
-    pub fn levels(&self) -> Levels {
-        self.literal.chain.levels()
-    }
-
-    /// The scale of a ciphertext with `level` limbs in the polynomial part of the circuit: from the
-    /// output of coefficients-to-slots down to the output of the activation.
-    #[must_use]
-    pub fn scale(&self, level: usize) -> f64 {
-        self.scales[level - 1]
-    }
-
-    /// All evaluation keys that the circuit uses, each at the level at which it is used.
-    #[must_use]
-    pub fn keys(&self) -> &[KeySpec] {
-        &self.keys
-    }
-
-    /// The index of the key of this kind that is generated nearest above `level`.
-    #[must_use]
-    pub fn find_key(&self, kind: KeyKind, level: usize) -> Option<usize> {
-        let fitting = self
-            .keys
-            .iter()
-            .enumerate()
-            .filter(|(_, spec)| spec.kind == kind && spec.layout.level >= level);
-        fitting.min_by_key(|(_, spec)| spec.layout.level).map(|(index, _)| index)
+    pub fn all_special(&self) -> Special {
+        Special { wide: self.wide_special.len(), narrow: self.narrow_special.len() }
     }
 
     /// Encoding tables.
@@ -196,93 +192,122 @@ impl Parameters {
         &self.encoder
     }
 
-    /// `log2` of the probability that one bootstrap meets an integer part beyond its bound.
-    #[must_use]
-    pub fn log2_failure(&self) -> f64 {
-        let literal = &self.literal;
-        log2_overflow_probability(literal.sparse_weight, literal.integer_bound, self.slots())
+    fn check_widths(&self) -> Result<(), ParameterError> {
+        let wide = self.wide_special.primes().iter().filter(|p| p.is_narrow());
+        let narrow = self.narrow_special.primes().iter().filter(|p| !p.is_narrow());
+        match wide.chain(narrow).next() {
+            Some(prime) => Err(ParameterError::SpecialWidth(prime.value())),
+            None => Ok(()),
+        }
     }
 
-    fn check_primes_distinct(&self) -> Result<(), ParameterError> {
-        let bases = [&self.chain, &self.wide_special, &self.narrow_special];
-        let mut seen: Vec<u64> = Vec::new();
-        for prime in bases.iter().flat_map(|basis| basis.primes()) {
-            if seen.contains(&prime.value()) {
-                return Err(ParameterError::RepeatedPrime(prime.value()));
-            }
-            seen.push(prime.value());
+    /// Keys are checked one by one, see [`crate::keys::KeySpec::new`]; here is checked what is
+    /// published without any.
+    fn check_security(&self) -> Result<(), ParameterError> {
+        let log_degree = self.literal.log_degree;
+        security::check_ternary(log_degree, self.chain.log2())
+            .map_err(ParameterError::InsecureChain)?;
+        if let Some(weight) = self.literal.sparse_weight {
+            let smallest = self.chain.prefix(1).log2();
+            security::check_sparse(log_degree, weight, smallest)
+                .map_err(ParameterError::InsecureSparse)?;
         }
         Ok(())
     }
+}
 
-    /// Squaring and rescaling takes scale `s` at level `l` to `s^2 / q_l` at level `l - 1`: the top
-    /// scale fixes all others.
-    fn derive_scales(&self) -> Result<Vec<f64>, ParameterError> {
-        let levels = self.levels();
-        let mut scales = vec![0.0; self.chain.len()];
-        scales[levels.chebyshev - 1] = self.literal.top_scale;
-        for level in (levels.linear..=levels.chebyshev).rev() {
-            let scale: f64 = scales[level - 1];
-            if !(25.0..=36.0).contains(&scale.log2()) {
-                return Err(ParameterError::Scale { level, log2: scale.log2() });
-            }
-            if level > levels.linear {
-                let prime = self.chain.primes()[level - 1].value() as f64;
-                scales[level - 2] = scale * scale / prime;
-            }
+fn check_counts(literal: &Literal) -> Result<(), ParameterError> {
+    let most = Parameters::MOST_SPECIAL;
+    for (what, found, least, most) in [
+        ("primes in the chain", literal.chain.len(), 1, Parameters::MOST_LIMBS),
+        ("wide special primes", literal.wide_special.len(), 0, most),
+        ("narrow special primes", literal.narrow_special.len(), 0, most),
+    ] {
+        if !(least..=most).contains(&found) {
+            return Err(ParameterError::Count { what, found, least, most });
         }
-        Ok(scales)
     }
+    Ok(())
+}
 
-    fn check_keys(&self) -> Result<(), ParameterError> {
-        for spec in &self.keys {
-            let layout = &spec.layout;
-            let level = layout.level;
-            let special = self.special(layout.special).log2();
-            let digit = layout.largest_digit_bits(self);
-            if special < digit + KeyLayout::MARGIN_BITS {
-                return Err(ParameterError::SmallSpecial { level, special, digit });
-            }
-            let modulus = self.modulus(level).log2() + special;
-            let insecure = |source| ParameterError::InsecureKey { level, source };
-            let log_degree = self.literal.log_degree;
-            if spec.kind.is_under_sparse_secret() {
-                let weight = self.literal.sparse_weight;
-                security::check_sparse(log_degree, weight, modulus).map_err(insecure)?;
-            } else {
-                security::check_ternary(log_degree, modulus).map_err(insecure)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_failure(&self) -> Result<(), ParameterError> {
-        let (actual, declared) = (self.log2_failure(), self.literal.declared_log2_failure);
-        if actual <= declared { Ok(()) } else { Err(ParameterError::Failure { actual, declared }) }
+fn check_distinct(literal: &Literal) -> Result<(), ParameterError> {
+    let groups = [&literal.chain, &literal.wide_special, &literal.narrow_special];
+    let mut primes: Vec<u64> = groups.into_iter().flatten().copied().collect();
+    primes.sort_unstable();
+    match primes.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(ParameterError::RepeatedPrime(pair[0])),
+        None => Ok(()),
     }
 }
 
-/// Numbers of limbs at the boundaries of the circuit, bottom first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Levels {
-    /// After slots-to-coefficients, where the modulus is raised.
-    pub base: usize,
-    /// Entering slots-to-coefficients.
-    pub slots_to_coefficients: usize,
-    /// Leaving the activation and entering a linear layer.
-    pub linear: usize,
-    /// Entering the activation polynomial.
-    pub activation: usize,
-    /// Entering the squarings of the exponential.
-    pub squarings: usize,
-    /// Leaving coefficients-to-slots and entering the Chebyshev polynomial.
-    pub chebyshev: usize,
-    /// The whole chain: after raising the modulus.
-    pub top: usize,
-}
-
-/// The SHA-256 of everything in a literal that both sides must agree on.
+/// The SHA-256 of everything in a literal.
 fn fingerprint_of(literal: &Literal) -> ParameterFingerprint {
-    use sha2::{Digest, Sha256};
-    ParameterFingerprint(Sha256::digest(literal.canonical_text().as_bytes()).into())
+    let text = format!(
+        "blindsight v2 N=2^{} q={:?} p={:?} r={:?} h={:?}",
+        literal.log_degree,
+        literal.chain,
+        literal.wide_special,
+        literal.narrow_special,
+        literal.sparse_weight,
+    );
+    ParameterFingerprint(Sha256::digest(text.as_bytes()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal() -> Literal {
+        Literal::bootstrapped_2_15()
+    }
+
+    #[test]
+    fn the_preset_is_sound() {
+        let set = Parameters::new(literal()).unwrap();
+        assert_eq!((set.degree(), set.slots(), set.top_level()), (1 << 15, 1 << 14, 19));
+        assert_eq!(set.all_special(), Special { wide: 5, narrow: 4 });
+    }
+
+    #[test]
+    fn inconsistent_literals_are_refused() {
+        let refused = |change: fn(&mut Literal)| {
+            let mut literal = literal();
+            change(&mut literal);
+            Parameters::new(literal).unwrap_err()
+        };
+        let error = refused(|l| l.narrow_special[0] = l.chain[5]);
+        assert!(matches!(error, ParameterError::RepeatedPrime(_)));
+        let error = refused(|l| l.chain[0] = (1 << 26) + 1);
+        assert!(matches!(error, ParameterError::Prime(_)));
+        let error = refused(|l| l.sparse_weight = Some(20));
+        assert!(matches!(error, ParameterError::InsecureSparse(_)));
+        let error = refused(|l| {
+            // 250 and 124 bits more: 913 in all.
+            l.chain.append(&mut l.wide_special);
+            l.chain.append(&mut l.narrow_special);
+        });
+        assert!(matches!(error, ParameterError::InsecureChain(_)));
+        let error = refused(|l| l.chain.clear());
+        assert!(matches!(error, ParameterError::Count { found: 0, .. }));
+        let error = refused(|l| l.chain = vec![0; 65]);
+        assert!(matches!(error, ParameterError::Count { found: 65, .. }));
+        let error = refused(|l| l.wide_special[0] = l.narrow_special.pop().unwrap());
+        assert!(matches!(error, ParameterError::SpecialWidth(_)));
+        for log_degree in [0, 9, 17, 63, u32::MAX] {
+            let refused = Parameters::new(Literal { log_degree, ..literal() });
+            assert!(matches!(refused, Err(ParameterError::Degree(found)) if found == log_degree));
+        }
+    }
+
+    #[test]
+    fn fingerprints_tell_sets_apart() {
+        let base = Parameters::new(literal()).unwrap().fingerprint();
+        let mut fewer = literal();
+        fewer.wide_special.pop();
+        assert_ne!(Parameters::new(fewer).unwrap().fingerprint(), base);
+        assert_ne!(
+            Parameters::new(Literal { sparse_weight: Some(32), ..literal() }).unwrap().fingerprint(),
+            base
+        );
+    }
 }

@@ -10,11 +10,12 @@
 //! |---|---|
 //! | seeded ciphertext | level `u16`, scale `f64`, seed (32 bytes), `c0` |
 //! | ciphertext | level `u16`, scale `f64`, `c0`, `c1` |
-//! | evaluation key | index `u32`, shape, seed (32 bytes), one polynomial for each digit |
-//! | head of a key set | number of keys `u32`, then for each its shape and its length in bytes `u64` |
+//! | evaluation key | description, seed (32 bytes), one polynomial for each digit |
+//! | head of a key set | number of keys `u32`, then for each its description and its length in bytes `u64` |
 //! | response | `log2` of the modulus `u8`, period `u32`, scale `f64`, `c0`, `c1` |
 //!
-//! A key's shape says what it switches between and at which moduli: see [`KeySetManifest`].
+//! A key's description says what it switches between and at which moduli: see
+//! [`KeySpec::to_bytes`](crate::keys::KeySpec::to_bytes).
 
 mod ciphertext;
 mod expected_scale;

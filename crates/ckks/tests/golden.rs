@@ -4,7 +4,7 @@
 //! format or parameter set shows up here first; if it is meant, that test writes new files.
 
 use blindsight_ckks::ciphertext::SeededCiphertext;
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale, KeySetManifest};
 
@@ -14,7 +14,7 @@ const KEY_SET_MANIFEST: &[u8] = include_bytes!("golden/key_set_manifest.bin");
 
 #[test]
 fn golden_files_are_read_and_written_as_they_are() {
-    let set = Parameters::degree_15().unwrap();
+    let set = Parameters::new(Literal::bootstrapped_2_15()).unwrap();
 
     let scale = ExpectedScale::Exactly(1_048_576.0);
     let ciphertext = SeededCiphertext::from_bytes(&set, SEEDED_CIPHERTEXT, 1, scale).unwrap();

@@ -16,12 +16,8 @@
 //! Halving the resolution doubles the channels and leaves room for twice the copies: a strided
 //! convolution writes straight into the next layout, nothing is gathered.
 
-mod formats;
 mod layout;
 mod picture;
 
-pub use formats::{
-    ANSWER_LOG2_MODULUS, ANSWER_PERIOD, ANSWER_SCALE, RequestFormat, answer_format, request_format,
-};
 pub use layout::{Layout, ROW_SLOTS, SLOTS, STAGES};
 pub use picture::{GROUPS, RowGroup, pack_picture};

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use blindsight_ckks::keys::KeySpec;
 use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks::wire::frame::ParameterFingerprint;
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
@@ -13,23 +13,25 @@ use super::GENERATION_VERSION;
 use crate::sampling::SecretRng;
 use crate::seed::ClientSeed;
 
-/// What a stream is for. Each index of a key has streams of its own.
+/// What a stream is for. Each evaluation key has streams of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum Purpose<'a> {
     DenseSecret,
     SparseSecret,
-    Errors(u32),
-    PublicSeed(u32),
+    Errors(&'a KeySpec),
+    PublicSeed(&'a KeySpec),
 }
 
-impl Purpose {
-    /// Two numbers that no other purpose has. They are never reused.
-    fn label(self) -> (u8, u32) {
+impl Purpose<'_> {
+    /// A number, never reused, and the SHA-256 of the key's description: a text that no other
+    /// purpose has.
+    fn label(self) -> (u8, [u8; 32]) {
+        let described = |spec: &KeySpec| Sha256::digest(spec.to_bytes()).into();
         match self {
-            Self::DenseSecret => (1, 0),
-            Self::SparseSecret => (2, 0),
-            Self::Errors(key) => (3, key),
-            Self::PublicSeed(key) => (4, key),
+            Self::DenseSecret => (1, [0; 32]),
+            Self::SparseSecret => (2, [0; 32]),
+            Self::Errors(spec) => (3, described(spec)),
+            Self::PublicSeed(spec) => (4, described(spec)),
         }
     }
 }
@@ -41,29 +43,23 @@ pub(super) struct Derivation {
     context: Context,
 }
 
-/// What the streams of different releases, parameter sets and circuits differ by.
+/// What the streams of different releases and parameter sets differ by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Context {
     version: u32,
     parameters: ParameterFingerprint,
-    /// SHA-256 of the manifest of the evaluation keys.
-    keys: [u8; 32],
 }
 
 impl Context {
     pub(super) fn new(set: &Parameters) -> Self {
-        Self {
-            version: GENERATION_VERSION,
-            parameters: set.fingerprint(),
-            keys: Sha256::digest(KeySetManifest::new(set).to_bytes(set)).into(),
-        }
+        Self { version: GENERATION_VERSION, parameters: set.fingerprint() }
     }
 
     /// SHA-256 of all parts, which have fixed lengths.
     pub(super) fn digest(&self) -> [u8; 32] {
         let hash = Sha256::new_with_prefix(b"blindsight key family");
         let hash = hash.chain_update(self.version.to_le_bytes());
-        hash.chain_update(self.parameters.0).chain_update(self.keys).finalize().into()
+        hash.chain_update(self.parameters.0).finalize().into()
     }
 }
 
@@ -81,12 +77,11 @@ impl Derivation {
     }
 
     /// The stream for one purpose, from its start.
-    pub(super) fn stream(&self, purpose: Purpose) -> SecretRng {
-        let Context { version, parameters, keys } = &self.context;
-        let (kind, index) = purpose.label();
+    pub(super) fn stream(&self, purpose: Purpose<'_>) -> SecretRng {
+        let Context { version, parameters } = &self.context;
+        let (number, described) = purpose.label();
         // Every part has a fixed length, so that no two lists of parts are one text.
-        let info: [&[u8]; 5] =
-            [&version.to_le_bytes(), &parameters.0, keys, &[kind], &index.to_le_bytes()];
+        let info: [&[u8]; 4] = [&version.to_le_bytes(), &parameters.0, &[number], &described];
         let expander = Hkdf::<Sha256>::from_prk(self.key.as_slice())
             .expect("the pseudorandom key is as long as the hash");
         let mut stream = Zeroizing::new([0; 32]);
@@ -109,7 +104,7 @@ impl fmt::Debug for Derivation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{rng, set};
+    use crate::testing::{keys, rng, set};
 
     fn seed() -> ClientSeed {
         ClientSeed::generate(&mut rng(40))
@@ -119,22 +114,22 @@ mod tests {
         let purposes = [
             Purpose::DenseSecret,
             Purpose::SparseSecret,
-            Purpose::Errors(0),
-            Purpose::Errors(1),
-            Purpose::PublicSeed(0),
-            Purpose::PublicSeed(1),
+            Purpose::Errors(&keys().specs()[0]),
+            Purpose::Errors(&keys().specs()[1]),
+            Purpose::PublicSeed(&keys().specs()[0]),
+            Purpose::PublicSeed(&keys().specs()[1]),
         ];
         purposes.map(|purpose| derivation.stream(purpose).next_u64()).to_vec()
     }
 
     #[test]
-    fn streams_differ_in_purpose_index_version_parameters_and_keys() {
+    fn streams_differ_in_purpose_key_version_and_parameters() {
         let base = Derivation::new(set(), &seed());
         let mut words = first_words(&base);
         assert_eq!(words, first_words(&Derivation::new(set(), &seed())), "not repeatable");
 
-        let changes: [fn(&mut Context); 3] =
-            [|c| c.version += 1, |c| c.parameters.0[31] ^= 1, |c| c.keys[0] ^= 1];
+        let changes: [fn(&mut Context); 2] =
+            [|c| c.version += 1, |c| c.parameters.0[31] ^= 1];
         for change in changes {
             let mut context = base.context;
             change(&mut context);
@@ -165,11 +160,12 @@ mod tests {
         let seed = seed();
         let prk = hmac(b"blindsight client seed", seed.expose());
         let set = set();
-        let keys = Sha256::digest(KeySetManifest::new(set).to_bytes(set));
+        let spec = &keys().specs()[0];
+        let described = Sha256::digest(spec.to_bytes());
         let fingerprint = set.fingerprint().0;
-        let info = [&[1, 0, 0, 0][..], &fingerprint, &keys, &[3], &[7, 0, 0, 0], &[1]].concat();
+        let info = [&[2, 0, 0, 0][..], &fingerprint, &[3], &described, &[1]].concat();
         let mut expected = SecretRng::from_key(hmac(&prk, &info));
-        let mut stream = Derivation::new(set, &seed).stream(Purpose::Errors(7));
+        let mut stream = Derivation::new(set, &seed).stream(Purpose::Errors(spec));
         assert_eq!(stream.next_u64(), expected.next_u64());
     }
 

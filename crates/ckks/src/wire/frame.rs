@@ -29,7 +29,7 @@ pub use reader::Reader;
 pub use writer::Writer;
 
 /// The format version this crate writes, and the only one it reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// What the payload of a frame is. The numbers are part of the format and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -193,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_version_1_stay_what_they_are() {
+    fn bytes_of_version_2_stay_what_they_are() {
         let mut writer = Writer::new(ObjectKind::EvaluationKey, PARAMETERS, 0);
         writer.u32(0x0102_0304);
-        let mut expected = b"BSGT\x01\x00\x03".to_vec();
+        let mut expected = b"BSGT\x02\x00\x03".to_vec();
         expected.extend([0xA5; 32]);
         expected.extend([4, 0, 0, 0, 0, 0, 0, 0]);
-        expected.extend([0x0B, 0xAA, 0x40, 0x47]);
+        expected.extend([164, 183, 203, 252]);
         expected.extend([4, 3, 2, 1]);
         assert_eq!(writer.finish(), expected);
     }
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn unknown_versions_are_refused() {
-        for found in [0_u16, 2, 0x0100, u16::MAX] {
+        for found in [0_u16, 1, 3, 0x0100, u16::MAX] {
             let error = refusal(&forged(4, &found.to_le_bytes()));
             assert_eq!(error, WireError::Version { found });
         }

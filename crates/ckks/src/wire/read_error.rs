@@ -4,6 +4,7 @@ use blindsight_ring::bits::BitsError;
 
 use super::ExpectedScale;
 use super::frame::WireError;
+use crate::keys::{KeyError, KeyLayout};
 
 /// Why bytes are not the object that was expected.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -46,35 +47,31 @@ pub enum ReadError {
         /// The scale found.
         found: f64,
     },
-    /// The reader asked for a key that the parameter set does not have.
-    #[error("key {index} does not exist: the parameter set has {count} keys, counted from 0")]
-    NoSuchKey {
-        /// The index asked for.
+    /// A description of a key that no parameter set allows.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No kind of key has this number, or this automorphism does not exist.
+    #[error("a key of kind {number} with exponent {exponent} does not exist")]
+    KeyKind {
+        /// The number of the kind.
+        number: u8,
+        /// The exponent of the automorphism.
+        exponent: u32,
+    },
+    /// A key with too many digits.
+    #[error("a key with {found} digits; at most {} are allowed", KeyLayout::MOST_DIGITS)]
+    KeyDigits {
+        /// The digits announced.
+        found: usize,
+    },
+    /// Another key than the one that is expected.
+    #[error("this is another evaluation key than the one that belongs here")]
+    OtherKey,
+    /// The keys of a set do not stand in their order.
+    #[error("key {index} of the key set does not stand in its place")]
+    KeyOrder {
+        /// Its place, counted from 0.
         index: usize,
-        /// The number of keys.
-        count: usize,
-    },
-    /// Another key of the set.
-    #[error("this is evaluation key {found}, but key {expected} is expected here")]
-    KeyIndex {
-        /// The index the reader wants.
-        expected: usize,
-        /// The index of the key.
-        found: u32,
-    },
-    /// A key made for another circuit: same index, different use or moduli.
-    #[error("evaluation key {index} is not the one that this version's circuit uses at this place")]
-    KeyShape {
-        /// The index of the key.
-        index: usize,
-    },
-    /// A key set with more or fewer keys.
-    #[error("the key set has {found} keys, but this version's circuit uses {expected}")]
-    KeyCount {
-        /// The number of keys of the parameter set.
-        expected: usize,
-        /// The number of keys announced.
-        found: u32,
     },
     /// A key set that gives a key another length.
     #[error("the key set gives evaluation key {index} {found} bytes instead of {expected}")]

@@ -1,83 +1,75 @@
-//! What an evaluation key is, as a few bytes that both sides must agree on.
-//!
-//! The parameter set's fingerprint covers the primes, not the circuit that uses them. These bytes
-//! do: a client and a server with different circuits find out before they compute nonsense.
+//! What an evaluation key is, as a few bytes.
 //!
 //! | bytes | field |
 //! |---|---|
 //! | 1 | kind: 1 relinearisation, 2 automorphism, 3 dense to sparse, 4 sparse to dense |
 //! | 4 | exponent of the automorphism, 0 where there is none |
-//! | 1 + 1 | special primes: 1 wide, 2 wide and narrow, 3 narrow; how many (0 if all wide and one narrow) |
-//! | 1 | whether the key switches small polynomials out of the raised modulus |
+//! | 1 + 1 | special primes: how many wide ones, how many narrow ones |
 //! | 2 | level |
 //! | 2 | number of digits |
-//! | 2 + 2 each | first limb of the digit, first limb after it |
+//! | 2 each | first limb after the digit |
+//!
+//! These bytes also name the streams of randomness that a key is made from: they hold everything
+//! that a key is but for its parameter set.
 
-use super::frame::{Reader, WireError};
+use blindsight_ring::GaloisElement;
+
+use super::ReadError;
+use super::frame::Reader;
 use crate::keys::{KeyKind, KeyLayout, KeySpec, Special};
+use crate::parameters::Parameters;
 
-/// The bytes that describe a key.
-pub(super) fn bytes(spec: &KeySpec) -> Vec<u8> {
-    let KeyLayout { level, digits, special, raised } = &spec.layout;
-    let (kind, exponent) = match spec.kind {
-        KeyKind::Relinearisation => (1, 0),
-        KeyKind::Automorphism(element) => (2, element.exponent()),
-        KeyKind::DenseToSparse => (3, 0),
-        KeyKind::SparseToDense(element) => (4, element.exponent()),
-    };
-    let (choice, count) = match *special {
-        Special::Wide(count) => (1, count),
-        Special::WideAndNarrow => (2, 0),
-        Special::Narrow(count) => (3, count),
-    };
-    let mut bytes = vec![kind];
-    bytes.extend(exponent.to_le_bytes());
-    bytes.extend([choice, count as u8, u8::from(*raised)]);
-    let limbs = digits.iter().flat_map(|digit| [digit.start, digit.end]);
-    let numbers = [*level, digits.len()].into_iter().chain(limbs);
-    bytes.extend(numbers.flat_map(|number| (number as u16).to_le_bytes()));
-    bytes
-}
-
-/// Whether the next bytes describe this key. What was read is consumed either way.
-pub(super) fn matches(reader: &mut Reader<'_>, spec: &KeySpec) -> Result<bool, WireError> {
-    let expected = bytes(spec);
-    let found = reader.bytes("the shape of a key", expected.len())?;
-    Ok(found == expected)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use blindsight_ring::GaloisElement;
-
-    use super::*;
-    use crate::wire::testing::set;
-
-    #[test]
-    fn known_bytes() {
-        let spec = KeySpec {
-            kind: KeyKind::SparseToDense(GaloisElement::rotation(1, 64)),
-            layout: KeyLayout {
-                level: 19,
-                digits: vec![0..10, 10..19],
-                special: Special::Narrow(3),
-                raised: true,
-            },
+impl KeySpec {
+    /// The bytes that describe the key. No two different keys of a parameter set have the same.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let KeyLayout { level, digits, special } = self.layout();
+        let (kind, exponent) = match self.kind() {
+            KeyKind::Relinearisation => (1, 0),
+            KeyKind::Automorphism(element) => (2, element.exponent()),
+            KeyKind::DenseToSparse => (3, 0),
+            KeyKind::SparseToDense(element) => (4, element.exponent()),
         };
-        assert_eq!(bytes(&spec), [4, 5, 0, 0, 0, 3, 3, 1, 19, 0, 2, 0, 0, 0, 10, 0, 10, 0, 19, 0]);
+        let mut bytes = vec![kind];
+        bytes.extend(exponent.to_le_bytes());
+        bytes.extend([special.wide as u8, special.narrow as u8]);
+        let ends = digits.iter().map(|digit| digit.end);
+        let numbers = [*level, digits.len()].into_iter().chain(ends);
+        bytes.extend(numbers.flat_map(|number| (number as u16).to_le_bytes()));
+        bytes
     }
+}
 
-    #[test]
-    fn different_keys_have_different_shapes() {
-        let shapes: HashSet<Vec<u8>> = set().keys().iter().map(bytes).collect();
-        let mut distinct: Vec<&KeySpec> = Vec::new();
-        for spec in set().keys() {
-            if !distinct.contains(&spec) {
-                distinct.push(spec);
-            }
-        }
-        assert_eq!(shapes.len(), distinct.len());
+/// Reads the description of a key that this parameter set may have.
+pub(super) fn read(set: &Parameters, reader: &mut Reader<'_>) -> Result<KeySpec, ReadError> {
+    let number = reader.u8("the kind of a key")?;
+    let exponent = reader.u32("the exponent of a key")?;
+    let special = Special {
+        wide: reader.u8("the special primes of a key")?.into(),
+        narrow: reader.u8("the special primes of a key")?.into(),
+    };
+    let level = reader.u16("the level of a key")?.into();
+    let count = usize::from(reader.u16("the digits of a key")?);
+    if count > KeyLayout::MOST_DIGITS {
+        return Err(ReadError::KeyDigits { found: count });
     }
+    let mut digits = Vec::with_capacity(count);
+    let mut start = 0;
+    for _ in 0..count {
+        let end = reader.u16("a digit of a key")?.into();
+        digits.push(start..end);
+        start = end;
+    }
+    let element = || {
+        let refused = |_| ReadError::KeyKind { number, exponent };
+        GaloisElement::new(exponent, set.degree()).map_err(refused)
+    };
+    let kind = match (number, exponent) {
+        (1, 0) => KeyKind::Relinearisation,
+        (2, _) => KeyKind::Automorphism(element()?),
+        (3, 0) => KeyKind::DenseToSparse,
+        (4, _) => KeyKind::SparseToDense(element()?),
+        _ => return Err(ReadError::KeyKind { number, exponent }),
+    };
+    Ok(KeySpec::new(set, kind, KeyLayout { level, digits, special })?)
 }

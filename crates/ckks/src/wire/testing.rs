@@ -3,20 +3,42 @@
 use std::sync::LazyLock;
 
 use blindsight_ring::sampling::Seed;
-use blindsight_ring::{Ntt, Poly};
+use blindsight_ring::{GaloisElement, Ntt, Poly};
 
 use super::ReadError;
 use super::frame::{HEADER_BYTES, Header, WireError, Writer};
 use crate::ciphertext::{Ciphertext, SeededCiphertext};
-use crate::evaluation_key::{SeededKey, key_basis, uniform};
-use crate::parameters::Parameters;
+use crate::evaluation_key::{SeededKey, uniform};
+use crate::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
+use crate::parameters::{Literal, Parameters};
 
 pub(super) const SEED: Seed = Seed::from_bytes(*b"seed of the tests of wire format");
 pub(super) const SCALE: f64 = 536_870_912.25;
 
 pub(crate) fn set() -> &'static Parameters {
-    static SET: LazyLock<Parameters> = LazyLock::new(|| Parameters::degree_15().unwrap());
+    static SET: LazyLock<Parameters> = LazyLock::new(|| {
+        Parameters::new(Literal::bootstrapped_2_15()).unwrap()
+    });
     &SET
+}
+
+/// One key of each kind, at various levels.
+pub(crate) fn keys() -> &'static KeyList {
+    static KEYS: LazyLock<KeyList> = LazyLock::new(|| {
+        let rotation = |steps| GaloisElement::rotation(steps, set().degree());
+        let balanced = |level, digits| KeyLayout::balanced(set(), level, digits).unwrap();
+        let specs = [
+            (KeyKind::DenseToSparse, balanced(1, 1)),
+            (KeyKind::SparseToDense(GaloisElement::identity()), KeyLayout::raised(set()).unwrap()),
+            (KeyKind::SparseToDense(rotation(512)), KeyLayout::raised(set()).unwrap()),
+            (KeyKind::Relinearisation, balanced(16, 2)),
+            (KeyKind::Automorphism(rotation(1)), balanced(3, 1)),
+            (KeyKind::Automorphism(rotation(1)), balanced(17, 2)),
+        ];
+        let specs = specs.map(|(kind, layout)| KeySpec::new(set(), kind, layout).unwrap());
+        KeyList::new(specs.to_vec()).unwrap()
+    });
+    &KEYS
 }
 
 /// A seeded ciphertext of arbitrary content.
@@ -30,12 +52,11 @@ pub(crate) fn full(level: usize) -> Ciphertext {
 }
 
 /// A key of arbitrary content.
-pub(super) fn key(index: usize) -> SeededKey {
-    let spec = &set().keys()[index];
-    let basis = key_basis(set(), spec);
-    let rows = 0..spec.layout.digits.len();
+pub(super) fn key(spec: &KeySpec) -> SeededKey {
+    let basis = spec.basis(set());
+    let rows = 0..spec.layout().digits.len();
     SeededKey {
-        index,
+        spec: spec.clone(),
         seed: SEED,
         rows: rows.map(|row| uniform(&basis, &SEED, 100 + row)).collect(),
     }
@@ -83,7 +104,7 @@ pub(super) fn assert_frame_is_checked(frame: &[u8], read: impl Fn(&[u8]) -> Resu
         changed[at] ^= 4;
         refusal(&changed)
     };
-    assert!(matches!(changed(4), WireError::Version { found: 5 }));
+    assert!(matches!(changed(4), WireError::Version { found: 6 }));
     assert!(matches!(changed(6), WireError::Kind { .. } | WireError::UnknownKind { .. }));
     assert!(matches!(changed(7), WireError::Parameters { .. }));
     assert_eq!(changed(frame.len() - 1), WireError::Checksum);

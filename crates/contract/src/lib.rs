@@ -1,0 +1,33 @@
+//! What a client must know of a model before it makes keys, and what it accepts.
+//!
+//! A server hands out a **contract** for each model: scheme parameters, keys, how a request is
+//! packed and an answer read, how an input is prepared, names of classes. Client and evaluator read
+//! the same bytes through the same door, [`Contract::parse`]. A client believes nothing of them: a
+//! server that wants weak parameters, a key at a larger modulus, more bytes than the [`Policy`]
+//! allows, or a slot map that loses values is refused here, and everything behind takes an
+//! [`AcceptedContract`] only, which cannot hold such a thing.
+//!
+//! What a contract does *not* say is as important: distributions of secrets and errors, and all
+//! randomness, are the client's own constants.
+
+mod accepted;
+mod answer;
+mod error;
+mod input;
+mod policy;
+mod raw;
+mod slot_map;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use accepted::AcceptedContract;
+pub use answer::Answer;
+pub use error::ContractError;
+pub use input::{Input, Preparation};
+pub use policy::Policy;
+pub use raw::{
+    AnswerData, BoxData, Contract, Forecast, InputData, KeyData, KeyKindData, PreparationData,
+    RequestData, SchemeData, VERSION,
+};
+pub use slot_map::{Request, SlotMap};
