@@ -8,12 +8,11 @@ use blindsight_ring::kernels::{self, HalfConstants, TensorPair};
 use blindsight_ring::{Limb, Ntt, Poly, Prime, Word, for_width};
 use rayon::prelude::*;
 
-use crate::evaluator::{Context, Evaluator, MissingKey};
+use crate::context::Context;
+use crate::error::{EvalError, check_level, check_scale};
+use crate::evaluator::Evaluator;
 use crate::extended::rescale;
-use crate::key_switch::{Carried, Finish, Outputs, key_product};
-
-/// Relative difference up to which two scales count as equal: far below the noise.
-const SCALE_TOLERANCE: f64 = 1e-6;
+use crate::key_switch::{Accumulator, Finish, Outputs, key_product};
 
 /// `sum_k coefficient_k * ciphertext_k + constant`, not yet rescaled.
 #[derive(Debug, Clone, Default)]
@@ -37,10 +36,10 @@ pub struct ProductSum<'a> {
 
 /// The sum of two ciphertexts, at the lower of their levels.
 ///
-/// Their scales must agree; they do by construction of the circuit.
-#[must_use]
-pub fn add(context: &Context, x: &Ciphertext, y: &Ciphertext) -> Ciphertext {
-    debug_assert!(scales_agree(x.scale, y.scale), "{} and {}", x.scale, y.scale);
+/// # Errors
+/// When their scales do not agree.
+pub fn add(context: &Context, x: &Ciphertext, y: &Ciphertext) -> Result<Ciphertext, EvalError> {
+    check_scale("a sum", y.scale, x.scale)?;
     let level = x.level().min(y.level());
     let basis = context.set().modulus(level);
     let add_poly = |x: &Poly<Ntt>, y: &Poly<Ntt>| {
@@ -54,7 +53,7 @@ pub fn add(context: &Context, x: &Ciphertext, y: &Ciphertext) -> Ciphertext {
         });
         Poly::from_limbs(&basis, limbs.collect())
     };
-    Ciphertext { c0: add_poly(&x.c0, &y.c0), c1: add_poly(&x.c1, &y.c1), scale: x.scale }
+    Ok(Ciphertext { c0: add_poly(&x.c0, &y.c0), c1: add_poly(&x.c1, &y.c1), scale: x.scale })
 }
 
 impl LinearCombination<'_> {
@@ -63,8 +62,16 @@ impl LinearCombination<'_> {
     }
 
     /// The combination at a level and scale, not rescaled.
-    #[must_use]
-    pub fn at(&self, context: &Context, level: usize, scale: f64) -> Ciphertext {
+    ///
+    /// # Errors
+    /// When a term or the chain has fewer limbs.
+    pub fn at(&self, context: &Context, level: usize, scale: f64) -> Result<Ciphertext, EvalError> {
+        const OPERATION: &str = "a linear combination";
+        check_level(OPERATION, level, 1)?;
+        check_level(OPERATION, context.set().top_level(), level)?;
+        for (_, term) in &self.terms {
+            check_level(OPERATION, term.level(), level)?;
+        }
         let basis = context.set().modulus(level);
         let limbs: Vec<[Limb; 2]> = basis
             .primes()
@@ -73,17 +80,27 @@ impl LinearCombination<'_> {
             .map(|(i, prime)| self.limb_at(prime, i, scale))
             .collect();
         let (c0, c1) = limbs.into_iter().map(|[a, b]| (a, b)).unzip();
-        Ciphertext { c0: Poly::from_limbs(&basis, c0), c1: Poly::from_limbs(&basis, c1), scale }
+        Ok(Ciphertext { c0: Poly::from_limbs(&basis, c0), c1: Poly::from_limbs(&basis, c1), scale })
     }
 
     /// The combination at `level` with exactly the scale `scale`: computed one level higher and
     /// rescaled, so that coefficients keep their precision.
-    #[must_use]
-    pub fn rescaled(&self, context: &Context, level: usize, scale: f64) -> Ciphertext {
-        let prime = context.set().chain().primes()[level].value() as f64;
-        let mut result = rescale(context, &self.at(context, level + 1, scale * prime), 1);
+    ///
+    /// # Errors
+    /// When a term or the chain ends at `level`.
+    pub fn rescaled(
+        &self,
+        context: &Context,
+        level: usize,
+        scale: f64,
+    ) -> Result<Ciphertext, EvalError> {
+        check_level("a rescaled combination", level, 1)?;
+        check_level("a rescaled combination", context.set().top_level(), level + 1)?;
+        let above = self.at(context, level + 1, scale * context.set().prime(level + 1))?;
+        let mut result = rescale(context, &above, 1);
+        // Equal up to floating-point rounding; keep the declared value.
         result.scale = scale;
-        result
+        Ok(result)
     }
 
     fn limb_at(&self, prime: &Prime, i: usize, scale: f64) -> [Limb; 2] {
@@ -111,17 +128,27 @@ impl Evaluator<'_> {
     /// `level - 1`.
     ///
     /// # Errors
-    /// When the relinearisation key is missing.
+    /// When there are no products, their scales differ, an operand has fewer limbs, or the
+    /// relinearisation key is missing.
     pub fn product_sum(
         &self,
         sum: &ProductSum<'_>,
         level: usize,
-    ) -> Result<Ciphertext, MissingKey> {
-        let scale = sum.pairs[0].0.scale * sum.pairs[0].1.scale;
-        debug_assert!(sum.pairs.iter().all(|(x, y)| scales_agree(x.scale * y.scale, scale)));
+    ) -> Result<Ciphertext, EvalError> {
+        const OPERATION: &str = "a sum of products";
+        let (x, y) = sum.pairs.first().ok_or(EvalError::Empty { operation: OPERATION })?;
+        let scale = x.scale * y.scale;
+        check_level(OPERATION, level, 2)?;
+        for (x, y) in &sum.pairs {
+            check_scale(OPERATION, x.scale * y.scale, scale)?;
+            check_level(OPERATION, x.level().min(y.level()), level)?;
+        }
         let key = self.key(KeyKind::Relinearisation, level)?;
         let basis = self.set().modulus(level);
-        let linear = (!sum.linear.is_zero()).then(|| sum.linear.at(self.context, level, scale));
+        let linear = match sum.linear.is_zero() {
+            true => None,
+            false => Some(sum.linear.at(self.context, level, scale)?),
+        };
         let limbs: Vec<[Limb; 3]> = basis
             .primes()
             .par_iter()
@@ -137,11 +164,11 @@ impl Evaluator<'_> {
         let [d0, d1, d2] = d.map(|limbs| Poly::from_limbs(&basis, limbs));
         let digits = self.digits(&d2, key);
         let finish = Finish {
-            carried: Some(Carried::Plain(&d0)),
-            carried_second: Some(&d1),
+            first: Some(Accumulator::Plain(&d0)),
+            second: Some(&d1),
             ..Finish::default()
         };
-        let dropped = self.set().chain().primes()[level - 1].value() as f64;
+        let dropped = self.set().prime(level);
         let product = key_product(&digits, key, finish, Outputs::NTT).into_extended();
         Ok(product.divide(self.context, 1, scale / dropped))
     }
@@ -149,8 +176,8 @@ impl Evaluator<'_> {
     /// The square, relinearised and rescaled.
     ///
     /// # Errors
-    /// When the relinearisation key is missing.
-    pub fn square(&self, x: &Ciphertext) -> Result<Ciphertext, MissingKey> {
+    /// When no limb would be left, or the relinearisation key is missing.
+    pub fn square(&self, x: &Ciphertext) -> Result<Ciphertext, EvalError> {
         let sum =
             ProductSum { pairs: vec![(x, x)], factor: 1, linear: LinearCombination::default() };
         self.product_sum(&sum, x.level())
@@ -186,8 +213,4 @@ fn residues(prime: &Prime, constant: Complex64, scale: f64) -> HalfConstants {
     let im = prime.reduce((constant.im * scale).round() as i128);
     let im = mul_mod(im, prime.imaginary_unit(), q);
     [(re + im) % q, (re + q - im) % q]
-}
-
-pub(crate) fn scales_agree(x: f64, y: f64) -> bool {
-    (x / y - 1.0).abs() < SCALE_TOLERANCE
 }

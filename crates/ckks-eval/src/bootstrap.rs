@@ -6,28 +6,43 @@
 //! of `t`: refreshing and activating are one step. A value beyond the range wraps around the
 //! circle; the result stays bounded.
 
+mod dft;
+mod exponential;
+mod failure;
+mod groups;
+mod parameters;
+mod raise;
+
 use std::ops::ControlFlow;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::keys::{Rotations, rotations};
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::keys::{KeyError, KeyKind, KeyLayout};
+use blindsight_ring::GaloisElement;
 use thiserror::Error;
 
 use crate::activation::TrigPolynomial;
-use crate::arithmetic::{add, scales_agree};
-use crate::dft::{self, Direction, GroupSettings};
-use crate::evaluator::{Context, Evaluator, MissingKey};
-use crate::exponential::ExponentialSeries;
-use crate::linear_transform::LinearTransform;
+use crate::arithmetic::add;
+use crate::context::Context;
+use crate::error::{EvalError, check_level, check_scale};
+use crate::evaluator::Evaluator;
+use crate::key_uses::KeyUses;
+use crate::linear_transform::{LinearTransform, TransformPlan};
 use crate::polynomial::{self, PolynomialBasis};
-use crate::raise::raise;
+use dft::{Direction, GroupSettings};
+use raise::raise;
 
-/// The matrices and polynomials of the functional bootstrap of one parameter set.
+pub use exponential::{ExponentialError, ExponentialSeries};
+pub use failure::log2_overflow_probability;
+pub use groups::{StepGroup, hoisted_parent};
+pub use parameters::{BootstrapLiteral, BootstrapParameterError, BootstrapParameters, Levels};
+
+/// The matrices and polynomials of a functional bootstrap.
 #[derive(Debug)]
 pub struct Bootstrapper {
-    to_coefficients: [LinearTransform; 2],
-    to_slots: [LinearTransform; 3],
+    parameters: BootstrapParameters,
+    to_coefficients: Vec<LinearTransform>,
+    to_slots: Vec<LinearTransform>,
     raised_rotations: Vec<i64>,
     exponential: Vec<Complex64>,
 }
@@ -36,25 +51,9 @@ pub struct Bootstrapper {
 #[derive(Debug, Error, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum BootstrapError {
-    /// The client's keys are incomplete.
+    /// Keys, level or scale do not fit.
     #[error(transparent)]
-    MissingKey(#[from] MissingKey),
-    /// The ciphertext has too few limbs.
-    #[error("a ciphertext with {actual} limbs cannot be bootstrapped: it needs {needed}")]
-    Level {
-        /// Limbs of the ciphertext.
-        actual: usize,
-        /// Limbs needed.
-        needed: usize,
-    },
-    /// The ciphertext has another scale than linear layers give.
-    #[error("a ciphertext of scale 2^{actual:.3} cannot be bootstrapped: it must be 2^{needed:.3}")]
-    Scale {
-        /// `log2` of the ciphertext's scale.
-        actual: f64,
-        /// `log2` of the scale needed.
-        needed: f64,
-    },
+    Eval(#[from] EvalError),
     /// The observer ended it.
     #[error("the bootstrap was stopped")]
     Stopped,
@@ -72,7 +71,7 @@ pub trait Observer {
 /// The stages of the functional bootstrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Slots to coefficients: `t * q0` in the coefficients.
+    /// Slots to coefficients: `t * q_1` in the coefficients.
     SlotsToCoefficients,
     /// Modulus raised, coefficients in slots, real part taken: `(t + I) / (K + 1/2)`.
     CoefficientsToSlots,
@@ -85,18 +84,26 @@ pub enum Stage {
 impl Observer for () {}
 
 impl Bootstrapper {
-    /// Encodes the matrices of the context's parameter set.
+    /// Encodes the matrices of a bootstrap. The context is that of its parameter set.
+    ///
+    /// # Errors
+    /// When the scheme has no keys of a shape that is needed.
+    pub fn new(context: &Context, parameters: &BootstrapParameters) -> Result<Self, KeyError> {
+        let encode = |plan| LinearTransform::new(context, plan);
+        let series = parameters.series().coefficients().iter();
+        Ok(Self {
+            to_coefficients: to_coefficients(parameters)?.into_iter().map(encode).collect(),
+            to_slots: to_slots(parameters)?.into_iter().map(encode).collect(),
+            raised_rotations: raised_rotations(parameters).collect(),
+            exponential: series.map(|[re, im]| Complex64::new(*re, *im)).collect(),
+            parameters: parameters.clone(),
+        })
+    }
+
+    /// What the bootstrap is made of.
     #[must_use]
-    pub fn new(context: &Context) -> Self {
-        let set = context.set();
-        let steps = rotations(set.slots());
-        let raised = steps.coefficients_to_slots[0];
-        Self {
-            to_coefficients: to_coefficients(context, &steps),
-            to_slots: to_slots(context, &steps),
-            raised_rotations: (0..raised.babies).map(|i| (i * raised.step()) as i64).collect(),
-            exponential: exponential_series(set),
-        }
+    pub fn parameters(&self) -> &BootstrapParameters {
+        &self.parameters
     }
 
     /// The bytes the matrices occupy in memory.
@@ -117,55 +124,107 @@ impl Bootstrapper {
         input: &Ciphertext,
         observer: &mut impl Observer,
     ) -> Result<Ciphertext, BootstrapError> {
-        check(evaluator.set(), input)?;
-        let mut c = self.to_coefficients[0].apply(evaluator, input)?;
-        c = self.to_coefficients[1].apply(evaluator, &c)?;
+        let parameters = &self.parameters;
+        let levels = parameters.levels();
+        check_level("a bootstrap", input.level(), levels.slots_to_coefficients)?;
+        check_scale("a bootstrap", input.scale, parameters.linear_scale())?;
+        let mut c = None;
+        for group in &self.to_coefficients {
+            c = Some(group.apply(evaluator, c.as_ref().unwrap_or(input))?);
+        }
+        let c = c.ok_or(EvalError::Empty { operation: "slots to coefficients" })?;
         notify(observer, Stage::SlotsToCoefficients, &c)?;
         let y = self.raise_to_slots(evaluator, &c)?;
         notify(observer, Stage::CoefficientsToSlots, &y)?;
-        let mut e =
-            polynomial::evaluate(evaluator, PolynomialBasis::Chebyshev, &self.exponential, &y)?;
-        for _ in 0..exponential_squarings(evaluator.set()) {
+        let scale = parameters.scale(levels.squarings);
+        let chebyshev = PolynomialBasis::Chebyshev;
+        let mut e = polynomial::evaluate(evaluator, chebyshev, &self.exponential, &y, scale)?;
+        for _ in 0..parameters.literal().squarings {
             e = evaluator.square(&e)?;
         }
         notify(observer, Stage::Exponential, &e)?;
-        let result = real_polynomial(evaluator, activation, &e)?;
+        let result = self.real_polynomial(evaluator, activation, &e)?;
         notify(observer, Stage::Activation, &result)?;
         Ok(result)
     }
 
-    /// The slots `(t + I) / (K + 1/2)` from coefficients `t * q0` at the base modulus.
+    /// The slots `(t + I) / (K + 1/2)` from coefficients `t * q_1` at the base modulus.
     fn raise_to_slots(
         &self,
         evaluator: Evaluator<'_>,
         c: &Ciphertext,
-    ) -> Result<Ciphertext, MissingKey> {
-        let [raised, middle, low] = &self.to_slots;
+    ) -> Result<Ciphertext, EvalError> {
         let copies = raise(evaluator, c, self.raised_rotations.iter().copied())?;
-        let base = evaluator.set().chain().primes()[0].value() as f64;
-        let mut z = raised.apply_to_babies(evaluator, copies, base)?;
-        z = middle.apply(evaluator, &z)?;
-        z = low.apply(evaluator, &z)?;
+        let (raised, lower) =
+            self.to_slots.split_first().ok_or(EvalError::Empty { operation: "raising" })?;
+        let mut z = raised.apply_to_babies(evaluator, copies, evaluator.set().prime(1))?;
+        for group in lower {
+            z = group.apply(evaluator, &z)?;
+        }
         // The upper half of the coefficients holds integer parts alone; it is the imaginary part.
-        let mut y = add(evaluator.context, &z, &evaluator.conjugate(&z)?);
-        y.scale = evaluator.set().scale(y.level());
+        let mut y = add(evaluator.context, &z, &evaluator.conjugate(&z)?)?;
+        let scale = self.parameters.scale(self.parameters.levels().chebyshev);
+        check_scale("coefficients to slots", y.scale, scale)?;
+        // Equal up to floating-point rounding; keep the declared value.
+        y.scale = scale;
         Ok(y)
+    }
+
+
+    /// `Re sum_k c_k E^k`: half of the complex polynomial plus its conjugate.
+    fn real_polynomial(
+        &self,
+        evaluator: Evaluator<'_>,
+        activation: &TrigPolynomial,
+        e: &Ciphertext,
+    ) -> Result<Ciphertext, EvalError> {
+        let halves: Vec<Complex64> = activation
+            .coefficients()
+            .iter()
+            .map(|[re, im]| Complex64::new(re / 2.0, im / 2.0))
+            .collect();
+        let scale = self.parameters.linear_scale();
+        let half = polynomial::evaluate(evaluator, PolynomialBasis::Monomial, &halves, e, scale)?;
+        check_level("an activation", half.level(), self.parameters.levels().linear)?;
+        add(evaluator.context, &half, &evaluator.conjugate(&half)?)
     }
 }
 
-/// `Re sum_k c_k E^k`: half of the complex polynomial plus its conjugate.
-fn real_polynomial(
-    evaluator: Evaluator<'_>,
-    activation: &TrigPolynomial,
-    e: &Ciphertext,
-) -> Result<Ciphertext, MissingKey> {
-    let halves: Vec<Complex64> = activation
-        .coefficients()
-        .iter()
-        .map(|[re, im]| Complex64::new(re / 2.0, im / 2.0))
-        .collect();
-    let half = polynomial::evaluate(evaluator, PolynomialBasis::Monomial, &halves, e)?;
-    Ok(add(evaluator.context, &half, &evaluator.conjugate(&half)?))
+impl BootstrapParameters {
+    /// The key switches of a bootstrap.
+    ///
+    /// # Errors
+    /// When the scheme has no keys of a shape that is needed.
+    pub fn add_uses(&self, uses: &mut KeyUses) -> Result<(), KeyError> {
+        let (levels, degree) = (self.levels(), self.set().degree());
+        for plan in to_coefficients(self)? {
+            plan.add_uses(uses);
+        }
+        uses.add(KeyKind::DenseToSparse, levels.base);
+        for steps in raised_rotations(self) {
+            let element = GaloisElement::rotation(steps, degree);
+            uses.add(KeyKind::SparseToDense(element), levels.top);
+        }
+        for (index, plan) in to_slots(self)?.iter().enumerate() {
+            // The baby steps of the first group come out of the raised modulus.
+            if index == 0 { plan.add_giant_use(uses) } else { plan.add_uses(uses) }
+        }
+        let conjugation = KeyKind::Automorphism(GaloisElement::conjugation(degree));
+        uses.add(conjugation, levels.chebyshev);
+        uses.add_rare(conjugation, levels.linear);
+        for level in levels.linear + 1..=levels.chebyshev {
+            uses.add(KeyKind::Relinearisation, level);
+        }
+        Ok(())
+    }
+}
+
+/// The rotations of the baby steps of the first group of coefficients-to-slots.
+fn raised_rotations(parameters: &BootstrapParameters) -> impl Iterator<Item = i64> {
+    let first = parameters.literal().coefficients_to_slots.first();
+    let rotations = |group: &StepGroup| (0..group.babies as i64, group.step() as i64);
+    let (babies, step) = first.map(rotations).unwrap_or_default();
+    babies.map(move |baby| baby * step)
 }
 
 fn notify(
@@ -179,78 +238,58 @@ fn notify(
     }
 }
 
-fn check(set: &Parameters, input: &Ciphertext) -> Result<(), BootstrapError> {
-    let levels = set.levels();
-    if input.level() < levels.slots_to_coefficients {
-        let needed = levels.slots_to_coefficients;
-        return Err(BootstrapError::Level { actual: input.level(), needed });
+fn to_coefficients(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan>, KeyError> {
+    let (set, literal) = (parameters.set(), parameters.literal());
+    let groups = &literal.slots_to_coefficients;
+    // All groups together take the scale of linear layers to fill * q_1.
+    let gain = literal.fill * set.prime(1) / parameters.linear_scale();
+    let mut input_shift = parameters.slot_shift();
+    let mut level = parameters.levels().slots_to_coefficients;
+    let mut plans = Vec::with_capacity(groups.len());
+    for (index, group) in groups.iter().enumerate() {
+        let special = parameters.key_levels().at(level)?.special;
+        let last = index + 1 == groups.len();
+        let settings = GroupSettings {
+            direction: Direction::ToCoefficients,
+            level,
+            input_shift,
+            realign: last.then(|| parameters.realign()),
+            weight_scale: set.prime(level) * gain.powf(1.0 / groups.len() as f64),
+            baby_special: special,
+            giant_special: special,
+        };
+        plans.push(dft::plan(set, *group, settings));
+        input_shift += group.shift(set.slots());
+        level -= 1;
     }
-    let needed = set.scale(levels.linear);
-    if !scales_agree(input.scale, needed) {
-        return Err(BootstrapError::Scale { actual: input.scale.log2(), needed: needed.log2() });
-    }
-    Ok(())
+    Ok(plans)
 }
 
-fn to_coefficients(context: &Context, steps: &Rotations) -> [LinearTransform; 2] {
-    let set = context.set();
-    let primes = set.chain().primes();
-    let level = set.levels().slots_to_coefficients;
-    // Both groups together take the scale of linear layers to fill * q0.
-    let base = primes[0].value() as f64;
-    let gain = set.literal().fill * base / set.scale(set.levels().linear);
-    let shift = steps.slot_shift(set.slots());
-    [0, 1].map(|i| {
-        let level = level - i;
-        let plan = dft::plan(
-            set,
-            steps.slots_to_coefficients[i],
-            GroupSettings {
-                direction: Direction::ToCoefficients,
-                level,
-                input_shift: shift,
-                realign: (i == 1).then_some(steps.realign),
-                weight_scale: primes[level - 1].value() as f64 * gain.sqrt(),
-                raised: false,
-            },
-        );
-        LinearTransform::new(context, plan)
-    })
-}
-
-fn to_slots(context: &Context, steps: &Rotations) -> [LinearTransform; 3] {
-    let set = context.set();
-    let levels = set.levels();
-    let primes = set.chain().primes();
+fn to_slots(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan>, KeyError> {
+    let (set, literal) = (parameters.set(), parameters.literal());
+    let (groups, levels) = (&literal.coefficients_to_slots, parameters.levels());
     // The real part is twice half of z plus its conjugate, and the slots become
     // (t + I) / (K + 1/2).
-    let spread = 2.0 * (f64::from(set.literal().integer_bound) + 0.5);
-    let gain = set.scale(levels.chebyshev) / (primes[0].value() as f64 * spread);
+    let spread = 2.0 * (f64::from(literal.integer_bound) + 0.5);
+    let gain = parameters.scale(levels.chebyshev) / (set.prime(1) * spread);
     let mut input_shift = 0;
-    [0, 1, 2].map(|i| {
-        let (group, level) = (steps.coefficients_to_slots[i], levels.top - i);
+    let mut level = levels.top;
+    let mut plans = Vec::with_capacity(groups.len());
+    for (index, group) in groups.iter().enumerate() {
+        let special = parameters.key_levels().at(level)?.special;
+        let raised = if index == 0 { KeyLayout::raised(set)?.special } else { special };
         let settings = GroupSettings {
             direction: Direction::ToSlots,
             level,
             input_shift,
             realign: None,
-            weight_scale: primes[level - 1].value() as f64 * gain.cbrt(),
-            raised: i == 0,
+            weight_scale: set.prime(level) * gain.powf(1.0 / groups.len() as f64),
+            baby_special: raised,
+            giant_special: special,
         };
+        plans.push(dft::plan(set, *group, settings));
         input_shift += group.shift(set.slots());
-        LinearTransform::new(context, dft::plan(set, group, settings))
-    })
-}
-
-/// Squarings that take the Chebyshev polynomial's exponential to the whole circle.
-fn exponential_squarings(set: &Parameters) -> usize {
-    set.literal().chain.squarings.len()
-}
-
-fn exponential_series(set: &Parameters) -> Vec<Complex64> {
-    let degree = (1 << set.literal().chain.chebyshev.len()) - 1;
-    let squarings = exponential_squarings(set) as u32;
-    let series = ExponentialSeries::new(set.literal().integer_bound, squarings, degree)
-        .expect("a checked parameter set bounds the integer part below the degree");
-    series.coefficients().iter().map(|[re, im]| Complex64::new(*re, *im)).collect()
+        level -= 1;
+    }
+    Ok(plans)
 }

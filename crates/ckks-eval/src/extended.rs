@@ -10,7 +10,7 @@ use blindsight_ring::kernels;
 use blindsight_ring::{BaseConverter, Basis, Limb, Ntt, Poly, Target, Word, for_width};
 use rayon::prelude::*;
 
-use crate::evaluator::{Context, DivisionTables};
+use crate::context::{Context, DivisionTables};
 use crate::key_switch::quotients;
 use crate::parallel::{gather, tasks};
 

@@ -13,11 +13,12 @@ use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks::keys::KeyKind;
 use blindsight_ring::{GaloisElement, Limb, Ntt, Permutation, Poly};
 
-use crate::evaluator::{Evaluator, MissingKey};
+use crate::error::EvalError;
+use crate::evaluator::Evaluator;
 use crate::extended::Extended;
 
 pub(crate) use digits::{Digits, HoistedDigits, quotients};
-pub(crate) use product::{Carried, Finish, Outputs, Product, key_product, key_product_hoisted};
+pub(crate) use product::{Accumulator, Finish, Outputs, Product, key_product, key_product_hoisted};
 
 /// An extended pair on its way through several rotations: the second half is held as coefficients,
 /// multiplied by what [`Digits::of_prepared`] expects.
@@ -31,7 +32,7 @@ impl Evaluator<'_> {
     ///
     /// # Errors
     /// When the client sent no key for this rotation at this level.
-    pub fn rotate(&self, c: &Ciphertext, steps: i64) -> Result<Ciphertext, MissingKey> {
+    pub fn rotate(&self, c: &Ciphertext, steps: i64) -> Result<Ciphertext, EvalError> {
         self.automorphism(c, GaloisElement::rotation(steps, self.set().degree()))
     }
 
@@ -39,7 +40,7 @@ impl Evaluator<'_> {
     ///
     /// # Errors
     /// When the client sent no conjugation key for this level.
-    pub fn conjugate(&self, c: &Ciphertext) -> Result<Ciphertext, MissingKey> {
+    pub fn conjugate(&self, c: &Ciphertext) -> Result<Ciphertext, EvalError> {
         self.automorphism(c, GaloisElement::conjugation(self.set().degree()))
     }
 
@@ -51,24 +52,24 @@ impl Evaluator<'_> {
         &self,
         c: &Ciphertext,
         element: GaloisElement,
-    ) -> Result<Ciphertext, MissingKey> {
+    ) -> Result<Ciphertext, EvalError> {
         let key = self.key(KeyKind::Automorphism(element), c.level())?;
         let permutation = self.context.permutation(element);
-        let finish = Finish::rotation(Carried::Plain(&c.c0), &permutation);
+        let finish = Finish::rotation(Accumulator::Plain(&c.c0), &permutation);
         let product = key_product(&self.digits(&c.c1, key), key, finish, Outputs::NTT);
         Ok(product.into_extended().divide(self.context, 0, c.scale))
     }
 
     /// The digits of a polynomial for a key (and all keys of the same shape).
     pub(crate) fn digits<'p>(&self, c1: &'p Poly<Ntt>, key: &EvaluationKey) -> Digits<'p> {
-        let layout = &key.spec().layout;
+        let layout = key.spec().layout();
         let level = c1.basis().len();
         Digits::of_poly(self.context.digits(&layout.digits, level, layout.special), c1)
     }
 
     /// Prepares an extended pair to be rotated by keys of the shape of `key`.
     pub(crate) fn start_rotating(&self, x: Extended, key: &EvaluationKey) -> Rotating {
-        let tables = self.context.digits(&key.spec().layout.digits, x.level, x.special);
+        let tables = self.context.digits(&key.spec().layout().digits, x.level, x.special);
         Rotating { c0: x.c0, prepared: digits::prepare(&tables, x.c1.limbs()) }
     }
 
@@ -82,10 +83,10 @@ impl Evaluator<'_> {
         addend: Option<&Extended>,
         outputs: Outputs,
     ) -> Product {
-        let layout = &key.spec().layout;
+        let layout = key.spec().layout();
         let tables = self.context.digits(&layout.digits, level, layout.special);
         let digits = Digits::of_prepared(tables, x.prepared);
-        let finish = Finish { addend, ..Finish::rotation(Carried::Extended(&x.c0), permutation) };
+        let finish = Finish { addend, ..Finish::rotation(Accumulator::Extended(&x.c0), permutation) };
         key_product(&digits, key, finish, outputs)
     }
 }

@@ -1,20 +1,27 @@
 //! Homomorphic circuits: key switching, linear transforms, polynomials, the functional bootstrap.
+//!
+//! Each circuit says which keys it uses ([`KeyUses`]); which keys a client makes follows from that.
 
 pub mod activation;
 mod arithmetic;
-mod bootstrap;
-mod dft;
+pub mod bootstrap;
+mod context;
+mod error;
 mod evaluator;
-pub mod exponential;
 mod extended;
+mod key_set;
 mod key_switch;
+mod key_uses;
 pub mod linear_transform;
 mod parallel;
 mod plaintext;
 pub mod polynomial;
-mod raise;
 
 pub use arithmetic::{LinearCombination, ProductSum, add};
-pub use bootstrap::{BootstrapError, Bootstrapper, Observer, Stage};
-pub use evaluator::{Context, Evaluator, KeySet, MissingKey};
+pub use bootstrap::{BootstrapError, BootstrapParameters, Bootstrapper, Observer, Stage};
+pub use context::Context;
+pub use error::{EvalError, MissingKey};
+pub use evaluator::Evaluator;
+pub use key_set::KeySet;
+pub use key_uses::{KeyLevels, KeyUses};
 pub use plaintext::Plaintext;

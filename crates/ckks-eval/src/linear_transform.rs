@@ -15,11 +15,12 @@ use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::keys::{KeyKind, Special};
 use blindsight_ring::{GaloisElement, Limb};
 
-use crate::evaluator::{Evaluator, MissingKey};
+use crate::error::{EvalError, check_level};
+use crate::evaluator::Evaluator;
 use crate::extended::Extended;
 use crate::key_switch::Outputs;
 
-pub use plan::{Node, Term, TransformPlan};
+pub use plan::{Node, PlanError, Term, TransformPlan};
 
 /// A linear transform with its weights encoded, ready to be applied to ciphertexts.
 #[derive(Debug)]
@@ -53,12 +54,13 @@ impl LinearTransform {
     /// Applies the transform to a ciphertext of at least its level.
     ///
     /// # Errors
-    /// When a rotation key is missing.
+    /// When the ciphertext has too few limbs, or a rotation key is missing.
     pub fn apply(
         &self,
         evaluator: Evaluator<'_>,
         input: &Ciphertext,
-    ) -> Result<Ciphertext, MissingKey> {
+    ) -> Result<Ciphertext, EvalError> {
+        check_level("a linear transform", input.level(), self.level)?;
         let babies = self.babies(evaluator, input)?;
         self.apply_to_babies(evaluator, babies, input.scale)
     }
@@ -69,7 +71,7 @@ impl LinearTransform {
         evaluator: Evaluator<'_>,
         babies: Vec<Extended>,
         input_scale: f64,
-    ) -> Result<Ciphertext, MissingKey> {
+    ) -> Result<Ciphertext, EvalError> {
         let sums = self.weighted_sums(evaluator.context, &babies);
         drop(babies);
         let result = self.giant_steps(evaluator, sums)?;
@@ -85,7 +87,7 @@ impl LinearTransform {
         &self,
         evaluator: Evaluator<'_>,
         mut sums: Vec<Extended>,
-    ) -> Result<Extended, MissingKey> {
+    ) -> Result<Extended, EvalError> {
         let last = sums.pop().expect("a transform has at least one sum");
         let Some(giant) = self.giant.filter(|_| !sums.is_empty()) else { return Ok(last) };
         let key = evaluator.key(KeyKind::Automorphism(giant), self.level)?;

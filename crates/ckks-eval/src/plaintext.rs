@@ -2,14 +2,16 @@
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ring::{Ntt, Poly};
+use blindsight_ring::{Limb, Ntt, Poly};
 
-use crate::evaluator::Context;
+use crate::context::Context;
+use crate::error::{EvalError, check_level, check_scale};
 
 /// Slot values encoded at one level and scale.
 #[derive(Debug)]
 pub struct Plaintext {
     poly: Poly<Ntt>,
+    scale: f64,
 }
 
 impl Plaintext {
@@ -24,11 +26,25 @@ impl Plaintext {
         for (i, c) in short.into_iter().enumerate() {
             coefficients[i * gap] = c;
         }
-        Self { poly: Poly::from_signed(&set.modulus(level), &coefficients).into_ntt() }
+        Self { poly: Poly::from_signed(&set.modulus(level), &coefficients).into_ntt(), scale }
+    }
+
+    /// The bytes that the plaintext occupies in memory.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.poly.limbs().iter().map(Limb::byte_len).sum()
     }
 
     /// Adds the values to the slots of a ciphertext of the same level and scale.
-    pub fn add_to(&self, c: &mut Ciphertext) {
+    ///
+    /// # Errors
+    /// When level or scale differ.
+    pub fn add_to(&self, c: &mut Ciphertext) -> Result<(), EvalError> {
+        const OPERATION: &str = "adding a plaintext";
+        let (own, other) = (self.poly.basis().len(), c.level());
+        check_level(OPERATION, own.min(other), own.max(other))?;
+        check_scale(OPERATION, c.scale, self.scale)?;
         c.c0.add_assign(&self.poly);
+        Ok(())
     }
 }

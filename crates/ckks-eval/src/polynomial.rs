@@ -9,7 +9,8 @@ use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 
 use crate::arithmetic::{LinearCombination, ProductSum};
-use crate::evaluator::{Evaluator, MissingKey};
+use crate::error::{EvalError, check_level};
+use crate::evaluator::Evaluator;
 
 /// In which basis coefficients are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,24 +21,31 @@ pub enum PolynomialBasis {
     Chebyshev,
 }
 
-/// `sum_k coefficients[k] * b_k(x)`, `log2` of the number of coefficients (rounded up, at least 3)
-/// levels below `x`.
+/// The levels that a polynomial with so many coefficients takes: `log2`, rounded up, at least 3.
+#[must_use]
+pub fn depth(coefficients: usize) -> usize {
+    coefficients.next_power_of_two().max(8).trailing_zeros() as usize
+}
+
+/// `sum_k coefficients[k] * b_k(x)`, [`depth`] levels below `x`, with exactly the scale `scale`.
 ///
 /// # Errors
-/// When the relinearisation key is missing.
+/// When `x` has too few limbs, or the relinearisation key is missing.
 pub fn evaluate(
     evaluator: Evaluator<'_>,
     basis: PolynomialBasis,
     coefficients: &[Complex64],
     x: &Ciphertext,
-) -> Result<Ciphertext, MissingKey> {
-    let count = coefficients.len().next_power_of_two().max(8);
+    scale: f64,
+) -> Result<Ciphertext, EvalError> {
+    let depth = depth(coefficients.len());
+    check_level("a polynomial", x.level(), depth + 1)?;
+    let count = 1 << depth;
     let mut padded = coefficients.to_vec();
     padded.resize(count, Complex64::ZERO);
-    let depth = count.trailing_zeros() as usize;
     let polynomial = Polynomial { evaluator, basis, powers: powers(evaluator, basis, x, count)? };
     let level = x.level() - depth;
-    polynomial.node(&padded, level, evaluator.set().scale(level))
+    polynomial.node(&padded, level, scale)
 }
 
 /// The powers 1, 2, 3, 4, 8, ... of `x` (or Chebyshev polynomials) below `count`.
@@ -60,7 +68,7 @@ fn powers<'a>(
     basis: PolynomialBasis,
     x: &'a Ciphertext,
     count: usize,
-) -> Result<Powers<'a>, MissingKey> {
+) -> Result<Powers<'a>, EvalError> {
     let chebyshev = basis == PolynomialBasis::Chebyshev;
     let minus_one = Complex64::new(-1.0, 0.0);
     // T_(m+n) = 2 T_m T_n - T_(m-n).
@@ -84,14 +92,13 @@ fn powers<'a>(
 
 impl Polynomial<'_> {
     /// The polynomial with these coefficients (a power of two of them) at a level and scale.
-    fn node(&self, c: &[Complex64], level: usize, scale: f64) -> Result<Ciphertext, MissingKey> {
+    fn node(&self, c: &[Complex64], level: usize, scale: f64) -> Result<Ciphertext, EvalError> {
         if self.is_leaf(c.len(), level) {
-            return Ok(self.low_terms(c).rescaled(self.evaluator.context, level, scale));
+            return self.low_terms(c).rescaled(self.evaluator.context, level, scale);
         }
         // One level up, at the scale that the rescale takes to `scale`.
         let product_level = level + 1;
-        let prime = self.evaluator.set().chain().primes()[level].value() as f64;
-        let product_scale = scale * prime;
+        let product_scale = scale * self.evaluator.set().prime(product_level);
         let mut factors = Vec::new();
         let mut rest = c.to_vec();
         while rest.len() > 4 || (rest.len() == 4 && !self.is_low(4, product_level)) {
@@ -104,7 +111,7 @@ impl Polynomial<'_> {
             rest = remainder;
         }
         if factors.is_empty() {
-            return Ok(self.low_terms(&rest).rescaled(self.evaluator.context, level, scale));
+            return self.low_terms(&rest).rescaled(self.evaluator.context, level, scale);
         }
         let pairs = factors.iter().map(|(q, p)| (q, *p)).collect();
         let sum = ProductSum { pairs, factor: 1, linear: self.low_terms(&rest) };

@@ -7,7 +7,7 @@ use blindsight_ring::pool::Buffer;
 use blindsight_ring::{Limb, Ntt, Poly, Target, Word, for_width};
 use rayon::prelude::*;
 
-use crate::evaluator::DigitTables;
+use crate::context::DigitTables;
 use crate::parallel::{gather, tasks};
 
 /// A polynomial split into digits: lifted coefficients, and per digit the quotients that make its

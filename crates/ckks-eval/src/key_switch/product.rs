@@ -1,12 +1,13 @@
 //! The inner product of digits and a key, with everything that is done to it while in cache.
 
 use blindsight_ckks::evaluation_key::EvaluationKey;
+use blindsight_ckks::keys::Special;
 use blindsight_ring::kernels::{self, Extras, KeyTerm};
 use blindsight_ring::{Limb, Ntt, Permutation, Poly, Word, for_width};
 use rayon::prelude::*;
 
 use super::digits::{Digits, HoistedDigits, prepare_limb};
-use crate::evaluator::DigitTables;
+use crate::context::DigitTables;
 use crate::extended::Extended;
 use crate::parallel::{gather, tasks};
 
@@ -14,10 +15,10 @@ use crate::parallel::{gather, tasks};
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Finish<'a> {
     /// The first half of the ciphertext being switched.
-    pub(crate) carried: Option<Carried<'a>>,
+    pub(crate) first: Option<Accumulator<'a>>,
     /// A polynomial modulo the chain for the second half: what a product of ciphertexts already
     /// has there.
-    pub(crate) carried_second: Option<&'a Poly<Ntt>>,
+    pub(crate) second: Option<&'a Poly<Ntt>>,
     /// The automorphism applied afterwards.
     pub(crate) permutation: Option<&'a Permutation>,
     /// Added at the end.
@@ -26,7 +27,7 @@ pub(crate) struct Finish<'a> {
 
 /// The first half of a ciphertext that takes part in a key switch.
 #[derive(Clone, Copy)]
-pub(crate) enum Carried<'a> {
+pub(crate) enum Accumulator<'a> {
     /// Modulo the chain: multiplied by the special primes.
     Plain(&'a Poly<Ntt>),
     /// Modulo chain and special primes already.
@@ -43,7 +44,7 @@ pub(crate) struct Outputs {
 /// A key product.
 pub(crate) struct Product {
     pub(crate) level: usize,
-    pub(crate) special: blindsight_ckks::keys::Special,
+    pub(crate) special: Special,
     pub(crate) c0: Poly<Ntt>,
     c1: Option<Poly<Ntt>>,
     prepared: Option<Vec<Limb>>,
@@ -60,8 +61,8 @@ impl Outputs {
 
 impl<'a> Finish<'a> {
     /// A rotation of a ciphertext with the given first half.
-    pub(crate) fn rotation(carried: Carried<'a>, permutation: &'a Permutation) -> Self {
-        Self { carried: Some(carried), permutation: Some(permutation), ..Self::default() }
+    pub(crate) fn rotation(first: Accumulator<'a>, permutation: &'a Permutation) -> Self {
+        Self { first: Some(first), permutation: Some(permutation), ..Self::default() }
     }
 }
 
@@ -157,7 +158,7 @@ fn limb_product(
 ) -> [Limb; 2] {
     let (prime, level) = (&*tables.basis.primes()[i], tables.level);
     // A key made for a higher level has limbs in between that this level does not use.
-    let key_limb = if i < level { i } else { key.spec().layout.level + i - level };
+    let key_limb = if i < level { i } else { key.spec().layout().level + i - level };
     let (mut out_b, mut out_a) = (Limb::stale(prime), Limb::stale(prime));
     for_width!(prime, W => {
         let terms: Vec<KeyTerm<'_, W>> = digits
@@ -170,14 +171,14 @@ fn limb_product(
             })
             .collect();
         // Times the special primes, a polynomial modulo the chain vanishes modulo each of them.
-        let first = match finish.carried {
-            Some(Carried::Plain(c0)) => {
+        let first = match finish.first {
+            Some(Accumulator::Plain(c0)) => {
                 tables.special_products.get(i).map(|f| (W::of(&c0.limbs()[i]), *f))
             }
-            Some(Carried::Extended(c0)) => Some((W::of(&c0.limbs()[i]), prime.to_montgomery(1))),
+            Some(Accumulator::Extended(c0)) => Some((W::of(&c0.limbs()[i]), prime.to_montgomery(1))),
             None => None,
         };
-        let second = finish.carried_second.and_then(|c1| {
+        let second = finish.second.and_then(|c1| {
             tables.special_products.get(i).map(|f| (W::of(&c1.limbs()[i]), *f))
         });
         let addend = finish.addend.map(|x| [W::of(&x.c0.limbs()[i]), W::of(&x.c1.limbs()[i])]);

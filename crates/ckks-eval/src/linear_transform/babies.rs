@@ -8,10 +8,12 @@ use rayon::prelude::*;
 
 use super::encode::primes;
 use super::{LinearTransform, Node};
-use crate::evaluator::{Context, Evaluator, MissingKey};
+use crate::context::Context;
+use crate::error::EvalError;
+use crate::evaluator::Evaluator;
 use crate::extended::Extended;
 use crate::key_switch::{
-    Carried, Digits, Finish, HoistedDigits, Outputs, key_product, key_product_hoisted,
+    Accumulator, Digits, Finish, HoistedDigits, Outputs, key_product, key_product_hoisted,
 };
 
 /// A copy and what its children need of it.
@@ -38,7 +40,7 @@ impl LinearTransform {
         &self,
         evaluator: Evaluator<'_>,
         input: &Ciphertext,
-    ) -> Result<Vec<Extended>, MissingKey> {
+    ) -> Result<Vec<Extended>, EvalError> {
         let mut babies: Vec<Baby> = Vec::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {
             let baby = match *node {
@@ -67,13 +69,13 @@ impl LinearTransform {
         element: GaloisElement,
         siblings: bool,
         outputs: Outputs,
-    ) -> Result<Baby, MissingKey> {
+    ) -> Result<Baby, EvalError> {
         let key = evaluator.key(KeyKind::Automorphism(element), self.level)?;
         let permutation = evaluator.context.permutation(element);
         let source = std::mem::replace(&mut parent.source, Source::Spent);
         // The product with the special primes of a plain input is part of its extended pair.
-        let finish = Finish::rotation(Carried::Extended(&parent.pair.c0), &permutation);
-        let layout = &key.spec().layout;
+        let finish = Finish::rotation(Accumulator::Extended(&parent.pair.c0), &permutation);
+        let layout = key.spec().layout();
         let tables = || evaluator.context.digits(&layout.digits, self.level, layout.special);
         let (mut product, source) = match source {
             Source::Hoisted(digits) => {

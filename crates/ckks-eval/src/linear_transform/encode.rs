@@ -11,7 +11,7 @@ use blindsight_ring::{Limb, Prime};
 use rayon::prelude::*;
 
 use super::{LinearTransform, TransformPlan};
-use crate::evaluator::Context;
+use crate::context::Context;
 
 /// The fewest slots a weight is encoded with: the smallest transform has twice as many values.
 const FEWEST_SLOTS: usize = 32;

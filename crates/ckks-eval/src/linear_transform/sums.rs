@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::LinearTransform;
 use super::encode::primes;
-use crate::evaluator::Context;
+use crate::context::Context;
 use crate::extended::Extended;
 
 impl LinearTransform {

@@ -1,36 +1,37 @@
 //! Raising the modulus through a sparse ephemeral secret.
 //!
-//! A ciphertext at the base modulus `q0` is switched to a sparse secret, its coefficients are read
-//! as integers, and these are a ciphertext modulo the whole chain of the message plus `q0` times a
+//! A ciphertext at the smallest modulus `q_1` is switched to a sparse secret, its coefficients are read
+//! as integers, and these are a ciphertext modulo the whole chain of the message plus `q_1` times a
 //! small integer polynomial (sparse-secret encapsulation: Bossuat, Troncoso-Pastoriza and Hubaux,
 //! ePrint 2022/024). On the way back to the dense secret the second polynomial is smaller than
-//! `q0`: one digit, one special prime. So the rotated copies that the first group of
+//! `q_1`: one digit, one special prime. So the rotated copies that the first group of
 //! coefficients-to-slots needs are made here, straight out of the raised ciphertext, with keys a
 //! third as large as others at this level.
 
 use blindsight_ckks::ciphertext::Ciphertext;
-use blindsight_ckks::keys::KeyKind;
+use blindsight_ckks::keys::{KeyKind, Special};
 use blindsight_ring::{GaloisElement, Ntt, Poly};
 
-use crate::evaluator::{Evaluator, MissingKey};
+use crate::error::EvalError;
+use crate::evaluator::Evaluator;
 use crate::extended::{Extended, lift_limb};
 use crate::key_switch::{
-    Carried, Digits, Finish, HoistedDigits, Outputs, key_product, key_product_hoisted,
+    Accumulator, Digits, Finish, HoistedDigits, Outputs, key_product, key_product_hoisted,
 };
 
 /// The raised ciphertext under the dense secret, rotated to the left by each of `rotations`.
 ///
-/// The input has one limb; each output holds the message plus `q0` times small integers.
+/// The input has one limb; each output holds the message plus `q_1` times small integers.
 pub(crate) fn raise(
     evaluator: Evaluator<'_>,
     input: &Ciphertext,
     rotations: impl IntoIterator<Item = i64>,
-) -> Result<Vec<Extended>, MissingKey> {
+) -> Result<Vec<Extended>, EvalError> {
     let sparse = to_sparse_secret(evaluator, input)?;
     let identity = KeyKind::SparseToDense(GaloisElement::identity());
-    let special = evaluator.key(identity, evaluator.set().levels().top)?.spec().layout.special;
+    let level = evaluator.set().top_level();
+    let special = evaluator.key(identity, level)?.spec().layout().special;
     let second = raise_poly(evaluator, &sparse.c1, special);
-    let level = evaluator.set().levels().top;
     let first = raise_poly(evaluator, &sparse.c0, special);
     let limbs = first.rows.into_iter().flatten().take(level).collect();
     let first = Poly::from_limbs(&evaluator.set().modulus(level), limbs);
@@ -40,7 +41,7 @@ pub(crate) fn raise(
             let element = GaloisElement::rotation(steps, evaluator.set().degree());
             let key = evaluator.key(KeyKind::SparseToDense(element), level)?;
             let permutation = evaluator.context.permutation(element);
-            let finish = Finish::rotation(Carried::Plain(&first), &permutation);
+            let finish = Finish::rotation(Accumulator::Plain(&first), &permutation);
             Ok(key_product_hoisted(&second, key, finish, Outputs::NTT).into_extended())
         })
         .collect()
@@ -49,22 +50,22 @@ pub(crate) fn raise(
 fn to_sparse_secret(
     evaluator: Evaluator<'_>,
     input: &Ciphertext,
-) -> Result<Ciphertext, MissingKey> {
+) -> Result<Ciphertext, EvalError> {
     let key = evaluator.key(KeyKind::DenseToSparse, input.level())?;
     let digits = evaluator.digits(&input.c1, key);
-    let finish = Finish { carried: Some(Carried::Plain(&input.c0)), ..Finish::default() };
+    let finish = Finish { first: Some(Accumulator::Plain(&input.c0)), ..Finish::default() };
     let product = key_product(&digits, key, finish, Outputs::NTT).into_extended();
     Ok(product.divide(evaluator.context, 0, input.scale))
 }
 
-/// The centred coefficients modulo `q0`, as residues modulo the whole chain and special primes.
+/// The centred coefficients modulo `q_1`, as residues modulo the whole chain and special primes.
 fn raise_poly(
     evaluator: Evaluator<'_>,
     poly: &Poly<Ntt>,
-    special: blindsight_ckks::keys::Special,
+    special: Special,
 ) -> HoistedDigits {
-    let top = evaluator.set().levels().top;
-    // The base prime is one digit of a polynomial at the top.
+    let top = evaluator.set().top_level();
+    // The smallest prime is one digit of a polynomial at the top.
     let tables = evaluator.context.digits(std::slice::from_ref(&(0..1)), top, special);
     let limb = lift_limb(&tables.converters[0], 0, &poly.limbs()[0]);
     Digits::of_lifted(tables, vec![limb], None).hoist()

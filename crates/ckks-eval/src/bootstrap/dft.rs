@@ -9,10 +9,11 @@
 use std::collections::BTreeMap;
 
 use blindsight_ckks::encoding::{Complex64, Encoder};
-use blindsight_ckks::keys::{KeyKind, StepGroup};
+use blindsight_ckks::keys::Special;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ring::GaloisElement;
 
+use super::groups::StepGroup;
 use crate::linear_transform::{Node, Term, TransformPlan};
 
 /// Weights by rotation: the diagonals of a matrix over the slots, each with the matrix's period.
@@ -37,8 +38,10 @@ pub(crate) struct GroupSettings {
     /// A rotation before anything else that undoes the input's shift.
     pub(crate) realign: Option<i64>,
     pub(crate) weight_scale: f64,
-    /// Whether the babies come out of the raised modulus.
-    pub(crate) raised: bool,
+    /// Special primes of the keys of the baby steps.
+    pub(crate) baby_special: Special,
+    /// Special primes of the keys of the giant steps.
+    pub(crate) giant_special: Special,
 }
 
 /// The plan of one group of stages.
@@ -63,26 +66,15 @@ pub(crate) fn plan(set: &Parameters, group: StepGroup, settings: GroupSettings) 
     for (offset, diagonal) in diagonals {
         let index = ((offset + shift) / step) as usize;
         let (giant, baby) = (index / group.babies, index % group.babies);
-        // The giant rotation comes after the weights: turn them back by it.
-        let turned = rotate(&diagonal, frame - (giant * group.giant_step()) as i64);
-        sums[giant].push(Term { node: first + baby, weights: turned });
+        // The giant rotation comes after the weights: rotate them back by it.
+        let rotated = rotate(&diagonal, frame - (giant * group.giant_step()) as i64);
+        sums[giant].push(Term { node: first + baby, weights: rotated });
     }
     let giant = rotation(group.giant_step() as i64);
-    let special = |kind, fallback| {
-        let index = set.find_key(kind, settings.level);
-        index.map_or(fallback, |index| set.keys()[index].layout.special)
-    };
-    let giant_special =
-        special(KeyKind::Automorphism(giant), blindsight_ckks::keys::Special::WideAndNarrow);
-    let baby_special = if settings.raised {
-        special(KeyKind::SparseToDense(GaloisElement::identity()), giant_special)
-    } else {
-        giant_special
-    };
     TransformPlan {
         level: settings.level,
-        baby_special,
-        giant_special,
+        baby_special: settings.baby_special,
+        giant_special: settings.giant_special,
         nodes,
         masks: Vec::new(),
         mask_scale: 1.0,
@@ -162,8 +154,8 @@ fn compose(second: &Diagonals, first: &Diagonals) -> Diagonals {
     let mut product = Diagonals::new();
     for (outer, weights) in second {
         for (inner, diagonal) in first {
-            let turned = rotate(diagonal, *outer);
-            let term: Vec<Complex64> = weights.iter().zip(&turned).map(|(w, d)| w * d).collect();
+            let rotated = rotate(diagonal, *outer);
+            let term: Vec<Complex64> = weights.iter().zip(&rotated).map(|(w, d)| w * d).collect();
             add_into(product.entry(outer + inner).or_default(), &term);
         }
     }

@@ -13,13 +13,13 @@ use std::f64::consts::{PI, TAU};
 use thiserror::Error;
 
 /// Largest K.
-pub const MAX_OVERFLOW: u32 = 64;
+pub(super) const MAX_OVERFLOW: u32 = 64;
 
 /// Largest number of squarings.
-pub const MAX_SQUARINGS: u32 = 8;
+pub(super) const MAX_SQUARINGS: u32 = 8;
 
 /// Largest degree.
-pub const MAX_DEGREE: usize = 127;
+pub(super) const MAX_DEGREE: usize = 127;
 
 /// The Chebyshev series sum_k c_k T_k(y) of exp(i theta y) on [-1, 1].
 #[derive(Clone, Debug, PartialEq)]
