@@ -10,9 +10,8 @@ use crate::sampling::SecretRng;
 use crate::secret::SecretKey;
 
 pub(crate) fn set() -> &'static Parameters {
-    static SET: LazyLock<Parameters> = LazyLock::new(|| {
-        Parameters::new(Literal::bootstrapped_2_15()).unwrap()
-    });
+    static SET: LazyLock<Parameters> =
+        LazyLock::new(|| Parameters::new(Literal::bootstrapped_2_15()).unwrap());
     &SET
 }
 

@@ -26,9 +26,8 @@ use zeroize::Zeroizing;
 
 const SCALE: f64 = 1_048_576.0;
 
-static SET: LazyLock<Parameters> = LazyLock::new(|| {
-    Parameters::new(Literal::bootstrapped_2_15()).unwrap()
-});
+static SET: LazyLock<Parameters> =
+    LazyLock::new(|| Parameters::new(Literal::bootstrapped_2_15()).unwrap());
 static FAMILY: LazyLock<KeyFamily> =
     LazyLock::new(|| KeyFamily::new(&SET, &ClientSeed::from_bytes(Zeroizing::new([4; 32]))));
 

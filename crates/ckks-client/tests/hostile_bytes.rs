@@ -19,9 +19,8 @@ use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale, KeySetManifest};
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use zeroize::Zeroizing;
 
-static SET: LazyLock<Parameters> = LazyLock::new(|| {
-    Parameters::new(Literal::bootstrapped_2_15()).unwrap()
-});
+static SET: LazyLock<Parameters> =
+    LazyLock::new(|| Parameters::new(Literal::bootstrapped_2_15()).unwrap());
 static FAMILY: LazyLock<KeyFamily> =
     LazyLock::new(|| KeyFamily::new(&SET, &ClientSeed::from_bytes(Zeroizing::new([1; 32]))));
 

@@ -170,7 +170,6 @@ impl Bootstrapper {
         Ok(y)
     }
 
-
     /// `Re sum_k c_k E^k`: half of the complex polynomial plus its conjugate.
     fn real_polynomial(
         &self,

@@ -73,11 +73,7 @@ impl Request {
 }
 
 impl SlotMap {
-    fn new(
-        boxes: Vec<BoxData>,
-        slots: usize,
-        shape: [usize; 3],
-    ) -> Result<Self, ContractError> {
+    fn new(boxes: Vec<BoxData>, slots: usize, shape: [usize; 3]) -> Result<Self, ContractError> {
         // Boxes share no slot, so there cannot be more of them than slots, nor more values.
         if boxes.len() > slots {
             let (what, found, most) = ("boxes in a request", boxes.len() as u64, slots as u64);

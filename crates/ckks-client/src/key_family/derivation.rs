@@ -128,8 +128,7 @@ mod tests {
         let mut words = first_words(&base);
         assert_eq!(words, first_words(&Derivation::new(set(), &seed())), "not repeatable");
 
-        let changes: [fn(&mut Context); 2] =
-            [|c| c.version += 1, |c| c.parameters.0[31] ^= 1];
+        let changes: [fn(&mut Context); 2] = [|c| c.version += 1, |c| c.parameters.0[31] ^= 1];
         for change in changes {
             let mut context = base.context;
             change(&mut context);

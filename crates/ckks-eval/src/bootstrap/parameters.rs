@@ -292,8 +292,7 @@ impl BootstrapLiteral {
 
     fn check_groups(&self, slots: usize) -> Result<(), BootstrapParameterError> {
         let covers = |groups: Vec<&StepGroup>| {
-            let joined =
-                groups.windows(2).all(|pair| pair[1].first_len == 2 * pair[0].last_len);
+            let joined = groups.windows(2).all(|pair| pair[1].first_len == 2 * pair[0].last_len);
             groups.iter().all(|group| group.is_sound(slots))
                 && joined
                 && groups.first().is_some_and(|group| group.first_len == 2)

@@ -131,7 +131,11 @@ impl TransformPlan {
             return Err(PlanError::Weights);
         }
         let scale = |scale: f64| scale.is_finite() && scale >= 1.0;
-        if scale(self.weight_scale) && scale(self.mask_scale) { Ok(()) } else { Err(PlanError::Scale) }
+        if scale(self.weight_scale) && scale(self.mask_scale) {
+            Ok(())
+        } else {
+            Err(PlanError::Scale)
+        }
     }
 
     /// The key switches of the transform.

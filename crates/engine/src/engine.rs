@@ -1,0 +1,118 @@
+//! What all models of one scheme share, and how a model is made ready.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use blindsight_ckks::keys::KeyError;
+use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
+use blindsight_ckks_eval::linear_transform::LinearTransform;
+use blindsight_ckks_eval::{BootstrapParameters, Bootstrapper, Context, Plaintext};
+use thiserror::Error;
+
+use crate::bundle::{Bundle, BundleError};
+use crate::model::Model;
+
+/// Makes models of bundles.
+#[derive(Debug, Default)]
+pub struct Engine {
+    /// The schemes of models that are in use.
+    schemes: Mutex<Vec<Weak<Scheme>>>,
+}
+
+/// A parameter set with its tables, and a bootstrap with its matrices.
+#[derive(Debug)]
+pub struct Scheme {
+    context: Context,
+    parameters: BootstrapParameters,
+    bootstrapper: OnceLock<Bootstrapper>,
+}
+
+/// Why a bundle cannot be made ready to run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The bundle's constants are damaged.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The scheme has no keys of a shape that the bootstrap needs.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl Engine {
+    /// Encodes a bundle's constants. What its scheme shares with other models is made at the first
+    /// of them, and dropped with the last.
+    ///
+    /// # Errors
+    /// When the bundle's constants are damaged.
+    pub fn load(&self, bundle: &Bundle) -> Result<Model, LoadError> {
+        let (mut program, checked) = bundle.program()?;
+        let scheme = self.scheme(&checked.bootstrap);
+        scheme.prepare()?;
+        let transforms = std::mem::take(&mut program.transforms);
+        let transforms =
+            transforms.into_iter().map(|plan| LinearTransform::new(&scheme.context, plan));
+        let transforms = transforms.collect();
+        let plaintexts = std::mem::take(&mut program.plaintexts);
+        let plaintexts = plaintexts
+            .iter()
+            .map(|p| Plaintext::encode(&scheme.context, &p.values, p.scale, p.level));
+        let plaintexts = plaintexts.collect();
+        let contract = bundle.contract().clone();
+        Ok(Model { contract, scheme, program, checked, transforms, plaintexts })
+    }
+
+    /// The scheme of this bootstrap.
+    fn scheme(&self, parameters: &BootstrapParameters) -> Arc<Scheme> {
+        let mut schemes = self.schemes.lock().unwrap_or_else(PoisonError::into_inner);
+        schemes.retain(|scheme| scheme.strong_count() > 0);
+        let known = schemes.iter().filter_map(Weak::upgrade).find(|s| s.is_of(parameters));
+        known.unwrap_or_else(|| {
+            let scheme = Arc::new(Scheme {
+                context: Context::new(parameters.set().clone()),
+                parameters: parameters.clone(),
+                bootstrapper: OnceLock::new(),
+            });
+            schemes.push(Arc::downgrade(&scheme));
+            scheme
+        })
+    }
+}
+
+impl Scheme {
+    /// Tables of the parameter set.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What the bootstrap is made of.
+    #[must_use]
+    pub fn bootstrap(&self) -> &BootstrapParameters {
+        &self.parameters
+    }
+
+    /// The bytes of matrices that all models of the scheme share.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.bootstrapper.get().map_or(0, Bootstrapper::byte_len)
+    }
+
+    pub(crate) fn bootstrapper(&self) -> &Bootstrapper {
+        self.bootstrapper.get().expect("a scheme is prepared before a model has it")
+    }
+
+    fn prepare(&self) -> Result<(), KeyError> {
+        // Two models that are loaded at the same time may both make it; one is kept.
+        if self.bootstrapper.get().is_none() {
+            let made = Bootstrapper::new(&self.context, &self.parameters)?;
+            let _ = self.bootstrapper.set(made);
+        }
+        Ok(())
+    }
+
+    fn is_of(&self, parameters: &BootstrapParameters) -> bool {
+        let literal: &BootstrapLiteral = parameters.literal();
+        self.parameters.set().fingerprint() == parameters.set().fingerprint()
+            && self.parameters.literal() == literal
+    }
+}

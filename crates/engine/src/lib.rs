@@ -1,0 +1,19 @@
+//! Runs compiled programs on encrypted requests, from bytes to bytes.
+//!
+//! A compiled model is one file, a [`Bundle`]: its contract and its [`Program`], under one
+//! fingerprint. [`Engine::load`] encodes a bundle's constants and makes a [`Model`] of it, which
+//! serves all clients; what belongs to a scheme and its bootstrap is there once for all models. The
+//! engine knows neither networks nor HTTP.
+
+mod bundle;
+mod engine;
+mod model;
+mod program;
+
+pub use blindsight_ckks_eval::{KeySet, Observer, Stage};
+pub use bundle::{Bundle, BundleError, BundleLimits};
+pub use engine::{Engine, LoadError, Scheme};
+pub use model::{EvaluateError, Model, RunError, RunObserver};
+pub use program::{
+    Checked, Operation, PlaintextData, Program, ProgramError, Step, Value, ValueType,
+};

@@ -1,0 +1,121 @@
+//! One run of a program.
+
+use std::ops::ControlFlow;
+
+use blindsight_ckks::ciphertext::Ciphertext;
+use blindsight_ckks::encoding::Complex64;
+use blindsight_ckks::response::CompactCiphertext;
+use blindsight_ckks_eval::{EvalError, Evaluator, KeySet, LinearCombination, Observer, add};
+
+use super::{Model, RunError};
+use crate::program::{Operation, Step, Value};
+
+/// Watches a run: what a service shows as progress, and what tests and measurements look at. It can
+/// end the run between layers, and within one after each stage of a bootstrap.
+pub trait RunObserver: Observer {
+    /// `done` of `total` layers are finished; returning `Break` ends the run.
+    fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        let _ = (done, total);
+        ControlFlow::Continue(())
+    }
+
+    /// A step has ended.
+    fn step(&mut self, index: usize, step: &Step, result: &Ciphertext) {
+        let _ = (index, step, result);
+    }
+}
+
+impl RunObserver for () {}
+
+impl Model {
+    /// Runs the program on a request of the contract's level and scale.
+    pub(super) fn run(
+        &self,
+        keys: &KeySet,
+        request: Ciphertext,
+        observer: &mut impl RunObserver,
+    ) -> Result<CompactCiphertext, RunError> {
+        let evaluator = Evaluator { context: self.scheme.context(), keys };
+        let steps = &self.program.steps;
+        let total = self.program.layers();
+        let mut values = Values(vec![Some(request)]);
+        for (index, step) in steps.iter().enumerate() {
+            let entered = index == 0 || steps[index - 1].layer != step.layer;
+            if entered && observer.progress(step.layer, total).is_break() {
+                return Err(RunError::Cancelled);
+            }
+            let result = self.step(evaluator, step, &values, observer)?;
+            observer.step(index, step, &result);
+            values.0.push(Some(result));
+            for &dead in &self.checked.dead_after[index] {
+                values.0[dead] = None;
+            }
+        }
+        let answer = self.answer(values.get(steps.len())?)?;
+        let _ = observer.progress(total, total);
+        Ok(answer)
+    }
+
+    fn step(
+        &self,
+        evaluator: Evaluator<'_>,
+        step: &Step,
+        values: &Values,
+        observer: &mut impl RunObserver,
+    ) -> Result<Ciphertext, RunError> {
+        let context = evaluator.context;
+        Ok(match &step.operation {
+            Operation::Transform { input, transform } => {
+                self.transforms[*transform].apply(evaluator, values.get(*input)?)?
+            }
+            Operation::Rotate { input, steps } => evaluator.rotate(values.get(*input)?, *steps)?,
+            Operation::Combine { terms } => match terms[..] {
+                [([1, 0], left), ([1, 0], right)] => {
+                    add(context, values.get(left)?, values.get(right)?)?
+                }
+                _ => combine(evaluator, terms, values)?,
+            },
+            Operation::AddPlaintext { input, plaintext } => {
+                let mut sum = values.get(*input)?.clone();
+                self.plaintexts[*plaintext].add_to(&mut sum)?;
+                sum
+            }
+            Operation::Bootstrap { input, activation } => {
+                let activation = &self.program.activations[*activation];
+                let input = values.get(*input)?;
+                self.scheme.bootstrapper().apply(evaluator, activation, input, observer)?
+            }
+            Operation::Rescale { input, level, scale } => {
+                let terms = vec![(Complex64::ONE, values.get(*input)?)];
+                let sum = LinearCombination { terms, constant: Complex64::ZERO };
+                sum.rescaled(context, *level, *scale)?
+            }
+        })
+    }
+}
+
+fn combine(
+    evaluator: Evaluator<'_>,
+    terms: &[([i32; 2], Value)],
+    values: &Values,
+) -> Result<Ciphertext, RunError> {
+    let term = |&([re, im], value): &([i32; 2], Value)| {
+        Ok((Complex64::new(f64::from(re), f64::from(im)), values.get(value)?))
+    };
+    let terms = terms.iter().map(term).collect::<Result<Vec<_>, RunError>>()?;
+    let level = terms.iter().map(|(_, c)| c.level()).min().unwrap_or(0);
+    let scale = terms.first().map_or(0.0, |(_, c)| c.scale);
+    let sum = LinearCombination { terms, constant: Complex64::ZERO };
+    Ok(sum.at(evaluator.context, level, scale)?)
+}
+
+/// The values that later steps still read.
+struct Values(Vec<Option<Ciphertext>>);
+
+impl Values {
+    fn get(&self, value: Value) -> Result<&Ciphertext, RunError> {
+        let found = self.0.get(value).and_then(Option::as_ref);
+        // A checked program reads nothing that is gone.
+        found.ok_or(RunError::Eval(EvalError::Empty { operation: "a step" }))
+    }
+}

@@ -1,0 +1,137 @@
+//! A program: what the evaluator runs.
+//!
+//! Steps in order, each with its operands; levels and scales of all values follow from them
+//! ([`Program::check`]), and so do the keys that a client makes and how long each value lives.
+
+mod check;
+mod error;
+mod uses;
+
+use blindsight_ckks::encoding::Complex64;
+use blindsight_ckks_eval::activation::TrigPolynomial;
+use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
+use blindsight_ckks_eval::linear_transform::TransformPlan;
+
+pub use check::{Checked, ValueType};
+pub use error::ProgramError;
+
+/// Names the request (0) or the result of step `i - 1`.
+pub type Value = usize;
+
+/// What the evaluator runs, with its constants in the clear.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The bootstrap that its steps use. Its levels also say at which levels keys are made.
+    pub bootstrap: BootstrapLiteral,
+    /// The steps. The last one's result is the answer.
+    pub steps: Vec<Step>,
+    /// Linear transforms.
+    pub transforms: Vec<TransformPlan>,
+    /// Slot values that are added.
+    pub plaintexts: Vec<PlaintextData>,
+    /// Trigonometric polynomials of bootstraps.
+    pub activations: Vec<TrigPolynomial>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What is computed.
+    pub operation: Operation,
+    /// The layer of the model that the step belongs to, counted from 0: what progress counts.
+    pub layer: usize,
+}
+
+/// What a step computes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// A linear transform of the slots.
+    Transform {
+        /// Its input.
+        input: Value,
+        /// Index of the transform.
+        transform: usize,
+    },
+    /// A rotation of the slots to the left.
+    Rotate {
+        /// Its input.
+        input: Value,
+        /// Slots.
+        steps: i64,
+    },
+    /// A linear combination with small Gaussian integers: terms have one scale.
+    Combine {
+        /// Real and imaginary part of each factor, and what it multiplies.
+        terms: Vec<([i32; 2], Value)>,
+    },
+    /// The sum with slot values in the clear.
+    AddPlaintext {
+        /// Its input.
+        input: Value,
+        /// Index of the plaintext.
+        plaintext: usize,
+    },
+    /// A functional bootstrap.
+    Bootstrap {
+        /// Its input.
+        input: Value,
+        /// Index of the trigonometric polynomial.
+        activation: usize,
+    },
+    /// A rescale to a lower level, with exactly this scale.
+    Rescale {
+        /// Its input.
+        input: Value,
+        /// The level of the result.
+        level: usize,
+        /// The scale of the result.
+        scale: f64,
+    },
+}
+
+/// Slot values that are added at one level and scale.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlaintextData {
+    /// The values; a power of two of them, which repeat over the slots.
+    pub values: Vec<Complex64>,
+    /// The level of the sum.
+    pub level: usize,
+    /// The scale of the sum.
+    pub scale: f64,
+}
+
+impl Operation {
+    /// The values that the step reads.
+    pub fn inputs(&self) -> impl Iterator<Item = Value> {
+        let (one, many): (Option<Value>, &[([i32; 2], Value)]) = match self {
+            Self::Combine { terms } => (None, terms),
+            Self::Transform { input, .. }
+            | Self::Rotate { input, .. }
+            | Self::AddPlaintext { input, .. }
+            | Self::Bootstrap { input, .. }
+            | Self::Rescale { input, .. } => (Some(*input), &[]),
+        };
+        one.into_iter().chain(many.iter().map(|(_, value)| *value))
+    }
+
+    /// What the operation is called in messages.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Transform { .. } => "linear transform",
+            Self::Rotate { .. } => "rotation",
+            Self::Combine { .. } => "combination",
+            Self::AddPlaintext { .. } => "plaintext sum",
+            Self::Bootstrap { .. } => "bootstrap",
+            Self::Rescale { .. } => "rescale",
+        }
+    }
+}
+
+impl Program {
+    /// The number of layers that progress counts.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.steps.last().map_or(0, |step| step.layer + 1)
+    }
+}
