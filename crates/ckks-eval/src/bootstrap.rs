@@ -190,6 +190,15 @@ impl Bootstrapper {
 }
 
 impl BootstrapParameters {
+    /// The bytes that the matrices of a bootstrap occupy in memory.
+    ///
+    /// # Errors
+    /// When the scheme has no keys of a shape that is needed.
+    pub fn encoded_byte_len(&self) -> Result<usize, KeyError> {
+        let plans = to_coefficients(self)?.into_iter().chain(to_slots(self)?);
+        Ok(plans.map(|plan| plan.encoded_byte_len(self.set())).sum())
+    }
+
     /// The key switches of a bootstrap.
     ///
     /// # Errors

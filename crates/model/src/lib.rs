@@ -3,7 +3,7 @@
 //! - [`graph`] describes a network as data, [`resnet20`] builds one from [`weights`], [`fold`]
 //!   simplifies it; [`model`] does all three for a served model.
 //! - [`plain`] runs it on unencrypted numbers; [`calibration`] measures the ranges that the
-//!   encrypted run has to cover; [`lowering`] turns network and ranges into what is run encrypted.
+//!   encrypted run has to cover.
 //! - [`picture`] turns picture files into input, [`cifar`] reads the data set, [`metadata`] and
 //!   [`classes`] say what the numbers mean.
 //!
@@ -16,12 +16,8 @@ pub mod classes;
 pub mod fingerprint;
 pub mod fold;
 pub mod graph;
-#[cfg(feature = "homomorphic")]
-pub mod homomorphic;
-pub mod lowering;
 pub mod metadata;
 pub mod model;
-pub mod packing;
 pub mod picture;
 pub mod plain;
 pub mod resnet20;

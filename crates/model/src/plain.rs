@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::graph::{ActivationKind, Graph, Linear, Node, NodeId};
 use crate::tensor::{Shape, Tensor};
-pub(crate) use conv::PackedConv;
+pub use conv::PackedConv;
 
 /// Computes the activations of a run.
 pub trait ActivationHook {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::keys::Special;
+use blindsight_ckks::parameters::Parameters;
 use blindsight_ring::arith::product_mod;
 use blindsight_ring::kernels::weight_stream;
 use blindsight_ring::poly::scale_limb;
@@ -16,14 +17,33 @@ use crate::context::Context;
 /// The fewest slots a weight is encoded with: the smallest transform has twice as many values.
 const FEWEST_SLOTS: usize = 32;
 
+impl TransformPlan {
+    /// The bytes that the encoded plan will occupy in memory.
+    #[must_use]
+    pub fn encoded_byte_len(&self, set: &Parameters) -> usize {
+        let word = |prime: &Arc<Prime>| if prime.is_narrow() { 4 } else { 8 };
+        let chain = set.modulus(self.level);
+        let of_chain: usize = chain.primes().iter().map(word).sum();
+        let of_special: usize = set.special(self.baby_special).primes().iter().map(word).sum();
+        let terms: usize = self.sums.iter().map(Vec::len).sum();
+        let weights = terms * 2 * self.period() * (of_chain + of_special);
+        weights + self.masks.len() * set.degree() * of_chain
+    }
+
+    /// The slots that all weights are encoded with.
+    fn period(&self) -> usize {
+        let lengths = self.sums.iter().flatten().map(|term| term.weights.len());
+        lengths.max().unwrap_or(1).max(FEWEST_SLOTS)
+    }
+}
+
 impl LinearTransform {
     /// Encodes the weights of a plan.
     #[must_use]
     pub fn new(context: &Context, plan: TransformPlan) -> Self {
         let primes = primes(context, plan.level, plan.baby_special);
         let missing = missing_primes(context, &plan, &primes);
-        let period = plan.sums.iter().flatten().map(|t| t.weights.len()).max().unwrap_or(1);
-        let period = period.max(FEWEST_SLOTS);
+        let period = plan.period();
         let terms: Vec<&[Complex64]> =
             plan.sums.iter().flatten().map(|t| t.weights.as_slice()).collect();
         let encoded: Vec<Vec<i64>> = terms

@@ -15,7 +15,7 @@ const TILE: usize = 4;
 
 /// A convolution with its weights in the order in which they are used.
 #[derive(Clone, Debug)]
-pub(crate) struct PackedConv {
+pub struct PackedConv {
     /// `[tile of output channels][input channel, kernel row, kernel column][channel in tile]`;
     /// the last tile is filled up with zeros.
     weights: Vec<[f32; TILE]>,
@@ -36,7 +36,8 @@ impl PackedConv {
 
     /// The same for a convolution in parts: `dims` = `[out, in, kernel height, kernel width]`, as
     /// many weights as that says and one bias for each output channel.
-    pub(crate) fn from_parts(
+    #[must_use]
+    pub fn from_parts(
         dims: [usize; 4],
         weights: &[f32],
         bias: &[f32],
@@ -64,7 +65,8 @@ impl PackedConv {
     }
 
     /// The convolution of `source`; `shape` is the inferred shape of the result.
-    pub(crate) fn run(&self, source: &Tensor, shape: Shape) -> Tensor {
+    #[must_use]
+    pub fn run(&self, source: &Tensor, shape: Shape) -> Tensor {
         let padded = Padded::new(source, self.padding);
         let offsets = self.patch_offsets(&padded);
         let mut panel = vec![[0.0; LANES]; offsets.len()];

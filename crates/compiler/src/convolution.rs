@@ -9,41 +9,39 @@
 //!
 //! `v = 16 u + 2 d + h` with `0 <= d < 8` and `h` 0 or 1: the pairs `(e, u)` are the babies, reached
 //! in steps of a row and of 16 slots, and `d` is the giant step of two slots. Slots are complex and
-//! values real, so one pass computes both `h`: the weights of `h = 1` are imaginary, and [`unfold`]
-//! turns the imaginary part of the result by one slot and adds it to the real part. That halves the
+//! values real, so one pass computes both `h`: the weights of `h = 1` are imaginary, and the
+//! imaginary part of the result is then rotated by one slot and added to the real part. That halves the
 //! giant steps and the weights. Rotations start at the corner of the kernel, so the output stands
-//! rotated left by [`corner`] until it is turned back.
+//! rotated left by [`corner`] until it is recentred.
 
 use std::collections::HashMap;
 
-use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::keys::{KeyKind, LinearSteps, Special};
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::keys::KeyError;
+use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
-use blindsight_ckks_eval::{Evaluator, LinearCombination, MissingKey};
 use blindsight_ring::GaloisElement;
 
-use crate::packing::{Layout, ROW_SLOTS, RowGroup, SLOTS};
+use crate::packing::{Layout, ROW_SLOTS, RowGroup, SLOTS, steps};
 
 /// A convolution between two layouts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ConvolutionMap<'a> {
+pub(crate) struct ConvolutionMap<'a> {
     /// `[output channel, input channel, kernel row, kernel column]`, normalised.
-    pub(super) weights: &'a [f32],
-    pub(super) inputs: usize,
-    pub(super) outputs: usize,
+    pub(crate) weights: &'a [f32],
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
     /// 1 or 3.
-    pub(super) kernel: usize,
-    pub(super) from: Layout,
+    pub(crate) kernel: usize,
+    pub(crate) from: Layout,
     /// The same layout (stride 1) or the next (stride 2).
-    pub(super) to: Layout,
-    pub(super) borders: Borders,
+    pub(crate) to: Layout,
+    pub(crate) borders: Borders,
 }
 
 /// How taps above and below the picture are kept from reading the opposite border.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Borders {
+pub(crate) enum Borders {
     /// By masks on the input.
     Masked,
     /// The input was packed with [`RowGroup`]s.
@@ -52,20 +50,20 @@ pub(super) enum Borders {
 
 /// The level, scales and shift at which a convolution is encoded.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Encoding {
-    pub(super) level: usize,
-    pub(super) rescales: usize,
+pub(crate) struct Encoding {
+    pub(crate) level: usize,
+    pub(crate) rescales: usize,
     /// `log2` of the scale of masks.
-    pub(super) mask_bits: i32,
+    pub(crate) mask_bits: i32,
     /// What weights and masks together multiply the scale by.
-    pub(super) gain: f64,
+    pub(crate) gain: f64,
     /// Rotation to the left that all ciphertexts between bootstraps have.
-    pub(super) shift: usize,
+    pub(crate) shift: usize,
 }
 
 /// How far the output of a convolution into this layout stands rotated to the left.
-pub(super) fn corner(to: Layout, steps: LinearSteps) -> i64 {
-    -steps.back << to.stage()
+pub(crate) fn corner(to: Layout) -> i64 {
+    -steps::RECENTRE << to.stage()
 }
 
 /// One shared rotation of weights: `e` rows and `v` slots along the row.
@@ -73,18 +71,21 @@ type Offset = (isize, isize);
 
 impl ConvolutionMap<'_> {
     /// The transform that computes the convolution, rotated left by [`corner`] more than its input,
-    /// but for [`unfold`].
-    pub(super) fn plan(
+    /// but for the join of real and imaginary parts.
+    ///
+    /// # Errors
+    /// When there are no keys for its level.
+    pub(crate) fn plan(
         &self,
-        set: &Parameters,
-        steps: LinearSteps,
+        bootstrap: &BootstrapParameters,
         encoding: Encoding,
-    ) -> TransformPlan {
-        let mut tree = NodeTree::new(set, steps);
-        let corner = corner(self.to, steps);
-        let (pixel, giant) = (steps.pixel as isize, steps.giant as usize);
+    ) -> Result<TransformPlan, KeyError> {
+        let degree = bootstrap.set().degree();
+        let mut tree = NodeTree::new(degree);
+        let corner = corner(self.to);
+        let (pixel, giant) = (steps::PIXEL as isize, steps::GIANT as usize);
         let row = self.from.row_stride() as isize;
-        let mut sums: Vec<Vec<Term>> = vec![Vec::new(); steps.pixel as usize / giant];
+        let mut sums: Vec<Vec<Term>> = vec![Vec::new(); steps::PIXEL as usize / giant];
         for (e, v) in self.offsets() {
             let weights = self.diagonal(e, v);
             if weights.iter().all(|w| *w == 0.0) {
@@ -99,8 +100,8 @@ impl ConvolutionMap<'_> {
             };
             let small_rows = rows as usize * self.from.copies();
             let node = tree.node(mask, small_rows, pixels as usize);
-            // The output's frame is turned by shift and corner, and the rest of the way follows.
-            let weights = turned(&weights, encoding.shift as i64 + corner - rest as i64);
+            // The output's frame is rotated by shift and corner, and the rest of the way follows.
+            let weights = rotated(&weights, encoding.shift as i64 + corner - rest as i64);
             let unit = if rest % giant == 0 { Complex64::ONE } else { Complex64::I };
             add_term(&mut sums[rest / giant], node, weights.into_iter().map(|w| w * unit));
         }
@@ -110,8 +111,8 @@ impl ConvolutionMap<'_> {
         let masks: Vec<Vec<Complex64>> =
             tree.masks.iter().map(|m| m.slots(self.from, encoding.shift)).collect();
         let mask_scale = if masks.is_empty() { 1.0 } else { f64::from(1 << encoding.mask_bits) };
-        let special = tree.special(encoding.level);
-        TransformPlan {
+        let special = bootstrap.key_levels().at(encoding.level)?.special;
+        Ok(TransformPlan {
             level: encoding.level,
             baby_special: special,
             giant_special: special,
@@ -119,10 +120,10 @@ impl ConvolutionMap<'_> {
             masks,
             mask_scale,
             sums,
-            giant: Some(GaloisElement::rotation(steps.giant, set.degree())),
+            giant: Some(GaloisElement::rotation(steps::GIANT, degree)),
             weight_scale: encoding.gain / mask_scale,
             rescales: encoding.rescales,
-        }
+        })
     }
 
     fn stride(&self) -> usize {
@@ -173,7 +174,7 @@ impl ConvolutionMap<'_> {
         let input = match self.borders {
             Borders::Masked => slot_channel,
             Borders::Prepared => {
-                let first = RowGroup::of_tap(dy).channel(0);
+                let first = RowGroup::of_tap(dy).channel(self.inputs, 0);
                 if !(first..first + self.inputs).contains(&slot_channel) {
                     return 0.0;
                 }
@@ -211,25 +212,8 @@ fn add_term(sum: &mut Vec<Term>, node: usize, weights: impl Iterator<Item = Comp
     }
 }
 
-/// Adds the imaginary part, turned left by [`LinearSteps::fold`], to the real part. The imaginary
-/// part of the result is of no use; bootstrapping drops it.
-///
-/// # Errors
-/// When the rotation key is missing.
-pub(super) fn unfold(
-    evaluator: Evaluator<'_>,
-    sum: &Ciphertext,
-    steps: LinearSteps,
-) -> Result<Ciphertext, MissingKey> {
-    let turned = evaluator.rotate(sum, steps.fold)?;
-    // Re(z - i w) = Re z + Im w.
-    let terms = vec![(Complex64::ONE, sum), (-Complex64::I, &turned)];
-    let real = LinearCombination { terms, constant: Complex64::ZERO };
-    Ok(real.at(evaluator.context, sum.level(), sum.scale))
-}
-
 impl RowGroup {
-    /// One where the group keeps a row of the layout, else zero, turned left by `shift`.
+    /// One where the group keeps a row of the layout, else zero, rotated left by `shift`.
     fn slots(self, layout: Layout, shift: usize) -> Vec<Complex64> {
         let keeps = |slot: usize| {
             let row = slot / layout.row_stride();
@@ -240,22 +224,21 @@ impl RowGroup {
             }
         };
         let mask: Vec<f64> = (0..SLOTS).map(|slot| f64::from(u8::from(keeps(slot)))).collect();
-        turned(&mask, shift as i64)
+        rotated(&mask, shift as i64)
     }
 }
 
 /// Rotated copies of the input, made on demand from their neighbours.
-struct NodeTree<'a> {
-    set: &'a Parameters,
-    steps: LinearSteps,
+struct NodeTree {
+    degree: usize,
     nodes: Vec<Node>,
     masks: Vec<RowGroup>,
     known: HashMap<(Option<usize>, usize, usize), usize>,
 }
 
-impl<'a> NodeTree<'a> {
-    fn new(set: &'a Parameters, steps: LinearSteps) -> Self {
-        Self { set, steps, nodes: Vec::new(), masks: Vec::new(), known: HashMap::new() }
+impl NodeTree {
+    fn new(degree: usize) -> Self {
+        Self { degree, nodes: Vec::new(), masks: Vec::new(), known: HashMap::new() }
     }
 
     /// The input, masked, rotated by so many rows of the widest layout and steps of 16 slots.
@@ -273,16 +256,16 @@ impl<'a> NodeTree<'a> {
         if let Some(&node) = self.known.get(&(mask, rows, pixels)) {
             return node;
         }
-        let rotation = |steps| GaloisElement::rotation(steps, self.set.degree());
+        let rotation = |steps| GaloisElement::rotation(steps, self.degree);
         let node = if pixels > 0 {
-            let (parent, further) = self.steps.parent(pixels);
-            let element = rotation(further as i64 * self.steps.pixel);
+            let (parent, further) = steps::parent(pixels);
+            let element = rotation(further as i64 * steps::PIXEL);
             Node::Step { from: self.numbered(mask, rows, parent), element }
         } else if rows > 0 {
-            let long = (self.steps.long_row / self.steps.row) as usize;
+            let long = (steps::LONG_ROW / steps::ROW) as usize;
             let (step, rows_less) = match rows.checked_sub(long) {
-                Some(less) => (self.steps.long_row, less),
-                None => (self.steps.row, rows - 1),
+                Some(less) => (steps::LONG_ROW, less),
+                None => (steps::ROW, rows - 1),
             };
             let element = rotation(step);
             Node::Step { from: self.numbered(mask, rows_less, 0), element }
@@ -293,16 +276,10 @@ impl<'a> NodeTree<'a> {
         self.known.insert((mask, rows, pixels), self.nodes.len() - 1);
         self.nodes.len() - 1
     }
-
-    fn special(&self, level: usize) -> Special {
-        let giant = GaloisElement::rotation(self.steps.giant, self.set.degree());
-        let index = self.set.find_key(KeyKind::Automorphism(giant), level);
-        index.map_or(Special::Narrow(4), |index| self.set.keys()[index].layout.special)
-    }
 }
 
-/// `values` turned left by `steps`, as complex numbers.
-pub(super) fn turned(values: &[f64], steps: i64) -> Vec<Complex64> {
+/// `values` rotated left by `steps`, as complex numbers.
+pub(crate) fn rotated(values: &[f64], steps: i64) -> Vec<Complex64> {
     let count = values.len() as i64;
     (0..count)
         .map(|i| Complex64::new(values[(i + steps).rem_euclid(count) as usize], 0.0))

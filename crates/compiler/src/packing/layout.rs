@@ -1,6 +1,6 @@
 //! The slot of each element of a feature map.
 
-use crate::tensor::Shape;
+use blindsight_model::tensor::Shape;
 
 /// Slots of a ciphertext.
 pub const SLOTS: usize = 1 << 14;

@@ -5,8 +5,8 @@ use super::units::ActivationUnits;
 use super::{
     Block, Convolution, Head, Lowered, LoweredActivation, LoweringError, Shortcut, Source,
 };
-use crate::calibration::{ActivationRange, Calibration};
-use crate::graph::{Graph, NodeId};
+use blindsight_model::calibration::{ActivationRange, Calibration};
+use blindsight_model::graph::{Graph, NodeId};
 
 pub(super) fn lower(graph: &Graph, calibration: &Calibration) -> Result<Lowered, LoweringError> {
     let ranges = calibration.activations();
@@ -176,7 +176,7 @@ fn singles(numbers: impl Iterator<Item = f64>, node: NodeId) -> Result<Vec<f32>,
 mod tests {
     use super::super::testing::{Downsampling, calibration, network};
     use super::*;
-    use crate::graph::{ActivationKind, Node};
+    use blindsight_model::graph::{ActivationKind, Node};
 
     fn lowered(kind: ActivationKind, downsampling: Downsampling) -> (Graph, Calibration, Lowered) {
         let graph = network(kind, downsampling);

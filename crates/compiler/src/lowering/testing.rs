@@ -1,10 +1,10 @@
 //! Small networks of the kind that can be run encrypted.
 
-use crate::calibration::Calibration;
-pub(super) use crate::calibration::tests::pictures;
-use crate::graph::{ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId};
-use crate::model::tests::made_up_model;
-use crate::tensor::{Shape, Tensor};
+use blindsight_model::calibration::Calibration;
+pub(super) use blindsight_model::calibration::tests::pictures;
+use blindsight_model::graph::{ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId};
+use blindsight_model::model::tests::made_up_model;
+use blindsight_model::tensor::{Shape, Tensor};
 
 /// How the last block of [`network`] carries its input past its convolutions.
 #[derive(Clone, Copy, Debug)]

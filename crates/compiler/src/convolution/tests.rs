@@ -10,7 +10,7 @@ use super::super::testing::{
 };
 use super::*;
 use crate::packing::pack_picture;
-use crate::tensor::{Shape, Tensor};
+use blindsight_model::tensor::{Shape, Tensor};
 
 /// A convolution with made-up weights.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,8 @@
 //! Runs a lowered network on unencrypted numbers, in `f32`.
 
 use super::{Block, Convolution, Head, Lowered, Shortcut, Source};
-use crate::plain::{PackedConv, PlainError};
-use crate::tensor::Tensor;
+use blindsight_model::plain::{PackedConv, PlainError};
+use blindsight_model::tensor::Tensor;
 
 impl Lowered {
     /// Runs the network with `function(block, u)` as the activation of every block; see
@@ -116,8 +116,8 @@ impl Results<'_> {
 mod tests {
     use super::super::testing::{Downsampling, calibration, inputs, network};
     use super::*;
-    use crate::graph::ActivationKind;
-    use crate::plain::PlainNetwork;
+    use blindsight_model::graph::ActivationKind;
+    use blindsight_model::plain::PlainNetwork;
 
     #[test]
     fn the_lowered_network_computes_the_same() {

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::graph::ActivationKind;
-use crate::tensor::Shape;
+use blindsight_model::graph::ActivationKind;
+use blindsight_model::tensor::Shape;
 
 /// Why a network was not lowered. Nodes are numbered in execution order from 1; 0 is the picture.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

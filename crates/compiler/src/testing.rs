@@ -10,7 +10,7 @@ use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
 use blindsight_ring::GaloisElement;
 
 use crate::packing::{Layout, ROW_SLOTS, SLOTS};
-use crate::tensor::{Shape, Tensor};
+use blindsight_model::tensor::{Shape, Tensor};
 
 pub(super) fn set() -> &'static Parameters {
     static SET: LazyLock<Parameters> = LazyLock::new(|| Parameters::degree_15().unwrap());

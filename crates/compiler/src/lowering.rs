@@ -15,9 +15,9 @@ mod run;
 mod testing;
 mod units;
 
-use crate::calibration::{Calibration, Histogram};
-use crate::graph::{ActivationKind, Graph};
-use crate::tensor::Shape;
+use blindsight_model::calibration::{Calibration, Histogram};
+use blindsight_model::graph::{ActivationKind, Graph};
+use blindsight_model::tensor::Shape;
 pub use error::LoweringError;
 use units::ActivationUnits;
 

@@ -18,6 +18,7 @@
 
 mod layout;
 mod picture;
+pub mod steps;
 
 pub use layout::{Layout, ROW_SLOTS, SLOTS, STAGES};
-pub use picture::{GROUPS, RowGroup, pack_picture};
+pub use picture::{GROUPS, RowGroup, request_boxes};

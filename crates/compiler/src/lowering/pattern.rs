@@ -1,9 +1,9 @@
 //! Recognises the parts of a graph that can be run encrypted.
 
 use super::{LoweringError, Source};
-use crate::graph::{ActivationKind, Conv2d, Graph, Linear, Node, NodeId};
+use blindsight_model::graph::{ActivationKind, Conv2d, Graph, Linear, Node, NodeId};
 use crate::packing::Layout;
-use crate::tensor::Shape;
+use blindsight_model::tensor::Shape;
 
 /// An activation and the sum before it.
 pub(super) struct Sum<'a> {

@@ -1,8 +1,8 @@
 //! What 1 means in every channel.
 
 use super::LoweringError;
-use crate::calibration::ActivationRange;
-use crate::graph::ActivationKind;
+use blindsight_model::calibration::ActivationRange;
+use blindsight_model::graph::ActivationKind;
 
 /// The units of an activation: of its input, the bounds; of its result, what these become.
 #[derive(Clone, Debug, PartialEq)]
