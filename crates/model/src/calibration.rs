@@ -6,21 +6,33 @@
 //! activation that allows it has a bound for every channel (see [`ActivationRange`]). The
 //! histograms say where in the interval the values really lie, for fitting the activation where
 //! it matters.
+//!
+//! [`calibrate_inputs`] measures any network on any [`Inputs`] and also answers a [`Coverage`]: how
+//! far the pictures can be trusted to have shown everything. [`exceeded`] checks on other pictures.
 
+mod coverage;
 mod error;
+mod exceeded;
 mod file;
 mod histogram;
+mod inputs;
 mod margin;
 mod measure;
 mod range;
 
 use crate::fingerprint::Fingerprint;
+use crate::graph::Graph;
 use crate::model::Model;
+pub use coverage::{
+    ActivationCoverage, Coverage, CoverageWarning, ENOUGH_PICTURES, NEAR_BOUND, SETTLED,
+};
 pub use error::{CalibrationError, Place};
+pub use exceeded::{Exceeded, exceeded};
 pub use file::{CalibrationFileError, FORMAT, MAX_FILE_BYTES, VERSION};
 pub use histogram::{BINS, Histogram, MAX_MAGNITUDE};
+pub use inputs::{Inputs, Progress};
 pub use margin::{Margin, Margins};
-pub use measure::{Calibrator, SecondPass, calibrate};
+pub use measure::{Calibrator, SecondPass, calibrate, calibrate_inputs};
 pub use range::{ActivationRange, LEAST_SHARE, Range};
 
 /// Measured ranges of one model. Made by [`calibrate`] or read with [`Calibration::from_json`].
@@ -63,15 +75,18 @@ impl Calibration {
     /// [`CalibrationError::OtherModel`] when the model's file, the number of its activations or
     /// of their channels is another.
     pub fn check_model(&self, model: &Model) -> Result<(), CalibrationError> {
-        let graph = model.graph();
-        let channels = graph.activations().map(|(id, _)| graph.shape(id).channels());
-        let measured = self.activations.iter().map(ActivationRange::channels);
-        if self.model == model.fingerprint() && measured.eq(channels) {
+        if self.model == model.fingerprint() && self.fits(model.graph()) {
             Ok(())
         } else {
             let (measured, given) = (self.model, model.fingerprint());
             Err(CalibrationError::OtherModel { measured, given })
         }
+    }
+
+    /// Whether the network has as many activations, each of as many channels.
+    fn fits(&self, graph: &Graph) -> bool {
+        let channels = graph.activations().map(|(id, _)| graph.shape(id).channels());
+        self.activations.iter().map(ActivationRange::channels).eq(channels)
     }
 }
 

@@ -5,7 +5,8 @@
 //! - [`plain`] runs it on unencrypted numbers; [`calibration`] measures the ranges that the
 //!   encrypted run has to cover.
 //! - [`picture`] turns picture files into input, [`cifar`] reads the data set, [`metadata`] and
-//!   [`classes`] say what the numbers mean.
+//!   [`classes`] say what the numbers mean. With the feature `datasets`, `dataset` reads folders
+//!   of pictures and files of other formats.
 //!
 //! Files that come from outside (pictures, weights, calibrations, data sets) are parsed into
 //! types that cannot hold anything malformed; whatever is wrong with them is a typed error.
@@ -13,6 +14,8 @@
 pub mod calibration;
 pub mod cifar;
 pub mod classes;
+#[cfg(feature = "datasets")]
+pub mod dataset;
 pub mod fingerprint;
 pub mod fold;
 pub mod graph;

@@ -1,12 +1,17 @@
-//! Turns any picture file into the 32 x 32 pixels that the network reads.
+//! Turns any picture file into the pixels that a network reads.
+//!
+//! [`Picture32`] is what a CIFAR-10 network reads and a client sends; a [`Preparation`] makes the
+//! input of a network of any size.
 
 mod decode;
+mod preparation;
 
 use std::fmt;
 
 use crate::metadata::Normalisation;
 use crate::tensor::{Shape, Tensor};
 pub use decode::{MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, PictureError};
+pub use preparation::{MAX_INPUT_SIDE, Pixels, Preparation, PreparationError};
 
 /// Rows and columns of a [`Picture32`].
 pub const SIDE: usize = 32;

@@ -1,8 +1,9 @@
 //! What can go wrong when a model is measured.
 
+use std::error::Error;
 use std::fmt;
 
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 use super::MAX_MAGNITUDE;
 use crate::cifar::CifarError;
@@ -28,7 +29,7 @@ impl fmt::Display for Place {
 }
 
 /// Why a model could not be calibrated, or a calibration not be used.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum CalibrationError {
     /// The margin makes no sense.
@@ -63,6 +64,15 @@ pub enum CalibrationError {
         /// The model given.
         given: Fingerprint,
     },
+    /// The calibration is of a network with other activations.
+    #[error("this calibration is of a network with other activations or other channels")]
+    OtherNetwork,
+    /// The caller asked to stop.
+    #[error("the measurement was stopped")]
+    Stopped,
+    /// An input could not be read or prepared.
+    #[error(transparent)]
+    Input(Box<dyn Error + Send + Sync>),
     /// A picture could not be read.
     #[error(transparent)]
     Cifar(#[from] CifarError),

@@ -83,6 +83,19 @@ impl Histogram {
         true
     }
 
+    /// Adds the values that another histogram recorded.
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        while self.limit < other.limit {
+            self.double();
+        }
+        while other.limit < self.limit {
+            other.double();
+        }
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+    }
+
     fn double(&mut self) {
         let mut merged = vec![0; BINS];
         for (pair, two) in self.counts.chunks_exact(2).enumerate() {
@@ -149,8 +162,13 @@ mod tests {
             let (first, second) = values.split_at(split.index(values.len()));
             let mut in_parts = Histogram::default();
             prop_assert!(in_parts.record(second));
+            let mut apart = in_parts.clone();
             prop_assert!(in_parts.record(first));
-            prop_assert_eq!(at_once, in_parts);
+            prop_assert_eq!(&at_once, &in_parts);
+            let mut other = Histogram::default();
+            prop_assert!(other.record(first));
+            apart.absorb(other);
+            prop_assert_eq!(at_once, apart);
         }
     }
 }

@@ -3,9 +3,13 @@
 //! Two passes over the same pictures: the bounds of the channels must be known before it can be
 //! counted where between them the values lie.
 
+mod passes;
 mod recorders;
 
-use super::{Calibration, CalibrationError, Margins, Place};
+use std::ops::ControlFlow;
+
+use super::inputs::{Inputs, Progress, for_all, workers};
+use super::{Calibration, CalibrationError, Coverage, Margins};
 use crate::cifar::{CifarError, CifarRecord};
 use crate::fingerprint::Fingerprint;
 use crate::graph::Graph;
@@ -13,7 +17,42 @@ use crate::metadata::Normalisation;
 use crate::model::Model;
 use crate::picture::Picture32;
 use crate::plain::PlainNetwork;
-use recorders::{BoundedCounts, LargestByChannel, ScoreRecorder};
+use passes::{Bounds, Counts};
+
+/// Measures a network on all inputs and says how well they cover it; `model` is the fingerprint
+/// that the calibration carries.
+///
+/// With the feature `parallel` several pictures are worked on at a time. The result does not
+/// depend on how many. `progress` is told of the pictures of both passes, and may stop.
+///
+/// # Errors
+/// [`CalibrationError`] when an input cannot be read or does not fit the network, there are none,
+/// they are not the same in both passes, some place in the network is always zero or overflows, or
+/// `progress` stopped. Of several bad inputs the first is named.
+pub fn calibrate_inputs(
+    graph: &Graph,
+    model: Fingerprint,
+    inputs: &(impl Inputs + ?Sized),
+    margins: &Margins,
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<(Calibration, Coverage), CalibrationError> {
+    let network = PlainNetwork::new(graph.clone());
+    let count = inputs.count();
+    let total = count.saturating_mul(2);
+
+    let mut bounds = vec![Bounds::new(graph); workers()];
+    let mut tell = |done| progress(Progress { done, total });
+    for_all(inputs, &mut bounds, &mut tell, |bounds, _, input| bounds.measure(&network, input))?;
+    let bounds = merged(bounds, Bounds::absorb).ok_or(CalibrationError::NoPictures)?;
+
+    let mut counts = vec![bounds.into_counts(graph, margins)?; workers()];
+    let mut tell = |done| progress(Progress { done: count.saturating_add(done), total });
+    for_all(inputs, &mut counts, &mut tell, |counts, at, input| {
+        counts.measure(&network, at, input)
+    })?;
+    let counts = merged(counts, Counts::absorb).ok_or(CalibrationError::NoPictures)?;
+    counts.finish(model)
+}
 
 /// Measures the model on all pictures of a CIFAR-10 file; `open` is called twice and has to give
 /// the same pictures both times.
@@ -45,9 +84,7 @@ where
 #[derive(Clone, Debug)]
 pub struct Calibrator {
     subject: Subject,
-    pictures: u64,
-    activations: Vec<LargestByChannel>,
-    scores: ScoreRecorder,
+    bounds: Bounds,
 }
 
 impl Calibrator {
@@ -58,11 +95,8 @@ impl Calibrator {
     }
 
     fn of_graph(graph: Graph, normalisation: Normalisation, model: Fingerprint) -> Self {
-        let shapes = graph.activations().map(|(id, _)| graph.shape(id));
         Self {
-            pictures: 0,
-            activations: shapes.map(LargestByChannel::new).collect(),
-            scores: ScoreRecorder::default(),
+            bounds: Bounds::new(&graph),
             subject: Subject { network: PlainNetwork::new(graph), normalisation, model },
         }
     }
@@ -73,18 +107,7 @@ impl Calibrator {
     /// [`CalibrationError::TooLarge`] when a value is not finite or too large to make sense.
     pub fn measure(&mut self, picture: &Picture32) -> Result<(), CalibrationError> {
         let Subject { network, normalisation, .. } = &self.subject;
-        let mut failed = None;
-        let activations = &mut self.activations;
-        let scores = network.run_observed(&picture.normalise(normalisation), |index, values| {
-            if !activations[index].record(values) {
-                failed = failed.or(Some(Place::Activation(index)));
-            }
-        })?;
-        if !self.scores.record(&scores) {
-            failed = failed.or(Some(Place::Scores));
-        }
-        self.pictures += 1;
-        failed.map_or(Ok(()), |place| Err(CalibrationError::TooLarge { place }))
+        self.bounds.measure(network, &picture.normalise(normalisation))
     }
 
     /// Sets the bounds and goes on to the second pass.
@@ -92,25 +115,8 @@ impl Calibrator {
     /// # Errors
     /// [`CalibrationError::NoPictures`] or [`CalibrationError::AlwaysZero`].
     pub fn second_pass(self, margins: &Margins) -> Result<SecondPass, CalibrationError> {
-        if self.pictures == 0 {
-            return Err(CalibrationError::NoPictures);
-        }
-        let graph = self.subject.network.graph();
-        let measured = self.activations.into_iter().zip(graph.activations());
-        let activations = measured.enumerate().map(|(index, (largest, (id, kind)))| {
-            let margin = margins.of(graph.shape(id));
-            let place = Place::Activation(index);
-            BoundedCounts::new(largest, kind.is_homogeneous(), margin)
-                .ok_or(CalibrationError::AlwaysZero { place })
-        });
-        Ok(SecondPass {
-            activations: activations.collect::<Result<_, _>>()?,
-            subject: self.subject,
-            expected: self.pictures,
-            pictures: 0,
-            scores: self.scores,
-            margins: margins.clone(),
-        })
+        let counts = self.bounds.into_counts(self.subject.network.graph(), margins)?;
+        Ok(SecondPass { subject: self.subject, counts })
     }
 }
 
@@ -118,12 +124,7 @@ impl Calibrator {
 #[derive(Clone, Debug)]
 pub struct SecondPass {
     subject: Subject,
-    /// Pictures of the first pass.
-    expected: u64,
-    pictures: u64,
-    activations: Vec<BoundedCounts>,
-    scores: ScoreRecorder,
-    margins: Margins,
+    counts: Counts,
 }
 
 impl SecondPass {
@@ -133,13 +134,8 @@ impl SecondPass {
     /// [`CalibrationError::OtherPictures`] when a value is larger than any of the first pass.
     pub fn measure(&mut self, picture: &Picture32) -> Result<(), CalibrationError> {
         let Subject { network, normalisation, .. } = &self.subject;
-        let mut same = true;
-        let activations = &mut self.activations;
-        network.run_observed(&picture.normalise(normalisation), |index, values| {
-            same &= activations[index].record(values);
-        })?;
-        self.pictures += 1;
-        if same { Ok(()) } else { Err(CalibrationError::OtherPictures) }
+        let at = self.counts.pictures();
+        self.counts.measure(network, at, &picture.normalise(normalisation))
     }
 
     /// Ends the measurement.
@@ -148,19 +144,15 @@ impl SecondPass {
     /// [`CalibrationError::OtherPictures`] when there were more or fewer than in the first pass,
     /// [`CalibrationError::AlwaysZero`] when the scores are.
     pub fn finish(self) -> Result<Calibration, CalibrationError> {
-        if self.pictures != self.expected {
-            return Err(CalibrationError::OtherPictures);
-        }
-        let activations = self.activations.into_iter().map(BoundedCounts::finish);
-        let activations: Option<_> = activations.collect();
-        let place = Place::Scores;
-        let scores = self.scores.finish(self.margins.of_scores());
-        Ok(Calibration {
-            model: self.subject.model,
-            pictures: self.pictures,
-            activations: activations.ok_or(CalibrationError::OtherPictures)?,
-            scores: scores.ok_or(CalibrationError::AlwaysZero { place })?,
-        })
+        Ok(self.finish_with_coverage()?.0)
+    }
+
+    /// Ends the measurement and says how well the pictures cover the model.
+    ///
+    /// # Errors
+    /// As [`SecondPass::finish`].
+    pub fn finish_with_coverage(self) -> Result<(Calibration, Coverage), CalibrationError> {
+        self.counts.finish(self.subject.model)
     }
 }
 
@@ -172,133 +164,13 @@ struct Subject {
     model: Fingerprint,
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::calibration::Margin;
-    use crate::cifar::CifarReader;
-    use crate::model::tests::made_up_model;
-    use crate::picture::PLANE;
-    use crate::tensor::Tensor;
-
-    pub(crate) fn pictures() -> Vec<Picture32> {
-        let picture = |seed: usize| {
-            let planes = std::array::from_fn(|i| (i * (seed + 3) % 256) as u8);
-            Picture32::from_planes(&planes)
-        };
-        (0..4).map(picture).collect()
-    }
-
-    fn margins() -> Margins {
-        Margins::uniform(Margin::new(1.5).unwrap())
-    }
-
-    /// A calibration of any network that reads pictures.
-    pub(crate) fn measured(graph: &Graph) -> Calibration {
-        let normalisation = made_up_model().metadata().normalisation;
-        let first = Calibrator::of_graph(graph.clone(), normalisation, Fingerprint::of(b""));
-        both_passes(first, &Margins::default())
-    }
-
-    pub(crate) fn calibration() -> Calibration {
-        both_passes(Calibrator::new(&made_up_model()), &margins())
-    }
-
-    fn both_passes(mut first: Calibrator, margins: &Margins) -> Calibration {
-        for picture in pictures() {
-            first.measure(&picture).unwrap();
-        }
-        let mut second = first.second_pass(margins).unwrap();
-        for picture in pictures() {
-            second.measure(&picture).unwrap();
-        }
-        second.finish().unwrap()
-    }
-
-    /// As if the last activation had one more channel.
-    pub(crate) fn calibration_with_another_channel() -> Calibration {
-        let mut calibration = calibration();
-        let last = calibration.activations.last_mut().unwrap();
-        *last = super::super::ActivationRange::new(
-            [last.largest(), &[1.0]].concat(),
-            last.per_channel(),
-            last.margin(),
-            last.histogram().clone(),
-        )
-        .unwrap();
-        calibration
-    }
-
-    #[test]
-    fn every_place_is_measured() {
-        let model = made_up_model();
-        let calibration = calibration();
-        assert_eq!(calibration.pictures(), 4);
-        assert_eq!(calibration.activations().len(), 19);
-        // Compare one place with a run of the network itself.
-        let network = PlainNetwork::new(model.graph().clone());
-        let mut largest = [0.0_f32; 32];
-        for picture in pictures() {
-            let input = picture.normalise(&model.metadata().normalisation);
-            let observe = |index, values: &Tensor| {
-                if index == 7 {
-                    for (largest, plane) in largest.iter_mut().zip(values.planes()) {
-                        *largest = plane.iter().fold(*largest, |max, x| max.max(x.abs()));
-                    }
-                }
-            };
-            network.run_observed(&input, observe).unwrap();
-        }
-        let range = &calibration.activations()[7];
-        assert_eq!(range.largest(), largest);
-        assert!(range.per_channel());
-        assert!(largest.iter().all(|&x| x > 0.1), "no channel is dead");
-        let counted = range.histogram().total();
-        // Every value counts as at most 1, and as less outside the channel with the most.
-        assert!((16 * 16..4 * 32 * 16 * 16).contains(&counted));
-        assert_eq!(calibration.scores().histogram().total(), 4 * 10);
-        let bound = calibration.scores().max_magnitude() * 1.5;
-        assert_eq!(calibration.scores().bound(), bound);
-    }
-
-    #[test]
-    fn a_file_of_records_gives_the_same() {
-        let record = |picture: Picture32| {
-            let plane = move |c| (0..PLANE).map(move |i| 3 * i + c);
-            let bytes = (0..3).flat_map(plane).map(|i| picture.rgb()[i]).collect::<Vec<_>>();
-            [vec![0], bytes].concat()
-        };
-        let file: Vec<u8> = pictures().into_iter().flat_map(record).collect();
-        let open = || Ok(CifarReader::new(&file[..]));
-        let from_file = calibrate(&made_up_model(), open, &margins()).unwrap();
-        assert!(from_file == calibration());
-
-        let truncated = || Ok(CifarReader::new(&file[1..]));
-        let refused = calibrate(&made_up_model(), truncated, &margins());
-        assert!(matches!(refused, Err(CalibrationError::Cifar(_))));
-    }
-
-    #[test]
-    fn the_second_pass_must_see_the_same_pictures() {
-        let pictures = pictures();
-        let mut first = Calibrator::new(&made_up_model());
-        first.measure(&pictures[0]).unwrap();
-        let second = first.second_pass(&margins()).unwrap();
-
-        let mut other = second.clone();
-        let refused = other.measure(&pictures[1]).unwrap_err();
-        assert!(matches!(refused, CalibrationError::OtherPictures));
-
-        let refused = second.clone().finish().unwrap_err();
-        assert!(matches!(refused, CalibrationError::OtherPictures));
-        let mut same = second;
-        same.measure(&pictures[0]).unwrap();
-        same.finish().unwrap();
-    }
-
-    #[test]
-    fn nothing_measured_is_no_calibration() {
-        let refused = calibrate(&made_up_model(), || Ok([]), &Margins::default()).unwrap_err();
-        assert!(matches!(refused, CalibrationError::NoPictures));
-    }
+/// What all workers recorded, or `None` if there are none.
+fn merged<T>(records: Vec<T>, absorb: impl Fn(&mut T, T)) -> Option<T> {
+    records.into_iter().reduce(|mut all, more| {
+        absorb(&mut all, more);
+        all
+    })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

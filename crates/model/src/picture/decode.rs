@@ -1,7 +1,7 @@
 //! Decodes untrusted picture files and shrinks them.
 //!
 //! The file's size, its sides and the memory for its pixels are limited before they are used.
-//! The largest centred square is cut out and resampled with a Lanczos filter; transparent parts
+//! The largest centred part of the wanted form is cut out and resampled with a Lanczos filter; transparent parts
 //! become white; the orientation that a camera recorded is honoured. Colour profiles are ignored:
 //! values are taken as sRGB. Of an animation the first frame counts.
 
@@ -41,6 +41,16 @@ pub(super) fn from_rgba(width: u32, height: u32, rgba: Vec<u8>) -> Result<Decode
     Ok(Decoded::new(DynamicImage::ImageRgba8(image), Orientation::NoTransforms))
 }
 
+/// Pixels that somebody else decoded, opaque: rows of red, green, blue.
+pub(super) fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<Decoded, PictureError> {
+    check_sides(width, height)?;
+    let expected = 3 * u64::from(width) * u64::from(height);
+    let found = rgb.len();
+    let pixels = (found as u64 == expected).then(|| RgbImage::from_raw(width, height, rgb));
+    let image = pixels.flatten().ok_or(PictureError::PixelCount { expected, found })?;
+    Ok(Decoded::new(DynamicImage::ImageRgb8(image), Orientation::NoTransforms))
+}
+
 /// A decoded picture without transparent parts, and the square that matters.
 pub(super) struct Decoded {
     pixels: Opaque,
@@ -67,9 +77,26 @@ impl Decoded {
 
     /// The largest centred square, resampled to 32 x 32.
     pub(super) fn small(&self) -> RgbImage {
+        self.fitted(SIDE as u32, SIDE as u32)
+    }
+
+    /// The largest centred part with sides in that proportion, resampled to that size.
+    pub(super) fn fitted(&self, width: u32, height: u32) -> RgbImage {
+        // It is turned afterwards, and a picture that lies on its side changes its sides.
+        let size = match self.orientation {
+            Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH => (height, width),
+            _ => (width, height),
+        };
         self.upright(match &self.pixels {
-            Opaque::Rgb(pixels) => DynamicImage::ImageRgb8(resized(&*centre_square(pixels))),
-            Opaque::Rgba(pixels) => DynamicImage::ImageRgba8(resized(&*centre_square(pixels))),
+            Opaque::Rgb(pixels) => {
+                DynamicImage::ImageRgb8(resized(&*centre_cut(pixels, size), size))
+            }
+            Opaque::Rgba(pixels) => {
+                DynamicImage::ImageRgba8(resized(&*centre_cut(pixels, size), size))
+            }
         })
     }
 
@@ -182,19 +209,34 @@ fn check_sides(width: u32, height: u32) -> Result<(), PictureError> {
     Ok(())
 }
 
-/// A view, not a copy.
+/// The largest centred square: a view, not a copy.
 fn centre_square<I: GenericImageView>(image: &I) -> SubImage<&I> {
-    let (width, height) = image.dimensions();
-    let side = width.min(height);
-    imageops::crop_imm(image, (width - side) / 2, (height - side) / 2, side, side)
+    centre_cut(image, (1, 1))
 }
 
-fn resized<V>(square: &V) -> ImageBuffer<V::Pixel, Vec<<V::Pixel as Pixel>::Subpixel>>
+/// The largest centred part with sides in the given proportion: a view, not a copy.
+fn centre_cut<I: GenericImageView>(image: &I, (across, down): (u32, u32)) -> SubImage<&I> {
+    let (width, height) = image.dimensions();
+    // At least one pixel: a proportion may be more extreme than the picture is large.
+    let share = |side: u32, of: u32, to: u32| {
+        let cut = u64::from(side) * u64::from(of) / u64::from(to);
+        u32::try_from(cut).unwrap_or(u32::MAX).max(1)
+    };
+    let cut_width = width.min(share(height, across, down));
+    let cut_height = height.min(share(width, down, across));
+    let (left, top) = ((width - cut_width) / 2, (height - cut_height) / 2);
+    imageops::crop_imm(image, left, top, cut_width, cut_height)
+}
+
+fn resized<V>(
+    part: &V,
+    (width, height): (u32, u32),
+) -> ImageBuffer<V::Pixel, Vec<<V::Pixel as Pixel>::Subpixel>>
 where
     V: GenericImageView<Pixel: 'static>,
     <V::Pixel as Pixel>::Subpixel: 'static,
 {
-    imageops::resize(square, SIDE as u32, SIDE as u32, FilterType::Lanczos3)
+    imageops::resize(part, width, height, FilterType::Lanczos3)
 }
 
 fn shrunk<P>(square: &SubImage<&ImageBuffer<P, Vec<u8>>>, most: u32) -> ImageBuffer<P, Vec<u8>>

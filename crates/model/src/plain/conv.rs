@@ -134,8 +134,14 @@ impl Padded {
 
 /// Fills the panel: row `k` holds element `k` of the patch at each corner.
 fn gather(panel: &mut [[f32; LANES]], values: &[f32], offsets: &[usize], corners: [usize; LANES]) {
+    // Mostly the patches lie side by side, and a row of the panel is one copy.
+    let adjacent = corners.windows(2).all(|pair| pair[0] + 1 == pair[1]);
     for (row, offset) in panel.iter_mut().zip(offsets) {
-        *row = corners.map(|corner| values[corner + offset]);
+        if adjacent {
+            row.copy_from_slice(&values[corners[0] + offset..][..LANES]);
+        } else {
+            *row = corners.map(|corner| values[corner + offset]);
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What each pass keeps of each place.
 
+use super::super::coverage::{ActivationCoverage, NEAR_BOUND};
 use super::super::range::{bounds, usable};
 use super::super::{ActivationRange, BINS, Histogram, MAX_MAGNITUDE, Margin, Range};
+use crate::graph::ActivationKind;
 use crate::tensor::{Shape, Tensor};
 
 /// The largest magnitude of every channel: the first pass over an activation's input.
@@ -22,51 +24,98 @@ impl LargestByChannel {
         }
         values.values().iter().all(sane)
     }
+
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for (largest, more) in self.0.iter_mut().zip(&other.0) {
+            *largest = largest.max(*more);
+        }
+    }
 }
 
 /// Counts of x / B by channel: the second pass over an activation's input.
 #[derive(Clone, Debug)]
 pub(super) struct BoundedCounts {
     largest: Vec<f32>,
-    per_channel: bool,
+    kind: ActivationKind,
     margin: Margin,
     bounds: Vec<f32>,
     /// For every channel, [`BINS`] bins of equal width over [-1, 1].
     counts: Vec<Vec<u64>>,
+    /// Whether the function of any value of the channel was not zero.
+    active: Vec<bool>,
+    near_bound: u64,
+    largest_early: f32,
 }
 
 impl BoundedCounts {
     /// No counts yet, or `None` when all values of the first pass were zero.
     pub(super) fn new(
         largest: LargestByChannel,
-        per_channel: bool,
+        kind: ActivationKind,
         margin: Margin,
     ) -> Option<Self> {
         let LargestByChannel(largest) = largest;
         usable(&largest).then(|| Self {
-            bounds: bounds(&largest, per_channel, margin),
+            bounds: bounds(&largest, kind.is_homogeneous(), margin),
             counts: vec![vec![0; BINS]; largest.len()],
+            active: vec![false; largest.len()],
+            near_bound: 0,
+            largest_early: 0.0,
             largest,
-            per_channel,
+            kind,
             margin,
         })
     }
 
-    /// Whether no value is larger than those of the first pass.
+    /// Whether no value is larger than those of the first pass. `early` says that the picture is
+    /// not of the last quarter.
     #[must_use]
-    pub(super) fn record(&mut self, values: &Tensor) -> bool {
+    pub(super) fn record(&mut self, values: &Tensor, early: bool) -> bool {
         let mut seen_before = true;
         let channels = self.largest.iter().zip(&self.bounds).zip(&mut self.counts);
-        for (((&largest, &bound), counts), plane) in channels.zip(values.planes()) {
+        let planes = values.planes().zip(&mut self.active);
+        for (((&largest, &bound), counts), (plane, active)) in channels.zip(planes) {
             // In double precision, so that tiny negative values stay left of zero.
             let per_unit = BINS as f64 / 2.0 / f64::from(bound);
             for &x in plane {
-                seen_before &= x.abs() <= largest;
                 let place = f64::from(x) * per_unit + BINS as f64 / 2.0;
                 counts[(place as usize).min(BINS - 1)] += 1;
             }
+            seen_before &= plane.iter().all(|x| x.abs() <= largest);
+            let near = plane.iter().filter(|x| x.abs() > NEAR_BOUND * bound);
+            self.near_bound += near.count() as u64;
+            let relu = self.kind == ActivationKind::Relu;
+            *active |= plane.iter().any(|&x| x > 0.0 || (x < 0.0 && !relu));
+            if early {
+                let largest = |max: f32, x: &f32| max.max(x.abs());
+                self.largest_early = plane.iter().fold(self.largest_early, largest);
+            }
         }
         seen_before
+    }
+
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for (counts, more) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
+            *counts += more;
+        }
+        for (active, also) in self.active.iter_mut().zip(&other.active) {
+            *active |= also;
+        }
+        self.near_bound += other.near_bound;
+        self.largest_early = self.largest_early.max(other.largest_early);
+    }
+
+    /// How well the values cover the interval.
+    pub(super) fn coverage(&self) -> ActivationCoverage {
+        let silent = self.active.iter().enumerate().filter(|&(_, &active)| !active);
+        ActivationCoverage {
+            channels: self.largest.len(),
+            values: self.counts.iter().flatten().sum(),
+            near_bound: self.near_bound,
+            largest: self.largest.iter().copied().fold(0.0, f32::max),
+            largest_early: self.largest_early,
+            silent_channels: silent.map(|(channel, _)| channel).collect(),
+        }
     }
 
     /// The range, or `None` when nothing was counted.
@@ -85,7 +134,7 @@ impl BoundedCounts {
             if sum > 0.0 { count.max(1) } else { 0 }
         };
         let histogram = Histogram::new(1.0, pooled.into_iter().map(whole).collect())?;
-        ActivationRange::new(self.largest, self.per_channel, self.margin, histogram)
+        ActivationRange::new(self.largest, self.kind.is_homogeneous(), self.margin, histogram)
     }
 }
 
@@ -115,6 +164,12 @@ impl ScoreRecorder {
         recorded
     }
 
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.histogram.absorb(other.histogram);
+    }
+
     /// The range, or `None` when all values were zero.
     pub(super) fn finish(self, margin: Margin) -> Option<Range> {
         let Self { min, max, histogram } = self;
@@ -141,9 +196,10 @@ mod tests {
         let mut largest = LargestByChannel::new(values.shape());
         assert!(largest.record(&values));
         assert_eq!(largest.0, [1.0, 4.0]);
-        let mut counts = BoundedCounts::new(largest.clone(), true, margin(1.0)).unwrap();
+        let mut counts =
+            BoundedCounts::new(largest.clone(), ActivationKind::Relu, margin(1.0)).unwrap();
         for _ in 0..32 {
-            assert!(counts.record(&values));
+            assert!(counts.record(&values, true));
         }
         let range = counts.finish().unwrap();
         assert_eq!(range.bounds(), [1.0, 4.0]);
@@ -152,8 +208,8 @@ mod tests {
         let expected = [(0, 32), (128, 2), (255, 2), (256, 32), (384, 34), (511, 34)];
         assert_eq!(filled, expected);
 
-        let mut counts = BoundedCounts::new(largest, false, margin(2.0)).unwrap();
-        assert!(counts.record(&values));
+        let mut counts = BoundedCounts::new(largest, ActivationKind::Silu, margin(2.0)).unwrap();
+        assert!(counts.record(&values, true));
         let range = counts.finish().unwrap();
         assert_eq!(range.bounds(), [8.0, 8.0]);
         assert_eq!(range.histogram().total(), 8);
@@ -164,8 +220,8 @@ mod tests {
         let values = map([1.0, 0.0, 0.0, 0.0, 100.0, 0.0, 0.0, 0.0]);
         let mut largest = LargestByChannel::new(values.shape());
         assert!(largest.record(&values));
-        let mut counts = BoundedCounts::new(largest, true, margin(1.0)).unwrap();
-        assert!(counts.record(&values));
+        let mut counts = BoundedCounts::new(largest, ActivationKind::Relu, margin(1.0)).unwrap();
+        assert!(counts.record(&values, true));
         // The floor of 5 makes the one lie at 0.2.
         let filled = filled_bins(counts.finish().unwrap().histogram());
         assert_eq!(filled, [(256, 3), (307, 1), (511, 1)]);
@@ -180,16 +236,40 @@ mod tests {
         }
         let shape = Shape::new(2, 2, 2).unwrap();
         let zero = LargestByChannel::new(shape);
-        assert!(BoundedCounts::new(zero, true, margin(1.0)).is_none());
+        assert!(BoundedCounts::new(zero, ActivationKind::Relu, margin(1.0)).is_none());
         let ones = LargestByChannel(vec![1.0, 2.0]);
-        let mut counts = BoundedCounts::new(ones, true, margin(1.5)).unwrap();
-        assert!(counts.record(&map([1.0; 8])));
-        assert!(!counts.record(&map([1.1; 8])));
-        assert!(!counts.record(&map([f32::NAN; 8])));
+        let mut counts = BoundedCounts::new(ones, ActivationKind::Relu, margin(1.5)).unwrap();
+        assert!(counts.record(&map([1.0; 8]), true));
+        assert!(!counts.record(&map([1.1; 8]), true));
+        assert!(!counts.record(&map([f32::NAN; 8]), true));
         assert!(ScoreRecorder::default().record(&Tensor::zeros(shape)));
         let mut zero = ScoreRecorder::default();
         assert!(zero.record(&Tensor::zeros(shape)));
         assert!(zero.finish(margin(1.0)).is_none());
+    }
+
+    #[test]
+    fn coverage_tells_what_the_values_do() {
+        let values = map([1.0, 0.95, 0.5, -1.0, -2.0, -4.0, 0.0, -3.7]);
+        let mut largest = LargestByChannel::new(values.shape());
+        assert!(largest.record(&values));
+        for (kind, silent) in [(ActivationKind::Relu, vec![1]), (ActivationKind::Identity, vec![])]
+        {
+            let mut early = BoundedCounts::new(largest.clone(), kind, margin(1.0)).unwrap();
+            let mut late = early.clone();
+            assert!(early.record(&map([0.5, 0.0, 0.0, 0.0, -3.0, 0.0, 0.0, 0.0]), true));
+            assert!(late.record(&values, false));
+            early.absorb(&late);
+            let expected = ActivationCoverage {
+                channels: 2,
+                values: 16,
+                near_bound: 5,
+                largest: 4.0,
+                largest_early: 3.0,
+                silent_channels: silent,
+            };
+            assert_eq!(early.coverage(), expected);
+        }
     }
 
     fn filled_bins(histogram: &Histogram) -> Vec<(usize, u64)> {
