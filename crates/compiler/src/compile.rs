@@ -150,8 +150,7 @@ pub fn compile(
         return Err(CompileError::ClassNames { given, found });
     }
     let program = emit(&bootstrap, &lowered)?;
-    let request =
-        ValueType { level: request_level(&bootstrap), scale: bootstrap.linear_scale() };
+    let request = ValueType { level: request_level(&bootstrap), scale: bootstrap.linear_scale() };
     let checked = program.check(&set, request)?;
     let transforms = program.transforms.iter();
     let loaded: usize = transforms.map(|plan: &TransformPlan| plan.encoded_byte_len(&set)).sum();

@@ -59,15 +59,17 @@ fn cost(program: &Program, checked: &Checked, operation: &Operation) -> f64 {
             let steps = plan.nodes.iter().filter(|node| matches!(node, Node::Step { .. })).count();
             let switches = steps + plan.sums.len() - 1;
             let terms: usize = plan.sums.iter().map(Vec::len).sum();
-            let seconds = switches as f64 * seconds::KEY_SWITCH_LIMB
-                + terms as f64 * seconds::TERM_LIMB;
+            let seconds =
+                switches as f64 * seconds::KEY_SWITCH_LIMB + terms as f64 * seconds::TERM_LIMB;
             limbs(plan) * seconds
         }
         Operation::Rotate { input, .. } => {
             2.0 * checked.values[*input].level as f64 * seconds::KEY_SWITCH_LIMB
         }
         Operation::Bootstrap { .. } => seconds::BOOTSTRAP,
-        Operation::Combine { .. } | Operation::AddPlaintext { .. } | Operation::Rescale { .. } => 0.0,
+        Operation::Combine { .. } | Operation::AddPlaintext { .. } | Operation::Rescale { .. } => {
+            0.0
+        }
     }
 }
 

@@ -101,13 +101,12 @@ fn sums(bootstrap: &BootstrapParameters) -> Vec<(i64, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_ckks::keys::KeyKind;
-
-    use super::super::testing::{
-        assert_keys_exist, feature_map, in_clear, numbers, packed, set, turned_left,
-    };
-    use super::*;
     use blindsight_model::tensor::Shape;
+
+    use super::*;
+    use crate::testing::{
+        assert_sound, bootstrap, feature_map, in_clear, numbers, packed, rotated_left,
+    };
 
     #[test]
     fn every_slot_holds_the_score_of_its_class() {
@@ -117,16 +116,13 @@ mod tests {
             let features = feature_map(shape, 10);
             let weights = numbers(classes * shape.channels(), 11);
             let head = Head { source: 0, weights, bias: vec![0.0; classes], bound: 1.0 };
-            let plan = matrix_plan(set(), &head, layout, classes);
-            assert_keys_exist(&plan);
+            let plan = matrix_plan(bootstrap(), &head, layout, classes).unwrap();
+            assert_sound(&plan);
             let mut found = in_clear(&plan, &packed(&features, layout, 0.0));
-            for (step, count) in sums(set()) {
-                let element = GaloisElement::rotation(step, set().degree());
-                let kind = KeyKind::Automorphism(element);
-                assert!(set().find_key(kind, plan.level - 1).is_some());
+            for (step, count) in sums(bootstrap()) {
                 let part = found.clone();
                 for _ in 1..count {
-                    found = turned_left(&found, step);
+                    found = rotated_left(&found, step);
                     found.iter_mut().zip(&part).for_each(|(x, p)| *x += p);
                 }
             }

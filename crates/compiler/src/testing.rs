@@ -1,25 +1,29 @@
 //! What transforms compute, on numbers in the clear: the tests of the packing need no encryption.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::keys::{KeyKind, rotations};
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::parameters::{Literal, Parameters};
+use blindsight_ckks_eval::BootstrapParameters;
+use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
+use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_ring::GaloisElement;
 
-use crate::packing::{Layout, ROW_SLOTS, SLOTS};
-use blindsight_model::tensor::{Shape, Tensor};
+use crate::packing::{Layout, ROW_SLOTS, SLOTS, request_boxes};
 
-pub(super) fn set() -> &'static Parameters {
-    static SET: LazyLock<Parameters> = LazyLock::new(|| Parameters::degree_15().unwrap());
-    &SET
+pub(super) fn bootstrap() -> &'static BootstrapParameters {
+    static BOOTSTRAP: LazyLock<BootstrapParameters> = LazyLock::new(|| {
+        let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15()).unwrap());
+        BootstrapParameters::new(set, BootstrapLiteral::degree_15()).unwrap()
+    });
+    &BOOTSTRAP
 }
 
 /// Rotation to the left that every ciphertext between bootstraps has.
 pub(super) fn shift() -> usize {
-    rotations(SLOTS).slot_shift(SLOTS)
+    bootstrap().slot_shift()
 }
 
 /// The real part of a plan's result.
@@ -37,13 +41,13 @@ pub(super) fn complex_in_clear(plan: &TransformPlan, input: &[f64]) -> Vec<Compl
             Node::Input { mask: Some(mask) } => {
                 input.iter().zip(&plan.masks[mask]).map(|(x, m)| x * m.re).collect()
             }
-            Node::Step { from, element } => turned_left(&nodes[from], steps_of(element)),
+            Node::Step { from, element } => rotated_left(&nodes[from], steps_of(element)),
         });
     }
     let mut result = vec![Complex64::ZERO; SLOTS];
     for (index, terms) in plan.sums.iter().enumerate().rev() {
         if index + 1 < plan.sums.len() {
-            result = turned_left(&result, steps_of(plan.giant.unwrap()));
+            result = rotated_left(&result, steps_of(plan.giant.unwrap()));
         }
         for term in terms {
             let weights = term.weights.iter().cycle();
@@ -55,28 +59,23 @@ pub(super) fn complex_in_clear(plan: &TransformPlan, input: &[f64]) -> Vec<Compl
     result
 }
 
-/// Every rotation of a plan has a key at its level, of the shape that the plan assumes.
-pub(super) fn assert_keys_exist(plan: &TransformPlan) {
-    let steps = plan.nodes.iter().filter_map(|node| match node {
-        Node::Step { element, .. } => Some(*element),
-        Node::Input { .. } => None,
-    });
-    let giant = plan.giant.filter(|_| plan.sums.len() > 1);
-    for element in steps.chain(giant) {
-        let index = set().find_key(KeyKind::Automorphism(element), plan.level);
-        let spec = &set().keys()[index.unwrap()];
-        assert_eq!(spec.layout.special, plan.baby_special);
-        assert_eq!(spec.layout.special, plan.giant_special);
+/// The plan can be run, with keys of the shape that it assumes.
+pub(super) fn assert_sound(plan: &TransformPlan) {
+    assert_eq!(plan.check(bootstrap().set()), Ok(()));
+    let rotates = plan.nodes.iter().any(|node| matches!(node, Node::Step { .. }));
+    if rotates || plan.sums.len() > 1 {
+        let special = bootstrap().key_levels().at(plan.level).unwrap().special;
+        assert_eq!((plan.baby_special, plan.giant_special), (special, special));
     }
 }
 
-pub(super) fn turned_left<T: Copy>(values: &[T], steps: i64) -> Vec<T> {
-    let mut turned = values.to_vec();
-    turned.rotate_left(steps.rem_euclid(values.len() as i64) as usize);
-    turned
+pub(super) fn rotated_left<T: Copy>(values: &[T], steps: i64) -> Vec<T> {
+    let mut rotated = values.to_vec();
+    rotated.rotate_left(steps.rem_euclid(values.len() as i64) as usize);
+    rotated
 }
 
-/// All copies of a feature map, and `elsewhere` in the channels that it lacks, turned left by the
+/// All copies of a feature map, and `elsewhere` in the channels that it lacks, rotated left by the
 /// shift between bootstraps.
 pub(super) fn packed(map: &Tensor, layout: Layout, elsewhere: f64) -> Vec<f64> {
     let mut slots = vec![elsewhere; SLOTS];
@@ -90,7 +89,30 @@ pub(super) fn packed(map: &Tensor, layout: Layout, elsewhere: f64) -> Vec<f64> {
             }
         }
     }
-    turned_left(&slots, shift() as i64)
+    rotated_left(&slots, shift() as i64)
+}
+
+/// The slots of a request for an input.
+pub(super) fn request_slots(input: &Tensor) -> Vec<f64> {
+    let shape = input.shape();
+    let [_, rows, columns] = [shape.channels(), shape.height(), shape.width()];
+    let mut slots = vec![0.0; SLOTS];
+    for part in request_boxes(shape, shift()).unwrap() {
+        let triple = |numbers: [u32; 3]| numbers.map(|n| n as usize);
+        let (from, extent, strides) =
+            (triple(part.from), triple(part.extent), triple(part.strides));
+        for c in 0..extent[0] {
+            for y in 0..extent[1] {
+                for x in 0..extent[2] {
+                    let value = ((from[0] + c) * rows + from[1] + y) * columns + from[2] + x;
+                    let way = c * strides[0] + y * strides[1] + x * strides[2];
+                    let slot = (part.slot as usize + way) % SLOTS;
+                    slots[slot] = f64::from(input.values()[value]);
+                }
+            }
+        }
+    }
+    slots
 }
 
 pub(super) fn assert_close(what: &str, found: &[f64], expected: &[f64]) {

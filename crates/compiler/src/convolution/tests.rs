@@ -1,16 +1,15 @@
 //! Every kind of convolution that the network has, as a transform of slots in the clear.
 
-use blindsight_ckks::keys::rotations;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::super::testing::{
-    assert_close, assert_keys_exist, complex_in_clear, feature_map, numbers, packed, set, shift,
-    turned_left,
+use crate::testing::{
+    assert_close, assert_sound, bootstrap, complex_in_clear, feature_map, numbers, packed,
+    request_slots, rotated_left, shift,
 };
-use super::*;
-use crate::packing::pack_picture;
 use blindsight_model::tensor::{Shape, Tensor};
+
+use super::*;
 
 /// A convolution with made-up weights.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +32,7 @@ impl Case {
     }
 
     fn plan(self, weights: &[f32]) -> TransformPlan {
-        let levels = set().levels();
+        let levels = bootstrap().levels();
         let map = ConvolutionMap {
             weights,
             inputs: self.input.channels(),
@@ -50,40 +49,39 @@ impl Case {
             gain: 1e12,
             shift: shift(),
         };
-        let plan = map.plan(set(), rotations(SLOTS).linear, encoding);
+        let plan = map.plan(bootstrap(), encoding).unwrap();
         assert_eq!((plan.level, plan.rescales), (levels.linear, 2));
         assert_eq!(plan.weight_scale * plan.mask_scale, 1e12);
         plan
     }
 
-    /// Runs the plan as a block does, with its turns back, and compares every slot, copies
+    /// Runs the plan as a block does, recentred, and compares every slot, copies
     /// included, with the definition of a convolution.
     fn check(self, seed: u64) {
         let weights = self.weights(seed);
         let input = feature_map(self.input, seed ^ 1);
         let plan = self.plan(&weights);
-        assert_keys_exist(&plan);
+        assert_sound(&plan);
         let slots = match self.borders {
-            Borders::Prepared => pack_picture(&input, shift()).unwrap(),
+            Borders::Prepared => request_slots(&input),
             // What other channels hold must not matter.
             Borders::Masked => packed(&input, Layout::of(self.input).unwrap(), 1e3),
         };
-        let mut found = unfolded(&plan, &slots);
-        let steps = rotations(SLOTS).linear;
+        let mut found = joined(&plan, &slots);
         let to = Layout::of(self.output).unwrap();
         for _ in 0..1 << to.stage() {
-            found = turned_left(&found, steps.back);
+            found = rotated_left(&found, steps::RECENTRE);
         }
         let expected = packed(&convolve(&input, &weights, self.kernel, self.output), to, 0.0);
         assert_close(&format!("{self:?}"), &found, &expected);
     }
 }
 
-/// What [`unfold`] makes of a plan's result.
-fn unfolded(plan: &TransformPlan, slots: &[f64]) -> Vec<f64> {
+/// A plan's result after the join of real and imaginary parts.
+fn joined(plan: &TransformPlan, slots: &[f64]) -> Vec<f64> {
     let sum = complex_in_clear(plan, slots);
-    let turned = turned_left(&sum, rotations(SLOTS).linear.fold);
-    sum.iter().zip(turned).map(|(z, w)| z.re + w.im).collect()
+    let rotated = rotated_left(&sum, steps::JOIN);
+    sum.iter().zip(rotated).map(|(z, w)| z.re + w.im).collect()
 }
 
 /// By the definition, with zeros around the picture.
@@ -199,9 +197,9 @@ fn zero_diagonals_are_left_out() {
     let terms = plan.sums.iter().flatten().count();
     assert!(terms < 94 / 4, "{terms} diagonals");
     let input = feature_map(case.input, 6);
-    let mut found = unfolded(&plan, &packed(&input, Layout::of(case.input).unwrap(), 0.0));
+    let mut found = joined(&plan, &packed(&input, Layout::of(case.input).unwrap(), 0.0));
     for _ in 0..2 {
-        found = turned_left(&found, rotations(SLOTS).linear.back);
+        found = rotated_left(&found, steps::RECENTRE);
     }
     let expected = convolve(&input, &weights, 1, case.output);
     let expected = packed(&expected, Layout::of(case.output).unwrap(), 0.0);

@@ -254,8 +254,11 @@ mod tests {
         let expected = LoweringError::BoundPerChannel { activation: 0, kind };
         assert_eq!(refused, Err(expected));
 
-        let refused = Lowered::new(crate::model::tests::made_up_model().graph(), &calibration);
-        let (measured, found) = (5, 19);
+        let mut parts = super::super::testing::Parts::new();
+        let conv = parts.conv(parts.input(), [16, 3, 3, 3], 1);
+        let end = parts.activation(conv, ActivationKind::Relu);
+        let refused = Lowered::new(&parts.scores(end, 16), &calibration);
+        let (measured, found) = (5, 1);
         assert_eq!(refused, Err(LoweringError::Activations { measured, found }));
 
         let mut parts = super::super::testing::Parts::new();

@@ -1,8 +1,8 @@
 //! Recognises the parts of a graph that can be run encrypted.
 
 use super::{LoweringError, Source};
-use blindsight_model::graph::{ActivationKind, Conv2d, Graph, Linear, Node, NodeId};
 use crate::packing::Layout;
+use blindsight_model::graph::{ActivationKind, Conv2d, Graph, Linear, Node, NodeId};
 use blindsight_model::tensor::Shape;
 
 /// An activation and the sum before it.
