@@ -115,7 +115,9 @@ pub enum ContractError {
         value: usize,
     },
     /// Two values of an answer would be read from one slot, or one from outside the period.
-    #[error("value {value} of the answer is read from slot {slot}, which is taken or does not exist")]
+    #[error(
+        "value {value} of the answer is read from slot {slot}, which is taken or does not exist"
+    )]
     AnswerSlot {
         /// Its index in the answer.
         value: usize,

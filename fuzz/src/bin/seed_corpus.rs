@@ -26,6 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     write("response", &response.to_bytes(&SET))?;
     write("secret_key", &secret.to_bytes(&SET))?;
+    let contract = blindsight_contract::testing::sample();
+    write("contract", &contract.to_bytes())?;
     Ok(())
 }
 
