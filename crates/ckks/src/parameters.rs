@@ -81,6 +81,16 @@ pub enum ParameterError {
     /// The sparse secret is insecure under the smallest modulus already.
     #[error("the sparse secret: {0}")]
     InsecureSparse(Insecure),
+    /// The sparse secret is not sparse.
+    #[error(
+        "a sparse secret of weight {weight}; at most {most} of its coefficients may be nonzero"
+    )]
+    SparseWeight {
+        /// The weight asked for.
+        weight: usize,
+        /// Half the degree.
+        most: usize,
+    },
 }
 
 impl Parameters {
@@ -210,6 +220,11 @@ impl Parameters {
         security::check_ternary(log_degree, self.chain.log2())
             .map_err(ParameterError::InsecureChain)?;
         if let Some(weight) = self.literal.sparse_weight {
+            // The table has no upper end, but the secret must fit in its ring.
+            let most = self.degree() / 2;
+            if weight > most {
+                return Err(ParameterError::SparseWeight { weight, most });
+            }
             let smallest = self.chain.prefix(1).log2();
             security::check_sparse(log_degree, weight, smallest)
                 .map_err(ParameterError::InsecureSparse)?;
@@ -283,6 +298,11 @@ mod tests {
         assert!(matches!(error, ParameterError::Prime(_)));
         let error = refused(|l| l.sparse_weight = Some(20));
         assert!(matches!(error, ParameterError::InsecureSparse(_)));
+        for heavy in [(1 << 14) + 1, usize::MAX] {
+            let refused =
+                Parameters::new(Literal { sparse_weight: Some(heavy), ..literal() }).unwrap_err();
+            assert!(matches!(refused, ParameterError::SparseWeight { .. }));
+        }
         let error = refused(|l| {
             // 250 and 124 bits more: 913 in all.
             l.chain.append(&mut l.wide_special);

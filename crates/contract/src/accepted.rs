@@ -12,7 +12,8 @@ use crate::answer::Answer;
 use crate::error::ContractError;
 use crate::input::Input;
 use crate::policy::Policy;
-use crate::raw::{Contract, Forecast, KeyData, KeyKindData, VERSION};
+use crate::raw::{Contract, Forecast, KeyData, KeyKindData};
+use crate::sets;
 use crate::slot_map::Request;
 use crate::text;
 
@@ -42,12 +43,7 @@ impl Contract {
         if found > most {
             return Err(ContractError::TooLong { found, most });
         }
-        let contract: Self = serde_json::from_slice(bytes)?;
-        let found = contract.blindsight_contract;
-        if found != VERSION {
-            return Err(ContractError::Version { found });
-        }
-        AcceptedContract::new(contract, Sha256::digest(bytes).into(), policy)
+        AcceptedContract::new(Self::read(bytes)?, Sha256::digest(bytes).into(), policy)
     }
 }
 
@@ -62,7 +58,13 @@ impl AcceptedContract {
         check_forecast(&contract.forecast)?;
         let input = Input::new(contract.input, policy)?;
         limit("evaluation keys", contract.keys.len() as u64, policy.keys as u64)?;
-        let set = Arc::new(Parameters::new(contract.scheme.literal())?);
+        if contract.keys.is_empty() {
+            let (field, expected) = ("the number of evaluation keys", "positive");
+            return Err(ContractError::Number { field, found: 0.0, expected });
+        }
+        let residues = contract.scheme.residues();
+        limit("residues of a polynomial", residues, policy.residues)?;
+        let set = sets::parameters(contract.scheme.literal())?;
         let keys = key_list(&set, &contract.keys)?;
         let key_bytes = KeySetManifest::new(&set, &keys).total_byte_len();
         limit("bytes of evaluation keys", key_bytes, policy.key_bytes)?;
@@ -125,6 +127,16 @@ impl AcceptedContract {
     #[must_use]
     pub fn keys(&self) -> &KeyList {
         &self.keys
+    }
+
+    /// The keys that are in none of these lists, which must be lists of the same scheme: what is
+    /// left to upload for whom has uploaded those.
+    #[must_use]
+    pub fn missing<'a>(&self, have: impl IntoIterator<Item = &'a KeyList> + Clone) -> KeyList {
+        let lacks = |spec: &&KeySpec| have.clone().into_iter().all(|l| l.position(spec).is_none());
+        let specs: Vec<KeySpec> = self.keys.specs().iter().filter(lacks).cloned().collect();
+        // A part of a list is a list.
+        KeyList::new(specs).unwrap_or_default()
     }
 
     /// The head of an upload of all keys.

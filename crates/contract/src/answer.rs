@@ -40,7 +40,11 @@ impl Answer {
             return Err(ContractError::Number { field, found, expected: "between 1e-12 and 1e12" });
         }
         let found = data.slots.len();
-        if found == 0 || found > most_values.min(period) {
+        if found == 0 {
+            let (field, expected) = ("the number of values in an answer", "positive");
+            return Err(ContractError::Number { field, found: 0.0, expected });
+        }
+        if found > most_values.min(period) {
             let (what, most) = ("values in an answer", most_values.min(period) as u64);
             return Err(ContractError::TooMany { what, found: found as u64, most });
         }

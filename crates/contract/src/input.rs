@@ -4,6 +4,10 @@ use crate::error::ContractError;
 use crate::policy::Policy;
 use crate::raw::{InputData, PreparationData};
 
+/// Values of an input lie between this and its negative: no contract can choose a scale under which
+/// such values do not fit in a request.
+pub const LARGEST_VALUE: f64 = 64.0;
+
 /// The input that a model reads: a tensor of channels, rows and columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
@@ -28,10 +32,13 @@ pub enum Preparation {
 
 impl Input {
     pub(crate) fn new(data: InputData, policy: &Policy) -> Result<Self, ContractError> {
-        let values = data.shape.iter().map(|&n| u64::from(n)).product::<u64>();
-        if data.shape.iter().any(|&n| n > 1 << 20) || values > policy.input_values as u64 {
-            let (what, found, most) = ("input values", values, policy.input_values as u64);
-            return Err(ContractError::TooMany { what, found, most });
+        // Three numbers of 32 bits: their product would not fit in 64.
+        let product = |found: u64, &side: &u32| found.saturating_mul(u64::from(side));
+        let values = data.shape.iter().fold(1, product);
+        let most = policy.input_values as u64;
+        if values > most {
+            let what = "input values";
+            return Err(ContractError::TooMany { what, found: values, most });
         }
         if values == 0 {
             let (field, expected) = ("the size of the input", "positive");
@@ -91,6 +98,13 @@ fn check_picture(
     }
     for &number in deviation {
         check_number("a deviation", number, 1e-6..=1e6, "between 1e-6 and 1e6")?;
+    }
+    for (mean, deviation) in mean.iter().zip(deviation) {
+        // Every picture must be one that can be encrypted. Else the server would learn from a
+        // request that never comes how bright the picture was.
+        let largest = mean.abs().max((1.0 - mean).abs()) / deviation;
+        let range = 0.0..=LARGEST_VALUE as f32;
+        check_number("the largest value of a picture", largest, range, "between 0 and 64")?;
     }
     Ok(())
 }

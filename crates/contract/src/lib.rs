@@ -16,7 +16,10 @@ mod error;
 mod input;
 mod policy;
 mod raw;
+mod sets;
 mod slot_map;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -24,7 +27,7 @@ mod text;
 pub use accepted::AcceptedContract;
 pub use answer::Answer;
 pub use error::ContractError;
-pub use input::{Input, Preparation};
+pub use input::{Input, LARGEST_VALUE, Preparation};
 pub use policy::Policy;
 pub use raw::{
     AnswerData, BoxData, Contract, Forecast, InputData, KeyData, KeyKindData, PreparationData,

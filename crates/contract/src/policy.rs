@@ -6,6 +6,8 @@
 pub struct Policy {
     /// The contract itself, in bytes.
     pub contract_bytes: usize,
+    /// Residues of one polynomial under all primes of the scheme: what its tables take memory for.
+    pub residues: u64,
     /// Evaluation keys, in number.
     pub keys: usize,
     /// All evaluation keys together, in bytes.
@@ -25,6 +27,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             contract_bytes: 1 << 20,
+            residues: 1 << 21,
             keys: 256,
             key_bytes: 256_000_000,
             request_bytes: 32_000_000,

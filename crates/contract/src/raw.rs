@@ -4,6 +4,8 @@ use blindsight_ckks::keys::{KeyKind, KeySpec};
 use blindsight_ckks::parameters::Literal;
 use serde::{Deserialize, Serialize};
 
+use crate::error::ContractError;
+
 /// The version of the contract's format that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
 
@@ -163,8 +165,27 @@ pub struct Forecast {
     pub score_error: f64,
 }
 
+/// What every version of the format has.
+#[derive(Deserialize)]
+struct Versioned {
+    blindsight_contract: u32,
+}
+
 impl Contract {
+    /// Reads the bytes, and checks nothing but their version and form.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ContractError> {
+        // First of all: another version has other fields, and should not be called malformed.
+        let Versioned { blindsight_contract: found } = serde_json::from_slice(bytes)?;
+        if found != VERSION {
+            return Err(ContractError::Version { found });
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+
     /// The contract as it is handed out.
+    ///
+    /// # Panics
+    /// Never: it has no maps with keys that are no text.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a contract has no maps with keys that are no text")
@@ -172,6 +193,13 @@ impl Contract {
 }
 
 impl SchemeData {
+    /// Residues of one polynomial under all primes, as far as 64 bits count them.
+    pub(crate) fn residues(&self) -> u64 {
+        let primes = [&self.chain, &self.wide_special, &self.narrow_special].map(Vec::len);
+        let degree = 1_u64.checked_shl(self.log2_degree).unwrap_or(u64::MAX);
+        degree.saturating_mul(primes.iter().sum::<usize>() as u64)
+    }
+
     /// The data of a parameter set.
     #[must_use]
     pub fn of(literal: &Literal) -> Self {

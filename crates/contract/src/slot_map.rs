@@ -1,4 +1,6 @@
 //! Where the values of an input go in the slots of a request.
+//!
+//! [`LARGEST_VALUE`]: crate::LARGEST_VALUE
 
 use blindsight_ckks::ciphertext::SeededCiphertext;
 use blindsight_ckks::parameters::Parameters;
@@ -24,8 +26,12 @@ pub struct SlotMap {
     boxes: Vec<BoxData>,
 }
 
-/// Room above the largest value: inputs may reach 64 and a quarter of the modulus stays free.
+/// Room above the scale: values reach [`LARGEST_VALUE`], and the message stays below a quarter of
+/// the modulus.
 const HEADROOM_BITS: f64 = 8.0;
+
+/// Largest `log2` of a scale: with the largest values, messages stay below `2^60`.
+const MOST_LOG2_SCALE: f64 = 54.0;
 
 impl Request {
     pub(crate) fn new(
@@ -38,7 +44,7 @@ impl Request {
             let (field, found) = ("the level of requests", f64::from(data.level));
             return Err(ContractError::Number { field, found, expected: "a level of the scheme" });
         }
-        let most = set.modulus(level).log2() - HEADROOM_BITS;
+        let most = (set.modulus(level).log2() - HEADROOM_BITS).min(MOST_LOG2_SCALE);
         let scale = data.scale;
         if !(scale.is_finite() && scale >= 1.0 && scale.log2() <= most) {
             let (field, expected) = ("the scale of requests", "one that fits the level");
@@ -73,6 +79,8 @@ impl Request {
 }
 
 impl SlotMap {
+    /// Takes at most as many steps as there are slots, however many values the boxes name: the
+    /// first slot that is taken twice ends it.
     fn new(boxes: Vec<BoxData>, slots: usize, shape: [usize; 3]) -> Result<Self, ContractError> {
         // Boxes share no slot, so there cannot be more of them than slots, nor more values.
         if boxes.len() > slots {
@@ -122,14 +130,17 @@ impl SlotMap {
         mut take: impl FnMut(usize, usize) -> Result<(), E>,
     ) -> Result<(), E> {
         let [_, rows, columns] = self.shape;
-        let [from, extent, strides] =
-            [part.from, part.extent, part.strides].map(|triple| triple.map(|n| n as usize));
+        let [from, extent] = [part.from, part.extent].map(|triple| triple.map(|n| n as usize));
+        let strides = part.strides.map(u64::from);
         for c in 0..extent[0] {
             for y in 0..extent[1] {
                 for x in 0..extent[2] {
                     let value = ((from[0] + c) * rows + from[1] + y) * columns + from[2] + x;
-                    let way = c * strides[0] + y * strides[1] + x * strides[2];
-                    take(value, (part.slot as usize + way) % self.slots)?;
+                    // Less than 2^20 steps of less than 2^32 each.
+                    let steps = [c, y, x].map(|n| n as u64).into_iter().zip(strides);
+                    let way = steps.map(|(n, stride)| n * stride).sum::<u64>();
+                    let slot = (u64::from(part.slot) + way) % self.slots as u64;
+                    take(value, slot as usize)?;
                 }
             }
         }

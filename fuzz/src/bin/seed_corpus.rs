@@ -25,13 +25,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         &KeySetManifest::new(&SET).to_bytes(&SET),
     )?;
     write("response", &response.to_bytes(&SET))?;
-    write("secret_key", &secret.to_bytes(&SET))?;
     // Two grey pictures of 2 x 3 pixels.
     let idx_head = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];
     write("idx", &[&idx_head[..], &[7; 12]].concat())?;
     let npy_header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 3), }\n";
     let npy_head = [&b"\x93NUMPY\x01\0"[..], &[npy_header.len() as u8, 0]].concat();
     write("npy", &[&npy_head[..], npy_header, &[0; 24]].concat())?;
+    let contract = blindsight_contract::testing::sample();
+    write("contract", &contract.to_bytes())?;
     Ok(())
 }
 

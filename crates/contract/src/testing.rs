@@ -1,0 +1,85 @@
+//! A valid contract for tests: nothing that a model would run.
+
+use std::sync::LazyLock;
+
+use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
+use blindsight_ckks::parameters::{Literal, Parameters};
+use blindsight_ring::GaloisElement;
+
+use crate::raw::{
+    AnswerData, BoxData, Contract, Forecast, InputData, KeyData, PreparationData, RequestData,
+    SchemeData, VERSION,
+};
+
+/// Slots of the sample's ring.
+const SLOTS: i64 = 1 << 14;
+
+/// A contract for pictures of 3 x 32 x 32 with ten classes and one key of each kind.
+#[must_use]
+pub fn sample() -> Contract {
+    static SAMPLE: LazyLock<Contract> = LazyLock::new(|| Contract {
+        blindsight_contract: VERSION,
+        id: "sample-10".to_owned(),
+        title: "A sample with ten classes".to_owned(),
+        classes: CLASSES.map(str::to_owned).to_vec(),
+        input: InputData {
+            shape: [3, 32, 32],
+            preparation: PreparationData::Picture {
+                mean: vec![0.4914, 0.4822, 0.4465],
+                deviation: vec![0.247, 0.2435, 0.2616],
+            },
+        },
+        scheme: SchemeData::of(&Literal::bootstrapped_2_15()),
+        keys: keys(),
+        request: RequestData { level: 4, scale: 29.5_f64.exp2(), slots: boxes() },
+        answer: AnswerData {
+            log2_modulus: 22,
+            period: 16,
+            scale: 131_072.0,
+            unit: 12.5,
+            slots: (0..10).collect(),
+        },
+        forecast: Forecast {
+            seconds: 17.5,
+            memory_bytes: 2_000_000_000,
+            log2_failure: -40.0,
+            score_error: 0.05,
+        },
+    });
+    SAMPLE.clone()
+}
+
+const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+fn keys() -> Vec<KeyData> {
+    let set = Parameters::new(Literal::bootstrapped_2_15()).expect("the preset is sound");
+    let rotation = |steps| GaloisElement::rotation(steps, set.degree());
+    let balanced = |level, digits| KeyLayout::balanced(&set, level, digits);
+    let specs = [
+        (KeyKind::Relinearisation, balanced(6, 3)),
+        (KeyKind::Automorphism(rotation(1)), balanced(3, 1)),
+        (KeyKind::Automorphism(rotation(1)), balanced(12, 2)),
+        (KeyKind::Automorphism(GaloisElement::conjugation(set.degree())), balanced(5, 1)),
+        (KeyKind::DenseToSparse, balanced(1, 1)),
+        (KeyKind::SparseToDense(GaloisElement::identity()), KeyLayout::raised(&set)),
+    ];
+    let specs = specs.map(|(kind, layout)| {
+        let layout = layout.expect("the preset has special primes enough");
+        KeySpec::new(&set, kind, layout).expect("the keys are secure")
+    });
+    let list = KeyList::new(specs.to_vec()).expect("the keys differ");
+    list.specs().iter().map(KeyData::of).collect()
+}
+
+/// Channels lie next to each other, columns 16 slots apart, rows 512; everything is turned left by
+/// 511. The second three channels lack the last row of pixels, the third the first.
+fn boxes() -> Vec<BoxData> {
+    let part = |channel: i64, first: u32, rows: u32| BoxData {
+        from: [0, first, 0],
+        extent: [3, rows, 32],
+        slot: (512 * i64::from(first) + channel - 511).rem_euclid(SLOTS) as u32,
+        strides: [1, 512, 16],
+    };
+    vec![part(0, 0, 32), part(3, 0, 31), part(6, 1, 31)]
+}

@@ -1,0 +1,52 @@
+//! What can go wrong between a client and a contract.
+
+use blindsight_ckks::keys::KeyError;
+use blindsight_ckks::wire::ReadError;
+use blindsight_ckks_client::EncryptError;
+use blindsight_contract::LARGEST_VALUE;
+use thiserror::Error;
+
+/// Why a session does not do what was asked.
+#[derive(Debug, Error, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The contract is for another scheme than the session's keys.
+    #[error("these keys are of another scheme than the model: it needs keys of its own")]
+    OtherScheme,
+    /// A key that this scheme does not have.
+    #[error("this scheme has no such key: {0}")]
+    Key(#[from] KeyError),
+    /// The input has another number of values.
+    #[error("the model reads {expected} values, but there are {found}")]
+    Count {
+        /// Values there are.
+        found: usize,
+        /// Values of the contract's input.
+        expected: usize,
+    },
+    /// A value is too large, or no number.
+    #[error(
+        "value {index} of the input is not a number between -{LARGEST_VALUE} and {LARGEST_VALUE}"
+    )]
+    Value {
+        /// Its index in the input.
+        index: usize,
+    },
+    /// The request cannot be encrypted, which no accepted contract leads to.
+    #[error(transparent)]
+    Encrypt(#[from] EncryptError),
+    /// The answer is malformed.
+    #[error("the answer: {0}")]
+    Answer(#[from] ReadError),
+    /// The answer is modulo another power of two than the contract says.
+    #[error("the answer's modulus is 2^{found}, but the contract says 2^{expected}")]
+    AnswerModulus {
+        /// `log2` of the answer's modulus.
+        found: u32,
+        /// `log2` of the contract's.
+        expected: u32,
+    },
+    /// The answer does not have the values that the contract names.
+    #[error("the answer does not hold the values that the contract names")]
+    AnswerValues,
+}
