@@ -1,27 +1,32 @@
 //! `accuracy`: many pictures encrypted, compared with the plain network.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use blindsight_ckks_eval::KeySet;
-use blindsight_evaluator::Engine;
-use blindsight_model::cifar::{CifarReader, CifarRecord};
-use blindsight_model::classes::Scores;
+use blindsight_contract::AcceptedContract;
+use blindsight_engine::{Engine, KeySet, Model};
+use blindsight_model::dataset::Dataset;
+use blindsight_model::tensor::Tensor;
 use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::files::ModelFiles;
-use crate::session::{Client, PlainReference, load_engine};
+use crate::client::{Client, best};
+use crate::files::{model_file, read_bundle};
+use crate::plain::{PlainReference, preparation};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Pictures: binary records of CIFAR-10.
+    /// Pictures: binary records of CIFAR-10, an IDX file, a NumPy array, or a folder.
     pictures: PathBuf,
+    /// A compiled model: a file, or a name in the folder `models`.
+    #[arg(long, default_value = "resnet20")]
+    model: String,
+    /// The network that the model was compiled from; the file beside it by default.
+    #[arg(long)]
+    network: Option<PathBuf>,
     /// Index of the first picture.
     #[arg(long, default_value_t = 0)]
     first: usize,
@@ -35,10 +40,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Serialize)]
 struct Report {
+    model: String,
     first: usize,
     count: usize,
-    accuracy_encrypted: f64,
-    accuracy_plain: f64,
+    /// Of the pictures that have a label; none without any.
+    accuracy_encrypted: Option<f64>,
+    accuracy_plain: Option<f64>,
     agreement: f64,
     score_error: ScoreError,
     seconds: Seconds,
@@ -62,48 +69,67 @@ struct Seconds {
 
 /// What became of one picture.
 struct Outcome {
-    label: usize,
-    encrypted: Scores,
-    plain: Scores,
+    label: Option<usize>,
+    encrypted: Vec<f64>,
+    plain: Vec<f64>,
     seconds: f64,
 }
 
-pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let reader = CifarReader::new(BufReader::new(File::open(&arguments.pictures)?));
-    let records: Vec<CifarRecord> =
-        reader.skip(arguments.first).take(arguments.count).collect::<Result<_, _>>()?;
-    if records.is_empty() {
-        return Err("there are no pictures in this range".into());
-    }
-    let engine = load_engine(files)?;
-    let mut client = Client::new(&engine)?;
-    let keys = client.register(&engine)?;
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let path = model_file(&arguments.model)?;
+    let bundle = read_bundle(&path)?;
+    let contract = bundle.contract().clone();
+    let plain = PlainReference::new(&path, arguments.network.as_deref())?;
+    let pictures = pictures(arguments, &contract)?;
+    let model = Engine::default().load(&bundle)?;
+    let mut client = Client::new(&contract)?;
+    let keys = client.register(&contract)?;
     let side_by_side = arguments.side_by_side.unwrap_or_else(rayon::current_num_threads).max(1);
 
-    let requests: Vec<Vec<u8>> =
-        records.iter().map(|r| client.encrypt(&engine, &r.picture)).collect::<Result<_, _>>()?;
+    let encrypt = |(input, _): &(Tensor, _)| client.encrypt(&contract, input.values());
+    let requests: Vec<Vec<u8>> = pictures.iter().map(encrypt).collect::<Result<_, _>>()?;
     let start = Instant::now();
-    let answers = evaluate(&engine, &keys.set, &requests, side_by_side)?;
+    let answers = evaluate(&model, &keys.set, &requests, side_by_side)?;
     let wall = start.elapsed().as_secs_f64();
 
-    let plain = PlainReference::new(&engine);
-    let mut outcomes = Vec::with_capacity(records.len());
-    for (record, (answer, seconds)) in records.iter().zip(&answers) {
+    let mut outcomes = Vec::with_capacity(pictures.len());
+    for ((input, label), (answer, seconds)) in pictures.iter().zip(&answers) {
         outcomes.push(Outcome {
-            label: record.label.index(),
-            encrypted: client.decrypt(&engine, answer)?,
-            plain: plain.scores(&record.picture)?,
+            label: *label,
+            encrypted: client.decrypt(&contract, answer)?,
+            plain: plain.scores(input)?,
             seconds: *seconds,
         });
     }
-    let report = report(&outcomes, arguments.first, wall, side_by_side);
+    let report = report(contract.id(), &outcomes, arguments.first, wall, side_by_side);
     println!("{}", serde_json::to_string(&report)?);
     Ok(())
 }
 
+/// The pictures of the range, prepared, with their labels.
+fn pictures(
+    arguments: &Arguments,
+    contract: &AcceptedContract,
+) -> Result<Vec<(Tensor, Option<usize>)>, Box<dyn Error>> {
+    let preparation = preparation(contract)?;
+    let end = arguments.first.saturating_add(arguments.count);
+    let dataset = Dataset::open(&arguments.pictures, Some(end as u64))?;
+    let dataset = dataset.with_classes(contract.classes().iter().map(String::as_str));
+    let mut pictures = Vec::new();
+    for sample in dataset.samples()?.skip(arguments.first) {
+        let sample = sample?;
+        let label = sample.label;
+        pictures.push((sample.prepare(&preparation)?, label));
+    }
+    if pictures.is_empty() {
+        return Err("there are no pictures in this range".into());
+    }
+    Ok(pictures)
+}
+
 /// Evaluates requests, so many at a time; each answer comes with its own duration.
 fn evaluate(
-    engine: &Engine,
+    model: &Model,
     keys: &KeySet,
     requests: &[Vec<u8>],
     side_by_side: usize,
@@ -111,7 +137,7 @@ fn evaluate(
     let done = AtomicUsize::new(0);
     let one = |request: &Vec<u8>| {
         let start = Instant::now();
-        let answer = engine.evaluate(keys, request, &mut ()).map_err(|e| e.to_string())?;
+        let answer = model.evaluate(keys, request, &mut ()).map_err(|e| e.to_string())?;
         eprint!("\r{} of {}", done.fetch_add(1, Ordering::Relaxed) + 1, requests.len());
         Ok((answer, start.elapsed().as_secs_f64()))
     };
@@ -125,23 +151,31 @@ fn evaluate(
     Ok(lanes.into_iter().flatten().collect())
 }
 
-fn report(outcomes: &[Outcome], first: usize, wall: f64, side_by_side: usize) -> Report {
+fn report(
+    model: &str,
+    outcomes: &[Outcome],
+    first: usize,
+    wall: f64,
+    side_by_side: usize,
+) -> Report {
     let count = outcomes.len();
-    let share = |holds: &dyn Fn(&Outcome) -> bool| {
-        outcomes.iter().filter(|o| holds(o)).count() as f64 / count as f64
+    let labelled: Vec<(&Outcome, usize)> =
+        outcomes.iter().filter_map(|o| Some((o, o.label?))).collect();
+    let accuracy = |scores: fn(&Outcome) -> &[f64]| {
+        let right = labelled.iter().filter(|(o, label)| best(scores(o)) == *label).count();
+        (!labelled.is_empty()).then(|| right as f64 / labelled.len() as f64)
     };
-    let errors: Vec<f64> = outcomes
-        .iter()
-        .flat_map(|o| o.encrypted.values().iter().zip(o.plain.values()))
-        .map(|(x, y)| x - y)
-        .collect();
+    let agreeing = outcomes.iter().filter(|o| best(&o.encrypted) == best(&o.plain)).count();
+    let pairs = outcomes.iter().flat_map(|o| o.encrypted.iter().zip(&o.plain));
+    let errors: Vec<f64> = pairs.map(|(x, y)| x - y).collect();
     let squares: f64 = errors.iter().map(|e| e * e).sum();
     Report {
+        model: model.to_owned(),
         first,
         count,
-        accuracy_encrypted: share(&|o| o.encrypted.best().index() == o.label),
-        accuracy_plain: share(&|o| o.plain.best().index() == o.label),
-        agreement: share(&|o| o.encrypted.best() == o.plain.best()),
+        accuracy_encrypted: accuracy(|o| &o.encrypted),
+        accuracy_plain: accuracy(|o| &o.plain),
+        agreement: agreeing as f64 / count as f64,
         score_error: ScoreError {
             max: errors.iter().fold(0.0, |m, e| m.max(e.abs())),
             rms: (squares / errors.len() as f64).sqrt(),

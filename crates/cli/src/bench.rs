@@ -14,15 +14,21 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use blindsight_model::picture::Picture32;
+use blindsight_ckks::keys::KeySpec;
+use blindsight_engine::{Engine, Model};
 use clap::Args;
 use serde::Serialize;
 
-use crate::files::{ModelFiles, read};
-use crate::session::{Client, load_engine};
+use crate::client::Client;
+use crate::files::{model_file, read, read_bundle};
+use crate::plain::preparation;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
+    /// Compiled models: files, or names in the folder `models`. The first is measured in full; the
+    /// others, of the same scheme, are run beside it.
+    #[arg(long, default_value = "resnet20")]
+    model: Vec<String>,
     /// Where the summary goes.
     #[arg(long, default_value = "target/bench/summary.json")]
     output: PathBuf,
@@ -37,20 +43,35 @@ pub(crate) struct Arguments {
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
 struct Summary {
+    model: String,
     machine: machine::Machine,
     parameters: ParameterFigures,
     bytes: Bytes,
+    forecast: blindsight_contract::Forecast,
     keygen_seconds: Vec<ThreadSeconds>,
     primitives: Vec<primitives::Primitive>,
     passes: Vec<passes::Pass>,
     /// How much faster the pass with most threads is than the one with one thread.
     speedup: f64,
+    /// The other models, with all threads.
+    others: Vec<Other>,
     evaluator_process: process::EvaluatorProcess,
+}
+
+/// Another model in the same run.
+#[derive(Debug, Serialize)]
+struct Other {
+    model: String,
+    seconds: f64,
+    /// How many times as long as the first model.
+    ratio: f64,
+    /// What its compiler expected.
+    forecast_seconds: f64,
+    encoded_model: usize,
 }
 
 #[derive(Debug, Serialize)]
 struct ParameterFigures {
-    name: String,
     log2_ring_degree: u32,
     log2_largest_modulus: f64,
     log2_modulus_limit: f64,
@@ -66,6 +87,8 @@ struct Bytes {
     request: usize,
     response: usize,
     encoded_model: usize,
+    /// What all models of a scheme share.
+    matrices: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,11 +97,16 @@ struct ThreadSeconds {
     seconds: f64,
 }
 
-pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let picture = Picture32::decode(&read(&arguments.photo)?)?;
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let (first, others) = arguments.model.split_first().ok_or("name a model")?;
+    let path = model_file(first)?;
+    let bundle = read_bundle(&path)?;
+    let contract = bundle.contract().clone();
+    let input = preparation(&contract)?.decode(&read(&arguments.photo)?)?;
+    let engine = Engine::default();
     eprintln!("encoding the model");
-    let engine = load_engine(files)?;
-    let mut client = Client::new(&engine)?;
+    let model = engine.load(&bundle)?;
+    let mut client = Client::new(&contract)?;
     let most_threads = rayon::current_num_threads();
     let thread_counts: Vec<usize> = if most_threads > 1 { vec![1, most_threads] } else { vec![1] };
 
@@ -87,16 +115,16 @@ pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<d
     for &threads in &thread_counts {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let seconds = pool.install(|| -> Result<f64, String> {
-            let keys = client.make_keys(&engine, |_, _| Ok(())).map_err(|e| e.to_string())?;
+            let keys = client.make_keys(&contract, |_, _| Ok(())).map_err(|e| e.to_string())?;
             Ok(keys.1)
         })?;
         keygen_seconds.push(ThreadSeconds { threads, seconds });
     }
-    let keys = client.register(&engine)?;
-    let request = client.encrypt(&engine, &picture)?;
+    let keys = client.register(&contract)?;
+    let request = client.encrypt(&contract, input.values())?;
 
     eprintln!("measuring primitives");
-    let primitives = primitives::measure(&engine, &keys.set, &mut client, &thread_counts)?;
+    let primitives = primitives::measure(&model, &keys.set, &mut client, &thread_counts)?;
 
     let mut passes = Vec::new();
     let mut response = 0;
@@ -104,29 +132,54 @@ pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<d
         eprintln!("running the network on {threads} thread(s)");
         let start = Instant::now();
         let (pass, answer) =
-            passes::measure(&engine, &keys.set, &request, threads, arguments.passes)?;
+            passes::measure(&model, &keys.set, &request, threads, arguments.passes)?;
         eprintln!("  {:.1} s", start.elapsed().as_secs_f64());
         response = answer.len();
         passes.push(pass);
     }
-    let speedup = passes[0].seconds / passes[passes.len() - 1].seconds;
+    let seconds = passes[passes.len() - 1].seconds;
+    let speedup = passes[0].seconds / seconds;
+    let mut beside = Vec::new();
+    for name in others {
+        eprintln!("running {name}");
+        let bundle = read_bundle(&model_file(name)?)?;
+        let contract = bundle.contract();
+        if let Some(missing) = keys.set.first_missing(contract.keys()) {
+            return Err(format!("{name} needs another key: {:?}", missing.kind()).into());
+        }
+        let model = engine.load(&bundle)?;
+        let request = client.encrypt(contract, input.values())?;
+        let (pass, _) =
+            passes::measure(&model, &keys.set, &request, most_threads, arguments.passes)?;
+        beside.push(Other {
+            model: contract.id().to_owned(),
+            seconds: pass.seconds,
+            ratio: pass.seconds / seconds,
+            forecast_seconds: contract.forecast().seconds,
+            encoded_model: model.byte_len(),
+        });
+    }
 
     eprintln!("running the evaluator as a process of its own");
-    let evaluator_process = process::measure(files, &engine, &mut client, &request)?;
+    let evaluator_process = process::measure(&path, &contract, &client, &request)?;
     let summary = Summary {
+        model: contract.id().to_owned(),
         machine: machine::describe(),
-        parameters: parameter_figures(&engine),
+        parameters: parameter_figures(&model)?,
         bytes: Bytes {
             evaluation_keys: keys.bytes,
             evaluation_keys_expanded: keys.set.byte_len(),
             request: request.len(),
             response,
-            encoded_model: engine.network().byte_len(),
+            encoded_model: model.byte_len(),
+            matrices: model.scheme().byte_len(),
         },
+        forecast: contract.forecast(),
         keygen_seconds,
         primitives,
         passes,
         speedup,
+        others: beside,
         evaluator_process,
     };
     if let Some(folder) = arguments.output.parent() {
@@ -135,23 +188,24 @@ pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<d
     fs::write(&arguments.output, serde_json::to_string_pretty(&summary)?)?;
     print!("{}", table::render(&summary));
     eprintln!("written to {}", arguments.output.display());
+    println!("{}", serde_json::to_string(&summary)?);
     Ok(())
 }
 
-fn parameter_figures(engine: &blindsight_evaluator::Engine) -> ParameterFigures {
-    let set = engine.parameters();
-    let largest =
-        set.keys().iter().map(|spec| blindsight_ckks::evaluation_key::key_basis(set, spec).log2());
-    let bootstraps = engine.lowered().blocks.len() as f64;
-    ParameterFigures {
-        name: set.literal().name.to_owned(),
-        log2_ring_degree: set.literal().log_degree,
-        log2_largest_modulus: largest.fold(0.0, f64::max),
-        log2_modulus_limit: blindsight_ckks::security::ternary_limit(set.literal().log_degree),
-        log2_failure_per_bootstrap: set.log2_failure(),
-        log2_failure_per_classification: set.log2_failure() + bootstraps.log2(),
-        evaluation_keys: set.keys().len(),
-    }
+fn parameter_figures(model: &Model) -> Result<ParameterFigures, Box<dyn Error>> {
+    let contract = model.contract();
+    let set = contract.set();
+    let bits = |spec: &KeySpec| spec.basis(set).log2();
+    let one = model.scheme().bootstrap().log2_failure()?;
+    let bootstraps = model.program().activations.len() as f64;
+    Ok(ParameterFigures {
+        log2_ring_degree: set.log_degree(),
+        log2_largest_modulus: contract.keys().specs().iter().map(bits).fold(0.0, f64::max),
+        log2_modulus_limit: blindsight_ckks::security::ternary_limit(set.log_degree()),
+        log2_failure_per_bootstrap: one,
+        log2_failure_per_classification: one + bootstraps.log2(),
+        evaluation_keys: contract.keys().len(),
+    })
 }
 
 /// The median duration in seconds of `runs` runs.

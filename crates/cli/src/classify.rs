@@ -5,27 +5,33 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use blindsight_evaluator::memory;
-use blindsight_model::homomorphic::RunObserver;
-use blindsight_model::picture::Picture32;
+use blindsight_engine::{Engine, Observer, RunObserver, memory};
 use clap::Args;
 use serde::Serialize;
 
-use crate::files::{ModelFiles, read};
-use crate::session::{Client, PlainReference, load_engine};
+use crate::client::{Client, best};
+use crate::files::{model_file, read, read_bundle};
+use crate::plain::{PlainReference, preparation};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A photo: PNG, JPEG, WebP, BMP or GIF.
     photo: PathBuf,
+    /// A compiled model: a file, or a name in the folder `models`.
+    #[arg(long, default_value = "resnet20")]
+    model: String,
+    /// The network that the model was compiled from; the file beside it by default.
+    #[arg(long)]
+    network: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
 struct Report {
+    model: String,
     label: String,
     class: usize,
-    scores: [f64; 10],
-    plain_scores: [f64; 10],
+    scores: Vec<f64>,
+    plain_scores: Vec<f64>,
     seconds: Seconds,
     bytes: Bytes,
     peak_rss_bytes: u64,
@@ -34,6 +40,7 @@ struct Report {
 
 #[derive(Debug, Serialize)]
 struct Seconds {
+    load: f64,
     keygen: f64,
     encrypt: f64,
     evaluate: f64,
@@ -48,33 +55,38 @@ struct Bytes {
     response: usize,
 }
 
-pub(crate) fn run(files: &ModelFiles, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
-    let picture = Picture32::decode(&read(&arguments.photo)?)?;
-    let engine = load_engine(files)?;
-    eprintln!("model encoded in {:.1} s", start.elapsed().as_secs_f64());
+    let path = model_file(&arguments.model)?;
+    let bundle = read_bundle(&path)?;
+    let contract = bundle.contract().clone();
+    let input = preparation(&contract)?.decode(&read(&arguments.photo)?)?;
+    let (model, load) = timed(|| Engine::default().load(&bundle));
+    let model = model?;
+    eprintln!("model loaded in {load:.2} s");
 
-    let mut client = Client::new(&engine)?;
-    let keys = client.register(&engine)?;
+    let mut client = Client::new(&contract)?;
+    let keys = client.register(&contract)?;
     let megabytes = keys.bytes as f64 / 1e6;
     eprintln!("{megabytes:.1} MB of keys made in {:.1} s", keys.generate_seconds);
 
-    let (request, encrypt) = timed(|| client.encrypt(&engine, &picture));
+    let (request, encrypt) = timed(|| client.encrypt(&contract, input.values()));
     let request = request?;
-    let (answer, evaluate) = timed(|| engine.evaluate(&keys.set, &request, &mut Progress));
+    let (answer, evaluate) = timed(|| model.evaluate(&keys.set, &request, &mut Progress));
     let answer = answer?;
-    let (scores, decrypt) = timed(|| client.decrypt(&engine, &answer));
+    let (scores, decrypt) = timed(|| client.decrypt(&contract, &answer));
     let scores = scores?;
     let total = start.elapsed().as_secs_f64();
 
-    let plain_scores = PlainReference::new(&engine).scores(&picture)?;
-    let best = scores.best();
+    let plain = PlainReference::new(&path, arguments.network.as_deref())?;
+    let class = best(&scores);
     let report = Report {
-        label: engine.model().metadata().classes.name(best).to_owned(),
-        class: best.index(),
-        scores: *scores.values(),
-        plain_scores: *plain_scores.values(),
-        seconds: Seconds { keygen: keys.generate_seconds, encrypt, evaluate, decrypt, total },
+        model: contract.id().to_owned(),
+        label: contract.classes()[class].clone(),
+        class,
+        scores,
+        plain_scores: plain.scores(&input)?,
+        seconds: Seconds { load, keygen: keys.generate_seconds, encrypt, evaluate, decrypt, total },
         bytes: Bytes {
             evaluation_keys: keys.bytes,
             request: request.len(),
@@ -96,7 +108,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
 /// Prints each step that passes.
 struct Progress;
 
-impl blindsight_ckks_eval::Observer for Progress {}
+impl Observer for Progress {}
 
 impl RunObserver for Progress {
     fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {

@@ -1,22 +1,43 @@
-//! Where the served model lies.
+//! Where compiled models lie.
 
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use blindsight_engine::{Bundle, BundleLimits};
 
-/// The files of a model.
-#[derive(Debug, Args)]
-pub(crate) struct ModelFiles {
-    /// Weights (safetensors).
-    #[arg(long, global = true, default_value = "models/resnet20-relu-cifar10.safetensors")]
-    pub(crate) model: PathBuf,
-    /// Calibration of the model (JSON).
-    #[arg(long, global = true, default_value = "models/resnet20-relu-cifar10.calibration.json")]
-    pub(crate) calibration: PathBuf,
-}
+/// Where models are looked for by name.
+pub(crate) const MODELS: &str = "models";
 
 /// Reads a file, naming it in the error.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The file of a compiled model: a path as it is, a name in the folder of models.
+pub(crate) fn model_file(file_or_name: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(file_or_name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let named = Path::new(MODELS).join(format!("{file_or_name}.bs"));
+    if named.is_file() {
+        return Ok(named);
+    }
+    Err(format!("there is neither a file {file_or_name} nor a model {}", named.display()))
+}
+
+/// Reads a compiled model.
+pub(crate) fn read_bundle(path: &Path) -> Result<Bundle, Box<dyn Error>> {
+    let bundle = Bundle::parse(&read(path)?, &BundleLimits::default());
+    Ok(bundle.map_err(|error| format!("{}: {error}", path.display()))?)
+}
+
+/// The network that a model was compiled from: the file of the same name beside it.
+pub(crate) fn network_file(model: &Path) -> Result<PathBuf, String> {
+    let candidates = ["onnx", "safetensors"].map(|ending| model.with_extension(ending));
+    candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        let model = model.display();
+        format!("the network that {model} was compiled from is not beside it: name it by --network")
+    })
 }

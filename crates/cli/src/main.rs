@@ -1,11 +1,13 @@
-//! Blindsight on the command line: client and evaluator in one process.
+//! Blindsight on the command line: compiler, client and evaluator in one process.
 
 mod accuracy;
 mod bench;
-mod calibrate;
 mod classify;
+mod client;
+mod compile;
 mod files;
-mod session;
+mod network;
+mod plain;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -21,20 +23,18 @@ struct Arguments {
     /// Threads; all cores by default.
     #[arg(long, global = true, default_value_t = 0)]
     threads: usize,
-    #[command(flatten)]
-    files: files::ModelFiles,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Compiles a network: from ONNX or safetensors to a program and its contract.
+    Compile(compile::Arguments),
     /// Classifies a photo: makes keys, encrypts, evaluates, decrypts; prints one line of JSON.
     Classify(classify::Arguments),
-    /// Classifies many pictures of a CIFAR-10 file and compares with the plain network.
+    /// Classifies many pictures, encrypted and plain, and compares.
     Accuracy(accuracy::Arguments),
     /// Measures speed, sizes and memory.
     Bench(bench::Arguments),
-    /// Measures the ranges of a model's activations on a CIFAR-10 file.
-    Calibrate(calibrate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,9 +50,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
     match &arguments.command {
-        Command::Classify(options) => classify::run(&arguments.files, options),
-        Command::Accuracy(options) => accuracy::run(&arguments.files, options),
-        Command::Bench(options) => bench::run(&arguments.files, options),
-        Command::Calibrate(options) => calibrate::run(&arguments.files, options),
+        Command::Compile(options) => compile::run(options),
+        Command::Classify(options) => classify::run(options),
+        Command::Accuracy(options) => accuracy::run(options),
+        Command::Bench(options) => bench::run(options),
     }
 }

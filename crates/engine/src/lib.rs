@@ -7,6 +7,7 @@
 
 mod bundle;
 mod engine;
+pub mod memory;
 mod model;
 mod program;
 

@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use blindsight_ckks::ciphertext::Ciphertext;
-use blindsight_ckks_eval::{KeySet, Observer, Stage};
-use blindsight_evaluator::Engine;
-use blindsight_model::homomorphic::RunObserver;
+use blindsight_engine::{KeySet, Model, Observer, Operation, RunObserver, Stage, Step};
 use serde::Serialize;
 
 use super::median_of;
@@ -41,7 +39,7 @@ const STAGES: [&str; 6] = [
 ];
 
 pub(super) fn measure(
-    engine: &Engine,
+    model: &Model,
     keys: &KeySet,
     request: &[u8],
     threads: usize,
@@ -55,7 +53,7 @@ pub(super) fn measure(
         let mut watch = Stopwatch::new();
         let start = Instant::now();
         answer =
-            pool.install(|| engine.evaluate(keys, request, &mut watch).map_err(|e| e.to_string()))?;
+            pool.install(|| model.evaluate(keys, request, &mut watch).map_err(|e| e.to_string()))?;
         seconds.push(start.elapsed().as_secs_f64());
         watches.push(watch);
     }
@@ -81,11 +79,21 @@ struct Stopwatch {
     last: Instant,
     stages: [f64; 6],
     linear_layers: Vec<f64>,
+    /// The linear part of this layer so far.
+    linear: f64,
+    /// Whether this is the layer that ends with the answer.
+    last_layer: bool,
 }
 
 impl Stopwatch {
     fn new() -> Self {
-        Self { last: Instant::now(), stages: [0.0; 6], linear_layers: Vec::new() }
+        Self {
+            last: Instant::now(),
+            stages: [0.0; 6],
+            linear_layers: Vec::new(),
+            linear: 0.0,
+            last_layer: false,
+        }
     }
 
     fn lap(&mut self, stage: usize) -> f64 {
@@ -111,16 +119,22 @@ impl Observer for Stopwatch {
 
 impl RunObserver for Stopwatch {
     fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        self.last_layer = done + 1 == total;
         if done == total {
             self.lap(5);
         } else {
             self.last = Instant::now();
+            self.linear = 0.0;
         }
         ControlFlow::Continue(())
     }
 
-    fn linear(&mut self, _: usize, _: &Ciphertext) {
-        let seconds = self.lap(0);
-        self.linear_layers.push(seconds);
+    fn step(&mut self, _: usize, step: &Step, _: &Ciphertext) {
+        if matches!(step.operation, Operation::Bootstrap { .. }) {
+            self.linear_layers.push(self.linear);
+        } else {
+            let stage = if self.last_layer { 5 } else { 0 };
+            self.linear += self.lap(stage);
+        }
     }
 }

@@ -3,14 +3,14 @@
 use std::error::Error;
 
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::keys::rotations;
-use blindsight_ckks_eval::{Evaluator, KeySet};
-use blindsight_evaluator::Engine;
+use blindsight_ckks_eval::Evaluator;
+use blindsight_compiler::packing::steps;
+use blindsight_engine::{KeySet, Model};
 use blindsight_ring::{Limb, Prime};
 use serde::Serialize;
 
 use super::median;
-use crate::session::Client;
+use crate::client::Client;
 
 /// One operation on so many threads.
 #[derive(Debug, Serialize)]
@@ -23,13 +23,14 @@ pub(super) struct Primitive {
 const RUNS: usize = 31;
 
 pub(super) fn measure(
-    engine: &Engine,
+    model: &Model,
     keys: &KeySet,
     client: &mut Client,
     thread_counts: &[usize],
 ) -> Result<Vec<Primitive>, Box<dyn Error>> {
-    let set = engine.parameters();
-    let levels = set.levels();
+    let contract = model.contract();
+    let bootstrap = model.scheme().bootstrap();
+    let (set, levels) = (contract.set(), bootstrap.levels());
     let mut primitives = Vec::new();
     let mut push = |name: String, threads, seconds: f64| {
         primitives.push(Primitive { name, threads, microseconds: seconds * 1e6 });
@@ -40,12 +41,12 @@ pub(super) fn measure(
         push(format!("NTT forward, {}-bit prime", prime.bits()), 1, forward);
         push(format!("NTT inverse, {}-bit prime", prime.bits()), 1, inverse);
     }
-    let evaluator = Evaluator { context: engine.network().context(), keys };
+    let evaluator = Evaluator { context: model.scheme().context(), keys };
     let at_level = |level: usize, client: &mut Client| {
-        client.encrypt_slots(engine, &[Complex64::new(0.5, 0.0)], set.scale(levels.linear), level)
+        client.encrypt_slots(contract, &[Complex64::new(0.5, 0.0)], bootstrap.linear_scale(), level)
     };
     // A rotation that a key of one digit serves at every level.
-    let pixel = rotations(set.slots()).linear.pixel;
+    let pixel = steps::PIXEL;
     for &threads in thread_counts {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         for level in [levels.slots_to_coefficients, levels.linear, levels.top - 2] {

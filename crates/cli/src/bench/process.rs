@@ -5,11 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use blindsight_evaluator::Engine;
+use blindsight_contract::AcceptedContract;
 use serde::Serialize;
 
-use crate::files::ModelFiles;
-use crate::session::Client;
+use crate::client::Client;
 
 /// What the evaluator's process reported.
 #[derive(Debug, Serialize)]
@@ -21,21 +20,20 @@ pub(super) struct EvaluatorProcess {
 }
 
 pub(super) fn measure(
-    files: &ModelFiles,
-    engine: &Engine,
-    client: &mut Client,
+    model: &Path,
+    contract: &AcceptedContract,
+    client: &Client,
     request: &[u8],
 ) -> Result<EvaluatorProcess, Box<dyn Error>> {
     let folder = Folder::new()?;
-    client.make_keys(engine, |index, bytes| {
+    client.make_keys(contract, |index, bytes| {
         Ok(fs::write(folder.0.join(format!("{index}.key")), bytes)?)
     })?;
     let request_file = folder.0.join("request");
     fs::write(&request_file, request)?;
     let output = Command::new(beside_this_program("blindsight-evaluator")?)
         .arg("answer")
-        .args(["--model".as_ref(), files.model.as_os_str()])
-        .args(["--calibration".as_ref(), files.calibration.as_os_str()])
+        .args(["--model".as_ref(), model.as_os_str()])
         .args(["--keys".as_ref(), folder.0.as_os_str()])
         .args(["--request".as_ref(), request_file.as_os_str()])
         .args(["--answer".as_ref(), folder.0.join("answer").as_os_str()])

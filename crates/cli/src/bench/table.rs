@@ -31,6 +31,10 @@ fn write_all(out: &mut String, summary: &Summary) -> std::fmt::Result {
         writeln!(out, "    {:<54} {:>10.3} s", "slowest convolution layer", slowest)?;
     }
     writeln!(out, "{:<58} {:>10.2} x", "speed-up by threads", summary.speedup)?;
+    for other in &summary.others {
+        let (name, ratio) = (&other.model, other.ratio);
+        writeln!(out, "{name:<58} {:>10.2} s, {ratio:.3} times {}", other.seconds, summary.model)?;
+    }
     for keygen in &summary.keygen_seconds {
         let name = format!("key generation ({} thread)", keygen.threads);
         writeln!(out, "{name:<58} {:>10.2} s", keygen.seconds)?;
@@ -43,6 +47,7 @@ fn write_all(out: &mut String, summary: &Summary) -> std::fmt::Result {
         ("request", bytes.request),
         ("response", bytes.response),
         ("encoded model", bytes.encoded_model),
+        ("matrices that models share", bytes.matrices),
         ("evaluator's peak memory", summary.evaluator_process.peak_rss_bytes as usize),
     ] {
         writeln!(out, "{name:<58} {:>10.3} MB", count as f64 / 1e6)?;

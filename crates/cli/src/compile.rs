@@ -1,0 +1,187 @@
+//! `compile`: from a network and pictures to a bundle.
+
+mod table;
+
+use std::error::Error;
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use blindsight_compiler::{Compiled, Description, InputRule, compile};
+use blindsight_model::calibration::{
+    Calibration, Coverage, Inputs, Margins, Progress, calibrate_inputs,
+};
+use blindsight_model::dataset::Dataset;
+use blindsight_model::picture::Preparation;
+use blindsight_model::tensor::Tensor;
+use clap::Args;
+
+use crate::files::read;
+use crate::network::Network;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The network: an ONNX file, or a safetensors file of a ResNet20.
+    network: PathBuf,
+    /// Pictures that show where the network's values lie, not those that accuracy is measured on: a
+    /// folder of pictures, a file of CIFAR-10, an IDX file, or a NumPy array.
+    #[arg(long)]
+    calibrate: PathBuf,
+    /// At most so many pictures.
+    #[arg(long, default_value_t = 1000)]
+    pictures: u64,
+    /// Mean of every colour, where the brightest is 1: one number or three, with commas.
+    #[arg(long, value_delimiter = ',')]
+    mean: Option<Vec<f32>>,
+    /// Standard deviation of every colour: one number or three, with commas.
+    #[arg(long, value_delimiter = ',')]
+    std: Option<Vec<f32>>,
+    /// Names of the classes, with commas, or a file with one name a line.
+    #[arg(long)]
+    classes: Option<String>,
+    /// The model's name in the protocol; the file's name by default.
+    #[arg(long)]
+    id: Option<String>,
+    /// The model's name for people.
+    #[arg(long)]
+    title: Option<String>,
+    /// Where the compiled model goes.
+    #[arg(short, long)]
+    output: PathBuf,
+}
+
+/// Inputs that the forecast of the scores' error is made of.
+const SAMPLES: u64 = 48;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let network = Network::read(&arguments.network)?;
+    let description = describe(arguments, &network)?;
+    let shape = network.graph.shape(network.graph.input());
+    let InputRule::Picture { mean, deviation } = &description.input else {
+        return Err("only pictures can be calibrated on".into());
+    };
+    let preparation = Preparation::new(shape, mean, deviation)?;
+    let dataset = Dataset::open(&arguments.calibrate, Some(arguments.pictures))?;
+    let inputs = dataset.prepared(&preparation);
+    let (calibration, coverage) = calibrate(&network, &inputs)?;
+    print!("{coverage}");
+    let samples = samples(&inputs)?;
+    let calibrated = start.elapsed().as_secs_f64();
+
+    let compiled = compile(&network.graph, &calibration, &description, &samples)?;
+    let bytes = compiled.to_bytes()?;
+    write(&arguments.output, &bytes)?;
+    let seconds = start.elapsed().as_secs_f64();
+    print!("{}", table::render(&compiled)?);
+    eprintln!("written to {}", arguments.output.display());
+    println!("{}", report(arguments, &compiled, &coverage, bytes.len(), calibrated, seconds)?);
+    Ok(())
+}
+
+fn describe(arguments: &Arguments, network: &Network) -> Result<Description, Box<dyn Error>> {
+    let stem = arguments.output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
+    let id = arguments.id.clone().unwrap_or_else(|| stem.to_lowercase());
+    let title = arguments.title.clone().or_else(|| network.title.clone());
+    let classes = match &arguments.classes {
+        Some(classes) => class_names(classes)?,
+        None => network.classes.clone().unwrap_or_else(|| numbered(network)),
+    };
+    let channels = network.graph.shape(network.graph.input()).channels();
+    let of_file = network.normalisation.clone();
+    let (file_mean, file_std) = of_file.map_or((None, None), |(m, s)| (Some(m), Some(s)));
+    // Without any word of it, pixels are numbers from 0 to 1.
+    let spread = |given: Option<Vec<f32>>, of_file: Option<Vec<f32>>, otherwise: f32| {
+        let numbers = given.or(of_file).unwrap_or_else(|| vec![otherwise]);
+        if numbers.len() == 1 { vec![numbers[0]; channels] } else { numbers }
+    };
+    let mean = spread(arguments.mean.clone(), file_mean, 0.0);
+    let deviation = spread(arguments.std.clone(), file_std, 1.0);
+    let title = title.unwrap_or_else(|| id.clone());
+    Ok(Description { id, title, classes, input: InputRule::Picture { mean, deviation } })
+}
+
+/// Names with commas between them, or those of a file.
+fn class_names(given: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    let path = Path::new(given);
+    let text = if path.is_file() {
+        String::from_utf8(read(path)?).map_err(|_| format!("{given} is no text"))?
+    } else {
+        given.replace(',', "\n")
+    };
+    let names = text.lines().map(str::trim).filter(|name| !name.is_empty());
+    Ok(names.map(str::to_owned).collect())
+}
+
+fn numbered(network: &Network) -> Vec<String> {
+    let classes = network.graph.shape(network.graph.output()).elements();
+    (0..classes).map(|class| format!("class {class}")).collect()
+}
+
+fn calibrate(
+    network: &Network,
+    inputs: &impl Inputs,
+) -> Result<(Calibration, Coverage), Box<dyn Error>> {
+    let margins = Margins::default();
+    let shown = std::io::stderr().is_terminal();
+    let bar = |progress: Progress| {
+        if shown {
+            let filled = (progress.done * 40 / progress.total.max(1)) as usize;
+            let bar = format!("{}{}", "=".repeat(filled), " ".repeat(40 - filled));
+            eprint!("\rcalibrating [{bar}] {} of {}", progress.done, progress.total);
+            let _ = std::io::stderr().flush();
+        }
+        ControlFlow::Continue(())
+    };
+    let result = calibrate_inputs(&network.graph, network.fingerprint, inputs, &margins, bar);
+    if shown {
+        eprintln!();
+    }
+    Ok(result?)
+}
+
+fn samples(inputs: &impl Inputs) -> Result<Vec<Tensor>, Box<dyn Error>> {
+    let mut samples = Vec::new();
+    for sample in inputs.samples()?.take(SAMPLES as usize) {
+        samples.push(inputs.prepare(sample?)?);
+    }
+    Ok(samples)
+}
+
+/// Writes beside the target first, so that nobody reads half a model.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let named = |error: std::io::Error| format!("{}: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(named)?;
+    }
+    let beside = path.with_extension("bs.part");
+    fs::write(&beside, bytes).map_err(named)?;
+    fs::rename(&beside, path).map_err(named)
+}
+
+fn report(
+    arguments: &Arguments,
+    compiled: &Compiled,
+    coverage: &Coverage,
+    bytes: usize,
+    calibrated: f64,
+    seconds: f64,
+) -> Result<String, Box<dyn Error>> {
+    let figures = table::Figures::of(compiled)?;
+    Ok(serde_json::to_string(&serde_json::json!({
+        "model": compiled.contract.id,
+        "output": arguments.output,
+        "bytes": bytes,
+        "pictures": coverage.pictures,
+        "warnings": coverage.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "forecast": compiled.contract.forecast,
+        "keys": { "count": figures.keys, "bytes": figures.key_bytes },
+        "request_bytes": figures.request_bytes,
+        "response_bytes": figures.response_bytes,
+        "loaded_bytes": compiled.loaded_bytes,
+        "layers": compiled.program.layers(),
+        "seconds": { "calibrate": calibrated, "total": seconds },
+    }))?)
+}

@@ -1,0 +1,51 @@
+//! What a compiled model will cost, for people.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use blindsight_compiler::Compiled;
+use blindsight_contract::{Contract, Policy};
+
+/// Sizes that follow from a contract.
+pub(super) struct Figures {
+    pub(super) keys: usize,
+    pub(super) key_bytes: u64,
+    pub(super) request_bytes: u64,
+    pub(super) response_bytes: u64,
+}
+
+impl Figures {
+    pub(super) fn of(compiled: &Compiled) -> Result<Self, Box<dyn Error>> {
+        let contract = Contract::parse(&compiled.contract.to_bytes(), &Policy::default())?;
+        Ok(Self {
+            keys: contract.keys().len(),
+            key_bytes: contract.manifest().total_byte_len(),
+            request_bytes: contract.request().byte_len(contract.set()),
+            response_bytes: contract.answer().byte_len(contract.set()),
+        })
+    }
+}
+
+/// One line for each figure.
+pub(super) fn render(compiled: &Compiled) -> Result<String, Box<dyn Error>> {
+    let figures = Figures::of(compiled)?;
+    let forecast = compiled.contract.forecast;
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    let kilobytes = |bytes: u64| format!("{:.1} kB", bytes as f64 / 1e3);
+    let rows = [
+        ("keys, sent once", format!("{} of {}", figures.keys, megabytes(figures.key_bytes))),
+        ("request", kilobytes(figures.request_bytes)),
+        ("answer", kilobytes(figures.response_bytes)),
+        ("bootstraps", compiled.program.activations.len().to_string()),
+        ("one input (two cores, AVX-512)", format!("{:.1} s", forecast.seconds)),
+        ("model in memory", megabytes(compiled.loaded_bytes)),
+        ("evaluator's memory in all", megabytes(forecast.memory_bytes)),
+        ("fails by chance", format!("2^{:.1}", forecast.log2_failure)),
+        ("error of a score (rms)", format!("{:.3}", forecast.score_error)),
+    ];
+    let mut text = String::new();
+    for (name, figure) in rows {
+        writeln!(text, "{name:<34} {figure:>18}")?;
+    }
+    Ok(text)
+}

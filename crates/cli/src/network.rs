@@ -1,0 +1,57 @@
+//! Networks from files.
+
+use std::error::Error;
+use std::path::Path;
+
+use blindsight_model::fingerprint::Fingerprint;
+use blindsight_model::fold::fold_batch_norm;
+use blindsight_model::graph::Graph;
+use blindsight_model::model::Model;
+
+use crate::files::read;
+
+/// A network with what its file says of it.
+pub(crate) struct Network {
+    /// Without batch normalisations.
+    pub(crate) graph: Graph,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) title: Option<String>,
+    /// Names of its classes, if the file tells them.
+    pub(crate) classes: Option<Vec<String>>,
+    /// Mean and standard deviation of colours, if the file tells them.
+    pub(crate) normalisation: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+impl Network {
+    /// Reads an ONNX file, or a safetensors file of a ResNet20 with metadata.
+    pub(crate) fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("safetensors") => {
+                Self::of_safetensors(&read(path)?).map_err(|error| named(&error).into())
+            }
+            _ => Err(named(&"a network is a file called .onnx or .safetensors").into()),
+        }
+    }
+
+    fn of_safetensors(bytes: &[u8]) -> Result<Self, Box<dyn Error>> {
+        let model = Model::from_safetensors(bytes)?;
+        let metadata = model.metadata();
+        let normalisation = &metadata.normalisation;
+        Ok(Self {
+            graph: model.graph().clone(),
+            fingerprint: model.fingerprint(),
+            title: Some(format!("ResNet20 with {}, CIFAR-10", metadata.activation)),
+            classes: Some(metadata.classes.iter().map(str::to_owned).collect()),
+            normalisation: Some((
+                normalisation.mean().to_vec(),
+                normalisation.deviation().to_vec(),
+            )),
+        })
+    }
+}
+
+/// The same without batch normalisations.
+pub(crate) fn folded(graph: &Graph) -> Result<Graph, Box<dyn Error>> {
+    Ok(fold_batch_norm(graph)?)
+}
