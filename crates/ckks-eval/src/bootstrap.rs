@@ -164,8 +164,8 @@ impl Bootstrapper {
         // The upper half of the coefficients holds integer parts alone; it is the imaginary part.
         let mut y = add(evaluator.context, &z, &evaluator.conjugate(&z)?)?;
         let scale = self.parameters.scale(self.parameters.levels().chebyshev);
-        check_scale("coefficients to slots", y.scale, scale)?;
-        // Equal up to floating-point rounding; keep the declared value.
+        // What was t q_1 is now (t + I) / (K + 1/2), and the sum has twice the real part.
+        check_scale("coefficients to slots", y.scale * self.parameters.spread(), scale)?;
         y.scale = scale;
         Ok(y)
     }
@@ -278,8 +278,7 @@ fn to_slots(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan>, KeyE
     let (groups, levels) = (&literal.coefficients_to_slots, parameters.levels());
     // The real part is twice half of z plus its conjugate, and the slots become
     // (t + I) / (K + 1/2).
-    let spread = 2.0 * (f64::from(literal.integer_bound) + 0.5);
-    let gain = parameters.scale(levels.chebyshev) / (set.prime(1) * spread);
+    let gain = parameters.scale(levels.chebyshev) / (set.prime(1) * parameters.spread());
     let mut input_shift = 0;
     let mut level = levels.top;
     let mut plans = Vec::with_capacity(groups.len());

@@ -215,6 +215,12 @@ impl BootstrapParameters {
         -((self.slot_shift() + own) as i64)
     }
 
+    /// Twice the bound of `t + I`: what coefficients-to-slots divides its values by, before both
+    /// conjugates are added.
+    pub(super) fn spread(&self) -> f64 {
+        2.0 * (f64::from(self.literal.integer_bound) + 0.5)
+    }
+
     /// The series of the exponential.
     #[must_use]
     pub fn series(&self) -> &ExponentialSeries {
