@@ -8,9 +8,12 @@ pub(crate) struct Array<T> {
 }
 
 impl<T: Copy> Array<T> {
-    /// An array; `None` when the count is not what the dimensions say.
+    /// An array; `None` when the count is not what the dimensions say, or when they overflow.
     pub(crate) fn new(dims: Vec<usize>, values: Vec<T>) -> Option<Self> {
-        let count = dims.iter().try_fold(1_usize, |product, &side| product.checked_mul(side))?;
+        // Zeros are left out, lest they hide that products of some of the sides overflow.
+        let sides = dims.iter().filter(|&&side| side > 0);
+        let product = sides.copied().try_fold(1_usize, usize::checked_mul)?;
+        let count = if dims.contains(&0) { 0 } else { product };
         (count == values.len()).then_some(Self { dims, values })
     }
 
@@ -154,6 +157,8 @@ mod tests {
     fn counts_must_fit() {
         assert!(Array::new(vec![2, 2], vec![0.0; 3]).is_none());
         assert!(Array::<i64>::new(vec![usize::MAX, 2], Vec::new()).is_none());
+        assert!(Array::<i64>::new(vec![0, usize::MAX, 2], Vec::new()).is_none());
+        assert!(Array::<i64>::new(vec![0, 2], Vec::new()).is_some());
         assert_eq!(Array::new(Vec::new(), vec![7]).unwrap().scalar(), Some(7));
     }
 }

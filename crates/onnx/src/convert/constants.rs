@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use super::operands::missing;
 use super::renaming::{order, resolved, squeezed, unsqueezed};
-use super::{Call, Constant, Converter, Done, Stop, Value, missing};
+use super::{Call, Constant, Converter, Done, Stop, Value};
 use crate::array::{Array, axis_of};
 use crate::attributes::problem;
 use crate::error::{Reason, shown};

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use blindsight_model::tensor::Shape;
 
-use super::{Call, Constant, Converter, Done, Map, Stop, Value, missing};
+use super::operands::missing;
+use super::{Call, Constant, Converter, Done, Map, Stop, Value};
 use crate::array::{Array, axis_of};
 use crate::attributes::problem;
 use crate::axes::Axes;

@@ -4,6 +4,7 @@
 use blindsight_model::graph::Node;
 use blindsight_model::tensor::Shape;
 
+use super::operands::missing;
 use super::slots::State;
 use super::{Call, Converter, Done, Map, Stop, Value};
 use crate::array::axis_of;
@@ -59,7 +60,7 @@ impl<'m> Converter<'m, '_> {
             return Err(problem("mode", "is not constant".to_owned()).into());
         }
         let pads = self.integers_either(call, "pads", 1, "paddings")?;
-        let pads = pads.ok_or_else(|| super::missing("paddings"))?;
+        let pads = pads.ok_or_else(|| missing("paddings"))?;
         let mut value = call.attributes.float("value", 0.0)?;
         if self.value(call, 2).is_some() {
             let array = self.reals(call, 2, "padding value")?;

@@ -7,7 +7,7 @@
 use crate::error::{ImportError, ModelPart};
 
 /// Most records accepted; a ResNet110 has about ten thousand.
-const MAX_RECORDS: usize = 1 << 20;
+const MAX_RECORDS: usize = 1 << 18;
 
 /// Checks that the bytes are a sequence of records, that there are not too many, and that the
 /// model has no part that the importer would have to leave out.

@@ -82,7 +82,35 @@ pub(super) fn ints_tensor(name: &str, dims: &[usize], values: &[i64]) -> Message
     header(name, dims, INT64).bytes(9, &raw)
 }
 
+/// A node; the defaults of a convolution are written out, without which rten does not run it.
 pub(super) fn node(op: &str, inputs: &[&str], output: &str, attributes: &[Message]) -> Message {
+    let mut node = bare_node(op, inputs, output, attributes);
+    if op == "Conv" {
+        let given = |name: &str| {
+            let holds = |attribute: &Message| {
+                attribute.0.windows(name.len()).any(|part| part == name.as_bytes())
+            };
+            attributes.iter().any(holds)
+        };
+        for name in ["strides", "dilations"] {
+            if !given(name) {
+                node = node.message(5, &ints(name, &[1, 1]));
+            }
+        }
+        if !given("pad") {
+            node = node.message(5, &ints("pads", &[0; 4]));
+        }
+    }
+    node
+}
+
+/// A node with the given attributes and no others.
+pub(super) fn bare_node(
+    op: &str,
+    inputs: &[&str],
+    output: &str,
+    attributes: &[Message],
+) -> Message {
     let mut node = Message::default();
     for input in inputs {
         node = node.text(1, input);
