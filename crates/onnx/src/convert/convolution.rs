@@ -1,0 +1,103 @@
+//! Convolution and batch normalisation.
+
+use blindsight_model::graph::{BatchNorm, Conv2d, Node};
+use blindsight_model::tensor::Shape;
+
+use super::slots::State;
+use super::window::Window;
+use super::{Call, Converter, Done, Map, Stop, Value};
+use crate::attributes::problem;
+use crate::axes::{Axes, Side};
+use crate::error::Reason;
+
+impl<'m> Converter<'m, '_> {
+    pub(super) fn conv(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(2, 3)?;
+        let window = Window::take(&mut call.attributes)?;
+        let group = call.attributes.int("group", 1)?;
+        if group != 1 {
+            return Err(problem("group", format!("is {group}; only 1 is supported")).into());
+        }
+        let [stride, other] = window.stride;
+        if stride != other {
+            let text = format!("are {stride} and {other}; they should be equal");
+            return Err(problem("strides", text).into());
+        }
+        let weights = self.reals(call, 1, "weights")?;
+        let Ok(dims) = <[usize; 4]>::try_from(weights.dims()) else {
+            let (found, expected) = (weights.dims().to_vec(), "four are".to_owned());
+            return Err(Reason::Dimensions { what: "weights", expected, found }.into());
+        };
+        let kernel = [dims[2], dims[3]];
+        window.agree(kernel)?;
+        let bias = match self.value(call, 2) {
+            Some(_) => Some(self.reals(call, 2, "bias")?.values().to_vec()),
+            None => None,
+        };
+        let map = self.map(call, 0, "input")?;
+        self.expect_channels_first(&map)?;
+        let before = self.shape_of(&map);
+        let padding = window.symmetric(before, kernel)?;
+        let conv = Conv2d::new(dims, weights.values().to_vec(), bias, stride, padding)?;
+        let source = self.build(&map)?;
+        let slot = match window.result(before, kernel, padding) {
+            Some([height, width]) => {
+                let after = Shape::new(dims[0], height, width)?;
+                self.slots.wait(call.index, after, State::Conv { source, conv })
+            }
+            // Refused, with the reason that the network has for it.
+            None => self.slots.emit(call.index, Node::Conv2d { source, conv })?,
+        };
+        let axes = Axes::channels_first(self.slots.shape(slot));
+        Ok(Done::new(Value::Map(Map { slot, axes }), "convolution"))
+    }
+
+    pub(super) fn batch_norm(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(5, 5)?;
+        let epsilon = call.attributes.float("epsilon", 1e-5)?;
+        call.attributes.ignore("momentum");
+        let training = call.attributes.flag("training_mode", false)?;
+        // Before version 14, more outputs meant training.
+        if training || call.node.output.iter().skip(1).any(|name| !name.is_empty()) {
+            let text = "it is in training mode; export the model for inference";
+            return Err(Reason::Computation(text.to_owned()).into());
+        }
+        let mut parameters = Vec::new();
+        for (input, what) in [(1, "gains"), (2, "shifts"), (3, "means"), (4, "variances")] {
+            let array = self.reals(call, input, what)?;
+            if array.dims().len() != 1 {
+                let (found, expected) = (array.dims().to_vec(), "one is".to_owned());
+                return Err(Reason::Dimensions { what, expected, found }.into());
+            }
+            parameters.push(array.values().to_vec());
+        }
+        let Ok([gain, shift, mean, variance]) = <[Vec<f32>; 4]>::try_from(parameters) else {
+            return Err(Reason::Operands("its parameters are missing".to_owned()).into());
+        };
+        let norm = BatchNorm::new(gain, shift, mean, variance, f64::from(epsilon))?;
+        let map = self.map(call, 0, "input")?;
+        let channels = self.shape_of(&map).channels();
+        let by_channel = map.axes.sides(1) == [Side::Channel] || channels == 1;
+        if !by_channel {
+            let text = "it should normalise the channels, but they are not its second dimension";
+            return Err(Reason::Layout(text.to_owned()).into());
+        }
+        let conv = matches!(self.slots.state(map.slot), State::Conv { .. });
+        let how = if conv && !self.slots.is_shared(map.slot) {
+            "folded into the convolution before it"
+        } else {
+            "batch normalisation on its own"
+        };
+        let source = self.build(&map)?;
+        let slot = self.slots.emit(call.index, Node::BatchNorm { source, norm })?;
+        Ok(Done::new(Value::Map(Map { slot, axes: map.axes }), how))
+    }
+
+    fn expect_channels_first(&self, map: &Map) -> Result<(), Reason> {
+        if map.axes == Axes::channels_first(self.shape_of(map)) {
+            return Ok(());
+        }
+        let text = "it reads something whose dimensions are not batch, channels, height and width";
+        Err(Reason::Layout(text.to_owned()))
+    }
+}

@@ -1,0 +1,216 @@
+//! Operators that treat every element alike: activations, sums, and the pieces that exporters
+//! write SiLU and GELU in.
+//!
+//! SiLU arrives as x * sigmoid(x). GELU arrives as x * (1 + erf(x / sqrt 2)) / 2 with the factors
+//! in any order: multiples of x and of erf are collected until a product with x closes the form.
+
+use blindsight_model::graph::{ActivationKind, Node};
+
+use super::slots::{ErfTerm, State};
+use super::{Call, Converter, Done, Map, Stop, Value};
+use crate::attributes::problem;
+use crate::error::Reason;
+
+const PART_OF_GELU: &str = "part of the activation gelu";
+
+impl<'m> Converter<'m, '_> {
+    pub(super) fn activation(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        let kind = match call.node.op_type.as_str() {
+            "Relu" => ActivationKind::Relu,
+            "Tanh" => ActivationKind::Tanh,
+            _ => match call.attributes.text("approximate", "none")? {
+                "none" => ActivationKind::Gelu,
+                _ => {
+                    let text = "asks for an approximation; only the exact form is supported";
+                    return Err(problem("approximate", text.to_owned()).into());
+                }
+            },
+        };
+        let map = self.map(call, 0, "input")?;
+        self.activate(call, &map, kind)
+    }
+
+    pub(super) fn swish(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        let alpha = call.attributes.float("alpha", 1.0)?;
+        if alpha != 1.0 {
+            return Err(problem("alpha", format!("is {alpha}; only 1 is supported")).into());
+        }
+        let map = self.map(call, 0, "input")?;
+        self.activate(call, &map, ActivationKind::Silu)
+    }
+
+    pub(super) fn sigmoid(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        let map = self.map(call, 0, "input")?;
+        let source = self.build(&map)?;
+        let state = State::Sigmoid { slot: map.slot, source };
+        let how = format!("activation {}, with the refresh", ActivationKind::Sigmoid);
+        Ok(self.waiting(call, &map, state, &how))
+    }
+
+    pub(super) fn erf(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        let map = self.map(call, 0, "input")?;
+        let (slot, inner) = match *self.slots.state(map.slot) {
+            State::Scaled { slot, factor } => (slot, factor),
+            _ => (map.slot, 1.0),
+        };
+        let term = ErfTerm { inner, outer: 1.0, offset: 0.0 };
+        Ok(self.waiting(call, &map, State::Erf { slot, term }, PART_OF_GELU))
+    }
+
+    pub(super) fn add(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(2, 2)?;
+        let Some((map, constant)) = self.beside_constant(call) else {
+            return self.sum(call);
+        };
+        let added = self.reals(call, constant, "added constants")?;
+        let map = self.map(call, map, "input")?;
+        if let State::Erf { slot, term } = *self.slots.state(map.slot) {
+            let value = added.scalar().filter(|_| added.dims().len() <= map.axes.rank());
+            let value = value.ok_or_else(not_gelu)?;
+            let term = ErfTerm { offset: term.offset + f64::from(value), ..term };
+            return Ok(self.waiting(call, &map, State::Erf { slot, term }, PART_OF_GELU));
+        }
+        self.add_bias(call, map, &added)
+    }
+
+    pub(super) fn mul(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(2, 2)?;
+        match self.beside_constant(call) {
+            Some((map, constant)) => self.scale(call, map, constant, |factor| factor),
+            None => self.product(call),
+        }
+    }
+
+    pub(super) fn div(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(2, 2)?;
+        match self.beside_constant(call) {
+            Some((0, 1)) => self.scale(call, 0, 1, f64::recip),
+            _ => {
+                let text = "only dividing by a constant is supported, as part of GELU";
+                Err(Reason::Computation(text.to_owned()).into())
+            }
+        }
+    }
+
+    /// Which of the two inputs is a feature map and which a constant, if they are one of each.
+    fn beside_constant(&self, call: &Call<'m>) -> Option<(usize, usize)> {
+        let constant = |input| matches!(self.value(call, input), Some(Value::Constant(_)));
+        match (constant(0), constant(1)) {
+            (false, true) => Some((0, 1)),
+            (true, false) => Some((1, 0)),
+            _ => None,
+        }
+    }
+
+    /// The end of a residual block.
+    fn sum(&mut self, call: &Call<'m>) -> Result<Done<'m>, Stop> {
+        let (left, right) = (self.map(call, 0, "first term")?, self.map(call, 1, "second term")?);
+        self.expect_equal(&left, &right)?;
+        let node = Node::Add { left: self.build(&left)?, right: self.build(&right)? };
+        let slot = self.slots.emit(call.index, node)?;
+        Ok(Done::new(Value::Map(Map { slot, axes: left.axes }), "sum"))
+    }
+
+    fn scale(
+        &mut self,
+        call: &Call<'m>,
+        map: usize,
+        constant: usize,
+        factor: impl Fn(f64) -> f64,
+    ) -> Result<Done<'m>, Stop> {
+        let array = self.reals(call, constant, "factor")?;
+        let map = self.map(call, map, "input")?;
+        let value = array.scalar().filter(|_| array.dims().len() <= map.axes.rank());
+        let by = factor(f64::from(value.ok_or_else(not_gelu)?));
+        if !by.is_finite() {
+            return Err(not_gelu().into());
+        }
+        let scaled =
+            |term: ErfTerm| ErfTerm { outer: term.outer * by, offset: term.offset * by, ..term };
+        let state = match *self.slots.state(map.slot) {
+            State::Scaled { slot, factor } => State::Scaled { slot, factor: factor * by },
+            State::Erf { slot, term } => State::Erf { slot, term: scaled(term) },
+            State::Gated { slot, source, term } => {
+                State::Gated { slot, source, term: scaled(term) }
+            }
+            _ => {
+                self.build(&map)?;
+                State::Scaled { slot: map.slot, factor: by }
+            }
+        };
+        Ok(self.waiting(call, &map, state, PART_OF_GELU))
+    }
+
+    fn product(&mut self, call: &Call<'m>) -> Result<Done<'m>, Stop> {
+        let (left, right) =
+            (self.map(call, 0, "first factor")?, self.map(call, 1, "second factor")?);
+        self.expect_equal(&left, &right)?;
+        for (plain, gate) in [(&left, &right), (&right, &left)] {
+            match *self.slots.state(gate.slot) {
+                State::Sigmoid { slot, .. } if slot == plain.slot => {
+                    self.renote(gate.slot, "part of the activation silu");
+                    return self.activate(call, plain, ActivationKind::Silu);
+                }
+                State::Erf { slot, term } => {
+                    let (base, by) = match *self.slots.state(plain.slot) {
+                        State::Scaled { slot, factor } => (slot, factor),
+                        _ => (plain.slot, 1.0),
+                    };
+                    if base == slot {
+                        let (outer, offset) = (term.outer * by, term.offset * by);
+                        let term = ErfTerm { outer, offset, ..term };
+                        let source = self.build(&Map { slot, axes: plain.axes.clone() })?;
+                        let state = State::Gated { slot, source, term };
+                        let how = format!("activation {}, with the refresh", ActivationKind::Gelu);
+                        return Ok(self.waiting(call, &left, state, &how));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let text = "products of two feature maps are only supported as part of SiLU or GELU";
+        Err(Reason::Computation(text.to_owned()).into())
+    }
+
+    fn activate(
+        &mut self,
+        call: &Call<'m>,
+        map: &Map,
+        kind: ActivationKind,
+    ) -> Result<Done<'m>, Stop> {
+        let source = self.build(map)?;
+        let slot = self.slots.emit(call.index, Node::Activation { source, kind })?;
+        let value = Value::Map(Map { slot, axes: map.axes.clone() });
+        Ok(Done::new(value, format!("activation {kind}, with the refresh")))
+    }
+
+    /// A feature map of the same shape that is not written yet.
+    fn waiting(&mut self, call: &Call<'m>, like: &Map, state: State, how: &str) -> Done<'m> {
+        let slot = self.slots.wait(call.index, self.shape_of(like), state);
+        Done::new(Value::Map(Map { slot, axes: like.axes.clone() }), how)
+    }
+
+    fn expect_equal(&self, left: &Map, right: &Map) -> Result<(), Reason> {
+        let (a, b) = (self.shape_of(left), self.shape_of(right));
+        if a == b && left.axes == right.axes {
+            return Ok(());
+        }
+        let (a, b) = (left.axes.dims(a), right.axes.dims(b));
+        let text = if a == b {
+            "its two terms hold channels, rows and columns in different orders".to_owned()
+        } else {
+            format!("its two terms have different dimensions: {a:?} and {b:?}")
+        };
+        Err(Reason::Layout(text))
+    }
+}
+
+fn not_gelu() -> Reason {
+    let text =
+        "multiplying or dividing by constants is only supported by one number, as part of GELU";
+    Reason::Computation(text.to_owned())
+}

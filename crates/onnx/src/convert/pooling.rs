@@ -1,0 +1,93 @@
+//! Averages over whole channels, in the ways that exporters write them.
+
+use blindsight_model::graph::Node;
+
+use super::window::Window;
+use super::{Call, Converter, Done, Map, Stop, Value};
+use crate::array::axis_of;
+use crate::attributes::problem;
+use crate::axes::{Axes, Side};
+use crate::error::Reason;
+
+impl<'m> Converter<'m, '_> {
+    pub(super) fn global_average_pool(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        let map = self.map(call, 0, "input")?;
+        let axes: Vec<usize> = (2..map.axes.rank()).collect();
+        self.average(call, map, &axes, true)
+    }
+
+    pub(super) fn average_pool(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        let window = Window::take(&mut call.attributes)?;
+        // There is one window and no border, so neither matters.
+        call.attributes.flag("ceil_mode", false)?;
+        call.attributes.flag("count_include_pad", false)?;
+        let map = self.map(call, 0, "input")?;
+        let shape = self.shape_of(&map);
+        let whole = [shape.height(), shape.width()];
+        let fits = map.axes == Axes::channels_first(shape)
+            && window.kernel() == Some(whole)
+            && window.is_bare();
+        if !fits {
+            let text = format!(
+                "only averages over a whole channel ({} x {} here) without padding are supported",
+                whole[0], whole[1]
+            );
+            return Err(Reason::Layout(text).into());
+        }
+        self.average(call, map, &[2, 3], true)
+    }
+
+    pub(super) fn reduce_mean(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 2)?;
+        let keep = call.attributes.flag("keepdims", true)?;
+        if call.attributes.flag("noop_with_empty_axes", false)? {
+            return Err(problem("noop_with_empty_axes", "is set".to_owned()).into());
+        }
+        let axes = self.integers_either(call, "axes", 1, "axes")?;
+        let map = self.map(call, 0, "input")?;
+        let rank = map.axes.rank();
+        let axes = axes.unwrap_or_default();
+        let known: Option<Vec<usize>> = axes.iter().map(|&axis| axis_of(axis, rank)).collect();
+        let known =
+            known.filter(|known| !known.is_empty() && !known.contains(&0)).ok_or_else(whole)?;
+        self.average(call, map, &known, keep)
+    }
+
+    /// The mean over the given axes, which must be those of rows and columns.
+    fn average(
+        &mut self,
+        call: &Call<'m>,
+        map: Map,
+        axes: &[usize],
+        keep: bool,
+    ) -> Result<Done<'m>, Stop> {
+        for axis in 0..map.axes.rank() {
+            let channels = map.axes.sides(axis).contains(&Side::Channel);
+            let pixels = map.axes.sides(axis).iter().any(|side| *side != Side::Channel);
+            let averaged = axes.contains(&axis);
+            if (channels && averaged) || (pixels && !averaged) {
+                return Err(whole().into());
+            }
+        }
+        let shape = self.shape_of(&map);
+        let (slot, how) = if shape.plane() == 1 {
+            (map.slot, "does nothing: each channel is one number already")
+        } else {
+            let source = self.build(&map)?;
+            let slot = self.slots.emit(call.index, Node::GlobalAveragePool { source })?;
+            (slot, "average of each channel")
+        };
+        let mut result = map.axes.without_ones(self.slots.shape(slot));
+        if !keep {
+            result = result.squeezed(axes).ok_or_else(whole)?;
+        }
+        Ok(Done::new(Value::Map(Map { slot, axes: result }), how))
+    }
+}
+
+fn whole() -> Reason {
+    let text = "only averages over all rows and columns of each channel are supported";
+    Reason::Layout(text.to_owned())
+}

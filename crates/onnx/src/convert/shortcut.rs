@@ -1,0 +1,228 @@
+//! The parameter-free shortcut of a residual block: every second row and column, and channels of
+//! zeros before and after.
+
+use blindsight_model::graph::Node;
+use blindsight_model::tensor::Shape;
+
+use super::operands::missing;
+use super::slots::State;
+use super::{Call, Converter, Done, Map, Stop, Value};
+use crate::array::axis_of;
+use crate::attributes::problem;
+use crate::axes::{Axes, Side};
+use crate::error::Reason;
+
+/// Of one dimension: which elements a Slice keeps.
+struct Cut {
+    axis: usize,
+    start: i64,
+    end: i64,
+    step: i64,
+}
+
+impl<'m> Converter<'m, '_> {
+    pub(super) fn slice(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(3, 5)?;
+        let starts = self.integers(call, 1, "starts")?;
+        let ends = self.integers(call, 2, "ends")?;
+        let axes = self.integers_either(call, "axes", 3, "axes")?;
+        let steps = self.integers_either(call, "steps", 4, "steps")?;
+        let map = self.map(call, 0, "input")?;
+        let cuts = cuts(starts.values(), ends.values(), axes, steps, map.axes.rank());
+        let cuts = cuts.ok_or_else(|| {
+            Reason::Operands("its starts, ends, axes and steps do not fit together".to_owned())
+        })?;
+        let dims = map.axes.dims(self.shape_of(&map));
+        let mut thinned = [false; 2];
+        for cut in cuts {
+            let length = dims.get(cut.axis).copied().unwrap_or(0);
+            match (kept(&cut, length), map.axes.sides(cut.axis)) {
+                (Kept::All, _) => {}
+                (Kept::EverySecond, [Side::Row]) => thinned[0] = true,
+                (Kept::EverySecond, [Side::Column]) => thinned[1] = true,
+                _ => {
+                    let text = format!(
+                        "of dimension {} it keeps {} to {} in steps of {}; only every second row \
+                         and column from the first on is supported",
+                        cut.axis, cut.start, cut.end, cut.step
+                    );
+                    return Err(Reason::Layout(text).into());
+                }
+            }
+        }
+        self.thin(call, map, thinned)
+    }
+
+    pub(super) fn pad(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 4)?;
+        let mode = call.attributes.text("mode", "constant")?;
+        if mode != "constant" {
+            return Err(problem("mode", "is not constant".to_owned()).into());
+        }
+        let pads = self.integers_either(call, "pads", 1, "paddings")?;
+        let pads = pads.ok_or_else(|| missing("paddings"))?;
+        let mut value = call.attributes.float("value", 0.0)?;
+        if self.value(call, 2).is_some() {
+            let array = self.reals(call, 2, "padding value")?;
+            value = array.scalar().unwrap_or(f32::NAN);
+        }
+        if value != 0.0 {
+            return Err(Reason::Computation("it pads with something else than 0".to_owned()).into());
+        }
+        let axes = match self.value(call, 3) {
+            Some(_) => Some(self.integers(call, 3, "axes")?.values().to_vec()),
+            None => None,
+        };
+        let map = self.map(call, 0, "input")?;
+        let added = channel_padding(&map.axes, &pads, axes)?;
+        if added == 0 {
+            return Ok(Done::new(Value::Map(map), "does nothing: it adds no zeros"));
+        }
+        let shape = self.shape_of(&map);
+        let State::Thinned { slot: before, source, rows, columns } = *self.slots.state(map.slot)
+        else {
+            let text = "channels of zeros are only supported after every second row and column \
+                        was taken, as in the shortcut of a residual network";
+            return Err(Reason::Computation(text.to_owned()).into());
+        };
+        let channels = added.checked_mul(2).and_then(|both| both.checked_add(shape.channels()));
+        let channels = channels.ok_or_else(|| Reason::Layout("it adds too much".to_owned()))?;
+        let after = Shape::new(channels, shape.height(), shape.width())?;
+        self.renote(map.slot, "part of the shortcut without parameters");
+        // One of rows and columns alone is refused when it is built.
+        let before = self.slots.shape(before);
+        if !((rows || before.height() == 1) && (columns || before.width() == 1)) {
+            self.build(&map)?;
+        }
+        let slot = self.slots.emit(call.index, Node::SubsamplePad { source, channels })?;
+        // A single channel had no axis; now that there are more it has.
+        let axes = if shape.channels() == 1 { Axes::channels_first(after) } else { map.axes };
+        Ok(Done::new(Value::Map(Map { slot, axes }), "shortcut without parameters"))
+    }
+
+    /// Every second row, column or both; both may come one after the other.
+    fn thin(&mut self, call: &Call<'m>, map: Map, thinned: [bool; 2]) -> Result<Done<'m>, Stop> {
+        let [mut rows, mut columns] = thinned;
+        if !rows && !columns {
+            return Ok(Done::new(Value::Map(map), "does nothing: it keeps everything"));
+        }
+        let shape = self.shape_of(&map);
+        let halved = |length: usize, halve: bool| if halve { length.div_ceil(2) } else { length };
+        let after = Shape::new(
+            shape.channels(),
+            halved(shape.height(), rows),
+            halved(shape.width(), columns),
+        )?;
+        let (slot, source) = match *self.slots.state(map.slot) {
+            State::Thinned { slot, source, rows: earlier_rows, columns: earlier_columns }
+                if !(rows && earlier_rows || columns && earlier_columns) =>
+            {
+                rows |= earlier_rows;
+                columns |= earlier_columns;
+                self.renote(map.slot, "part of the shortcut without parameters");
+                (slot, source)
+            }
+            _ => (map.slot, self.build(&map)?),
+        };
+        let state = State::Thinned { slot, source, rows, columns };
+        let slot = self.slots.wait(call.index, after, state);
+        let axes = map.axes.without_ones(after);
+        Ok(Done::new(Value::Map(Map { slot, axes }), "every second row and column"))
+    }
+}
+
+enum Kept {
+    All,
+    EverySecond,
+    Other,
+}
+
+fn kept(cut: &Cut, length: usize) -> Kept {
+    let Ok(length) = i64::try_from(length) else { return Kept::Other };
+    let clamped = |at: i64| {
+        let at = if at < 0 { at.saturating_add(length) } else { at };
+        at.clamp(0, length)
+    };
+    let (start, end) = (clamped(cut.start), clamped(cut.end));
+    match cut.step {
+        1 if start == 0 && end == length => Kept::All,
+        // An even end cuts off nothing that the step would not have left out.
+        2 if start == 0 && (end + 1) / 2 == (length + 1) / 2 => {
+            if length == 1 {
+                Kept::All
+            } else {
+                Kept::EverySecond
+            }
+        }
+        _ => Kept::Other,
+    }
+}
+
+/// One cut for every axis that is named; `None` when lists differ in length or an axis is wrong.
+fn cuts(
+    starts: &[i64],
+    ends: &[i64],
+    axes: Option<Vec<i64>>,
+    steps: Option<Vec<i64>>,
+    rank: usize,
+) -> Option<Vec<Cut>> {
+    let axes = match axes {
+        Some(axes) => axes,
+        None => (0..i64::try_from(starts.len()).ok()?).collect(),
+    };
+    let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
+    if ends.len() != starts.len() || axes.len() != starts.len() || steps.len() != starts.len() {
+        return None;
+    }
+    let mut cuts: Vec<Cut> = Vec::new();
+    for (((axis, &start), &end), step) in axes.into_iter().zip(starts).zip(ends).zip(steps) {
+        let axis = axis_of(axis, rank)?;
+        if cuts.iter().any(|cut| cut.axis == axis) {
+            return None;
+        }
+        cuts.push(Cut { axis, start, end, step });
+    }
+    Some(cuts)
+}
+
+/// How many channels are added on either side, when nothing else is.
+fn channel_padding(axes: &Axes, pads: &[i64], given: Option<Vec<i64>>) -> Result<usize, Reason> {
+    let misfit = || Reason::Operands("its paddings and axes do not fit together".to_owned());
+    let rank = axes.rank();
+    let padded: Vec<usize> = match given {
+        None => (0..rank).collect(),
+        Some(given) => {
+            let known: Option<Vec<usize>> = given.iter().map(|&axis| axis_of(axis, rank)).collect();
+            known.ok_or_else(misfit)?
+        }
+    };
+    if pads.len() != 2 * padded.len() {
+        return Err(misfit());
+    }
+    let (before, after) = pads.split_at(padded.len());
+    let mut added = 0;
+    for (index, (axis, (&first, &last))) in padded.iter().zip(before.iter().zip(after)).enumerate()
+    {
+        if padded.iter().take(index).any(|earlier| earlier == axis) {
+            return Err(misfit());
+        }
+        if first == 0 && last == 0 {
+            continue;
+        }
+        // A single channel has no side of its own, but is where channels belong.
+        let single = (0..rank).all(|axis| !axes.sides(axis).contains(&Side::Channel));
+        let lone_place = single && rank == 4 && *axis == 1 && axes.sides(1).is_empty();
+        let channels = axes.sides(*axis) == [Side::Channel] || lone_place;
+        match usize::try_from(first) {
+            Ok(first) if channels && last == i64::try_from(first).unwrap_or(-1) => added = first,
+            _ => {
+                let text = format!(
+                    "it adds {first} before and {last} after dimension {axis}; only channels of \
+                     zeros, as many before as after, are supported"
+                );
+                return Err(Reason::Layout(text));
+            }
+        }
+    }
+    Ok(added)
+}

@@ -1,0 +1,232 @@
+//! Feature maps, some of them not yet written to the network.
+//!
+//! Everything that a waiting feature map is computed from has been written already, so writing one
+//! takes one step.
+
+use blindsight_model::graph::{
+    ActivationKind, Conv2d, Graph, GraphBuilder, GraphError, Linear, Node, NodeId,
+};
+use blindsight_model::tensor::Shape;
+
+use crate::error::Reason;
+
+/// A node of the file to blame, and why; `None` when that was said before.
+pub(super) type Problem = Option<(usize, Reason)>;
+
+/// What is left of x * erf(y) when x and y are multiples of one feature map: the constants of
+/// `outer * erf(inner * x) + offset`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct ErfTerm {
+    pub(super) inner: f64,
+    pub(super) outer: f64,
+    pub(super) offset: f64,
+}
+
+/// How a feature map is computed. Where a slot is named, that slot is built.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// It is in the network.
+    Built(NodeId),
+    /// It cannot be, which was said already.
+    Refused,
+    /// It became part of what reads it.
+    Moved,
+    Conv {
+        source: NodeId,
+        conv: Conv2d,
+    },
+    Linear {
+        source: NodeId,
+        linear: Linear,
+    },
+    /// The sigmoid of a slot.
+    Sigmoid {
+        slot: usize,
+        source: NodeId,
+    },
+    /// A multiple of a slot.
+    Scaled {
+        slot: usize,
+        factor: f64,
+    },
+    /// The error function of a slot.
+    Erf {
+        slot: usize,
+        term: ErfTerm,
+    },
+    /// A slot times the error function of it.
+    Gated {
+        slot: usize,
+        source: NodeId,
+        term: ErfTerm,
+    },
+    /// Every second row or column of a slot, or both.
+    Thinned {
+        slot: usize,
+        source: NodeId,
+        rows: bool,
+        columns: bool,
+    },
+}
+
+struct Slot {
+    /// The node of the file that computes it; `None` for the input.
+    origin: Option<usize>,
+    shape: Shape,
+    /// Whether more than one node reads it.
+    shared: bool,
+    state: State,
+}
+
+/// All feature maps and the network so far.
+pub(super) struct Slots {
+    slots: Vec<Slot>,
+    builder: GraphBuilder,
+    /// For every node of the network, the node of the file that asked for it.
+    origins: Vec<usize>,
+    /// How often each result is read, the input's first.
+    reads: Vec<usize>,
+}
+
+impl Slots {
+    /// A network with nothing but its input.
+    pub(super) fn new(input: Shape) -> Self {
+        let builder = GraphBuilder::new(input);
+        let state = State::Built(builder.input());
+        let slot = Slot { origin: None, shape: input, shared: false, state };
+        Self { slots: vec![slot], builder, origins: Vec::new(), reads: vec![0] }
+    }
+
+    /// The slot of the network's input.
+    pub(super) const fn input(&self) -> usize {
+        0
+    }
+
+    /// A feature map that waits.
+    pub(super) fn wait(&mut self, origin: usize, shape: Shape, state: State) -> usize {
+        self.slots.push(Slot { origin: Some(origin), shape, shared: false, state });
+        self.slots.len() - 1
+    }
+
+    /// Adds a node to the network.
+    pub(super) fn emit(&mut self, origin: usize, node: Node) -> Result<usize, Reason> {
+        let id = self.add(origin, node)?;
+        // A node just added has a shape.
+        let shape = self.builder.shape(id).ok_or(GraphError::UnknownOutput)?;
+        Ok(self.wait(origin, shape, State::Built(id)))
+    }
+
+    /// Writes a waiting feature map to the network.
+    pub(super) fn build(&mut self, slot: usize) -> Result<NodeId, Problem> {
+        let Some(Slot { origin, shape, state, .. }) = self.slots.get_mut(slot) else {
+            return Err(None);
+        };
+        let (origin, shape) = (origin.unwrap_or(0), *shape);
+        let node = match std::mem::replace(state, State::Refused) {
+            State::Built(id) => {
+                *state = State::Built(id);
+                return Ok(id);
+            }
+            State::Refused | State::Moved => return Err(None),
+            State::Conv { source, conv } => Ok(Node::Conv2d { source, conv }),
+            State::Linear { source, linear } => Ok(Node::Linear { source, linear }),
+            State::Sigmoid { source, .. } => {
+                Ok(Node::Activation { source, kind: ActivationKind::Sigmoid })
+            }
+            State::Gated { source, term, .. } if is_gelu(term) => {
+                Ok(Node::Activation { source, kind: ActivationKind::Gelu })
+            }
+            State::Gated { .. } | State::Erf { .. } => Err("Erf is only supported as part of GELU"),
+            State::Scaled { .. } => {
+                Err("multiplying by a constant is only supported as part of GELU")
+            }
+            State::Thinned { source, rows, columns, .. } => match self.builder.shape(source) {
+                Some(before)
+                    if (rows || before.height() == 1) && (columns || before.width() == 1) =>
+                {
+                    Ok(Node::SubsamplePad { source, channels: shape.channels() })
+                }
+                _ => Err("rows and columns can only be thinned out together"),
+            },
+        };
+        let node = node.map_err(|text| Some((origin, Reason::Computation(text.to_owned()))))?;
+        let id = self.add(origin, node).map_err(|reason| Some((origin, reason)))?;
+        if self.builder.shape(id) != Some(shape) {
+            let text = "its result has not the expected shape".to_owned();
+            return Err(Some((origin, Reason::Layout(text))));
+        }
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.state = State::Built(id);
+        }
+        Ok(id)
+    }
+
+    pub(super) fn shape(&self, slot: usize) -> Shape {
+        // Slots are only named by maps made with them; the input is always there.
+        self.slots.get(slot).or(self.slots.first()).map_or(Shape::PICTURE, |slot| slot.shape)
+    }
+
+    pub(super) fn state(&self, slot: usize) -> &State {
+        self.slots.get(slot).map_or(&State::Refused, |slot| &slot.state)
+    }
+
+    /// Takes the state of a feature map that becomes part of what reads it.
+    pub(super) fn take(&mut self, slot: usize) -> State {
+        match self.slots.get_mut(slot) {
+            Some(slot) => std::mem::replace(&mut slot.state, State::Moved),
+            None => State::Refused,
+        }
+    }
+
+    pub(super) fn origin(&self, slot: usize) -> Option<usize> {
+        self.slots.get(slot)?.origin
+    }
+
+    pub(super) fn share(&mut self, slot: usize) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.shared = true;
+        }
+    }
+
+    pub(super) fn is_shared(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_none_or(|slot| slot.shared)
+    }
+
+    /// Nodes of the file whose parts of the network nobody reads.
+    pub(super) fn unread(&self, output: NodeId) -> Vec<usize> {
+        let idle = |(index, reads): (usize, &usize)| {
+            (*reads == 0 && index + 1 != output.index()).then_some(index)
+        };
+        let idle = self.reads.iter().skip(1).enumerate().filter_map(idle);
+        let mut origins: Vec<usize> =
+            idle.filter_map(|index| self.origins.get(index).copied()).collect();
+        origins.dedup();
+        origins
+    }
+
+    pub(super) fn finish(self, output: NodeId) -> Result<Graph, GraphError> {
+        self.builder.finish(output)
+    }
+
+    fn add(&mut self, origin: usize, node: Node) -> Result<NodeId, Reason> {
+        let sources: Vec<NodeId> = node.sources().collect();
+        let id = self.builder.add(node)?;
+        for source in sources {
+            if let Some(reads) = self.reads.get_mut(source.index()) {
+                *reads += 1;
+            }
+        }
+        self.origins.push(origin);
+        self.reads.push(0);
+        Ok(id)
+    }
+}
+
+/// Whether x times the term is x * (1 + erf(x / sqrt 2)) / 2. Exporters write the constants with
+/// four digits or more.
+fn is_gelu(term: ErfTerm) -> bool {
+    let near = |value: f64, wanted: f64| (value - wanted).abs() < 1e-4;
+    near(term.inner, std::f64::consts::FRAC_1_SQRT_2)
+        && near(term.outer, 0.5)
+        && near(term.offset, 0.5)
+}
