@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn equals_the_portable_transform() {
-        for degree in (6..=15).map(|log| 1 << log) {
+        for degree in (6..=16).map(|log| 1 << log) {
             for prime in primes(degree) {
                 let (q, inverse) = (prime.value(), prime.degree_inverse());
                 let portable = Transform::portable(q, degree).unwrap();
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_vectorised_transform_runs_on_plain_integers_alike() {
-        for degree in [64, 128, 512, 2048] {
+        for degree in [64, 128, 256, 512, 1024, 2048] {
             for prime in primes(degree) {
                 let (q, neg_inverse) = (prime.value(), prime.neg_inverse());
                 let portable = Transform::portable(q, degree).unwrap();

@@ -1,7 +1,7 @@
 //! NTT values to coefficients: Gentleman-Sande butterflies `(a + b, w (a - b))`.
 
 use super::residues::{Factor, Residues, ShoupLanes};
-use super::shapes::{gather, lines, load_transposed, scatter};
+use super::shapes::{gather, lines_mut, load_transposed, scatter};
 use super::tables::{Shoup, Tables, TailFactors};
 use crate::arith::mul_mod;
 use crate::kernels::kernel;
@@ -49,9 +49,25 @@ pub(super) fn top_layers_body<S: Simd, W: Word>(
 ) {
     let (work, to) = (work.as_chunks_mut().0, to.map(|to| to.as_chunks_mut().0));
     if tables.is_tight() {
-        top(Residues::<S, true>::new(simd, tables), tables, factor, work, to);
+        top_of(Residues::<S, true>::new(simd, tables), tables, factor, work, to);
     } else {
-        top(Residues::<S, false>::new(simd, tables), tables, factor, work, to);
+        top_of(Residues::<S, false>::new(simd, tables), tables, factor, work, to);
+    }
+}
+
+#[inline(always)]
+fn top_of<S: Simd, W: Word, const TIGHT: bool>(
+    modulus: Residues<S, TIGHT>,
+    tables: &Tables<W>,
+    factor: u64,
+    work: &mut [[u64; 8]],
+    to: Option<&mut [[W; 8]]>,
+) {
+    match tables.top_layers() {
+        0 => top::<S, W, TIGHT, 1>(modulus, tables, factor, work, to),
+        1 => top::<S, W, TIGHT, 2>(modulus, tables, factor, work, to),
+        2 => top::<S, W, TIGHT, 4>(modulus, tables, factor, work, to),
+        _ => top::<S, W, TIGHT, 8>(modulus, tables, factor, work, to),
     }
 }
 
@@ -64,7 +80,7 @@ fn lower<S: Simd, W: Word, const TIGHT: bool>(
 ) {
     let s = modulus.simd;
     let block_len = work.len() >> tables.top_layers();
-    // A block of 4096 elements stays in the L1 cache through all its layers.
+    // A block of at most 4096 elements stays in the L1 cache through all its layers.
     for (i, block) in work.chunks_exact_mut(block_len).enumerate() {
         let (tails, first) = (block.as_chunks_mut().0.as_chunks_mut().0, i * (block_len / 64));
         let factors = &tables.inverse_factors.tails[first..][..tails.len()];
@@ -85,13 +101,13 @@ fn lower<S: Simd, W: Word, const TIGHT: bool>(
         }
         let blocks = tables.degree() / 64;
         for (j, tail) in tails.iter_mut().enumerate() {
-            middle_layers(modulus, tables.inverse_factors.three_layers(blocks, first + j), tail);
+            middle_layers(modulus, tables.inverse_factors.layers(blocks, first + j), tail);
         }
         let mut len = 512;
         while len <= block_len {
             let (blocks, first) = (tables.degree() / len, i * (block_len / len));
             for (j, part) in block.chunks_exact_mut(len).enumerate() {
-                let factors = tables.inverse_factors.three_layers(blocks, first + j);
+                let factors = tables.inverse_factors.layers(blocks, first + j);
                 three_layers(modulus, factors, part.as_chunks_mut().0);
             }
             len *= 8;
@@ -114,7 +130,7 @@ fn first_layers<S: Simd, W: Word, const TIGHT: bool>(
 #[inline(always)]
 fn middle_layers<S: Simd, const TIGHT: bool>(
     modulus: Residues<S, TIGHT>,
-    factors: [Shoup; 7],
+    factors: [Shoup; 8],
     work: &mut [[u64; 8]; 8],
 ) {
     let s = modulus.simd;
@@ -126,16 +142,15 @@ fn middle_layers<S: Simd, const TIGHT: bool>(
 }
 
 /// Three layers in place.
-#[expect(clippy::needless_range_loop, reason = "eight lines advance together")]
 #[inline(always)]
 fn three_layers<S: Simd, const TIGHT: bool>(
     modulus: Residues<S, TIGHT>,
-    factors: [Shoup; 7],
+    factors: [Shoup; 8],
     block: &mut [[u64; 8]],
 ) {
     let s = modulus.simd;
     let factors = modulus.shoup_all(factors);
-    let (lines, length) = lines(block);
+    let (lines, length) = lines_mut::<_, 8>(block);
     for j in 0..length {
         let mut x = [modulus.zero(); 8];
         for i in 0..8 {
@@ -148,9 +163,10 @@ fn three_layers<S: Simd, const TIGHT: bool>(
     }
 }
 
-/// The layers over the whole array, from the workspace to the words.
+/// The layers over the whole array, from the workspace to the words, all in one pass: `ROWS` is 2 to
+/// the power of their number.
 #[inline(always)]
-fn top<S: Simd, W: Word, const TIGHT: bool>(
+fn top<S: Simd, W: Word, const TIGHT: bool, const ROWS: usize>(
     modulus: Residues<S, TIGHT>,
     tables: &Tables<W>,
     factor: u64,
@@ -160,52 +176,27 @@ fn top<S: Simd, W: Word, const TIGHT: bool>(
     let s = modulus.simd;
     let q = tables.modulus();
     let scale = modulus.shoup(Shoup::new(factor, q));
-    if tables.top_layers() == 3 {
-        let mut factors = tables.inverse_factors.three_layers(1, 0);
-        factors[0] = Shoup::new(mul_mod(factors[0].factor, factor, q), q);
-        let factors = modulus.shoup_all(factors);
-        let (from, length) = lines(work);
-        let mut to = to.map(lines);
-        if let Some((_, to_length)) = to {
-            assert_eq!(length, to_length);
-        }
-        for j in 0..length {
-            let mut x = [modulus.zero(); 8];
-            for i in 0..8 {
-                x[i] = s.load(&from[i][j]);
-            }
-            butterflies(modulus, &mut x, &factors, Some(scale));
-            for i in 0..8 {
-                store(modulus, x[i], &mut from[i][j], to.as_mut().map(|(to, _)| &mut to[i][j]));
-            }
-        }
-        return;
+    let mut factors = tables.inverse_factors.layers::<ROWS>(1, 0);
+    if ROWS > 1 {
+        factors[1] = Shoup::new(mul_mod(factors[1].factor, factor, q), q);
     }
-    for layer in (0..tables.top_layers()).rev() {
-        let len = work.len() >> layer;
-        for (i, block) in work.chunks_exact_mut(len).enumerate() {
-            let factor = modulus.shoup(tables.inverse_factors.block(1 << layer, i));
-            let (front, back) = block.split_at_mut(len / 2);
-            for (a, b) in front.iter_mut().zip(back) {
-                let (x, y) = (s.load(a), s.load(b));
-                let lifted = s.add(x, modulus.multiple(if TIGHT { 2 } else { BOUND }));
-                s.store(modulus.reduce(s.add(x, y), 0), a);
-                s.store(modulus.product(s.sub(lifted, y), factor, 0), b);
-            }
-        }
+    let factors = modulus.shoup_all(factors);
+    let (from, length) = lines_mut::<_, ROWS>(work);
+    let mut to = to.map(lines_mut::<_, ROWS>);
+    if let Some((_, to_length)) = to {
+        assert_eq!(length, to_length);
     }
-    match to {
-        Some(to) => {
-            for (from, to) in work.iter_mut().zip(to) {
-                let x = modulus.product(s.load(from), scale, 0);
-                store(modulus, x, from, Some(to));
-            }
+    for j in 0..length {
+        let mut x = [modulus.zero(); ROWS];
+        for i in 0..ROWS {
+            x[i] = s.load(&from[i][j]);
         }
-        None => {
-            for x in work {
-                let scaled = modulus.product(s.load(x), scale, 0);
-                store::<S, W, TIGHT>(modulus, scaled, x, None);
-            }
+        if ROWS == 1 {
+            x[0] = modulus.product(x[0], scale, 0);
+        }
+        butterflies(modulus, &mut x, &factors, Some(scale));
+        for i in 0..ROWS {
+            store(modulus, x[i], &mut from[i][j], to.as_mut().map(|(to, _)| &mut to[i][j]));
         }
     }
 }
@@ -232,46 +223,69 @@ fn store<S: Simd, W: Word, const TIGHT: bool>(
 /// In units of `q`: what [`butterflies`] takes and leaves where lanes are roomy.
 const BOUND: i64 = 16;
 
-/// Three layers on eight rows, of distance 1, 2 and 4. The rows lie in `[0, 16 q)` before and
-/// after, or in `[0, 2 q)` where lanes are tight. With `scale`, the last layer's sums are
-/// multiplied by it (its factor contains it already).
+/// The layers on `ROWS` rows, of distance 1 to `ROWS / 2`. The rows lie in `[0, 16 q)` before and
+/// after, or in `[0, 2 q)` where lanes are tight. With `scale`, the last layer's sums are multiplied
+/// by it (its factor contains it already) and all rows lie in `[0, 2 q)` after.
 ///
 /// Differences must not be negative, so what will be a minuend is lifted above its subtrahend.
 /// Reductions and products lift for nothing; the roomy form lifts sums through the first minuends,
-/// before the first layer. The tables give each row after the first and the second layer its lower
-/// bound in units of `q`, see the module documentation.
+/// before the first layer.
 #[inline(always)]
-fn butterflies<S: Simd, F: Factor<S>, const TIGHT: bool>(
+fn butterflies<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
     modulus: Residues<S, TIGHT>,
-    x: &mut [S::Lanes; 8],
-    factors: &[F; 7],
+    x: &mut [S::Lanes; ROWS],
+    factors: &[F; ROWS],
     scale: Option<ShoupLanes<S>>,
 ) {
+    // Not a loop: registers have no index, so the distances must be constants.
+    layer(modulus, x, factors, scale, 1);
+    layer(modulus, x, factors, scale, 2);
+    layer(modulus, x, factors, scale, 4);
+}
+
+/// The layer of this distance, if there are so many rows. The tables give the lifts of the first
+/// minuends, and each product of the first and the second layer its lower bound in units of `q`: see
+/// the module documentation.
+#[inline(always)]
+fn layer<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
+    modulus: Residues<S, TIGHT>,
+    x: &mut [S::Lanes; ROWS],
+    factors: &[F; ROWS],
+    scale: Option<ShoupLanes<S>>,
+    distance: usize,
+) {
     const LIFTS: [i64; 4] = [7 * BOUND, BOUND, 3 * BOUND, BOUND];
+    const FIRST: [i64; 4] = [6, 0, 2, 0];
+    const SECOND: [i64; 2] = [2, 0];
     let s = modulus.simd;
-    let first = if TIGHT { [1, -1, 1, -1] } else { [6, 0, 2, 0] };
-    for i in 0..4 {
-        let (a, b) = (x[2 * i], x[2 * i + 1]);
-        let lifted = s.add(a, modulus.multiple(if TIGHT { 2 } else { LIFTS[i] }));
-        let sum = if TIGHT { modulus.reduce(s.add(a, b), first[i]) } else { s.add(lifted, b) };
-        x[2 * i] = sum;
-        x[2 * i + 1] = modulus.product(s.sub(lifted, b), factors[3 + i], first[i]);
+    if distance >= ROWS {
+        return;
     }
-    let second = if TIGHT { [1, -1] } else { [2, 0] };
-    for i in 0..4 {
-        let (a, b, block) = (i % 2 + i / 2 * 4, i % 2 + i / 2 * 4 + 2, i / 2);
-        let (sum, difference) = (s.add(x[a], x[b]), s.sub(x[a], x[b]));
-        x[a] = if TIGHT { modulus.reduce(sum, second[block]) } else { sum };
-        x[b] = modulus.product(difference, factors[1 + block], second[block]);
-    }
-    for i in 0..4 {
-        let (sum, difference) = (s.add(x[i], x[i + 4]), s.sub(x[i], x[i + 4]));
-        x[i] = match scale {
-            Some(scale) => modulus.product(sum, scale, 0),
-            // In the roomy form only row 0 is a sum of eight rows.
-            None if TIGHT || i == 0 => modulus.reduce(sum, 0),
-            None => sum,
+    for i in 0..ROWS / 2 {
+        let block = i / distance;
+        let (a, b) = (i + block * distance, i + block * distance + distance);
+        let lower = match distance {
+            _ if 2 * distance == ROWS => 0,
+            _ if TIGHT => 1 - 2 * (block as i64 % 2),
+            1 => FIRST[block % 4],
+            2 => SECOND[block % 2],
+            _ => 0,
         };
-        x[i + 4] = modulus.product(difference, factors[0], 0);
+        // Where lanes are tight, a sum of the first layer is in range as it is.
+        let (lift, lift_of_sum) = match distance {
+            1 if TIGHT => (2, 0),
+            1 => (LIFTS[i % 4], LIFTS[i % 4]),
+            _ => (0, 0),
+        };
+        let lifted = s.add(x[a], modulus.multiple(lift));
+        let difference = s.sub(lifted, x[b]);
+        let sum = s.add(if lift_of_sum == lift { lifted } else { x[a] }, x[b]);
+        x[a] = match scale {
+            Some(scale) if 2 * distance == ROWS => modulus.product(sum, scale, 0),
+            // In the roomy form only these are sums of eight rows.
+            _ if TIGHT || (distance == 4 && a % 8 == 0) => modulus.reduce(sum, lower),
+            _ => sum,
+        };
+        x[b] = modulus.product(difference, factors[ROWS / 2 / distance + block], lower);
     }
 }

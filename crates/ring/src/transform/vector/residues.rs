@@ -127,22 +127,26 @@ impl<S: Simd, const TIGHT: bool> Residues<S, TIGHT> {
 
     // Loops, not closures: a closure that is not inlined would be compiled without AVX-512.
     #[inline(always)]
-    pub(super) fn shoup_all(self, constants: [Shoup; 7]) -> [ShoupLanes<S>; 7] {
-        let mut lanes = [self.shoup(constants[0]); 7];
-        for i in 1..7 {
+    pub(super) fn shoup_all<const ROWS: usize>(
+        self,
+        constants: [Shoup; ROWS],
+    ) -> [ShoupLanes<S>; ROWS] {
+        let mut lanes = [self.shoup(constants[0]); ROWS];
+        for i in 1..ROWS {
             lanes[i] = self.shoup(constants[i]);
         }
         lanes
     }
 
+    /// Factor 0 is not used.
     #[inline(always)]
     pub(super) fn montgomery_all<W: Word>(
         self,
         factors: &TailFactors<W>,
-    ) -> [MontgomeryLanes<S>; 7] {
-        let mut lanes = [self.montgomery(&factors[0]); 7];
+    ) -> [MontgomeryLanes<S>; 8] {
+        let mut lanes = [self.montgomery(&factors[0]); 8];
         for i in 1..7 {
-            lanes[i] = self.montgomery(&factors[i]);
+            lanes[1 + i] = self.montgomery(&factors[i]);
         }
         lanes
     }

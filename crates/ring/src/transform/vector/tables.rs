@@ -76,14 +76,13 @@ impl<W: Word> Tables<W> {
         self.modulus >> ROOMY_BITS != 0
     }
 
-    /// How many of the top layers run over the whole array before (in the inverse transform:
-    /// after) the rest runs block by block. Below them, layers come in threes.
+    /// How many of the top layers run over the whole array, in one pass, before (in the inverse
+    /// transform: after) the rest runs block by block. Below them, layers come in threes.
     #[inline(always)]
     pub(super) fn top_layers(&self) -> u32 {
         match self.degree.trailing_zeros() - 6 {
-            0 => 0,
-            layers if layers.is_multiple_of(3) => 3,
-            layers => layers % 3,
+            layers @ 0..=3 => layers,
+            layers => 1 + (layers + 2) % 3,
         }
     }
 }
@@ -112,19 +111,18 @@ impl<W: Word> Factors<W> {
         Self { blocks, tails }
     }
 
-    /// The factor of block `block` in the layer of `blocks` blocks.
+    /// The factors of the layers on `ROWS` rows inside block `block` of the layer of `blocks` blocks:
+    /// factor `m + i` belongs to block `i` of `m`. Factor 0 is not used.
     #[inline(always)]
-    pub(super) fn block(&self, blocks: usize, block: usize) -> Shoup {
-        self.blocks[blocks + block]
-    }
-
-    /// The factors of three layers inside block `block` of the layer of `blocks` blocks: one of
-    /// that layer, two of the next, four of the third.
-    #[inline(always)]
-    pub(super) fn three_layers(&self, blocks: usize, block: usize) -> [Shoup; 7] {
+    pub(super) fn layers<const ROWS: usize>(&self, blocks: usize, block: usize) -> [Shoup; ROWS] {
         let first = blocks + block;
-        let two = &self.blocks[2 * first..2 * first + 2];
-        let four = &self.blocks[4 * first..4 * first + 4];
-        [self.blocks[first], two[0], two[1], four[0], four[1], four[2], four[3]]
+        let mut factors = [self.blocks[first]; ROWS];
+        let mut of_layer = 1;
+        while of_layer < ROWS {
+            factors[of_layer..2 * of_layer]
+                .copy_from_slice(&self.blocks[of_layer * first..][..of_layer]);
+            of_layer *= 2;
+        }
+        factors
     }
 }
