@@ -10,7 +10,10 @@ use blindsight_ring::arith::is_prime;
 use blindsight_ring::{Limb, Prime};
 
 fn main() {
-    println!("{:>6} {:>5} {:>14} {:>14} {:>14}", "degree", "bits", "forward", "inverse", "butterfly");
+    println!(
+        "{:>6} {:>5} {:>14} {:>14} {:>14}",
+        "degree", "bits", "forward", "inverse", "butterfly"
+    );
     for log_degree in 10..=16 {
         // The narrow words, the wide words with room for lazy sums, the wide words without.
         for bits in [31, 42, 50] {

@@ -1,6 +1,7 @@
 //! An NTT-friendly prime with everything that arithmetic modulo it needs.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use thiserror::Error;
 
@@ -16,12 +17,15 @@ pub const MAX_PRIME_BITS: u32 = 50;
 /// NTT is fastest there.
 pub const NARROW_PRIME_BITS: u32 = 31;
 
+/// The smallest and the largest ring degree that the transforms support.
+pub const DEGREES: RangeInclusive<usize> = 1 << 6..=1 << 16;
+
 /// Why a number cannot serve as a modulus.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PrimeError {
-    /// The ring degree is not a power of two the transforms support.
-    #[error("ring degree {0} is not a power of two of at least 64")]
+    /// The ring degree is not a power of two in [`DEGREES`].
+    #[error("ring degree {0} is not a power of two from 2^6 to 2^16")]
     Degree(usize),
     /// The modulus is too small or too large.
     #[error("modulus {0} is not below 2^50 and above the ring degree")]
@@ -52,7 +56,7 @@ impl Prime {
     /// # Errors
     /// When the degree is unsupported or the value is not a suitable prime.
     pub fn new(value: u64, degree: usize) -> Result<Self, PrimeError> {
-        if !degree.is_power_of_two() || degree < 64 {
+        if !degree.is_power_of_two() || !DEGREES.contains(&degree) {
             return Err(PrimeError::Degree(degree));
         }
         if value >> MAX_PRIME_BITS != 0 || value <= degree as u64 {
@@ -191,6 +195,8 @@ mod tests {
     #[test]
     fn rejects_unsuitable_moduli() {
         assert_eq!(Prime::new(97, 100).unwrap_err(), PrimeError::Degree(100));
+        assert_eq!(Prime::new(97, 32).unwrap_err(), PrimeError::Degree(32));
+        assert_eq!(Prime::new(786_433, 1 << 17).unwrap_err(), PrimeError::Degree(1 << 17));
         assert_eq!(Prime::new(1 << 50, 64).unwrap_err(), PrimeError::Size(1 << 50));
         assert_eq!(Prime::new(257 * 3, 64).unwrap_err(), PrimeError::NotNttFriendly(771));
         assert_eq!(Prime::new(131, 64).unwrap_err(), PrimeError::NotNttFriendly(131));

@@ -1,10 +1,12 @@
 //! The transform for CPUs with AVX-512 IFMA: the portable one's root, order and results.
 //!
-//! Layers run in threes on eight registers of eight lanes. The three top layers go over the whole
-//! array; then each block of 4096 elements stays in the L1 cache through the other layers. The last
-//! three work inside eight consecutive elements, so 64 elements are transposed for them, mostly by
-//! the stores of the layers before. Lanes have 52 bits and most primes 31 or fewer, so butterflies
-//! hardly ever reduce.
+//! Layers run in threes on eight registers of eight lanes. One to three top layers, what is left of
+//! the number of layers, go over the whole array; then each block goes through the other layers: of
+//! 512 elements or 4096, which fit a L1 cache of 32 KiB, or for `N = 2^16` of `2^15`. There the L2
+//! cache of 1 MiB feeds one more pass, and smaller blocks were measured to gain nothing. The last
+//! three layers work inside eight consecutive elements, so 64 elements are transposed for them,
+//! mostly by the stores of the layers before. Lanes have 52 bits and most primes 31 or fewer, so
+//! butterflies hardly ever reduce.
 //!
 //! # Bounds
 //!
@@ -24,7 +26,8 @@
 //! it less than `2 q`. The products of the first layer are lifted by `6, 0, 2, 0` times `q` (rows
 //! 1, 3, 5, 7): `x1 >= 6 q` against `x3 < 2 q`, `x5 >= 2 q` against `x7 < 2 q`, then `x1 >= 6 q`
 //! against `x5 < 6 q`, and the sum stays below `16 q = U`. Those of the second are lifted by `2, 0`
-//! (rows 2 and 3 against rows 6 and 7).
+//! (rows 2 and 3 against rows 6 and 7). The top layers may have two or four rows: the same lifts of
+//! the rows that there are do, and leave smaller sums.
 //!
 //! *Tight lanes*, `q < 2^50`: every layer reduces. Forward, `z0` is reduced to `[q, 3 q)` and `t`
 //! to `[-q, q)`, so values stay in `[0, 4 q)`. Inverse, minuends lie in `[q, 3 q)` and subtrahends

@@ -37,7 +37,7 @@ fn layers<S: Simd, W: Word, const TIGHT: bool>(
 ) {
     top_layers(modulus, tables, words.as_deref(), work.as_chunks_mut().0);
     let block_len = work.len() >> tables.top_layers();
-    // A block of at most 4096 elements stays in the L1 cache through all its layers.
+    // Up to N = 2^15, a block stays in the L1 cache through all its layers.
     for (i, block) in work.chunks_exact_mut(block_len).enumerate() {
         let (mut blocks, mut len) = (1 << tables.top_layers(), block_len);
         while len > 64 {
@@ -122,6 +122,7 @@ fn top<S: Simd, W: Word, const TIGHT: bool, const ROWS: usize>(
 }
 
 /// As many layers as `ROWS` has bits, in place.
+#[expect(clippy::needless_range_loop, reason = "the lines advance together")]
 #[inline(always)]
 fn layers_in_place<S: Simd, const TIGHT: bool, const ROWS: usize>(
     modulus: Residues<S, TIGHT>,

@@ -80,7 +80,7 @@ fn lower<S: Simd, W: Word, const TIGHT: bool>(
 ) {
     let s = modulus.simd;
     let block_len = work.len() >> tables.top_layers();
-    // A block of at most 4096 elements stays in the L1 cache through all its layers.
+    // Up to N = 2^15, a block stays in the L1 cache through all its layers.
     for (i, block) in work.chunks_exact_mut(block_len).enumerate() {
         let (tails, first) = (block.as_chunks_mut().0.as_chunks_mut().0, i * (block_len / 64));
         let factors = &tables.inverse_factors.tails[first..][..tails.len()];
@@ -142,6 +142,7 @@ fn middle_layers<S: Simd, const TIGHT: bool>(
 }
 
 /// Three layers in place.
+#[expect(clippy::needless_range_loop, reason = "eight lines advance together")]
 #[inline(always)]
 fn three_layers<S: Simd, const TIGHT: bool>(
     modulus: Residues<S, TIGHT>,
@@ -261,29 +262,29 @@ fn layer<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
     if distance >= ROWS {
         return;
     }
-    for i in 0..ROWS / 2 {
+    let is_last = 2 * distance == ROWS;
+    for (i, lift) in LIFTS.into_iter().enumerate().take(ROWS / 2) {
         let block = i / distance;
         let (a, b) = (i + block * distance, i + block * distance + distance);
-        let lower = match distance {
-            _ if 2 * distance == ROWS => 0,
-            _ if TIGHT => 1 - 2 * (block as i64 % 2),
-            1 => FIRST[block % 4],
-            2 => SECOND[block % 2],
+        let lift = match distance {
+            1 if TIGHT => 2,
+            1 => lift,
             _ => 0,
         };
-        // Where lanes are tight, a sum of the first layer is in range as it is.
-        let (lift, lift_of_sum) = match distance {
-            1 if TIGHT => (2, 0),
-            1 => (LIFTS[i % 4], LIFTS[i % 4]),
-            _ => (0, 0),
+        let lower = match distance {
+            _ if is_last => 0,
+            _ if TIGHT => [1, -1][block % 2],
+            1 => FIRST[block],
+            _ => SECOND[block],
         };
         let lifted = s.add(x[a], modulus.multiple(lift));
         let difference = s.sub(lifted, x[b]);
-        let sum = s.add(if lift_of_sum == lift { lifted } else { x[a] }, x[b]);
+        // Tight lanes have no room for a lifted sum, and need none: it is reduced.
+        let sum = s.add(if TIGHT { x[a] } else { lifted }, x[b]);
         x[a] = match scale {
-            Some(scale) if 2 * distance == ROWS => modulus.product(sum, scale, 0),
-            // In the roomy form only these are sums of eight rows.
-            _ if TIGHT || (distance == 4 && a % 8 == 0) => modulus.reduce(sum, lower),
+            Some(scale) if is_last => modulus.product(sum, scale, 0),
+            // In the roomy form only row 0 is a sum of eight rows.
+            _ if TIGHT || (is_last && a == 0) => modulus.reduce(sum, lower),
             _ => sum,
         };
         x[b] = modulus.product(difference, factors[ROWS / 2 / distance + block], lower);

@@ -78,6 +78,8 @@ impl<W: Word> Tables<W> {
 
     /// How many of the top layers run over the whole array, in one pass, before (in the inverse
     /// transform: after) the rest runs block by block. Below them, layers come in threes.
+    ///
+    /// Four in one pass run out of registers; that costs more than one pass over the L2 cache.
     #[inline(always)]
     pub(super) fn top_layers(&self) -> u32 {
         match self.degree.trailing_zeros() - 6 {
@@ -119,8 +121,11 @@ impl<W: Word> Factors<W> {
         let mut factors = [self.blocks[first]; ROWS];
         let mut of_layer = 1;
         while of_layer < ROWS {
-            factors[of_layer..2 * of_layer]
-                .copy_from_slice(&self.blocks[of_layer * first..][..of_layer]);
+            let from = &self.blocks[of_layer * first..of_layer * first + of_layer];
+            // One by one: copied as a slice, they would go through memory.
+            for i in 0..of_layer {
+                factors[of_layer + i] = from[i];
+            }
             of_layer *= 2;
         }
         factors
