@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::automorphism::Permutation;
 use crate::for_width;
 use crate::kernels;
+pub use crate::kernels::scale_limb;
 use crate::limb::{Limb, Word};
 use crate::prime::Prime;
 
@@ -238,14 +239,6 @@ impl Poly<Ntt> {
         }
         image
     }
-}
-
-/// `limb *= factor`, the factor in Montgomery form.
-pub fn scale_limb(prime: &Prime, limb: &mut Limb, factor: u64) {
-    for_width!(prime, W => {
-        let words = W::of_mut(limb);
-        kernels::scale_in_place::<W>(prime, words, factor);
-    });
 }
 
 #[cfg(test)]

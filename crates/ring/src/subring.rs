@@ -5,6 +5,7 @@
 //! a transform of size `M` finds them all and `M` words store them.
 
 use crate::arith::pow_mod;
+use crate::kernels::scale_limb;
 use crate::limb::Limb;
 use crate::prime::{Prime, PrimeError};
 
@@ -62,7 +63,7 @@ impl SubringNtt {
         values.fill_with(|i| self.prime.reduce(i128::from(coefficients[i])));
         self.prime.forward_ntt(&mut values);
         let factor = self.prime.to_montgomery(self.prime.to_montgomery(1));
-        crate::poly::scale_limb(&self.prime, &mut values, factor);
+        scale_limb(&self.prime, &mut values, factor);
         let mut ordered = Limb::stale(&self.prime);
         ordered.fill_with(|i| values.get(self.order[i] as usize));
         ordered

@@ -1,10 +1,10 @@
 //! The inner loops of fast base conversion.
 
-use super::kernel;
-use super::montgomery::{Modulus, Rounds};
+use super::dispatch::kernel;
+use super::montgomery::{ModulusLanes, Rounds};
 use super::simd::Simd;
 use crate::limb::Word;
-use crate::prime::Prime;
+use crate::modulus::Modulus;
 
 /// A polynomial prepared for conversion: per source prime `q_i` the residues
 /// `y_i = x * (Q/q_i)^-1 mod q_i`, and per coefficient the quotient `v = round(sum y_i / q_i)`, so
@@ -36,7 +36,7 @@ kernel! {
     /// `out = sum_i y_i * (Q/q_i) - v * Q mod prime`, plus an array times a factor (Montgomery
     /// form).
     pub fn convert<W>(
-        prime: &Prime,
+        modulus: &Modulus,
         lifted: Lifted<'_>,
         weights: &Weights,
         addend: Option<(&[W], u64)>,
@@ -54,15 +54,15 @@ kernel! {
 #[inline(always)]
 pub(super) fn convert_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     lifted: Lifted<'_>,
     weights: &Weights,
     addend: Option<(&[W], u64)>,
     out: &mut [W],
 ) {
-    let q = Modulus::new(simd, prime);
+    let q = ModulusLanes::new(simd, modulus);
     let terms = lifted.narrow.len() + lifted.wide.len() + 2;
-    let rounds = Rounds::for_terms(terms, weights.source_bits.max(prime.bits()));
+    let rounds = Rounds::for_terms(terms, weights.source_bits.max(modulus.bits()));
     let neg_product = simd.splat(weights.neg_product);
     // Four groups at a time: eight independent accumulators hide the latency of the multiply-add,
     // and one broadcast of a weight serves all four.

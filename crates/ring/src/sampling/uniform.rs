@@ -3,7 +3,7 @@
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
-use super::Seed;
+use super::seed::Seed;
 
 /// Expands one stream of a public [`Seed`] into residues, uniform modulo q.
 ///

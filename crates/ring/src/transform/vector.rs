@@ -42,6 +42,7 @@ mod tables;
 
 use self::tables::Tables;
 use crate::limb::Limb;
+use crate::modulus::Modulus;
 use crate::pool::Buffer;
 
 /// The constants of a prime's transforms in its storage width. Narrow words go through a workspace
@@ -53,11 +54,11 @@ pub(crate) enum Vector {
 
 impl Vector {
     /// The transform whose first output is the value at `root`, a primitive `2N`-th root of unity.
-    pub(super) fn new(narrow: bool, q: u64, degree: usize, neg_inverse: u64, root: u64) -> Self {
-        if narrow {
-            Self::Narrow(Tables::new(q, degree, neg_inverse, root))
+    pub(super) fn new(modulus: &Modulus, root: u64) -> Self {
+        if modulus.is_narrow() {
+            Self::Narrow(Tables::new(modulus, root))
         } else {
-            Self::Wide(Tables::new(q, degree, neg_inverse, root))
+            Self::Wide(Tables::new(modulus, root))
         }
     }
 
@@ -166,7 +167,7 @@ mod tests {
         for degree in (6..=16).map(|log| 1 << log) {
             for prime in primes(degree) {
                 let (q, inverse) = (prime.value(), prime.degree_inverse());
-                let portable = Transform::portable(q, degree).unwrap();
+                let portable = Transform::portable(&prime).unwrap();
                 for input in inputs(&prime) {
                     let (mut fast, mut expected) = (input.clone(), input.clone());
                     prime.forward_ntt(&mut fast);
@@ -226,9 +227,8 @@ mod tests {
     fn the_vectorised_transform_runs_on_plain_integers_alike() {
         for degree in [64, 128, 256, 512, 1024, 2048] {
             for prime in primes(degree) {
-                let (q, neg_inverse) = (prime.value(), prime.neg_inverse());
-                let portable = Transform::portable(q, degree).unwrap();
-                match portable.vectorised(q, degree, neg_inverse) {
+                let portable = Transform::portable(&prime).unwrap();
+                match portable.vectorised(&prime) {
                     Vector::Narrow(tables) => twin(&prime, &tables),
                     Vector::Wide(tables) => twin(&prime, &tables),
                 }

@@ -3,7 +3,7 @@
 use super::residues::{Factor, Residues};
 use super::shapes::{gather, lines, lines_mut, scatter, store_narrow, store_wide};
 use super::tables::{Shoup, Tables, TailFactors};
-use crate::kernels::kernel;
+use crate::kernels::dispatch::kernel;
 use crate::kernels::simd::Simd;
 use crate::limb::Word;
 

@@ -4,7 +4,7 @@ use super::residues::{Factor, Residues, ShoupLanes};
 use super::shapes::{gather, lines_mut, load_transposed, scatter};
 use super::tables::{Shoup, Tables, TailFactors};
 use crate::arith::mul_mod;
-use crate::kernels::kernel;
+use crate::kernels::dispatch::kernel;
 use crate::kernels::simd::Simd;
 use crate::limb::Word;
 

@@ -2,6 +2,7 @@
 
 use crate::arith::{inv_mod_prime, mul_mod, pow_mod};
 use crate::limb::Word;
+use crate::modulus::Modulus;
 
 /// Primes below `2^43` leave room for nine more bits in 52: butterflies on them need hardly any
 /// reductions.
@@ -47,13 +48,14 @@ impl Shoup {
 impl<W: Word> Tables<W> {
     /// The tables for the transform whose first output is the value at `root`, a primitive
     /// `2N`-th root of unity.
-    pub(super) fn new(modulus: u64, degree: usize, neg_inverse: u64, root: u64) -> Self {
+    pub(super) fn new(modulus: &Modulus, root: u64) -> Self {
+        let (q, degree) = (modulus.value(), modulus.degree());
         Self {
-            modulus,
-            inverse: (1 << 52) - neg_inverse,
+            modulus: q,
+            inverse: (1 << 52) - modulus.neg_inverse(),
             degree,
-            forward: Factors::new(modulus, degree, root),
-            inverse_factors: Factors::new(modulus, degree, inv_mod_prime(root, modulus)),
+            forward: Factors::new(q, degree, root),
+            inverse_factors: Factors::new(q, degree, inv_mod_prime(root, q)),
         }
     }
 
@@ -115,6 +117,7 @@ impl<W: Word> Factors<W> {
 
     /// The factors of the layers on `ROWS` rows inside block `block` of the layer of `blocks` blocks:
     /// factor `m + i` belongs to block `i` of `m`. Factor 0 is not used.
+    #[expect(clippy::manual_memcpy, reason = "copied as a slice, they would go through memory")]
     #[inline(always)]
     pub(super) fn layers<const ROWS: usize>(&self, blocks: usize, block: usize) -> [Shoup; ROWS] {
         let first = blocks + block;
@@ -122,7 +125,6 @@ impl<W: Word> Factors<W> {
         let mut of_layer = 1;
         while of_layer < ROWS {
             let from = &self.blocks[of_layer * first..of_layer * first + of_layer];
-            // One by one: copied as a slice, they would go through memory.
             for i in 0..of_layer {
                 factors[of_layer + i] = from[i];
             }
