@@ -21,6 +21,6 @@ pub use automorphism::{GaloisElement, Permutation};
 pub use base_conversion::{BaseConverter, Target};
 pub use limb::{Limb, Word};
 pub use modulus::Modulus;
-pub use poly::{Basis, Coefficients, Ntt, Poly};
+pub use poly::{Basis, Coefficients, Ntt, NttMontgomery, Poly};
 pub use prime::{Prime, PrimeError};
 pub use subring::SubringNtt;
