@@ -22,6 +22,18 @@ pub struct Modulus {
     degree_inverse: u64,
 }
 
+/// `x * 2^52 mod q`: a residue `x` in Montgomery form, ready to be a factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MontgomeryResidue(u64);
+
+impl MontgomeryResidue {
+    /// `x * 2^52 mod q`, as a residue: what multiplies by `x` and divides by `2^52` at once.
+    #[must_use]
+    pub fn value(self) -> u64 {
+        self.0
+    }
+}
+
 impl Modulus {
     /// The constants of `value`, an odd prime below `2^50` and above `degree`.
     pub(crate) fn new(value: u64, degree: usize) -> Self {
@@ -76,10 +88,10 @@ impl Modulus {
         self.degree_inverse
     }
 
-    /// `x * 2^52 mod q`: a constant in Montgomery form.
+    /// A constant in Montgomery form.
     #[must_use]
-    pub fn to_montgomery(&self, x: u64) -> u64 {
-        mul_mod(x % self.value, self.montgomery_one, self.value)
+    pub fn to_montgomery(&self, x: u64) -> MontgomeryResidue {
+        MontgomeryResidue(mul_mod(x % self.value, self.montgomery_one, self.value))
     }
 
     /// The residue of a signed integer.
@@ -108,7 +120,7 @@ mod tests {
             let modulus = Modulus::new(q, 64);
             assert_eq!(modulus.neg_inverse().wrapping_mul(q) & ((1 << 52) - 1), (1 << 52) - 1);
             assert_eq!(mul_mod(modulus.degree_inverse(), 64, q), 1);
-            assert_eq!(modulus.to_montgomery(3), mul_mod(3, 1 << 52, q));
+            assert_eq!(modulus.to_montgomery(3).value(), mul_mod(3, 1 << 52, q));
         }
     }
 }

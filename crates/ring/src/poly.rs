@@ -225,7 +225,7 @@ impl Poly<Ntt> {
     pub fn into_montgomery(mut self) -> Poly<NttMontgomery> {
         for (prime, limb) in self.basis.primes().iter().zip(&mut self.limbs) {
             // Scaling by the Montgomery form of 2^52 multiplies by 2^52.
-            scale_limb(prime, limb, prime.to_montgomery(prime.to_montgomery(1)));
+            scale_limb(prime, limb, prime.to_montgomery(prime.to_montgomery(1).value()));
         }
         Poly { basis: self.basis, limbs: self.limbs, representation: PhantomData }
     }

@@ -62,7 +62,7 @@ impl SubringNtt {
         let mut values = Limb::stale(&self.prime);
         values.fill_with(|i| self.prime.reduce(i128::from(coefficients[i])));
         self.prime.forward_ntt(&mut values);
-        let factor = self.prime.to_montgomery(self.prime.to_montgomery(1));
+        let factor = self.prime.to_montgomery(self.prime.to_montgomery(1).value());
         scale_limb(&self.prime, &mut values, factor);
         let mut ordered = Limb::stale(&self.prime);
         ordered.fill_with(|i| values.get(self.order[i] as usize));
@@ -98,7 +98,7 @@ mod tests {
                 }
                 prime.forward_ntt(&mut whole);
                 for i in 0..degree {
-                    let expected = prime.to_montgomery(whole.get(i));
+                    let expected = prime.to_montgomery(whole.get(i)).value();
                     assert_eq!(small.get(i / (degree / size)), expected);
                 }
             }

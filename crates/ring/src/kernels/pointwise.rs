@@ -5,11 +5,11 @@ use super::montgomery::{ModulusLanes, Rounds};
 use super::simd::Simd;
 use crate::automorphism::Permutation;
 use crate::limb::{Limb, Word};
-use crate::modulus::Modulus;
+use crate::modulus::{Modulus, MontgomeryResidue};
 
-/// A complex constant as two residues in Montgomery form: the factor on the first half of the NTT
+/// A complex constant as two residues: the factor on the first half of the NTT
 /// array and that on the second (see [`Prime::imaginary_unit`](crate::Prime::imaginary_unit)).
-pub type HalfConstants = [u64; 2];
+pub type HalfConstants = [MontgomeryResidue; 2];
 
 kernel! {
     /// `x += y`.
@@ -27,19 +27,19 @@ kernel! {
 }
 
 kernel! {
-    /// `out = x * factor`, the factor in Montgomery form.
-    pub fn scale<W>(modulus: &Modulus, out: &mut [W], x: &[W], factor: u64) = scale_body
+    /// `out = x * factor`.
+    pub fn scale<W>(modulus: &Modulus, out: &mut [W], x: &[W], factor: MontgomeryResidue) = scale_body
 }
 
 kernel! {
-    /// `x = x * factor`, the factor in Montgomery form.
-    pub fn scale_in_place<W>(modulus: &Modulus, x: &mut [W], factor: u64) = scale_in_place_body
+    /// `x = x * factor`.
+    pub fn scale_in_place<W>(modulus: &Modulus, x: &mut [W], factor: MontgomeryResidue) = scale_in_place_body
 }
 
 kernel! {
-    /// `out = (x - out) * factor`, the factor in Montgomery form: the end of a division by special
+    /// `out = (x - out) * factor`: the end of a division by special
     /// primes, where `out` holds the remainder.
-    pub fn subtract_scaled<W>(modulus: &Modulus, out: &mut [W], x: &[W], factor: u64)
+    pub fn subtract_scaled<W>(modulus: &Modulus, out: &mut [W], x: &[W], factor: MontgomeryResidue)
         = subtract_scaled_body
 }
 
@@ -49,19 +49,19 @@ kernel! {
 }
 
 kernel! {
-    /// `out = sum_k x_k * c_k + constant`, where `c_k` (Montgomery form) and the constant (plain
-    /// residues) have one value on each half of the NTT array: a combination with complex
+    /// `out = sum_k x_k * c_k + constant`, where `c_k` and the constant (plain residues) have one
+    /// value on each half of the NTT array: a combination with complex
     /// coefficients.
     pub fn linear_combination<W>(
         modulus: &Modulus,
         out: &mut [W],
         terms: &[(&[W], HalfConstants)],
-        constant: HalfConstants,
+        constant: [u64; 2],
     ) = linear_combination_body
 }
 
-/// `limb *= factor`, the factor in Montgomery form.
-pub fn scale_limb(modulus: &Modulus, limb: &mut Limb, factor: u64) {
+/// `limb *= factor`.
+pub fn scale_limb(modulus: &Modulus, limb: &mut Limb, factor: MontgomeryResidue) {
     match limb {
         Limb::Narrow(words) => scale_in_place::<u32>(modulus, words, factor),
         Limb::Wide(words) => scale_in_place::<u64>(modulus, words, factor),
@@ -105,10 +105,10 @@ pub(super) fn scale_body<S: Simd, W: Word>(
     modulus: &Modulus,
     out: &mut [W],
     x: &[W],
-    factor: u64,
+    factor: MontgomeryResidue,
 ) {
     let q = ModulusLanes::new(simd, modulus);
-    let factor = simd.splat(factor);
+    let factor = simd.splat(factor.value());
     for (out, x) in out.as_chunks_mut().0.iter_mut().zip(x.as_chunks().0) {
         simd.store(q.multiply(simd.load(x), factor), out);
     }
@@ -119,10 +119,10 @@ pub(super) fn scale_in_place_body<S: Simd, W: Word>(
     simd: S,
     modulus: &Modulus,
     x: &mut [W],
-    factor: u64,
+    factor: MontgomeryResidue,
 ) {
     let q = ModulusLanes::new(simd, modulus);
-    let factor = simd.splat(factor);
+    let factor = simd.splat(factor.value());
     for x in x.as_chunks_mut().0 {
         simd.store(q.multiply(simd.load(x), factor), x);
     }
@@ -134,10 +134,10 @@ pub(super) fn subtract_scaled_body<S: Simd, W: Word>(
     modulus: &Modulus,
     out: &mut [W],
     x: &[W],
-    factor: u64,
+    factor: MontgomeryResidue,
 ) {
     let q = ModulusLanes::new(simd, modulus);
-    let factor = simd.splat(factor);
+    let factor = simd.splat(factor.value());
     for (out, x) in out.as_chunks_mut().0.iter_mut().zip(x.as_chunks().0) {
         let difference = q.subtract(simd.load(x), simd.load(out));
         simd.store(q.multiply(difference, factor), out);
@@ -164,7 +164,7 @@ pub(super) fn linear_combination_body<S: Simd, W: Word>(
     modulus: &Modulus,
     out: &mut [W],
     terms: &[(&[W], HalfConstants)],
-    constant: HalfConstants,
+    constant: [u64; 2],
 ) {
     let q = ModulusLanes::new(simd, modulus);
     let rounds = Rounds::for_terms(terms.len(), modulus.bits());
@@ -175,7 +175,7 @@ pub(super) fn linear_combination_body<S: Simd, W: Word>(
             let mut sum = q.empty();
             for (x, factor) in terms {
                 let x = &x.as_chunks().0[side * half / 8 + i];
-                sum = q.accumulate(sum, simd.load(x), simd.splat(factor[side]));
+                sum = q.accumulate(sum, simd.load(x), simd.splat(factor[side].value()));
             }
             simd.store(q.add(q.reduce(sum, rounds), constant), out);
         }
