@@ -3,7 +3,6 @@
 use core::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::automorphism::Permutation;
 use crate::for_width;
 use crate::kernels;
 pub use crate::kernels::scale_limb;
@@ -241,17 +240,6 @@ impl Poly<Ntt> {
             for_width!(prime, W => kernels::multiply::<W>(prime, W::of_mut(out), W::of(x), W::of(y)));
         }
         product
-    }
-
-    /// The image under an automorphism.
-    #[must_use]
-    pub fn permuted(&self, permutation: &Permutation) -> Self {
-        let mut image = Self::stale(&self.basis);
-        let limbs = image.limbs.iter_mut().zip(&self.limbs);
-        for (prime, (out, x)) in self.basis.primes().iter().zip(limbs) {
-            for_width!(prime, W => kernels::permute::<W>(permutation, W::of_mut(out), W::of(x)));
-        }
-        image
     }
 }
 

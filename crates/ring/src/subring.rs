@@ -50,12 +50,6 @@ impl SubringNtt {
         Ok(Self { prime: small, order })
     }
 
-    /// The number of coefficients and of distinct values.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.order.len()
-    }
-
     /// Transforms signed coefficients into the distinct NTT values in Montgomery form.
     #[must_use]
     pub fn transform_montgomery(&self, coefficients: &[i64]) -> Limb {
