@@ -1,6 +1,6 @@
 //! The choice of the back end.
 
-/// Defines the public door of a kernel: picks the back end, then runs the one generic body.
+/// Defines the entry point of a kernel: picks the back end, then runs the one generic body.
 ///
 /// The body must be `#[inline(always)]`, so that it is compiled inside the function that enables
 /// the CPU features.

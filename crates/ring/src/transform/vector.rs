@@ -13,12 +13,12 @@
 //! A product with a constant comes out in a range of length `2 q` (see [`residues`]). Every value
 //! that is multiplied or reduced must lie in `[0, 2^52)`.
 //!
-//! *Roomy lanes*, `q < 2^43`, forward: a layer maps `(z0, z1)` to `z0 + t` and `z0 - t`, where `t`
+//! *Lazy reduction*, `q < 2^43`, forward: a layer maps `(z0, z1)` to `z0 + t` and `z0 - t`, where `t`
 //! in `(-q, 2 q)` is the product with `z1`. By induction, what a layer leaves is an input of the
 //! first half plus one such `t` or `-t` for every layer so far. So `2 log2(N) q`, added once to the
 //! first half of the inputs, keeps every value in `[0, (4 log2(N) + 1) q)`, which is below `2^52`.
 //!
-//! *Roomy lanes*, inverse: a layer maps `(a, b)` to `a + b` and a product with `a - b`, and sums
+//! *Lazy reduction*, inverse: a layer maps `(a, b)` to `a + b` and a product with `a - b`, and sums
 //! double. Three layers on rows `x0..x7` start in `[0, U)`, `U = 16 q`. The lifts `7, 1, 3, 1`
 //! times `U` of `x0, x2, x4, x6` leave sums in which every minuend is at least its subtrahend:
 //! after one layer `x0 >= 7 U` against `x2 < 3 U` and `x4 >= 3 U` against `x6 < 3 U`, after two
@@ -29,7 +29,7 @@
 //! (rows 2 and 3 against rows 6 and 7). The top layers may have two or four rows: the same lifts of
 //! the rows that there are do, and leave smaller sums.
 //!
-//! *Tight lanes*, `q < 2^50`: every layer reduces. Forward, `z0` is reduced to `[q, 3 q)` and `t`
+//! *Strict reduction*, `q < 2^50`: every layer reduces. Forward, `z0` is reduced to `[q, 3 q)` and `t`
 //! to `[-q, q)`, so values stay in `[0, 4 q)`. Inverse, minuends lie in `[q, 3 q)` and subtrahends
 //! in `[-q, q)`: sum and difference lie in `[0, 4 q)`, and each is reduced to the range that its
 //! role in the next layer asks for.
@@ -116,7 +116,7 @@ mod tests {
     use crate::prime::Prime;
     use crate::transform::Transform;
 
-    /// The largest suitable primes of these widths: narrow and wide storage, roomy and tight lanes
+    /// The largest suitable primes of these widths: narrow and wide storage, lazy and strict reduction
     /// and the limits between them.
     fn primes(degree: usize) -> Vec<Prime> {
         let step = 2 * degree as u64;

@@ -21,7 +21,7 @@ pub(super) fn forward_body<S: Simd, W: Word>(
     words: Option<&mut [W]>,
     work: &mut [u64],
 ) {
-    if tables.is_tight() {
+    if tables.is_strict() {
         layers(Residues::<S, true>::new(simd, tables), tables, words, work);
     } else {
         layers(Residues::<S, false>::new(simd, tables), tables, words, work);
@@ -29,8 +29,8 @@ pub(super) fn forward_body<S: Simd, W: Word>(
 }
 
 #[inline(always)]
-fn layers<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn layers<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     tables: &Tables<W>,
     mut words: Option<&mut [W]>,
     work: &mut [u64],
@@ -74,24 +74,24 @@ fn layers<S: Simd, W: Word, const TIGHT: bool>(
 
 /// The layers over the whole array, from the words to the workspace.
 #[inline(always)]
-fn top_layers<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn top_layers<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     tables: &Tables<W>,
     words: Option<&[W]>,
     work: &mut [[u64; 8]],
 ) {
     match tables.top_layers() {
-        0 => top::<S, W, TIGHT, 1>(modulus, tables, words, work),
-        1 => top::<S, W, TIGHT, 2>(modulus, tables, words, work),
-        2 => top::<S, W, TIGHT, 4>(modulus, tables, words, work),
-        _ => top::<S, W, TIGHT, 8>(modulus, tables, words, work),
+        0 => top::<S, W, STRICT, 1>(modulus, tables, words, work),
+        1 => top::<S, W, STRICT, 2>(modulus, tables, words, work),
+        2 => top::<S, W, STRICT, 4>(modulus, tables, words, work),
+        _ => top::<S, W, STRICT, 8>(modulus, tables, words, work),
     }
 }
 
 /// All top layers in one pass: `ROWS` is 2 to the power of their number.
 #[inline(always)]
-fn top<S: Simd, W: Word, const TIGHT: bool, const ROWS: usize>(
-    modulus: Residues<S, TIGHT>,
+fn top<S: Simd, W: Word, const STRICT: bool, const ROWS: usize>(
+    modulus: Residues<S, STRICT>,
     tables: &Tables<W>,
     words: Option<&[W]>,
     work: &mut [[u64; 8]],
@@ -100,10 +100,10 @@ fn top<S: Simd, W: Word, const TIGHT: bool, const ROWS: usize>(
     // Every later z0 contains one z0 of the first layer, so lifting these keeps all differences
     // positive: each layer subtracts less than 2 q.
     let layers = i64::from(tables.degree().trailing_zeros());
-    let lift = modulus.multiple(if TIGHT { 0 } else { 2 * layers });
+    let lift = modulus.multiple(if STRICT { 0 } else { 2 * layers });
     let factors = tables.forward.layers(1, 0);
     let Some(words) = words else {
-        return layers_in_place::<S, TIGHT, ROWS>(modulus, factors, Some(lift), work);
+        return layers_in_place::<S, STRICT, ROWS>(modulus, factors, Some(lift), work);
     };
     let factors = modulus.shoup_all(factors);
     let (from, length) = lines::<_, ROWS>(words.as_chunks().0);
@@ -124,8 +124,8 @@ fn top<S: Simd, W: Word, const TIGHT: bool, const ROWS: usize>(
 /// As many layers as `ROWS` has bits, in place.
 #[expect(clippy::needless_range_loop, reason = "the lines advance together")]
 #[inline(always)]
-fn layers_in_place<S: Simd, const TIGHT: bool, const ROWS: usize>(
-    modulus: Residues<S, TIGHT>,
+fn layers_in_place<S: Simd, const STRICT: bool, const ROWS: usize>(
+    modulus: Residues<S, STRICT>,
     factors: [Shoup; ROWS],
     lift: Option<S::Lanes>,
     block: &mut [[u64; 8]],
@@ -147,8 +147,8 @@ fn layers_in_place<S: Simd, const TIGHT: bool, const ROWS: usize>(
 
 /// The layers of distance 32, 16 and 8 in 64 elements.
 #[inline(always)]
-fn middle_layers<S: Simd, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn middle_layers<S: Simd, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     factors: [Shoup; 8],
     work: &mut [[u64; 8]; 8],
 ) {
@@ -163,8 +163,8 @@ fn middle_layers<S: Simd, const TIGHT: bool>(
 
 /// The layers of distance 4, 2 and 1 in 64 elements, and a reduction to `[0, 2 q)`.
 #[inline(always)]
-fn last_layers<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn last_layers<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     factors: &TailFactors<W>,
     work: &[[u64; 8]; 8],
 ) -> [S::Lanes; 8] {
@@ -178,8 +178,8 @@ fn last_layers<S: Simd, W: Word, const TIGHT: bool>(
 
 /// The layers on `ROWS` rows, of distance `ROWS / 2` to 1. The first minuends are lifted by `lift`.
 #[inline(always)]
-fn butterflies<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
-    modulus: Residues<S, TIGHT>,
+fn butterflies<S: Simd, F: Factor<S>, const STRICT: bool, const ROWS: usize>(
+    modulus: Residues<S, STRICT>,
     x: &mut [S::Lanes; ROWS],
     factors: &[F; ROWS],
     lift: Option<S::Lanes>,
@@ -197,8 +197,8 @@ fn butterflies<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
 
 /// The layer of this distance, if there are so many rows.
 #[inline(always)]
-fn layer<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
-    modulus: Residues<S, TIGHT>,
+fn layer<S: Simd, F: Factor<S>, const STRICT: bool, const ROWS: usize>(
+    modulus: Residues<S, STRICT>,
     x: &mut [S::Lanes; ROWS],
     factors: &[F; ROWS],
     distance: usize,
@@ -214,14 +214,14 @@ fn layer<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
 }
 
 #[inline(always)]
-fn butterfly<S: Simd, F: Factor<S>, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn butterfly<S: Simd, F: Factor<S>, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     z0: S::Lanes,
     z1: S::Lanes,
     factor: F,
 ) -> [S::Lanes; 2] {
     let s = modulus.simd;
-    if TIGHT {
+    if STRICT {
         // [q, 3 q) and [-q, q) make sum and difference lie in [0, 4 q).
         let z0 = modulus.reduce(z0, 1);
         let t = modulus.product(z1, factor, -1);

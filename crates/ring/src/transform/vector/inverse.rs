@@ -32,7 +32,7 @@ pub(super) fn lower_layers_body<S: Simd, W: Word>(
     from: Option<&[W]>,
     work: &mut [u64],
 ) {
-    if tables.is_tight() {
+    if tables.is_strict() {
         lower(Residues::<S, true>::new(simd, tables), tables, from, work);
     } else {
         lower(Residues::<S, false>::new(simd, tables), tables, from, work);
@@ -48,7 +48,7 @@ pub(super) fn top_layers_body<S: Simd, W: Word>(
     to: Option<&mut [W]>,
 ) {
     let (work, to) = (work.as_chunks_mut().0, to.map(|to| to.as_chunks_mut().0));
-    if tables.is_tight() {
+    if tables.is_strict() {
         top_of(Residues::<S, true>::new(simd, tables), tables, factor, work, to);
     } else {
         top_of(Residues::<S, false>::new(simd, tables), tables, factor, work, to);
@@ -56,24 +56,24 @@ pub(super) fn top_layers_body<S: Simd, W: Word>(
 }
 
 #[inline(always)]
-fn top_of<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn top_of<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     tables: &Tables<W>,
     factor: u64,
     work: &mut [[u64; 8]],
     to: Option<&mut [[W; 8]]>,
 ) {
     match tables.top_layers() {
-        0 => top::<S, W, TIGHT, 1>(modulus, tables, factor, work, to),
-        1 => top::<S, W, TIGHT, 2>(modulus, tables, factor, work, to),
-        2 => top::<S, W, TIGHT, 4>(modulus, tables, factor, work, to),
-        _ => top::<S, W, TIGHT, 8>(modulus, tables, factor, work, to),
+        0 => top::<S, W, STRICT, 1>(modulus, tables, factor, work, to),
+        1 => top::<S, W, STRICT, 2>(modulus, tables, factor, work, to),
+        2 => top::<S, W, STRICT, 4>(modulus, tables, factor, work, to),
+        _ => top::<S, W, STRICT, 8>(modulus, tables, factor, work, to),
     }
 }
 
 #[inline(always)]
-fn lower<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn lower<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     tables: &Tables<W>,
     from: Option<&[W]>,
     work: &mut [u64],
@@ -117,8 +117,8 @@ fn lower<S: Simd, W: Word, const TIGHT: bool>(
 
 /// The layers of distance 1, 2 and 4 in 64 elements.
 #[inline(always)]
-fn first_layers<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn first_layers<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     factors: &TailFactors<W>,
     mut x: [S::Lanes; 8],
 ) -> [S::Lanes; 8] {
@@ -128,8 +128,8 @@ fn first_layers<S: Simd, W: Word, const TIGHT: bool>(
 
 /// The layers of distance 8, 16 and 32 in 64 elements.
 #[inline(always)]
-fn middle_layers<S: Simd, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn middle_layers<S: Simd, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     factors: [Shoup; 8],
     work: &mut [[u64; 8]; 8],
 ) {
@@ -144,8 +144,8 @@ fn middle_layers<S: Simd, const TIGHT: bool>(
 /// Three layers in place.
 #[expect(clippy::needless_range_loop, reason = "eight lines advance together")]
 #[inline(always)]
-fn three_layers<S: Simd, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn three_layers<S: Simd, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     factors: [Shoup; 8],
     block: &mut [[u64; 8]],
 ) {
@@ -167,8 +167,8 @@ fn three_layers<S: Simd, const TIGHT: bool>(
 /// The layers over the whole array, from the workspace to the words, all in one pass: `ROWS` is 2 to
 /// the power of their number.
 #[inline(always)]
-fn top<S: Simd, W: Word, const TIGHT: bool, const ROWS: usize>(
-    modulus: Residues<S, TIGHT>,
+fn top<S: Simd, W: Word, const STRICT: bool, const ROWS: usize>(
+    modulus: Residues<S, STRICT>,
     tables: &Tables<W>,
     factor: u64,
     work: &mut [[u64; 8]],
@@ -205,8 +205,8 @@ fn top<S: Simd, W: Word, const TIGHT: bool, const ROWS: usize>(
 /// Stores lanes in `[0, 2 q)`, made canonical, in `to`, or else in the workspace. A workspace that
 /// is not the result returns to a pool: it must not keep a secret.
 #[inline(always)]
-fn store<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+fn store<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     x: S::Lanes,
     work: &mut [u64; 8],
     to: Option<&mut [W; 8]>,
@@ -221,19 +221,19 @@ fn store<S: Simd, W: Word, const TIGHT: bool>(
     }
 }
 
-/// In units of `q`: what [`butterflies`] takes and leaves where lanes are roomy.
+/// In units of `q`: what [`butterflies`] takes and leaves where reduction is lazy.
 const BOUND: i64 = 16;
 
 /// The layers on `ROWS` rows, of distance 1 to `ROWS / 2`. The rows lie in `[0, 16 q)` before and
-/// after, or in `[0, 2 q)` where lanes are tight. With `scale`, the last layer's sums are multiplied
+/// after, or in `[0, 2 q)` where reduction is strict. With `scale`, the last layer's sums are multiplied
 /// by it (its factor contains it already) and all rows lie in `[0, 2 q)` after.
 ///
 /// Differences must not be negative, so what will be a minuend is lifted above its subtrahend.
-/// Reductions and products lift for nothing; the roomy form lifts sums through the first minuends,
+/// Reductions and products lift for nothing; the lazy form lifts sums through the first minuends,
 /// before the first layer.
 #[inline(always)]
-fn butterflies<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
-    modulus: Residues<S, TIGHT>,
+fn butterflies<S: Simd, F: Factor<S>, const STRICT: bool, const ROWS: usize>(
+    modulus: Residues<S, STRICT>,
     x: &mut [S::Lanes; ROWS],
     factors: &[F; ROWS],
     scale: Option<ShoupLanes<S>>,
@@ -248,8 +248,8 @@ fn butterflies<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
 /// minuends, and each product of the first and the second layer its lower bound in units of `q`: see
 /// the module documentation.
 #[inline(always)]
-fn layer<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
-    modulus: Residues<S, TIGHT>,
+fn layer<S: Simd, F: Factor<S>, const STRICT: bool, const ROWS: usize>(
+    modulus: Residues<S, STRICT>,
     x: &mut [S::Lanes; ROWS],
     factors: &[F; ROWS],
     scale: Option<ShoupLanes<S>>,
@@ -267,24 +267,24 @@ fn layer<S: Simd, F: Factor<S>, const TIGHT: bool, const ROWS: usize>(
         let block = i / distance;
         let (a, b) = (i + block * distance, i + block * distance + distance);
         let lift = match distance {
-            1 if TIGHT => 2,
+            1 if STRICT => 2,
             1 => lift,
             _ => 0,
         };
         let lower = match distance {
             _ if is_last => 0,
-            _ if TIGHT => [1, -1][block % 2],
+            _ if STRICT => [1, -1][block % 2],
             1 => FIRST[block],
             _ => SECOND[block],
         };
         let lifted = s.add(x[a], modulus.multiple(lift));
         let difference = s.sub(lifted, x[b]);
-        // Tight lanes have no room for a lifted sum, and need none: it is reduced.
-        let sum = s.add(if TIGHT { x[a] } else { lifted }, x[b]);
+        // Strict reduction has no room for a lifted sum, and need none: it is reduced.
+        let sum = s.add(if STRICT { x[a] } else { lifted }, x[b]);
         x[a] = match scale {
             Some(scale) if is_last => modulus.product(sum, scale, 0),
-            // In the roomy form only row 0 is a sum of eight rows.
-            _ if TIGHT || (is_last && a == 0) => modulus.reduce(sum, lower),
+            // In the lazy form only row 0 is a sum of eight rows.
+            _ if STRICT || (is_last && a == 0) => modulus.reduce(sum, lower),
             _ => sum,
         };
         x[b] = modulus.product(difference, factors[ROWS / 2 / distance + block], lower);

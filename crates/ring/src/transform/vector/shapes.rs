@@ -99,8 +99,8 @@ pub(super) fn load_transposed<S: Simd, W: Word>(simd: S, from: &[[W; 8]; 8]) -> 
 
 /// Stores 64 numbers in `[0, 2 q)`, made canonical: word `8 i + k` is lane `i` of row `k`.
 #[inline(always)]
-pub(super) fn store_narrow<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+pub(super) fn store_narrow<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     x: &[S::Lanes; 8],
     to: &mut [[W; 8]; 8],
 ) {
@@ -125,8 +125,8 @@ pub(super) fn store_narrow<S: Simd, W: Word, const TIGHT: bool>(
 
 /// The same in 64-bit words.
 #[inline(always)]
-pub(super) fn store_wide<S: Simd, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+pub(super) fn store_wide<S: Simd, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     x: &[S::Lanes; 8],
     to: &mut [[u64; 8]; 8],
 ) {

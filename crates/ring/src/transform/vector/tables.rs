@@ -6,7 +6,7 @@ use crate::modulus::Modulus;
 
 /// Primes below `2^43` leave room for nine more bits in 52: butterflies on them need hardly any
 /// reductions.
-const ROOMY_BITS: u32 = 43;
+const LAZY_BITS: u32 = 43;
 
 /// A constant in Shoup's form: the factor `w` and `floor(w 2^52 / q)`.
 #[derive(Clone, Copy)]
@@ -74,8 +74,8 @@ impl<W: Word> Tables<W> {
 
     /// Whether lanes have no room for lazy sums, so that every layer reduces.
     #[inline(always)]
-    pub(super) fn is_tight(&self) -> bool {
-        self.modulus >> ROOMY_BITS != 0
+    pub(super) fn is_strict(&self) -> bool {
+        self.modulus >> LAZY_BITS != 0
     }
 
     /// How many of the top layers run over the whole array, in one pass, before (in the inverse
