@@ -1,7 +1,7 @@
 //! From residues back to numbers.
 
 use blindsight_ring::arith::{inv_mod_prime, mul_mod};
-use blindsight_ring::{Coefficients, Poly, Prime};
+use blindsight_ring::{Coefficients, Poly};
 
 /// The coefficients of a polynomial, each in the centred interval of its modulus, as floating
 /// point numbers: exact below `2^53`, rounded above.
@@ -9,7 +9,7 @@ use blindsight_ring::{Coefficients, Poly, Prime};
 /// The modulus must lie below `2^126`.
 pub(crate) fn centred(poly: &Poly<Coefficients>) -> Vec<f64> {
     let primes = poly.basis().primes();
-    let steps = garner_steps(primes.iter().map(|p| Prime::value(p)).collect());
+    let steps = garner_steps(primes.iter().map(|p| p.value()).collect());
     let modulus = steps.iter().fold(1, |m, step| m * u128::from(step.prime));
     debug_assert!(modulus < 1 << 126);
     let mut digits = vec![0; steps.len()];
@@ -58,7 +58,7 @@ impl Step {
 mod tests {
     use std::sync::Arc;
 
-    use blindsight_ring::Basis;
+    use blindsight_ring::{Basis, Prime};
 
     use super::*;
 

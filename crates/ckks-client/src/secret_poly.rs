@@ -2,14 +2,15 @@
 
 use core::ops::{Deref, DerefMut};
 
-use blindsight_ring::{Basis, Ntt, Poly};
+use blindsight_ring::poly::Representation;
+use blindsight_ring::{Basis, Ntt, NttMontgomery, Poly};
 
 /// A polynomial in NTT form that reveals the secret.
 ///
 /// The buffers of polynomials are recycled: what is dropped unwiped would turn up in the next
 /// polynomial, and stay in memory for good. So every secret in this form lives in this type, from
 /// the moment it has its residues.
-pub(crate) struct SecretPoly(Poly<Ntt>);
+pub(crate) struct SecretPoly<R: Representation = Ntt>(Poly<R>);
 
 impl SecretPoly {
     /// Takes a polynomial into custody.
@@ -21,7 +22,9 @@ impl SecretPoly {
     pub(crate) fn from_signed<T: Copy + Into<i64>>(basis: &Basis, coefficients: &[T]) -> Self {
         Self(Poly::from_signed(basis, coefficients).into_ntt())
     }
+}
 
+impl SecretPoly<NttMontgomery> {
     /// The secret with these coefficients in Montgomery form, ready to be a factor.
     pub(crate) fn montgomery(basis: &Basis, coefficients: &[i8]) -> Self {
         // Both conversions work in place: no residue is left elsewhere.
@@ -30,21 +33,21 @@ impl SecretPoly {
     }
 }
 
-impl Deref for SecretPoly {
-    type Target = Poly<Ntt>;
+impl<R: Representation> Deref for SecretPoly<R> {
+    type Target = Poly<R>;
 
-    fn deref(&self) -> &Poly<Ntt> {
+    fn deref(&self) -> &Poly<R> {
         &self.0
     }
 }
 
-impl DerefMut for SecretPoly {
-    fn deref_mut(&mut self) -> &mut Poly<Ntt> {
+impl<R: Representation> DerefMut for SecretPoly<R> {
+    fn deref_mut(&mut self) -> &mut Poly<R> {
         &mut self.0
     }
 }
 
-impl Drop for SecretPoly {
+impl<R: Representation> Drop for SecretPoly<R> {
     fn drop(&mut self) {
         self.0.zeroize();
     }

@@ -184,7 +184,7 @@ fn tensor_limb(
     linear: Option<&Ciphertext>,
 ) -> [Limb; 3] {
     let mut out = [Limb::stale(prime), Limb::stale(prime), Limb::stale(prime)];
-    let factor = prime.to_montgomery(prime.to_montgomery(u64::from(sum.factor)));
+    let factor = prime.to_montgomery(prime.to_montgomery(u64::from(sum.factor)).value());
     for_width!(prime, W => {
         let pairs: Vec<TensorPair<'_, W>> = sum
             .pairs
@@ -200,7 +200,7 @@ fn tensor_limb(
 }
 
 /// A complex constant times `scale`, rounded, as residues on the two halves of the NTT array.
-fn residues(prime: &Prime, constant: Complex64, scale: f64) -> HalfConstants {
+fn residues(prime: &Prime, constant: Complex64, scale: f64) -> [u64; 2] {
     let q = prime.value();
     let re = prime.reduce((constant.re * scale).round() as i128);
     let im = prime.reduce((constant.im * scale).round() as i128);

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use blindsight_ckks::keys::Special;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ring::arith::{inv_mod_prime, mul_mod, product_mod};
-use blindsight_ring::{BaseConverter, Basis, GaloisElement, Permutation, Prime, SubringNtt};
+use blindsight_ring::{
+    BaseConverter, Basis, GaloisElement, MontgomeryResidue, Permutation, Prime, SubringNtt,
+};
 
 /// The tables of one parameter set, made on first use and shared by all clients.
 #[derive(Debug)]
@@ -34,10 +36,10 @@ pub(crate) struct DigitTables {
     pub(crate) converters: Vec<BaseConverter>,
     /// For each limb of the level, what lifting multiplies it by inside its digit.
     pub(crate) lifts: Vec<u64>,
-    /// The inverses of the lifts, in Montgomery form.
-    pub(crate) unlifts: Vec<u64>,
-    /// The product of the special primes, in Montgomery form, for each limb of the level.
-    pub(crate) special_products: Vec<u64>,
+    /// The inverses of the lifts.
+    pub(crate) unlifts: Vec<MontgomeryResidue>,
+    /// The product of the special primes, for each limb of the level.
+    pub(crate) special_products: Vec<MontgomeryResidue>,
     /// What the coefficients of an extended polynomial are multiplied by before
     /// [`Self::divider`] takes them to lifted digits.
     pub(crate) preparations: Vec<u64>,

@@ -1,7 +1,7 @@
 //! Evaluation keys: as they travel, and as the evaluator holds them.
 
 use blindsight_ring::sampling::{Seed, StreamId, UniformExpander};
-use blindsight_ring::{Basis, Limb, Ntt, Poly, Prime};
+use blindsight_ring::{Basis, Limb, Ntt, NttMontgomery, Poly, Prime};
 
 use crate::keys::KeySpec;
 use crate::parameters::Parameters;
@@ -22,7 +22,7 @@ pub struct SeededKey {
 #[derive(Debug)]
 pub struct EvaluationKey {
     spec: KeySpec,
-    rows: Vec<[Poly<Ntt>; 2]>,
+    rows: Vec<[Poly<NttMontgomery>; 2]>,
 }
 
 impl EvaluationKey {
@@ -48,7 +48,7 @@ impl EvaluationKey {
 
     /// `[b_d, a_d]` for each digit, in Montgomery form.
     #[must_use]
-    pub fn rows(&self) -> &[[Poly<Ntt>; 2]] {
+    pub fn rows(&self) -> &[[Poly<NttMontgomery>; 2]] {
         &self.rows
     }
 

@@ -11,6 +11,7 @@ use crate::arith::{inv_mod_prime, mul_mod, product_mod};
 use crate::for_width;
 use crate::kernels::{self, Lifted, Weights};
 use crate::limb::{Limb, Word};
+use crate::modulus::MontgomeryResidue;
 use crate::pool::Buffer;
 use crate::prime::Prime;
 
@@ -148,8 +149,8 @@ pub struct Target<'a> {
     pub index: usize,
     /// Where the residues go.
     pub out: &'a mut Limb,
-    /// A limb of the same prime that is added, times a factor in Montgomery form.
-    pub addend: Option<(&'a Limb, u64)>,
+    /// A limb of the same prime that is added, times a factor.
+    pub addend: Option<(&'a Limb, MontgomeryResidue)>,
 }
 
 /// Coefficients per block: ten sources' blocks take about 40 KiB.

@@ -17,13 +17,6 @@ pub fn packed_len(count: usize, width: u32) -> Result<usize, BitsError> {
     usize::try_from(bits.div_ceil(8)).map_err(|_| BitsError::TooLong { count, width })
 }
 
-/// The least width that holds every residue modulo `modulus` (which is not zero), at least 1.
-#[must_use]
-pub const fn width_of(modulus: u64) -> u32 {
-    let bits = u64::BITS - modulus.saturating_sub(1).leading_zeros();
-    if bits == 0 { 1 } else { bits }
-}
-
 /// Appends the packed `values` to `out`.
 ///
 /// # Errors
@@ -368,13 +361,5 @@ mod tests {
         assert_eq!(packed_len(count, 8), Ok(usize::MAX));
         assert_eq!(packed_len(count, 9), Err(BitsError::TooLong { count, width: 9 }));
         assert_eq!(packed_len(0, 9), Ok(0));
-    }
-
-    #[test]
-    fn width_of_a_modulus_holds_its_largest_residue() {
-        let cases = [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (1 << 26, 26), (u64::MAX, 64)];
-        for (modulus, width) in cases {
-            assert_eq!(width_of(modulus), width, "modulus {modulus}");
-        }
     }
 }

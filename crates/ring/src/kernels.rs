@@ -13,6 +13,7 @@
 //! results are canonical residues in `[0, q)` unless a kernel says otherwise.
 
 mod conversion;
+pub(crate) mod dispatch;
 mod montgomery;
 mod pointwise;
 mod products;
@@ -22,16 +23,13 @@ mod twins;
 mod weighted;
 
 pub use conversion::{Lifted, Weights, convert, quotients};
+pub use montgomery::MAX_TERMS;
 pub use pointwise::{
-    HalfConstants, add, linear_combination, multiply, permute, scale, scale_in_place, subtract,
-    subtract_scaled,
+    HalfConstants, add, linear_combination, multiply, permute, scale, scale_in_place, scale_limb,
+    subtract, subtract_scaled,
 };
 pub use products::{Extras, KeyTerm, TensorPair, key_product, tensor};
 pub use weighted::{weight_stream, weighted_sums};
-
-/// The most terms one lazily accumulated sum may have: low halves are below `2^52` each and must
-/// not overflow 64 bits; the bound leaves a wide margin.
-pub const MAX_TERMS: usize = 1024;
 
 /// Whether this machine runs the AVX-512 IFMA kernels.
 #[must_use]
@@ -41,33 +39,3 @@ pub fn is_accelerated() -> bool {
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
-
-/// Defines the public door of a kernel: picks the back end, then runs the one generic body.
-///
-/// The body must be `#[inline(always)]`, so that it is compiled inside the function that enables
-/// the CPU features.
-macro_rules! kernel {
-    (
-        $(#[$meta:meta])*
-        $vis:vis fn $name:ident<$($W:ident),*>($($arg:ident: $ty:ty),* $(,)?) = $body:path
-    ) => {
-        $(#[$meta])*
-        $vis fn $name<$($W: $crate::limb::Word),*>($($arg: $ty),*) {
-            #[cfg(target_arch = "x86_64")]
-            if let Some(simd) = $crate::kernels::simd::avx512::Avx512::detect() {
-                #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,bmi2")]
-                fn vectorised<$($W: $crate::limb::Word),*>(
-                    simd: $crate::kernels::simd::avx512::Avx512,
-                    $($arg: $ty),*
-                ) {
-                    $body(simd, $($arg),*);
-                }
-                // SAFETY: a token of `Avx512` exists only where detection found these features.
-                unsafe { vectorised(simd, $($arg),*) };
-                return;
-            }
-            $body($crate::kernels::simd::portable::Portable, $($arg),*);
-        }
-    };
-}
-pub(crate) use kernel;

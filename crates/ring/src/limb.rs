@@ -1,7 +1,7 @@
 //! One residue polynomial: `N` residues modulo one prime, in the storage width of that prime.
 
+use crate::modulus::Modulus;
 use crate::pool::{Buffer, Pooled};
-use crate::prime::Prime;
 
 /// `N` residues modulo one prime: 32-bit words for narrow primes, 64-bit words for the others.
 /// Whether they are coefficients or NTT values is known to the polynomial that owns them.
@@ -98,15 +98,15 @@ macro_rules! for_width {
 impl Limb {
     /// A limb of arbitrary content, for callers that write every word.
     #[must_use]
-    pub fn stale(prime: &Prime) -> Self {
-        Self::stale_with_len(prime, prime.degree())
+    pub fn stale(modulus: &Modulus) -> Self {
+        Self::stale_with_len(modulus, modulus.degree())
     }
 
     /// A limb of `len` words of arbitrary content: shorter than the degree for compressed
     /// plaintexts.
     #[must_use]
-    pub fn stale_with_len(prime: &Prime, len: usize) -> Self {
-        if prime.is_narrow() {
+    pub fn stale_with_len(modulus: &Modulus, len: usize) -> Self {
+        if modulus.is_narrow() {
             Self::Narrow(Buffer::stale(len))
         } else {
             Self::Wide(Buffer::stale(len))
@@ -115,11 +115,11 @@ impl Limb {
 
     /// The zero polynomial.
     #[must_use]
-    pub fn zero(prime: &Prime) -> Self {
-        if prime.is_narrow() {
-            Self::Narrow(Buffer::zeroed(prime.degree()))
+    pub fn zero(modulus: &Modulus) -> Self {
+        if modulus.is_narrow() {
+            Self::Narrow(Buffer::zeroed(modulus.degree()))
         } else {
-            Self::Wide(Buffer::zeroed(prime.degree()))
+            Self::Wide(Buffer::zeroed(modulus.degree()))
         }
     }
 

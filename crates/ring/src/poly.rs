@@ -3,9 +3,9 @@
 use core::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::automorphism::Permutation;
 use crate::for_width;
 use crate::kernels;
+pub use crate::kernels::scale_limb;
 use crate::limb::{Limb, Word};
 use crate::prime::Prime;
 
@@ -66,15 +66,29 @@ pub enum Coefficients {}
 #[derive(Debug, Clone, Copy)]
 pub enum Ntt {}
 
-/// A representation: [`Coefficients`] or [`Ntt`].
+/// Marks a polynomial held as NTT values in Montgomery form: a factor for [`Poly::multiply`] and
+/// the kernels' sums of products. The two forms do not mix:
+///
+/// ```compile_fail
+/// # use blindsight_ring::{Ntt, Poly};
+/// fn add(x: &mut Poly<Ntt>, y: Poly<Ntt>) {
+///     x.add_assign(&y.into_montgomery());
+/// }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub enum NttMontgomery {}
+
+/// A representation: [`Coefficients`], [`Ntt`] or [`NttMontgomery`].
 pub trait Representation: sealed::Sealed {}
 impl Representation for Coefficients {}
 impl Representation for Ntt {}
+impl Representation for NttMontgomery {}
 
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Coefficients {}
     impl Sealed for super::Ntt {}
+    impl Sealed for super::NttMontgomery {}
 }
 
 /// A polynomial of degree below `N` modulo the product of a basis: one limb a prime.
@@ -207,19 +221,19 @@ impl Poly<Ntt> {
     /// Puts every residue in Montgomery form, ready to be a factor of [`Self::multiply`] or of the
     /// kernels' sums.
     #[must_use]
-    pub fn into_montgomery(mut self) -> Self {
+    pub fn into_montgomery(mut self) -> Poly<NttMontgomery> {
         for (prime, limb) in self.basis.primes().iter().zip(&mut self.limbs) {
             // Scaling by the Montgomery form of 2^52 multiplies by 2^52.
-            scale_limb(prime, limb, prime.to_montgomery(prime.to_montgomery(1)));
+            scale_limb(prime, limb, prime.to_montgomery(prime.to_montgomery(1).value()));
         }
-        self
+        Poly { basis: self.basis, limbs: self.limbs, representation: PhantomData }
     }
 
-    /// The product with a polynomial in Montgomery form whose basis begins with this basis.
+    /// The product with a polynomial whose basis begins with this basis.
     #[must_use]
-    pub fn multiply(&self, montgomery: &Self) -> Self {
+    pub fn multiply(&self, factor: &Poly<NttMontgomery>) -> Self {
         let mut product = Self::stale(&self.basis);
-        let operands = self.limbs.iter().zip(&montgomery.limbs);
+        let operands = self.limbs.iter().zip(&factor.limbs);
         for ((prime, out), (x, y)) in
             self.basis.primes().iter().zip(&mut product.limbs).zip(operands)
         {
@@ -227,25 +241,6 @@ impl Poly<Ntt> {
         }
         product
     }
-
-    /// The image under an automorphism.
-    #[must_use]
-    pub fn permuted(&self, permutation: &Permutation) -> Self {
-        let mut image = Self::stale(&self.basis);
-        let limbs = image.limbs.iter_mut().zip(&self.limbs);
-        for (prime, (out, x)) in self.basis.primes().iter().zip(limbs) {
-            for_width!(prime, W => kernels::permute::<W>(permutation, W::of_mut(out), W::of(x)));
-        }
-        image
-    }
-}
-
-/// `limb *= factor`, the factor in Montgomery form.
-pub fn scale_limb(prime: &Prime, limb: &mut Limb, factor: u64) {
-    for_width!(prime, W => {
-        let words = W::of_mut(limb);
-        kernels::scale_in_place::<W>(prime, words, factor);
-    });
 }
 
 #[cfg(test)]

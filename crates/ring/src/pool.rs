@@ -70,18 +70,6 @@ impl<W: Pooled> Buffer<W> {
     }
 }
 
-/// Frees every buffer that waits to be used again.
-pub fn clear() {
-    NARROW.clear();
-    WIDE.clear();
-}
-
-impl<W> Shelf<W> {
-    fn clear(&self) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
-
 impl<W: Pooled> Drop for Buffer<W> {
     fn drop(&mut self) {
         if let Some(storage) = self.storage.take() {

@@ -5,6 +5,7 @@
 //! a transform of size `M` finds them all and `M` words store them.
 
 use crate::arith::pow_mod;
+use crate::kernels::scale_limb;
 use crate::limb::Limb;
 use crate::prime::{Prime, PrimeError};
 
@@ -49,20 +50,14 @@ impl SubringNtt {
         Ok(Self { prime: small, order })
     }
 
-    /// The number of coefficients and of distinct values.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.order.len()
-    }
-
     /// Transforms signed coefficients into the distinct NTT values in Montgomery form.
     #[must_use]
     pub fn transform_montgomery(&self, coefficients: &[i64]) -> Limb {
         let mut values = Limb::stale(&self.prime);
         values.fill_with(|i| self.prime.reduce(i128::from(coefficients[i])));
         self.prime.forward_ntt(&mut values);
-        let factor = self.prime.to_montgomery(self.prime.to_montgomery(1));
-        crate::poly::scale_limb(&self.prime, &mut values, factor);
+        let factor = self.prime.to_montgomery(self.prime.to_montgomery(1).value());
+        scale_limb(&self.prime, &mut values, factor);
         let mut ordered = Limb::stale(&self.prime);
         ordered.fill_with(|i| values.get(self.order[i] as usize));
         ordered
@@ -97,7 +92,7 @@ mod tests {
                 }
                 prime.forward_ntt(&mut whole);
                 for i in 0..degree {
-                    let expected = prime.to_montgomery(whole.get(i));
+                    let expected = prime.to_montgomery(whole.get(i)).value();
                     assert_eq!(small.get(i / (degree / size)), expected);
                 }
             }

@@ -10,9 +10,9 @@ mod vector;
 
 #[cfg(any(target_arch = "x86_64", test))]
 use self::vector::Vector;
+use crate::kernels::scale_limb;
 use crate::limb::Limb;
-use crate::poly::scale_limb;
-use crate::prime::{NARROW_PRIME_BITS, Prime};
+use crate::modulus::Modulus;
 
 /// The transforms modulo one prime, with their tables.
 pub(crate) enum Transform {
@@ -23,20 +23,19 @@ pub(crate) enum Transform {
 }
 
 impl Transform {
-    /// The fastest transform on this CPU for a prime with `neg_inverse = -q^-1 mod 2^52`; none
-    /// where the ring has no root of unity.
-    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables))]
-    pub(crate) fn new(value: u64, degree: usize, neg_inverse: u64) -> Option<Self> {
-        let portable = Self::portable(value, degree)?;
+    /// The fastest transform on this CPU; none where the ring has no root of unity.
+    pub(crate) fn new(modulus: &Modulus) -> Option<Self> {
+        let portable = Self::portable(modulus)?;
         #[cfg(target_arch = "x86_64")]
         if crate::kernels::is_accelerated() {
-            return Some(Self::Vector(portable.vectorised(value, degree, neg_inverse)));
+            return Some(Self::Vector(portable.vectorised(modulus)));
         }
         Some(portable)
     }
 
-    fn portable(value: u64, degree: usize) -> Option<Self> {
-        if value >> NARROW_PRIME_BITS == 0 {
+    fn portable(modulus: &Modulus) -> Option<Self> {
+        let (value, degree) = (modulus.value(), modulus.degree());
+        if modulus.is_narrow() {
             let value = u32::try_from(value).ok()?;
             tfhe_ntt::prime32::Plan::try_new(degree, value).map(Self::Narrow)
         } else {
@@ -46,18 +45,12 @@ impl Transform {
 
     /// The vectorised transform with the root of unity of this one.
     #[cfg(any(target_arch = "x86_64", test))]
-    fn vectorised(&self, value: u64, degree: usize, neg_inverse: u64) -> Vector {
-        use crate::pool::Buffer;
-        let narrow = value >> NARROW_PRIME_BITS == 0;
-        let mut x = if narrow {
-            Limb::Narrow(Buffer::zeroed(degree))
-        } else {
-            Limb::Wide(Buffer::zeroed(degree))
-        };
+    fn vectorised(&self, modulus: &Modulus) -> Vector {
         // The first value of the polynomial X is the root.
+        let mut x = Limb::zero(modulus);
         x.set(1, 1);
         self.forward(&mut x);
-        Vector::new(narrow, value, degree, neg_inverse, x.get(0))
+        Vector::new(modulus, x.get(0))
     }
 
     /// Coefficients to NTT values.
@@ -83,14 +76,20 @@ impl Transform {
     }
 
     /// NTT values to coefficients times `N` times the residue `factor`.
-    pub(crate) fn inverse_scaled(&self, prime: &Prime, from: &Limb, to: &mut Limb, factor: u64) {
+    pub(crate) fn inverse_scaled(
+        &self,
+        modulus: &Modulus,
+        from: &Limb,
+        to: &mut Limb,
+        factor: u64,
+    ) {
         match self {
             #[cfg(any(target_arch = "x86_64", test))]
             Self::Vector(vector) => vector.inverse_scaled(from, to, factor),
             _ => {
                 to.copy_from(from);
                 self.inverse_unscaled(to);
-                scale_limb(prime, to, prime.to_montgomery(factor));
+                scale_limb(modulus, to, modulus.to_montgomery(factor));
             }
         }
     }

@@ -1,10 +1,10 @@
 //! The inner loops of fast base conversion.
 
-use super::kernel;
-use super::montgomery::{Modulus, Rounds};
+use super::dispatch::kernel;
+use super::montgomery::{ModulusLanes, Rounds};
 use super::simd::Simd;
 use crate::limb::Word;
-use crate::prime::Prime;
+use crate::modulus::{Modulus, MontgomeryResidue};
 
 /// A polynomial prepared for conversion: per source prime `q_i` the residues
 /// `y_i = x * (Q/q_i)^-1 mod q_i`, and per coefficient the quotient `v = round(sum y_i / q_i)`, so
@@ -19,27 +19,26 @@ pub struct Lifted<'a> {
     pub quotient: &'a [u32],
 }
 
-/// The constants that take a lifted polynomial to one target prime, in Montgomery form.
+/// The constants that take a lifted polynomial to one target prime.
 #[derive(Debug, Clone)]
 pub struct Weights {
     /// `Q/q_i` for the narrow sources, in their order.
-    pub narrow: Vec<u64>,
+    pub narrow: Vec<MontgomeryResidue>,
     /// `Q/q_i` for the wide sources.
-    pub wide: Vec<u64>,
+    pub wide: Vec<MontgomeryResidue>,
     /// `-Q`.
-    pub neg_product: u64,
+    pub neg_product: MontgomeryResidue,
     /// The largest `log2` of a source, for the bound on the sum.
     pub source_bits: u32,
 }
 
 kernel! {
-    /// `out = sum_i y_i * (Q/q_i) - v * Q mod prime`, plus an array times a factor (Montgomery
-    /// form).
+    /// `out = sum_i y_i * (Q/q_i) - v * Q mod prime`, plus an array times a factor.
     pub fn convert<W>(
-        prime: &Prime,
+        modulus: &Modulus,
         lifted: Lifted<'_>,
         weights: &Weights,
-        addend: Option<(&[W], u64)>,
+        addend: Option<(&[W], MontgomeryResidue)>,
         out: &mut [W],
     ) = convert_body
 }
@@ -54,16 +53,16 @@ kernel! {
 #[inline(always)]
 pub(super) fn convert_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     lifted: Lifted<'_>,
     weights: &Weights,
-    addend: Option<(&[W], u64)>,
+    addend: Option<(&[W], MontgomeryResidue)>,
     out: &mut [W],
 ) {
-    let q = Modulus::new(simd, prime);
+    let q = ModulusLanes::new(simd, modulus);
     let terms = lifted.narrow.len() + lifted.wide.len() + 2;
-    let rounds = Rounds::for_terms(terms, weights.source_bits.max(prime.bits()));
-    let neg_product = simd.splat(weights.neg_product);
+    let rounds = Rounds::for_terms(terms, weights.source_bits.max(modulus.bits()));
+    let neg_product = simd.splat(weights.neg_product.value());
     // Four groups at a time: eight independent accumulators hide the latency of the multiply-add,
     // and one broadcast of a weight serves all four.
     for (i, out) in out.as_chunks_mut::<8>().0.as_chunks_mut::<4>().0.iter_mut().enumerate() {
@@ -73,19 +72,19 @@ pub(super) fn convert_body<S: Simd, W: Word>(
             *sum = q.accumulate(*sum, simd.load(v), neg_product);
         }
         if let Some((x, factor)) = addend {
-            let factor = simd.splat(factor);
+            let factor = simd.splat(factor.value());
             for (sum, x) in sums.iter_mut().zip(&x.as_chunks::<8>().0.as_chunks::<4>().0[i]) {
                 *sum = q.accumulate(*sum, simd.load(x), factor);
             }
         }
         for (y, &weight) in lifted.narrow.iter().zip(&weights.narrow) {
-            let weight = simd.splat(weight);
+            let weight = simd.splat(weight.value());
             for (sum, y) in sums.iter_mut().zip(&y.as_chunks::<8>().0.as_chunks::<4>().0[i]) {
                 *sum = q.accumulate(*sum, simd.load(y), weight);
             }
         }
         for (y, &weight) in lifted.wide.iter().zip(&weights.wide) {
-            let weight = simd.splat(weight);
+            let weight = simd.splat(weight.value());
             for (sum, y) in sums.iter_mut().zip(&y.as_chunks::<8>().0.as_chunks::<4>().0[i]) {
                 *sum = q.accumulate(*sum, simd.load(y), weight);
             }

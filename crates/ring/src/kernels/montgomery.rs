@@ -1,13 +1,17 @@
 //! One modulus as the kernels see it: constants spread over lanes, reduction of lazy sums.
 
 use super::simd::Simd;
-use crate::prime::Prime;
+use crate::modulus::Modulus;
+
+/// The most terms one lazily accumulated sum may have: low halves are below `2^52` each and must
+/// not overflow 64 bits; the bound leaves a wide margin.
+pub const MAX_TERMS: usize = 1024;
 
 const LOW_52: u64 = (1 << 52) - 1;
 
 /// A prime's constants in lanes.
 #[derive(Clone, Copy)]
-pub(super) struct Modulus<S: Simd> {
+pub(super) struct ModulusLanes<S: Simd> {
     simd: S,
     value: u64,
     q: S::Lanes,
@@ -33,20 +37,20 @@ impl Rounds {
     /// The reduction gives less than `terms * 2^operand_bits / 2^52 * q + 2 q`.
     #[inline(always)]
     pub(super) fn for_terms(terms: usize, operand_bits: u32) -> Self {
-        debug_assert!(terms <= super::MAX_TERMS);
+        debug_assert!(terms <= MAX_TERMS);
         let bound = ((terms as u64) >> (52 - operand_bits.min(52))) + 3;
         Self(64 - (bound - 1).leading_zeros())
     }
 }
 
-impl<S: Simd> Modulus<S> {
+impl<S: Simd> ModulusLanes<S> {
     #[inline(always)]
-    pub(super) fn new(simd: S, prime: &Prime) -> Self {
+    pub(super) fn new(simd: S, modulus: &Modulus) -> Self {
         Self {
             simd,
-            value: prime.value(),
-            q: simd.splat(prime.value()),
-            neg_inverse: simd.splat(prime.neg_inverse()),
+            value: modulus.value(),
+            q: simd.splat(modulus.value()),
+            neg_inverse: simd.splat(modulus.neg_inverse()),
             low_52: simd.splat(LOW_52),
             zero: simd.splat(0),
         }

@@ -1,45 +1,45 @@
 //! Kernels that touch each residue once: sums, differences, scalings, permutations.
 
-use super::kernel;
-use super::montgomery::{Modulus, Rounds};
+use super::dispatch::kernel;
+use super::montgomery::{ModulusLanes, Rounds};
 use super::simd::Simd;
 use crate::automorphism::Permutation;
-use crate::limb::Word;
-use crate::prime::Prime;
+use crate::limb::{Limb, Word};
+use crate::modulus::{Modulus, MontgomeryResidue};
 
-/// A complex constant as two residues in Montgomery form: the factor on the first half of the NTT
-/// array and that on the second (see [`Prime::imaginary_unit`]).
-pub type HalfConstants = [u64; 2];
+/// A complex constant as two residues: the factor on the first half of the NTT
+/// array and that on the second (see [`Prime::imaginary_unit`](crate::Prime::imaginary_unit)).
+pub type HalfConstants = [MontgomeryResidue; 2];
 
 kernel! {
     /// `x += y`.
-    pub fn add<W>(prime: &Prime, x: &mut [W], y: &[W]) = add_body
+    pub fn add<W>(modulus: &Modulus, x: &mut [W], y: &[W]) = add_body
 }
 
 kernel! {
     /// `x -= y`.
-    pub fn subtract<W>(prime: &Prime, x: &mut [W], y: &[W]) = subtract_body
+    pub fn subtract<W>(modulus: &Modulus, x: &mut [W], y: &[W]) = subtract_body
 }
 
 kernel! {
     /// `out = x * y / 2^52`: the product when one operand is in Montgomery form.
-    pub fn multiply<W>(prime: &Prime, out: &mut [W], x: &[W], y: &[W]) = multiply_body
+    pub fn multiply<W>(modulus: &Modulus, out: &mut [W], x: &[W], y: &[W]) = multiply_body
 }
 
 kernel! {
-    /// `out = x * factor`, the factor in Montgomery form.
-    pub fn scale<W>(prime: &Prime, out: &mut [W], x: &[W], factor: u64) = scale_body
+    /// `out = x * factor`.
+    pub fn scale<W>(modulus: &Modulus, out: &mut [W], x: &[W], factor: MontgomeryResidue) = scale_body
 }
 
 kernel! {
-    /// `x = x * factor`, the factor in Montgomery form.
-    pub fn scale_in_place<W>(prime: &Prime, x: &mut [W], factor: u64) = scale_in_place_body
+    /// `x = x * factor`.
+    pub fn scale_in_place<W>(modulus: &Modulus, x: &mut [W], factor: MontgomeryResidue) = scale_in_place_body
 }
 
 kernel! {
-    /// `out = (x - out) * factor`, the factor in Montgomery form: the end of a division by special
+    /// `out = (x - out) * factor`: the end of a division by special
     /// primes, where `out` holds the remainder.
-    pub fn subtract_scaled<W>(prime: &Prime, out: &mut [W], x: &[W], factor: u64)
+    pub fn subtract_scaled<W>(modulus: &Modulus, out: &mut [W], x: &[W], factor: MontgomeryResidue)
         = subtract_scaled_body
 }
 
@@ -49,28 +49,36 @@ kernel! {
 }
 
 kernel! {
-    /// `out = sum_k x_k * c_k + constant`, where `c_k` (Montgomery form) and the constant (plain
-    /// residues) have one value on each half of the NTT array: a combination with complex
+    /// `out = sum_k x_k * c_k + constant`, where `c_k` and the constant (plain residues) have one
+    /// value on each half of the NTT array: a combination with complex
     /// coefficients.
     pub fn linear_combination<W>(
-        prime: &Prime,
+        modulus: &Modulus,
         out: &mut [W],
         terms: &[(&[W], HalfConstants)],
-        constant: HalfConstants,
+        constant: [u64; 2],
     ) = linear_combination_body
 }
 
+/// `limb *= factor`.
+pub fn scale_limb(modulus: &Modulus, limb: &mut Limb, factor: MontgomeryResidue) {
+    match limb {
+        Limb::Narrow(words) => scale_in_place::<u32>(modulus, words, factor),
+        Limb::Wide(words) => scale_in_place::<u64>(modulus, words, factor),
+    }
+}
+
 #[inline(always)]
-pub(super) fn add_body<S: Simd, W: Word>(simd: S, prime: &Prime, x: &mut [W], y: &[W]) {
-    let q = Modulus::new(simd, prime);
+pub(super) fn add_body<S: Simd, W: Word>(simd: S, modulus: &Modulus, x: &mut [W], y: &[W]) {
+    let q = ModulusLanes::new(simd, modulus);
     for (x, y) in x.as_chunks_mut().0.iter_mut().zip(y.as_chunks().0) {
         simd.store(q.add(simd.load(x), simd.load(y)), x);
     }
 }
 
 #[inline(always)]
-pub(super) fn subtract_body<S: Simd, W: Word>(simd: S, prime: &Prime, x: &mut [W], y: &[W]) {
-    let q = Modulus::new(simd, prime);
+pub(super) fn subtract_body<S: Simd, W: Word>(simd: S, modulus: &Modulus, x: &mut [W], y: &[W]) {
+    let q = ModulusLanes::new(simd, modulus);
     for (x, y) in x.as_chunks_mut().0.iter_mut().zip(y.as_chunks().0) {
         simd.store(q.subtract(simd.load(x), simd.load(y)), x);
     }
@@ -79,12 +87,12 @@ pub(super) fn subtract_body<S: Simd, W: Word>(simd: S, prime: &Prime, x: &mut [W
 #[inline(always)]
 pub(super) fn multiply_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     out: &mut [W],
     x: &[W],
     y: &[W],
 ) {
-    let q = Modulus::new(simd, prime);
+    let q = ModulusLanes::new(simd, modulus);
     let operands = x.as_chunks().0.iter().zip(y.as_chunks().0);
     for (out, (x, y)) in out.as_chunks_mut().0.iter_mut().zip(operands) {
         simd.store(q.multiply(simd.load(x), simd.load(y)), out);
@@ -94,13 +102,13 @@ pub(super) fn multiply_body<S: Simd, W: Word>(
 #[inline(always)]
 pub(super) fn scale_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     out: &mut [W],
     x: &[W],
-    factor: u64,
+    factor: MontgomeryResidue,
 ) {
-    let q = Modulus::new(simd, prime);
-    let factor = simd.splat(factor);
+    let q = ModulusLanes::new(simd, modulus);
+    let factor = simd.splat(factor.value());
     for (out, x) in out.as_chunks_mut().0.iter_mut().zip(x.as_chunks().0) {
         simd.store(q.multiply(simd.load(x), factor), out);
     }
@@ -109,12 +117,12 @@ pub(super) fn scale_body<S: Simd, W: Word>(
 #[inline(always)]
 pub(super) fn scale_in_place_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     x: &mut [W],
-    factor: u64,
+    factor: MontgomeryResidue,
 ) {
-    let q = Modulus::new(simd, prime);
-    let factor = simd.splat(factor);
+    let q = ModulusLanes::new(simd, modulus);
+    let factor = simd.splat(factor.value());
     for x in x.as_chunks_mut().0 {
         simd.store(q.multiply(simd.load(x), factor), x);
     }
@@ -123,13 +131,13 @@ pub(super) fn scale_in_place_body<S: Simd, W: Word>(
 #[inline(always)]
 pub(super) fn subtract_scaled_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     out: &mut [W],
     x: &[W],
-    factor: u64,
+    factor: MontgomeryResidue,
 ) {
-    let q = Modulus::new(simd, prime);
-    let factor = simd.splat(factor);
+    let q = ModulusLanes::new(simd, modulus);
+    let factor = simd.splat(factor.value());
     for (out, x) in out.as_chunks_mut().0.iter_mut().zip(x.as_chunks().0) {
         let difference = q.subtract(simd.load(x), simd.load(out));
         simd.store(q.multiply(difference, factor), out);
@@ -153,13 +161,13 @@ pub(super) fn permute_body<S: Simd, W: Word>(
 #[inline(always)]
 pub(super) fn linear_combination_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     out: &mut [W],
     terms: &[(&[W], HalfConstants)],
-    constant: HalfConstants,
+    constant: [u64; 2],
 ) {
-    let q = Modulus::new(simd, prime);
-    let rounds = Rounds::for_terms(terms.len(), prime.bits());
+    let q = ModulusLanes::new(simd, modulus);
+    let rounds = Rounds::for_terms(terms.len(), modulus.bits());
     let half = out.len() / 2;
     for (side, out) in out.chunks_exact_mut(half).enumerate() {
         let constant = simd.splat(constant[side]);
@@ -167,7 +175,7 @@ pub(super) fn linear_combination_body<S: Simd, W: Word>(
             let mut sum = q.empty();
             for (x, factor) in terms {
                 let x = &x.as_chunks().0[side * half / 8 + i];
-                sum = q.accumulate(sum, simd.load(x), simd.splat(factor[side]));
+                sum = q.accumulate(sum, simd.load(x), simd.splat(factor[side].value()));
             }
             simd.store(q.add(q.reduce(sum, rounds), constant), out);
         }

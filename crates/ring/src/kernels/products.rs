@@ -1,11 +1,11 @@
 //! Kernels that accumulate products: key products, tensor products, plaintext-weighted sums.
 
-use super::kernel;
-use super::montgomery::{Modulus, Rounds};
+use super::dispatch::kernel;
+use super::montgomery::{ModulusLanes, Rounds};
 use super::simd::Simd;
 use crate::automorphism::Permutation;
 use crate::limb::Word;
-use crate::prime::Prime;
+use crate::modulus::{Modulus, MontgomeryResidue};
 
 /// One digit of a decomposed polynomial with the two halves of its key row (Montgomery form).
 #[derive(Clone, Copy)]
@@ -21,8 +21,8 @@ pub struct KeyTerm<'a, W> {
 /// What a key product does besides the product, in the same pass over memory.
 #[derive(Clone, Copy)]
 pub struct Extras<'a, W> {
-    /// For each sum, a polynomial and a factor (Montgomery form) added before permuting.
-    pub carried: [Option<(&'a [W], u64)>; 2],
+    /// For each sum, a polynomial and a factor, added before permuting.
+    pub carried: [Option<(&'a [W], MontgomeryResidue)>; 2],
     /// The automorphism applied to both sums.
     pub permutation: Option<&'a Permutation>,
     /// A pair added to the (permuted) sums.
@@ -42,7 +42,7 @@ kernel! {
     /// `out = automorphism(sum_d digit_d * (b_d, a_d) + carried) + addend`: the inner product of a
     /// key switch, fused with what follows it.
     pub fn key_product<W>(
-        prime: &Prime,
+        modulus: &Modulus,
         terms: &[KeyTerm<'_, W>],
         extras: Extras<'_, W>,
         out_b: &mut [W],
@@ -53,11 +53,11 @@ kernel! {
 kernel! {
     /// The tensor product of pairs of ciphertexts, summed and multiplied by a small constant:
     /// `out = factor * sum (x0 y0, x0 y1 + x1 y0, x1 y1)`, with an optional pair added to the first
-    /// two. `factor` must be `factor * 2^104 mod q`: the operands are not in Montgomery form.
+    /// two. `factor` must be in Montgomery form twice, `factor * 2^104 mod q`: the operands are not.
     pub fn tensor<W>(
-        prime: &Prime,
+        modulus: &Modulus,
         pairs: &[TensorPair<'_, W>],
-        factor: u64,
+        factor: MontgomeryResidue,
         addend: Option<[&[W]; 2]>,
         out: [&mut [W]; 3],
     ) = tensor_body
@@ -66,7 +66,7 @@ kernel! {
 #[inline(always)]
 pub(super) fn key_product_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     terms: &[KeyTerm<'_, W>],
     extras: Extras<'_, W>,
     out_b: &mut [W],
@@ -74,8 +74,8 @@ pub(super) fn key_product_body<S: Simd, W: Word>(
 ) {
     // The circuit's keys have one or two digits; known counts keep the loop free of checks.
     match *terms {
-        [x] => key_product_of(simd, prime, &[x], extras, out_b, out_a),
-        [x, y] => key_product_of(simd, prime, &[x, y], extras, out_b, out_a),
+        [x] => key_product_of(simd, modulus, &[x], extras, out_b, out_a),
+        [x, y] => key_product_of(simd, modulus, &[x, y], extras, out_b, out_a),
         _ => unreachable!("key layouts have one or two digits"),
     }
 }
@@ -83,14 +83,14 @@ pub(super) fn key_product_body<S: Simd, W: Word>(
 #[inline(always)]
 fn key_product_of<S: Simd, W: Word, const DIGITS: usize>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     terms: &[KeyTerm<'_, W>; DIGITS],
     extras: Extras<'_, W>,
     out_b: &mut [W],
     out_a: &mut [W],
 ) {
-    let q = Modulus::new(simd, prime);
-    let rounds = Rounds::for_terms(DIGITS + 1, prime.bits());
+    let q = ModulusLanes::new(simd, modulus);
+    let rounds = Rounds::for_terms(DIGITS + 1, modulus.bits());
     let (out_b, out_a) = (out_b.as_chunks_mut().0, out_a.as_chunks_mut().0);
     let groups = out_b.len();
     let mut limbs: [[&[[W; 8]]; 3]; DIGITS] = [[&[]; 3]; DIGITS];
@@ -109,10 +109,10 @@ fn key_product_of<S: Simd, W: Word, const DIGITS: usize>(
             a = q.accumulate(a, digit, simd.load(&key_a[i]));
         }
         if let Some((x, factor)) = extras.carried[0] {
-            b = q.accumulate(b, load(simd, x, i), simd.splat(factor));
+            b = q.accumulate(b, load(simd, x, i), simd.splat(factor.value()));
         }
         if let Some((x, factor)) = extras.carried[1] {
-            a = q.accumulate(a, load(simd, x, i), simd.splat(factor));
+            a = q.accumulate(a, load(simd, x, i), simd.splat(factor.value()));
         }
         let (mut b, mut a) = (q.reduce(b, rounds), q.reduce(a, rounds));
         let mut target = i;
@@ -134,15 +134,15 @@ fn key_product_of<S: Simd, W: Word, const DIGITS: usize>(
 #[inline(always)]
 pub(super) fn tensor_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     pairs: &[TensorPair<'_, W>],
-    factor: u64,
+    factor: MontgomeryResidue,
     addend: Option<[&[W]; 2]>,
     out: [&mut [W]; 3],
 ) {
-    let q = Modulus::new(simd, prime);
-    let rounds = Rounds::for_terms(2 * pairs.len(), prime.bits());
-    let factor = simd.splat(factor);
+    let q = ModulusLanes::new(simd, modulus);
+    let rounds = Rounds::for_terms(2 * pairs.len(), modulus.bits());
+    let factor = simd.splat(factor.value());
     let [out0, out1, out2] = out.map(|limb| limb.as_chunks_mut().0);
     for i in 0..out0.len() {
         let (mut d0, mut d1, mut d2) = (q.empty(), q.empty(), q.empty());

@@ -89,13 +89,13 @@ fn pointwise_twins_agree() {
             &|o, fast| if fast { subtract_scaled(prime, o, &x, factor) } else { pointwise::subtract_scaled_body(Portable, prime, o, &x, factor) },
             &|x, y| mul_mod((x + q - y) % q, q / 3, q),
         );
-        let montgomery: Vec<W> = y.iter().map(|&w| W::truncate(prime.to_montgomery(w as u64))).collect();
+        let montgomery: Vec<W> = y.iter().map(|&w| W::truncate(prime.to_montgomery(w as u64).value())).collect();
         check(
             &|o, fast| if fast { multiply(prime, o, &x, &montgomery) } else { pointwise::multiply_body(Portable, prime, o, &x, &montgomery) },
             &|x, y| mul_mod(x, y, q),
         );
         let halves = [prime.to_montgomery(5), prime.to_montgomery(q - 7)];
-        let terms = [(&x[..], halves), (&y[..], [0, factor])];
+        let terms = [(&x[..], halves), (&y[..], [prime.to_montgomery(0), factor])];
         let (mut fast, mut slow) = (x.clone(), x.clone());
         linear_combination(prime, &mut fast, &terms, [3, 4]);
         pointwise::linear_combination_body(Portable, prime, &mut slow, &terms, [3, 4]);
@@ -140,10 +140,10 @@ fn product_twins_agree() {
                 let sum = terms.iter().fold(0, |acc, t| {
                     (acc + mul_mod(t.digit[i] as u64, t.b[i] as u64, q)) % q
                 });
-                assert_eq!(prime.to_montgomery(b[i] as u64), sum);
+                assert_eq!(prime.to_montgomery(b[i] as u64).value(), sum);
             }
         }
-        let factor = prime.to_montgomery(prime.to_montgomery(2));
+        let factor = prime.to_montgomery(prime.to_montgomery(2).value());
         let pairs: Vec<TensorPair<'_, W>> =
             (0..3).map(|i| core::array::from_fn(|k| &inputs[4 * i + k][..])).collect();
         for addend in [None, Some([&inputs[20][..], &inputs[21][..]])] {
@@ -212,7 +212,7 @@ fn weighted_sum_twins_agree_for_every_run_length() {
                     let expected = (0..3).fold(0, |acc, k| {
                         (acc + mul_mod(inputs[2 * k + 1][i] as u64, weights[k].get(i / run), q)) % q
                     });
-                    assert_eq!(prime.to_montgomery(fast[1][i] as u64), expected);
+                    assert_eq!(prime.to_montgomery(fast[1][i] as u64).value(), expected);
                     assert_eq!(fast[4][i] as u64, 0);
                 }
             }
@@ -240,9 +240,9 @@ fn conversion_twins_agree() {
     let lifted = Lifted { narrow: &narrow, wide: &wide, quotient: &fast };
     for_each_prime!(prime, W => {
         let weights = Weights {
-            narrow: (0..3).map(|i| (i * 77_777 + 5) % prime.value()).collect(),
-            wide: (0..2).map(|i| (i * 7_777_777 + 9) % prime.value()).collect(),
-            neg_product: prime.value() - 1,
+            narrow: (0..3).map(|i| prime.to_montgomery(i * 77_777 + 5)).collect(),
+            wide: (0..2).map(|i| prime.to_montgomery(i * 7_777_777 + 9)).collect(),
+            neg_product: prime.to_montgomery(prime.value() - 1),
             source_bits: 50,
         };
         let (mut fast, mut slow) = (residues::<W>(prime, 1), residues::<W>(prime, 2));

@@ -5,11 +5,11 @@
 //! are read once each; they are stored in the order in which they are read, because hundreds of
 //! separate streams would defeat the processor's prefetching.
 
-use super::kernel;
-use super::montgomery::{Modulus, Rounds, Sum};
+use super::dispatch::kernel;
+use super::montgomery::{ModulusLanes, Rounds, Sum};
 use super::simd::Simd;
 use crate::limb::{Limb, Word};
-use crate::prime::Prime;
+use crate::modulus::Modulus;
 
 /// Residues per chunk.
 const CHUNK: usize = 512;
@@ -18,7 +18,7 @@ kernel! {
     /// `outs[g] = sum over t of inputs[sums[g][t]] * weight(g, t)`, with the weights in the order of
     /// [`weight_stream`].
     pub fn weighted_sums<W>(
-        prime: &Prime,
+        modulus: &Modulus,
         inputs: &[[&[W]; 2]],
         sums: &[Vec<usize>],
         weights: &[W],
@@ -32,12 +32,12 @@ kernel! {
 /// repeat is constant on aligned runs of the NTT array and has one value a run. All weights have
 /// the same number of values, a power of two of at least 64.
 #[must_use]
-pub fn weight_stream(prime: &Prime, weights: &[&Limb]) -> Limb {
-    let chunk = CHUNK.min(prime.degree());
-    let chunks = prime.degree() / chunk;
+pub fn weight_stream(modulus: &Modulus, weights: &[&Limb]) -> Limb {
+    let chunk = CHUNK.min(modulus.degree());
+    let chunks = modulus.degree() / chunk;
     let values = weights.first().map_or(chunks, |w| w.len());
     let words = words_per_chunk(values, chunks);
-    let mut stream = Limb::stale_with_len(prime, weights.len() * words * chunks);
+    let mut stream = Limb::stale_with_len(modulus, weights.len() * words * chunks);
     stream.fill_with(|i| {
         let (position, word) = (i / words, i % words);
         let (chunk_index, term) = (position / weights.len(), position % weights.len());
@@ -56,15 +56,15 @@ fn words_per_chunk(values: usize, chunks: usize) -> usize {
 #[inline(always)]
 pub(super) fn weighted_sums_body<S: Simd, W: Word>(
     simd: S,
-    prime: &Prime,
+    modulus: &Modulus,
     inputs: &[[&[W]; 2]],
     sums: &[Vec<usize>],
     weights: &[W],
     outs: &mut [[&mut [W]; 2]],
 ) {
-    let q = Modulus::new(simd, prime);
-    let chunk = CHUNK.min(prime.degree());
-    let chunks = prime.degree() / chunk;
+    let q = ModulusLanes::new(simd, modulus);
+    let chunk = CHUNK.min(modulus.degree());
+    let chunks = modulus.degree() / chunk;
     let terms: usize = sums.iter().map(Vec::len).sum();
     let words = weights.len() / (terms * chunks).max(1);
     let run = chunk / words.max(1);
@@ -78,7 +78,7 @@ pub(super) fn weighted_sums_body<S: Simd, W: Word>(
             stream = rest;
             let out_b = out_b[range.clone()].as_chunks_mut().0;
             let out_a = out_a[range.clone()].as_chunks_mut().0;
-            let rounds = Rounds::for_terms(sum.len(), prime.bits());
+            let rounds = Rounds::for_terms(sum.len(), modulus.bits());
             for i in (0..chunk / 8).step_by(2) {
                 let mut pair = [(q.empty(), q.empty()); 2];
                 if run >= 16 {
@@ -106,7 +106,7 @@ pub(super) fn weighted_sums_body<S: Simd, W: Word>(
 #[inline(always)]
 fn accumulate<S: Simd, W: Word>(
     simd: S,
-    q: Modulus<S>,
+    q: ModulusLanes<S>,
     sums: &mut [(Sum<S>, Sum<S>); 2],
     input: &[&[[W; 8]]; 2],
     i: usize,

@@ -3,7 +3,7 @@
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
-use super::Seed;
+use super::seed::Seed;
 
 /// Expands one stream of a public [`Seed`] into residues, uniform modulo q.
 ///
@@ -101,18 +101,6 @@ impl StreamId {
     pub const fn new(object: u32, digit: u16, limb: u16) -> Self {
         Self(object as u64 | (digit as u64) << 32 | (limb as u64) << 48)
     }
-
-    /// The stream of this number.
-    #[must_use]
-    pub const fn from_u64(id: u64) -> Self {
-        Self(id)
-    }
-
-    /// The number of the stream.
-    #[must_use]
-    pub const fn to_u64(self) -> u64 {
-        self.0
-    }
 }
 
 /// Keystream bytes handled at a time: whole ChaCha20 blocks, small enough for the stack.
@@ -134,13 +122,13 @@ mod tests {
 
     fn expand_u32(stream: u64, q: u32, length: usize) -> Vec<u32> {
         let mut out = vec![0; length];
-        UniformExpander::new(&SEED, StreamId::from_u64(stream)).fill_u32(q, &mut out);
+        UniformExpander::new(&SEED, StreamId(stream)).fill_u32(q, &mut out);
         out
     }
 
     fn expand_u64(stream: u64, q: u64, length: usize) -> Vec<u64> {
         let mut out = vec![0; length];
-        UniformExpander::new(&SEED, StreamId::from_u64(stream)).fill_u64(q, &mut out);
+        UniformExpander::new(&SEED, StreamId(stream)).fill_u64(q, &mut out);
         out
     }
 
@@ -149,7 +137,7 @@ mod tests {
 
     #[test]
     fn known_answer_32_bit() {
-        let stream = StreamId::new(7, 1, 2).to_u64();
+        let stream = StreamId::new(7, 1, 2).0;
         assert_eq!(
             expand_u32(stream, 268_369_921, 6),
             [176_516_227, 40_390_227, 4_313_373, 84_263_805, 233_462_628, 247_416_168]
@@ -162,7 +150,7 @@ mod tests {
 
     #[test]
     fn known_answer_64_bit() {
-        let stream = StreamId::new(7, 1, 2).to_u64();
+        let stream = StreamId::new(7, 1, 2).0;
         assert_eq!(
             expand_u64(stream, 1_125_899_906_826_241, 4),
             [86_121_518_558_339, 496_418_766_835_997, 920_740_826_864_484, 861_016_015_916_254]
@@ -197,7 +185,7 @@ mod tests {
 
     #[test]
     fn stream_id_layout() {
-        assert_eq!(StreamId::new(0x0123_4567, 0x89AB, 0xCDEF).to_u64(), 0xCDEF_89AB_0123_4567);
+        assert_eq!(StreamId::new(0x0123_4567, 0x89AB, 0xCDEF).0, 0xCDEF_89AB_0123_4567);
         assert_ne!(expand_u32(0, 1 << 20, 8), expand_u32(1 << 32, 1 << 20, 8));
     }
 
@@ -209,7 +197,7 @@ mod tests {
         // seed (RFC 8439, appendix A.1, vector 1).
         let mut out = [0; 4];
         let zero = Seed::from_bytes([0; 32]);
-        UniformExpander::new(&zero, StreamId::from_u64(0)).fill_u32(u32::MAX, &mut out);
+        UniformExpander::new(&zero, StreamId(0)).fill_u32(u32::MAX, &mut out);
         assert_eq!(out, [0xade0_b876, 0x903d_f1a0, 0xe56a_5d40, 0x28bd_8653]);
     }
 

@@ -1,22 +1,24 @@
 //! The transform for CPUs with AVX-512 IFMA: the portable one's root, order and results.
 //!
-//! Layers run in threes on eight registers of eight lanes. The three top layers go over the whole
-//! array; then each block of 4096 elements stays in the L1 cache through the other layers. The last
-//! three work inside eight consecutive elements, so 64 elements are transposed for them, mostly by
-//! the stores of the layers before. Lanes have 52 bits and most primes 31 or fewer, so butterflies
-//! hardly ever reduce.
+//! Layers run in threes on eight registers of eight lanes. One to three top layers, what is left of
+//! the number of layers, go over the whole array; then each block goes through the other layers: of
+//! 512 elements or 4096, which fit a L1 cache of 32 KiB, or for `N = 2^16` of `2^15`. There the L2
+//! cache of 1 MiB feeds one more pass, and smaller blocks were measured to gain nothing. The last
+//! three layers work inside eight consecutive elements, so 64 elements are transposed for them,
+//! mostly by the stores of the layers before. Lanes have 52 bits and most primes 31 or fewer, so
+//! butterflies hardly ever reduce.
 //!
 //! # Bounds
 //!
 //! A product with a constant comes out in a range of length `2 q` (see [`residues`]). Every value
 //! that is multiplied or reduced must lie in `[0, 2^52)`.
 //!
-//! *Roomy lanes*, `q < 2^43`, forward: a layer maps `(z0, z1)` to `z0 + t` and `z0 - t`, where `t`
+//! *Lazy reduction*, `q < 2^43`, forward: a layer maps `(z0, z1)` to `z0 + t` and `z0 - t`, where `t`
 //! in `(-q, 2 q)` is the product with `z1`. By induction, what a layer leaves is an input of the
 //! first half plus one such `t` or `-t` for every layer so far. So `2 log2(N) q`, added once to the
 //! first half of the inputs, keeps every value in `[0, (4 log2(N) + 1) q)`, which is below `2^52`.
 //!
-//! *Roomy lanes*, inverse: a layer maps `(a, b)` to `a + b` and a product with `a - b`, and sums
+//! *Lazy reduction*, inverse: a layer maps `(a, b)` to `a + b` and a product with `a - b`, and sums
 //! double. Three layers on rows `x0..x7` start in `[0, U)`, `U = 16 q`. The lifts `7, 1, 3, 1`
 //! times `U` of `x0, x2, x4, x6` leave sums in which every minuend is at least its subtrahend:
 //! after one layer `x0 >= 7 U` against `x2 < 3 U` and `x4 >= 3 U` against `x6 < 3 U`, after two
@@ -24,9 +26,10 @@
 //! it less than `2 q`. The products of the first layer are lifted by `6, 0, 2, 0` times `q` (rows
 //! 1, 3, 5, 7): `x1 >= 6 q` against `x3 < 2 q`, `x5 >= 2 q` against `x7 < 2 q`, then `x1 >= 6 q`
 //! against `x5 < 6 q`, and the sum stays below `16 q = U`. Those of the second are lifted by `2, 0`
-//! (rows 2 and 3 against rows 6 and 7).
+//! (rows 2 and 3 against rows 6 and 7). The top layers may have two or four rows: the same lifts of
+//! the rows that there are do, and leave smaller sums.
 //!
-//! *Tight lanes*, `q < 2^50`: every layer reduces. Forward, `z0` is reduced to `[q, 3 q)` and `t`
+//! *Strict reduction*, `q < 2^50`: every layer reduces. Forward, `z0` is reduced to `[q, 3 q)` and `t`
 //! to `[-q, q)`, so values stay in `[0, 4 q)`. Inverse, minuends lie in `[q, 3 q)` and subtrahends
 //! in `[-q, q)`: sum and difference lie in `[0, 4 q)`, and each is reduced to the range that its
 //! role in the next layer asks for.
@@ -39,6 +42,7 @@ mod tables;
 
 use self::tables::Tables;
 use crate::limb::Limb;
+use crate::modulus::Modulus;
 use crate::pool::Buffer;
 
 /// The constants of a prime's transforms in its storage width. Narrow words go through a workspace
@@ -50,11 +54,11 @@ pub(crate) enum Vector {
 
 impl Vector {
     /// The transform whose first output is the value at `root`, a primitive `2N`-th root of unity.
-    pub(super) fn new(narrow: bool, q: u64, degree: usize, neg_inverse: u64, root: u64) -> Self {
-        if narrow {
-            Self::Narrow(Tables::new(q, degree, neg_inverse, root))
+    pub(super) fn new(modulus: &Modulus, root: u64) -> Self {
+        if modulus.is_narrow() {
+            Self::Narrow(Tables::new(modulus, root))
         } else {
-            Self::Wide(Tables::new(q, degree, neg_inverse, root))
+            Self::Wide(Tables::new(modulus, root))
         }
     }
 
@@ -112,7 +116,7 @@ mod tests {
     use crate::prime::Prime;
     use crate::transform::Transform;
 
-    /// The largest suitable primes of these widths: narrow and wide storage, roomy and tight lanes
+    /// The largest suitable primes of these widths: narrow and wide storage, lazy and strict reduction
     /// and the limits between them.
     fn primes(degree: usize) -> Vec<Prime> {
         let step = 2 * degree as u64;
@@ -160,10 +164,10 @@ mod tests {
 
     #[test]
     fn equals_the_portable_transform() {
-        for degree in (6..=15).map(|log| 1 << log) {
+        for degree in (6..=16).map(|log| 1 << log) {
             for prime in primes(degree) {
                 let (q, inverse) = (prime.value(), prime.degree_inverse());
-                let portable = Transform::portable(q, degree).unwrap();
+                let portable = Transform::portable(&prime).unwrap();
                 for input in inputs(&prime) {
                     let (mut fast, mut expected) = (input.clone(), input.clone());
                     prime.forward_ntt(&mut fast);
@@ -221,11 +225,10 @@ mod tests {
 
     #[test]
     fn the_vectorised_transform_runs_on_plain_integers_alike() {
-        for degree in [64, 128, 512, 2048] {
+        for degree in [64, 128, 256, 512, 1024, 2048] {
             for prime in primes(degree) {
-                let (q, neg_inverse) = (prime.value(), prime.neg_inverse());
-                let portable = Transform::portable(q, degree).unwrap();
-                match portable.vectorised(q, degree, neg_inverse) {
+                let portable = Transform::portable(&prime).unwrap();
+                match portable.vectorised(&prime) {
                     Vector::Narrow(tables) => twin(&prime, &tables),
                     Vector::Wide(tables) => twin(&prime, &tables),
                 }

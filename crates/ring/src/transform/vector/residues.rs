@@ -10,10 +10,10 @@ use crate::limb::Word;
 
 const LOW_52: u64 = (1 << 52) - 1;
 
-/// A prime's constants in lanes. `TIGHT` tells which bounds the transforms keep, see
-/// [`super::tables::Tables::is_tight`].
+/// A prime's constants in lanes. `STRICT` tells which bounds the transforms keep, see
+/// [`super::tables::Tables::is_strict`].
 #[derive(Clone, Copy)]
-pub(super) struct Residues<S: Simd, const TIGHT: bool> {
+pub(super) struct Residues<S: Simd, const STRICT: bool> {
     pub(super) simd: S,
     value: u64,
     zero: S::Lanes,
@@ -32,9 +32,9 @@ pub(super) trait Factor<S: Simd>: Copy {
     /// [`Factor::accumulate`] adds an integer in `[-SHIFT q, (2 - SHIFT) q)`.
     const SHIFT: i64;
     /// `start + z w mod q`, for `z` in `[0, 2^52)`.
-    fn accumulate<const TIGHT: bool>(
+    fn accumulate<const STRICT: bool>(
         self,
-        modulus: Residues<S, TIGHT>,
+        modulus: Residues<S, STRICT>,
         start: S::Lanes,
         z: S::Lanes,
     ) -> S::Lanes;
@@ -61,9 +61,9 @@ impl<S: Simd> Factor<S> for ShoupLanes<S> {
     const SHIFT: i64 = 0;
 
     #[inline(always)]
-    fn accumulate<const TIGHT: bool>(
+    fn accumulate<const STRICT: bool>(
         self,
-        modulus: Residues<S, TIGHT>,
+        modulus: Residues<S, STRICT>,
         start: S::Lanes,
         z: S::Lanes,
     ) -> S::Lanes {
@@ -77,9 +77,9 @@ impl<S: Simd> Factor<S> for MontgomeryLanes<S> {
     const SHIFT: i64 = 1;
 
     #[inline(always)]
-    fn accumulate<const TIGHT: bool>(
+    fn accumulate<const STRICT: bool>(
         self,
-        modulus: Residues<S, TIGHT>,
+        modulus: Residues<S, STRICT>,
         start: S::Lanes,
         z: S::Lanes,
     ) -> S::Lanes {
@@ -90,7 +90,7 @@ impl<S: Simd> Factor<S> for MontgomeryLanes<S> {
     }
 }
 
-impl<S: Simd, const TIGHT: bool> Residues<S, TIGHT> {
+impl<S: Simd, const STRICT: bool> Residues<S, STRICT> {
     #[inline(always)]
     pub(super) fn new<W: Word>(simd: S, tables: &Tables<W>) -> Self {
         let q = tables.modulus();
@@ -127,22 +127,26 @@ impl<S: Simd, const TIGHT: bool> Residues<S, TIGHT> {
 
     // Loops, not closures: a closure that is not inlined would be compiled without AVX-512.
     #[inline(always)]
-    pub(super) fn shoup_all(self, constants: [Shoup; 7]) -> [ShoupLanes<S>; 7] {
-        let mut lanes = [self.shoup(constants[0]); 7];
-        for i in 1..7 {
+    pub(super) fn shoup_all<const ROWS: usize>(
+        self,
+        constants: [Shoup; ROWS],
+    ) -> [ShoupLanes<S>; ROWS] {
+        let mut lanes = [self.shoup(constants[0]); ROWS];
+        for i in 1..ROWS {
             lanes[i] = self.shoup(constants[i]);
         }
         lanes
     }
 
+    /// Factor 0 is not used.
     #[inline(always)]
     pub(super) fn montgomery_all<W: Word>(
         self,
         factors: &TailFactors<W>,
-    ) -> [MontgomeryLanes<S>; 7] {
-        let mut lanes = [self.montgomery(&factors[0]); 7];
+    ) -> [MontgomeryLanes<S>; 8] {
+        let mut lanes = [self.montgomery(&factors[0]); 8];
         for i in 1..7 {
-            lanes[i] = self.montgomery(&factors[i]);
+            lanes[1 + i] = self.montgomery(&factors[i]);
         }
         lanes
     }

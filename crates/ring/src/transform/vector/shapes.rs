@@ -4,19 +4,32 @@ use super::residues::Residues;
 use crate::kernels::simd::Simd;
 use crate::limb::Word;
 
-/// The eight lines of an array and their length: element `j` of line `i` is element `i * length + j`
-/// of the array.
+/// The lines of an array and their length: element `j` of line `i` is element `i * length + j` of the
+/// array.
+// Loops, not `from_fn`: only these leave the array of slices in registers.
 #[inline(always)]
-pub(super) fn lines<T>(array: &mut [T]) -> ([&mut [T]; 8], usize) {
-    let length = array.len() / 8;
-    let (a, rest) = array.split_at_mut(length);
-    let (b, rest) = rest.split_at_mut(length);
-    let (c, rest) = rest.split_at_mut(length);
-    let (d, rest) = rest.split_at_mut(length);
-    let (e, rest) = rest.split_at_mut(length);
-    let (f, rest) = rest.split_at_mut(length);
-    let (g, rest) = rest.split_at_mut(length);
-    ([a, b, c, d, e, f, g, &mut rest[..length]], length)
+pub(super) fn lines<T, const ROWS: usize>(array: &[T]) -> ([&[T]; ROWS], usize) {
+    let length = array.len() / ROWS;
+    let (mut lines, mut rest) = ([&array[..0]; ROWS], array);
+    for line in &mut lines {
+        (*line, rest) = rest.split_at(length);
+    }
+    (lines, length)
+}
+
+/// The same of an array to be written.
+#[inline(always)]
+pub(super) fn lines_mut<T, const ROWS: usize>(array: &mut [T]) -> ([&mut [T]; ROWS], usize) {
+    let length = array.len() / ROWS;
+    let (mut lines, mut rest) = ([const { no_elements::<T>() }; ROWS], array);
+    for line in &mut lines {
+        (*line, rest) = rest.split_at_mut(length);
+    }
+    (lines, length)
+}
+
+const fn no_elements<'a, T>() -> &'a mut [T] {
+    &mut []
 }
 
 /// Lane `i` of row `j` becomes lane `j` of row `i`.
@@ -86,8 +99,8 @@ pub(super) fn load_transposed<S: Simd, W: Word>(simd: S, from: &[[W; 8]; 8]) -> 
 
 /// Stores 64 numbers in `[0, 2 q)`, made canonical: word `8 i + k` is lane `i` of row `k`.
 #[inline(always)]
-pub(super) fn store_narrow<S: Simd, W: Word, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+pub(super) fn store_narrow<S: Simd, W: Word, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     x: &[S::Lanes; 8],
     to: &mut [[W; 8]; 8],
 ) {
@@ -112,8 +125,8 @@ pub(super) fn store_narrow<S: Simd, W: Word, const TIGHT: bool>(
 
 /// The same in 64-bit words.
 #[inline(always)]
-pub(super) fn store_wide<S: Simd, const TIGHT: bool>(
-    modulus: Residues<S, TIGHT>,
+pub(super) fn store_wide<S: Simd, const STRICT: bool>(
+    modulus: Residues<S, STRICT>,
     x: &[S::Lanes; 8],
     to: &mut [[u64; 8]; 8],
 ) {

@@ -2,10 +2,11 @@
 
 use crate::arith::{inv_mod_prime, mul_mod, pow_mod};
 use crate::limb::Word;
+use crate::modulus::Modulus;
 
 /// Primes below `2^43` leave room for nine more bits in 52: butterflies on them need hardly any
 /// reductions.
-const ROOMY_BITS: u32 = 43;
+const LAZY_BITS: u32 = 43;
 
 /// A constant in Shoup's form: the factor `w` and `floor(w 2^52 / q)`.
 #[derive(Clone, Copy)]
@@ -47,13 +48,14 @@ impl Shoup {
 impl<W: Word> Tables<W> {
     /// The tables for the transform whose first output is the value at `root`, a primitive
     /// `2N`-th root of unity.
-    pub(super) fn new(modulus: u64, degree: usize, neg_inverse: u64, root: u64) -> Self {
+    pub(super) fn new(modulus: &Modulus, root: u64) -> Self {
+        let (q, degree) = (modulus.value(), modulus.degree());
         Self {
-            modulus,
-            inverse: (1 << 52) - neg_inverse,
+            modulus: q,
+            inverse: (1 << 52) - modulus.neg_inverse(),
             degree,
-            forward: Factors::new(modulus, degree, root),
-            inverse_factors: Factors::new(modulus, degree, inv_mod_prime(root, modulus)),
+            forward: Factors::new(q, degree, root),
+            inverse_factors: Factors::new(q, degree, inv_mod_prime(root, q)),
         }
     }
 
@@ -72,18 +74,19 @@ impl<W: Word> Tables<W> {
 
     /// Whether lanes have no room for lazy sums, so that every layer reduces.
     #[inline(always)]
-    pub(super) fn is_tight(&self) -> bool {
-        self.modulus >> ROOMY_BITS != 0
+    pub(super) fn is_strict(&self) -> bool {
+        self.modulus >> LAZY_BITS != 0
     }
 
-    /// How many of the top layers run over the whole array before (in the inverse transform:
-    /// after) the rest runs block by block. Below them, layers come in threes.
+    /// How many of the top layers run over the whole array, in one pass, before (in the inverse
+    /// transform: after) the rest runs block by block. Below them, layers come in threes.
+    ///
+    /// Four in one pass run out of registers; that costs more than one pass over the L2 cache.
     #[inline(always)]
     pub(super) fn top_layers(&self) -> u32 {
         match self.degree.trailing_zeros() - 6 {
-            0 => 0,
-            layers if layers.is_multiple_of(3) => 3,
-            layers => layers % 3,
+            layers @ 0..=3 => layers,
+            layers => 1 + (layers + 2) % 3,
         }
     }
 }
@@ -112,19 +115,21 @@ impl<W: Word> Factors<W> {
         Self { blocks, tails }
     }
 
-    /// The factor of block `block` in the layer of `blocks` blocks.
+    /// The factors of the layers on `ROWS` rows inside block `block` of the layer of `blocks` blocks:
+    /// factor `m + i` belongs to block `i` of `m`. Factor 0 is not used.
+    #[expect(clippy::manual_memcpy, reason = "copied as a slice, they would go through memory")]
     #[inline(always)]
-    pub(super) fn block(&self, blocks: usize, block: usize) -> Shoup {
-        self.blocks[blocks + block]
-    }
-
-    /// The factors of three layers inside block `block` of the layer of `blocks` blocks: one of
-    /// that layer, two of the next, four of the third.
-    #[inline(always)]
-    pub(super) fn three_layers(&self, blocks: usize, block: usize) -> [Shoup; 7] {
+    pub(super) fn layers<const ROWS: usize>(&self, blocks: usize, block: usize) -> [Shoup; ROWS] {
         let first = blocks + block;
-        let two = &self.blocks[2 * first..2 * first + 2];
-        let four = &self.blocks[4 * first..4 * first + 4];
-        [self.blocks[first], two[0], two[1], four[0], four[1], four[2], four[3]]
+        let mut factors = [self.blocks[first]; ROWS];
+        let mut of_layer = 1;
+        while of_layer < ROWS {
+            let from = &self.blocks[of_layer * first..of_layer * first + of_layer];
+            for i in 0..of_layer {
+                factors[of_layer + i] = from[i];
+            }
+            of_layer *= 2;
+        }
+        factors
     }
 }
