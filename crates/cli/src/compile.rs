@@ -29,6 +29,12 @@ pub(crate) struct Arguments {
     /// folder of pictures, a file of CIFAR-10, an IDX file, or a NumPy array.
     #[arg(long)]
     calibrate: PathBuf,
+    /// A calibration made before (JSON): the pictures then only tell the expected error of scores.
+    #[arg(long)]
+    calibration: Option<PathBuf>,
+    /// Where the calibration goes, for another time.
+    #[arg(long)]
+    save_calibration: Option<PathBuf>,
     /// At most so many pictures.
     #[arg(long, default_value_t = 1000)]
     pictures: u64,
@@ -64,20 +70,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return Err("only pictures can be calibrated on".into());
     };
     let preparation = Preparation::new(shape, mean, deviation)?;
-    let dataset = Dataset::open(&arguments.calibrate, Some(arguments.pictures))?;
-    let inputs = dataset.prepared(&preparation);
-    let (calibration, coverage) = calibrate(&network, &inputs)?;
-    print!("{coverage}");
-    let samples = samples(&inputs)?;
+    let measured = measure(arguments, &network, &preparation)?;
+    if let Some(path) = &arguments.save_calibration {
+        write(path, measured.calibration.to_json().as_bytes())?;
+    }
     let calibrated = start.elapsed().as_secs_f64();
 
-    let compiled = compile(&network.graph, &calibration, &description, &samples)?;
+    let compiled = compile(&network.graph, &measured.calibration, &description, &measured.samples)?;
     let bytes = compiled.to_bytes()?;
     write(&arguments.output, &bytes)?;
     let seconds = start.elapsed().as_secs_f64();
     print!("{}", table::render(&compiled)?);
     eprintln!("written to {}", arguments.output.display());
-    println!("{}", report(arguments, &compiled, &coverage, bytes.len(), calibrated, seconds)?);
+    println!("{}", report(arguments, &compiled, &measured, bytes.len(), calibrated, seconds)?);
     Ok(())
 }
 
@@ -118,6 +123,33 @@ fn class_names(given: &str) -> Result<Vec<String>, Box<dyn Error>> {
 fn numbered(network: &Network) -> Vec<String> {
     let classes = network.graph.shape(network.graph.output()).elements();
     (0..classes).map(|class| format!("class {class}")).collect()
+}
+
+/// Where the network's values lie.
+struct Measured {
+    calibration: Calibration,
+    /// How well the pictures cover it, if they were just measured.
+    coverage: Option<Coverage>,
+    /// Some inputs, for the forecast of the scores' error.
+    samples: Vec<Tensor>,
+}
+
+fn measure(
+    arguments: &Arguments,
+    network: &Network,
+    preparation: &Preparation,
+) -> Result<Measured, Box<dyn Error>> {
+    let dataset = Dataset::open(&arguments.calibrate, Some(arguments.pictures))?;
+    let inputs = dataset.prepared(preparation);
+    let (calibration, coverage) = match &arguments.calibration {
+        Some(path) => (Calibration::from_json(&read(path)?)?, None),
+        None => {
+            let (calibration, coverage) = calibrate(network, &inputs)?;
+            println!("{coverage}");
+            (calibration, Some(coverage))
+        }
+    };
+    Ok(Measured { calibration, coverage, samples: samples(&inputs)? })
 }
 
 fn calibrate(
@@ -164,18 +196,20 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
 fn report(
     arguments: &Arguments,
     compiled: &Compiled,
-    coverage: &Coverage,
+    measured: &Measured,
     bytes: usize,
     calibrated: f64,
     seconds: f64,
 ) -> Result<String, Box<dyn Error>> {
     let figures = table::Figures::of(compiled)?;
+    let warnings = measured.coverage.iter().flat_map(|coverage| &coverage.warnings);
+    let warnings: Vec<String> = warnings.map(ToString::to_string).collect();
     Ok(serde_json::to_string(&serde_json::json!({
         "model": compiled.contract.id,
         "output": arguments.output,
         "bytes": bytes,
-        "pictures": coverage.pictures,
-        "warnings": coverage.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "pictures": measured.calibration.pictures(),
+        "warnings": warnings,
         "forecast": compiled.contract.forecast,
         "keys": { "count": figures.keys, "bytes": figures.key_bytes },
         "request_bytes": figures.request_bytes,

@@ -30,8 +30,20 @@ impl Network {
             Some("safetensors") => {
                 Self::of_safetensors(&read(path)?).map_err(|error| named(&error).into())
             }
+            Some("onnx") => Self::of_onnx(path).map_err(|error| named(&error).into()),
             _ => Err(named(&"a network is a file called .onnx or .safetensors").into()),
         }
+    }
+
+    fn of_onnx(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let imported = blindsight_onnx::import_file(path)?;
+        Ok(Self {
+            graph: fold_batch_norm(&imported.graph)?,
+            fingerprint: Fingerprint::of(&read(path)?),
+            title: None,
+            classes: None,
+            normalisation: None,
+        })
     }
 
     fn of_safetensors(bytes: &[u8]) -> Result<Self, Box<dyn Error>> {
@@ -49,9 +61,4 @@ impl Network {
             )),
         })
     }
-}
-
-/// The same without batch normalisations.
-pub(crate) fn folded(graph: &Graph) -> Result<Graph, Box<dyn Error>> {
-    Ok(fold_batch_norm(graph)?)
 }

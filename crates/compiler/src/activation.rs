@@ -6,8 +6,10 @@ use blindsight_ckks_eval::activation::{Density, Range, Smoothing, TrigPolynomial
 use crate::compile::CompileError;
 use crate::lowering::LoweredActivation;
 
-/// An approximation worse than this fraction of the range means that the range is wrong.
-const WORST_ERROR: f64 = 0.1;
+/// An approximation whose error, root mean square over the values that were seen, is a larger part
+/// of the range than this means that the range is wrong. (The largest error says little: it lies
+/// where hardly any value does.)
+const WORST_ERROR: f64 = 0.02;
 
 /// Fits the activation of a block with the highest degree that there are levels for.
 pub(crate) fn polynomial(
@@ -26,8 +28,8 @@ pub(crate) fn polynomial(
     };
     let fitted = fit(|u| activation.eval(u), range, degree, 1.0, &weighting)
         .map_err(|source| CompileError::Fit { block, source })?;
-    if fitted.max_error() > WORST_ERROR {
-        return Err(CompileError::PoorFit { block, error: fitted.max_error() });
+    if fitted.rms_error() > WORST_ERROR {
+        return Err(CompileError::PoorFit { block, error: fitted.rms_error() });
     }
     Ok(fitted.polynomial().clone())
 }

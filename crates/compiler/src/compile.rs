@@ -105,7 +105,7 @@ pub enum CompileError {
     PoorFit {
         /// Index of the block.
         block: usize,
-        /// The largest error, relative to the range.
+        /// The error, root mean square, relative to the range.
         error: f64,
     },
     /// More classes than an answer has room for.
