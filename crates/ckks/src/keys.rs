@@ -99,7 +99,7 @@ impl KeyLayout {
     pub const MARGIN_BITS: f64 = 5.0;
 
     /// Most digits of a key.
-    pub const MOST_DIGITS: usize = 8;
+    pub const MOST_DIGITS: usize = blindsight_ring::kernels::MOST_KEY_TERMS;
 
     /// The layout with so many digits of nearly equal bit lengths, and the fewest special primes
     /// that cover them: narrow ones where these are enough, else wide ones, and narrow ones beside

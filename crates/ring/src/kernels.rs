@@ -26,7 +26,7 @@ pub use pointwise::{
     HalfConstants, add, linear_combination, multiply, permute, scale, scale_in_place, subtract,
     subtract_scaled,
 };
-pub use products::{Extras, KeyTerm, TensorPair, key_product, tensor};
+pub use products::{Extras, KeyTerm, MOST_KEY_TERMS, TensorPair, key_product, tensor};
 pub use weighted::{weight_stream, weighted_sums};
 
 /// The most terms one lazily accumulated sum may have: low halves are below `2^52` each and must
