@@ -18,7 +18,7 @@ use core::ops::Range;
 use blindsight_ring::{Basis, GaloisElement};
 
 use crate::parameters::Parameters;
-use crate::security;
+use crate::security::{self, Insecure};
 
 pub use error::KeyError;
 pub use list::KeyList;
@@ -161,14 +161,9 @@ impl KeySpec {
         if special < digit + KeyLayout::MARGIN_BITS {
             return Err(KeyError::SmallSpecial { level, special, digit });
         }
-        let modulus = spec.basis(set).log2();
-        let secure = match set.literal().sparse_weight {
-            Some(weight) if kind.is_under_sparse_secret() => {
-                security::check_sparse(set.log_degree(), weight, modulus)
-            }
-            _ => security::check_ternary(set.log_degree(), modulus),
-        };
-        secure.map_err(|source| KeyError::Insecure { level, source })?;
+        if set.must_be_secure() {
+            spec.check_security(set).map_err(|source| KeyError::Insecure { level, source })?;
+        }
         Ok(spec)
     }
 
@@ -209,6 +204,16 @@ impl KeySpec {
     fn order(&self) -> (KeyKind, usize, Special, Vec<usize>) {
         let KeyLayout { level, digits, special } = &self.layout;
         (self.kind, *level, *special, digits.iter().map(|digit| digit.end).collect())
+    }
+
+    fn check_security(&self, set: &Parameters) -> Result<(), Insecure> {
+        let modulus = self.basis(set).log2();
+        match set.literal().sparse_weight {
+            Some(weight) if self.kind.is_under_sparse_secret() => {
+                security::check_sparse(set.log_degree(), weight, modulus)
+            }
+            _ => security::check_ternary(set.log_degree(), modulus),
+        }
     }
 
     fn check_kind(&self, set: &Parameters) -> Result<(), KeyError> {
