@@ -154,22 +154,23 @@ impl Bootstrapper {
         evaluator: Evaluator<'_>,
         c: &Ciphertext,
     ) -> Result<Ciphertext, EvalError> {
-        let copies = raise(evaluator, c, self.raised_rotations.iter().copied())?;
         let (raised, lower) =
             self.to_slots.split_first().ok_or(EvalError::Empty { operation: "raising" })?;
+        let rotations = self.raised_rotations.iter().copied();
+        let copies = raise(evaluator, c, raised.baby_special(), rotations)?;
         let mut z = raised.apply_to_babies(evaluator, copies, evaluator.set().prime(1))?;
         for group in lower {
             z = group.apply(evaluator, &z)?;
         }
         // The upper half of the coefficients holds integer parts alone; it is the imaginary part.
         let mut y = add(evaluator.context, &z, &evaluator.conjugate(&z)?)?;
+        // The same number at the scale `scale / spread` is t + I, and at `scale` what the series
+        // takes.
         let scale = self.parameters.scale(self.parameters.levels().chebyshev);
-        check_scale("coefficients to slots", y.scale, scale)?;
-        // Equal up to floating-point rounding; keep the declared value.
+        check_scale("coefficients to slots", y.scale * spread(&self.parameters), scale)?;
         y.scale = scale;
         Ok(y)
     }
-
 
     /// `Re sum_k c_k E^k`: half of the complex polynomial plus its conjugate.
     fn real_polynomial(
@@ -268,10 +269,7 @@ fn to_coefficients(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan
 fn to_slots(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan>, KeyError> {
     let (set, literal) = (parameters.set(), parameters.literal());
     let (groups, levels) = (&literal.coefficients_to_slots, parameters.levels());
-    // The real part is twice half of z plus its conjugate, and the slots become
-    // (t + I) / (K + 1/2).
-    let spread = 2.0 * (f64::from(literal.integer_bound) + 0.5);
-    let gain = parameters.scale(levels.chebyshev) / (set.prime(1) * spread);
+    let gain = parameters.scale(levels.chebyshev) / (set.prime(1) * spread(parameters));
     let mut input_shift = 0;
     let mut level = levels.top;
     let mut plans = Vec::with_capacity(groups.len());
@@ -292,4 +290,10 @@ fn to_slots(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan>, KeyE
         level -= 1;
     }
     Ok(plans)
+}
+
+/// What coefficients-to-slots divides the slots by: the real part is half of z plus its conjugate,
+/// and the slots become `(t + I) / (K + 1/2)`.
+fn spread(parameters: &BootstrapParameters) -> f64 {
+    2.0 * (f64::from(parameters.literal().integer_bound) + 0.5)
 }

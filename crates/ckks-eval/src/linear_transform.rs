@@ -6,7 +6,7 @@
 //! Horner's scheme, so one more key serves them all. Everything stays multiplied by the special
 //! primes until the end: one division for the whole transform.
 
-mod babies;
+mod baby_steps;
 mod encode;
 mod plan;
 mod sums;
@@ -65,6 +65,11 @@ impl LinearTransform {
         self.apply_to_babies(evaluator, babies, input.scale)
     }
 
+    /// Special primes of the baby steps.
+    pub(crate) fn baby_special(&self) -> Special {
+        self.baby_special
+    }
+
     /// The rest of the transform, from its rotated inputs: one for each node.
     pub(crate) fn apply_to_babies(
         &self,
@@ -90,7 +95,8 @@ impl LinearTransform {
     ) -> Result<Extended, EvalError> {
         let last = sums.pop().expect("a transform has at least one sum");
         let Some(giant) = self.giant.filter(|_| !sums.is_empty()) else { return Ok(last) };
-        let key = evaluator.key(KeyKind::Automorphism(giant), self.level)?;
+        let kind = KeyKind::Automorphism(giant);
+        let key = evaluator.key_with(kind, self.level, self.giant_special)?;
         let permutation = evaluator.context.permutation(giant);
         let mut rotating = evaluator.start_rotating(last, key);
         while let Some(sum) = sums.pop() {

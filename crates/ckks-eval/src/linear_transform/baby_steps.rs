@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::encode::primes;
 use super::{LinearTransform, Node};
 use crate::context::Context;
-use crate::error::EvalError;
+use crate::error::{EvalError, MissingKey};
 use crate::evaluator::Evaluator;
 use crate::extended::Extended;
 use crate::key_switch::{
@@ -70,15 +70,20 @@ impl LinearTransform {
         siblings: bool,
         outputs: Outputs,
     ) -> Result<Baby, EvalError> {
-        let key = evaluator.key(KeyKind::Automorphism(element), self.level)?;
+        let (kind, level) = (KeyKind::Automorphism(element), self.level);
+        let key = evaluator.key_with(kind, level, self.baby_special)?;
         let permutation = evaluator.context.permutation(element);
         let source = std::mem::replace(&mut parent.source, Source::Spent);
         // The product with the special primes of a plain input is part of its extended pair.
         let finish = Finish::rotation(Accumulator::Extended(&parent.pair.c0), &permutation);
         let layout = key.spec().layout();
-        let tables = || evaluator.context.digits(&layout.digits, self.level, layout.special);
+        let tables = || evaluator.context.digits(&layout.digits, level, layout.special);
         let (mut product, source) = match source {
             Source::Hoisted(digits) => {
+                // A key from another level may cut other digits.
+                if !digits.fit(&tables()) {
+                    return Err(MissingKey { kind, level }.into());
+                }
                 (key_product_hoisted(&digits, key, finish, outputs), Source::Hoisted(digits))
             }
             Source::Input(c) if siblings => {
