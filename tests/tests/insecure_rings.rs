@@ -53,6 +53,7 @@ fn optimised_builds_refuse_the_feature() {
     assert!(!manifest.contains("debug-assertions"), "a profile may let it through");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ckks/src/lib.rs");
     let source = std::fs::read_to_string(source).unwrap();
-    let guard = "#[cfg(all(feature = \"insecure-test-rings\", not(debug_assertions)))]\ncompile_error!";
+    let guard =
+        "#[cfg(all(feature = \"insecure-test-rings\", not(debug_assertions)))]\ncompile_error!";
     assert!(source.contains(guard));
 }

@@ -130,11 +130,7 @@ impl Evaluator<'_> {
     /// # Errors
     /// When there are no products, their scales differ, an operand has fewer limbs, or the
     /// relinearisation key is missing.
-    pub fn product_sum(
-        &self,
-        sum: &ProductSum<'_>,
-        level: usize,
-    ) -> Result<Ciphertext, EvalError> {
+    pub fn product_sum(&self, sum: &ProductSum<'_>, level: usize) -> Result<Ciphertext, EvalError> {
         const OPERATION: &str = "a sum of products";
         let (x, y) = sum.pairs.first().ok_or(EvalError::Empty { operation: OPERATION })?;
         let scale = x.scale * y.scale;
@@ -163,11 +159,8 @@ impl Evaluator<'_> {
         }
         let [d0, d1, d2] = d.map(|limbs| Poly::from_limbs(&basis, limbs));
         let digits = self.digits(&d2, key);
-        let finish = Finish {
-            first: Some(Accumulator::Plain(&d0)),
-            second: Some(&d1),
-            ..Finish::default()
-        };
+        let finish =
+            Finish { first: Some(Accumulator::Plain(&d0)), second: Some(&d1), ..Finish::default() };
         let dropped = self.set().prime(level);
         let product = key_product(&digits, key, finish, Outputs::NTT).into_extended();
         Ok(product.divide(self.context, 1, scale / dropped))

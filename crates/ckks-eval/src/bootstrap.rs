@@ -158,7 +158,7 @@ impl Bootstrapper {
             self.to_slots.split_first().ok_or(EvalError::Empty { operation: "raising" })?;
         let rotations = self.raised_rotations.iter().copied();
         let copies = raise(evaluator, c, raised.baby_special(), rotations)?;
-        let mut z = raised.apply_to_babies(evaluator, copies, evaluator.set().prime(1))?;
+        let mut z = raised.apply_to_copies(evaluator, copies, evaluator.set().prime(1))?;
         for group in lower {
             z = group.apply(evaluator, &z)?;
         }

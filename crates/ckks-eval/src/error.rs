@@ -57,11 +57,7 @@ pub(crate) fn check_level(
     actual: usize,
     needed: usize,
 ) -> Result<(), EvalError> {
-    if actual >= needed {
-        Ok(())
-    } else {
-        Err(EvalError::Level { operation, actual, needed })
-    }
+    if actual >= needed { Ok(()) } else { Err(EvalError::Level { operation, actual, needed }) }
 }
 
 /// Checks that two scales agree.

@@ -86,7 +86,8 @@ impl Evaluator<'_> {
         let layout = key.spec().layout();
         let tables = self.context.digits(&layout.digits, level, layout.special);
         let digits = Digits::of_prepared(tables, x.prepared);
-        let finish = Finish { addend, ..Finish::rotation(Accumulator::Extended(&x.c0), permutation) };
+        let finish =
+            Finish { addend, ..Finish::rotation(Accumulator::Extended(&x.c0), permutation) };
         key_product(&digits, key, finish, outputs)
     }
 }

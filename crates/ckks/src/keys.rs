@@ -231,7 +231,7 @@ impl KeySpec {
             let exponent = element.exponent() as usize;
             // The identity is no switch, but out of the raised modulus it is one.
             let least = if kind.switches_raised() { 1 } else { 3 };
-            if exponent % 2 == 0 || !(least..2 * set.degree()).contains(&exponent) {
+            if exponent.is_multiple_of(2) || !(least..2 * set.degree()).contains(&exponent) {
                 return Err(KeyError::Exponent { exponent });
             }
         }
@@ -251,7 +251,8 @@ fn digit_bits(set: &Parameters, digit: &Range<usize>) -> f64 {
 /// Cuts a level into digits whose largest is as small as can be. There are few limbs: trying every
 /// place for the last cut, over the best cuts before it, takes microseconds.
 fn balanced_digits(set: &Parameters, level: usize, count: usize) -> Vec<Range<usize>> {
-    let whole = |end: usize| (digit_bits(set, &(0..end)), vec![0..end]);
+    let whole =
+        |end: usize| (digit_bits(set, &(0..end)), std::iter::once(0..end).collect::<Vec<_>>());
     let mut best: Vec<(f64, Vec<Range<usize>>)> = (0..=level).map(whole).collect();
     for digits in 2..=count {
         // Descending ends: what stands below is still the best with one digit less.

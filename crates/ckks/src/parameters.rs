@@ -74,7 +74,9 @@ pub enum ParameterError {
     #[error("the prime {0} occurs twice")]
     RepeatedPrime(u64),
     /// A special prime is on the wrong side of `2^31`.
-    #[error("the special prime {0} is of the wrong width: narrow ones are below 2^31, wide ones not")]
+    #[error(
+        "the special prime {0} is of the wrong width: narrow ones are below 2^31, wide ones not"
+    )]
     SpecialWidth(u64),
     /// Ciphertexts at the top of the chain would be insecure.
     #[error("the modulus chain is too long: {0}")]
@@ -346,7 +348,9 @@ mod tests {
         fewer.wide_special.pop();
         assert_ne!(Parameters::new(fewer).unwrap().fingerprint(), base);
         assert_ne!(
-            Parameters::new(Literal { sparse_weight: Some(32), ..literal() }).unwrap().fingerprint(),
+            Parameters::new(Literal { sparse_weight: Some(32), ..literal() })
+                .unwrap()
+                .fingerprint(),
             base
         );
     }

@@ -47,10 +47,7 @@ pub(crate) fn raise(
         .collect()
 }
 
-fn to_sparse_secret(
-    evaluator: Evaluator<'_>,
-    input: &Ciphertext,
-) -> Result<Ciphertext, EvalError> {
+fn to_sparse_secret(evaluator: Evaluator<'_>, input: &Ciphertext) -> Result<Ciphertext, EvalError> {
     let key = evaluator.key(KeyKind::DenseToSparse, input.level())?;
     let digits = evaluator.digits(&input.c1, key);
     let finish = Finish { first: Some(Accumulator::Plain(&input.c0)), ..Finish::default() };
@@ -59,11 +56,7 @@ fn to_sparse_secret(
 }
 
 /// The centred coefficients modulo `q_1`, as residues modulo the whole chain and special primes.
-fn raise_poly(
-    evaluator: Evaluator<'_>,
-    poly: &Poly<Ntt>,
-    special: Special,
-) -> HoistedDigits {
+fn raise_poly(evaluator: Evaluator<'_>, poly: &Poly<Ntt>, special: Special) -> HoistedDigits {
     let top = evaluator.set().top_level();
     // The smallest prime is one digit of a polynomial at the top.
     let tables = evaluator.context.digits(std::slice::from_ref(&(0..1)), top, special);

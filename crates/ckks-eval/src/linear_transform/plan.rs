@@ -39,9 +39,9 @@ pub struct Term {
 pub struct TransformPlan {
     /// The level of the input.
     pub level: usize,
-    /// Special primes of the keys that make the babies.
+    /// Special primes of the keys of the baby steps.
     pub baby_special: Special,
-    /// Special primes of the keys of the giant steps: a superset of the babies'.
+    /// Special primes of the keys of the giant steps: those of the baby steps, and maybe more.
     pub giant_special: Special,
     /// The rotated copies; a node comes after the node it is made from.
     pub nodes: Vec<Node>,
@@ -131,7 +131,11 @@ impl TransformPlan {
             return Err(PlanError::Weights);
         }
         let scale = |scale: f64| scale.is_finite() && scale >= 1.0;
-        if scale(self.weight_scale) && scale(self.mask_scale) { Ok(()) } else { Err(PlanError::Scale) }
+        if scale(self.weight_scale) && scale(self.mask_scale) {
+            Ok(())
+        } else {
+            Err(PlanError::Scale)
+        }
     }
 
     /// The key switches of the transform.

@@ -2,6 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
@@ -113,8 +114,12 @@ fn observers_end_a_bootstrap_at_any_stage() {
     let fixture = small();
     let polynomial = TrigPolynomial::new(vec![[0.0, 0.0], [0.0, -1.0]]).unwrap();
     let input = spent(fixture, &[0.5]);
-    let stages =
-        [Stage::SlotsToCoefficients, Stage::CoefficientsToSlots, Stage::Exponential, Stage::Activation];
+    let stages = [
+        Stage::SlotsToCoefficients,
+        Stage::CoefficientsToSlots,
+        Stage::Exponential,
+        Stage::Activation,
+    ];
     for (index, stage) in stages.into_iter().enumerate() {
         let mut until = Until(stage, Vec::new());
         let result =
@@ -128,8 +133,7 @@ fn observers_end_a_bootstrap_at_any_stage() {
 #[test]
 fn inputs_out_of_range_wrap_and_stay_bounded() {
     let fixture = small();
-    let (_, relu, bound, unit) = ACTIVATIONS[0];
-    let fit = fitted(fixture, relu, bound, unit);
+    let fit = relu();
     let mut inputs = reals(fixture.set().slots(), 72);
     inputs.iter_mut().step_by(3).for_each(|x| *x *= 3.0);
     assert!(inputs.iter().any(|x| x.abs() > 2.9));
@@ -154,8 +158,7 @@ pub(crate) fn check_stages(fixture: &Fixture) {
     let slots = set.slots();
     let fill = parameters.literal().fill;
     let inputs = reals(slots, 73);
-    let (_, relu, bound, unit) = ACTIVATIONS[0];
-    let fit = fitted(fixture, relu, bound, unit);
+    let fit = relu();
     let mut stages = Stages::default();
     fixture
         .bootstrapper
@@ -193,7 +196,10 @@ pub(crate) fn check_stages(fixture: &Fixture) {
     let errors_of_t = parts.zip(&integers).map(|(t, i)| (t - i).abs());
     SlotErrors::of(errors_of_t).assert_within("coefficients to slots", 1e-4, 2e-3);
     let largest = integers.iter().fold(0.0_f64, |m, i| m.max(i.abs()));
-    assert!(largest <= f64::from(parameters.literal().integer_bound), "an integer part is {largest}");
+    assert!(
+        largest <= f64::from(parameters.literal().integer_bound),
+        "an integer part is {largest}"
+    );
     // A sum of h + 1 uniform numbers: variance 29 / 12 = 2.42 with what the message brings.
     let variance = integers.iter().map(|i| i * i).sum::<f64>() / slots as f64;
     let most = (5.0 * 2.42 * (2.0 / slots as f64).sqrt()).max(0.25);
@@ -248,9 +254,8 @@ fn the_missing_key_is_named() {
     };
     // Without any key, the first rotation of slots-to-coefficients fails.
     let (kind, level) = (KeyKind::Automorphism(fixture.rotation(1)), levels.slots_to_coefficients);
-    let missing = |kind, level| {
-        BootstrapError::Eval(EvalError::MissingKey(MissingKey { kind, level }))
-    };
+    let missing =
+        |kind, level| BootstrapError::Eval(EvalError::MissingKey(MissingKey { kind, level }));
     assert_eq!(apply(&KeySet::default()), missing(kind, level));
     let cases = [
         (KeyKind::DenseToSparse, levels.base),
@@ -280,6 +285,15 @@ fn fitted(fixture: &Fixture, function: fn(f64) -> f64, bound: f64, unit: f64) ->
     let range = Range::new(bound, fixture.parameters.literal().fill).unwrap();
     let degree = fixture.parameters.activation_degree();
     fit(function, range, degree, unit, &Weighting::Minimax).unwrap()
+}
+
+/// The first activation, at the degree that all fixtures have.
+fn relu() -> &'static Fit {
+    static RELU: LazyLock<Fit> = LazyLock::new(|| {
+        let (_, relu, bound, unit) = ACTIVATIONS[0];
+        fitted(small(), relu, bound, unit)
+    });
+    &RELU
 }
 
 fn errors(found: &[Complex64], expected: &[f64]) -> SlotErrors {

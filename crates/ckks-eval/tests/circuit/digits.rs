@@ -68,8 +68,7 @@ fn every_number_of_digits_is_right_and_as_noisy_as_predicted() {
             let output = transform.apply(evaluator, &a).unwrap();
             let once: Vec<_> = u.iter().zip(rotated(&u, 3)).map(|(x, y)| x + y).collect();
             let twice = rotated(&once, 6);
-            let expected: Vec<_> =
-                once.iter().zip(&twice).map(|(x, y)| (x + y) * 0.5).collect();
+            let expected: Vec<_> = once.iter().zip(&twice).map(|(x, y)| (x + y) * 0.5).collect();
             let errors = SlotErrors::between(&slots(&output), &expected);
             // Five switches of halved values, and the division at the end.
             let switches = 5.0 * (theory::rounding(&set) + switch) / 4.0;
@@ -79,8 +78,8 @@ fn every_number_of_digits_is_right_and_as_noisy_as_predicted() {
     }
 }
 
-/// Half of `(1 + r)(1 + r^2) x`, with `r` the step, by every path: babies in a chain, and two giant steps
-/// with nothing between them.
+/// Half of `(1 + r)(1 + r^2) x`, with `r` the step: baby steps in a chain, and two giant steps with
+/// nothing between them.
 fn chain_and_giant(
     set: &Parameters,
     level: usize,

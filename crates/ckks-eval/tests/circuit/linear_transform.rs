@@ -42,7 +42,7 @@ impl Matrix {
         y
     }
 
-    /// Babies in a chain of big steps, small steps as the giant: two keys, one at a time.
+    /// Baby steps in a chain of big steps, small steps as the giant: two keys, one at a time.
     fn few_keys(&self, place: Place) -> TransformPlan {
         let big = place.rotation(self.steps[0]);
         let nodes = vec![
@@ -59,7 +59,7 @@ impl Matrix {
         place.plan(nodes, sums, Some(place.rotation(self.steps[1])))
     }
 
-    /// All rotations as babies: nodes with two children, of the input and of another node.
+    /// All rotations as baby steps: nodes with two children, of the input and of another node.
     fn hoisted(&self, place: Place) -> TransformPlan {
         let [big, small] = self.steps.map(|steps| place.rotation(steps));
         let nodes = vec![
@@ -128,7 +128,8 @@ fn chains_and_hoisting_give_the_matrix_product() {
     let slots = set.slots();
     let x = complexes(slots, 50);
     let linear = Place { fixture, level: fixture.parameters.levels().linear, rescales: 2 };
-    let stc = Place { fixture, level: fixture.parameters.levels().slots_to_coefficients, rescales: 1 };
+    let stc =
+        Place { fixture, level: fixture.parameters.levels().slots_to_coefficients, rescales: 1 };
     let top = Place { fixture, level: fixture.parameters.levels().chebyshev, rescales: 1 };
     let cases = [
         (linear, [16, 2], 1),

@@ -33,7 +33,9 @@ pub enum KeyError {
         level: usize,
     },
     /// The special primes do not exceed the largest digit by [`KeyLayout::MARGIN_BITS`].
-    #[error("a key at level {level}: special primes of {special:.1} bits for a digit of {digit:.1}")]
+    #[error(
+        "a key at level {level}: special primes of {special:.1} bits for a digit of {digit:.1}"
+    )]
     SmallSpecial {
         /// Limbs of the chain in the key.
         level: usize,
@@ -60,7 +62,9 @@ pub enum KeyError {
         level: usize,
     },
     /// A key out of the raised modulus below the top, or with several digits.
-    #[error("a key out of the raised modulus has one digit at the highest level, not level {level}")]
+    #[error(
+        "a key out of the raised modulus has one digit at the highest level, not level {level}"
+    )]
     RaisedLevel {
         /// The level asked for.
         level: usize,

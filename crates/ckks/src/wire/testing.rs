@@ -16,9 +16,8 @@ pub(super) const SEED: Seed = Seed::from_bytes(*b"seed of the tests of wire form
 pub(super) const SCALE: f64 = 536_870_912.25;
 
 pub(crate) fn set() -> &'static Parameters {
-    static SET: LazyLock<Parameters> = LazyLock::new(|| {
-        Parameters::new(Literal::bootstrapped_2_15()).unwrap()
-    });
+    static SET: LazyLock<Parameters> =
+        LazyLock::new(|| Parameters::new(Literal::bootstrapped_2_15()).unwrap());
     &SET
 }
 
