@@ -77,18 +77,24 @@ proptest! {
         let serves = |spec: &&KeySpec, (kind, level, _): &Use| {
             spec.kind() == *kind && spec.level() >= *level
         };
-        let mut used = Vec::new();
+        let (mut used, mut frequent) = (Vec::new(), Vec::new());
         for use_ in &uses {
             let fitting = list.specs().iter().filter(|spec| serves(spec, use_));
             let nearest = fitting.min_by_key(|spec| spec.level());
             prop_assert!(nearest.is_some(), "no key for {use_:?}");
             let spec = nearest.unwrap();
             let (kind, level, rare) = *use_;
+            if !rare {
+                frequent.push(spec);
+            }
             if !rare && !kind.switches_raised() {
                 prop_assert_eq!(spec.layout(), layouts.at(level).unwrap());
             }
             used.push(spec);
         }
+        // All rare uses of a kind share one key.
+        let rare: Vec<_> = list.specs().iter().filter(|spec| !frequent.contains(spec)).collect();
+        prop_assert!(rare.windows(2).all(|pair| pair[0].kind() != pair[1].kind()));
         prop_assert!(list.specs().iter().all(|spec| used.contains(&spec)), "a key without use");
         // Uses are a set: order and repetition make no difference.
         let mut reversed = KeyUses::default();
