@@ -154,18 +154,20 @@ impl Bootstrapper {
         evaluator: Evaluator<'_>,
         c: &Ciphertext,
     ) -> Result<Ciphertext, EvalError> {
-        let copies = raise(evaluator, c, self.raised_rotations.iter().copied())?;
         let (raised, lower) =
             self.to_slots.split_first().ok_or(EvalError::Empty { operation: "raising" })?;
-        let mut z = raised.apply_to_babies(evaluator, copies, evaluator.set().prime(1))?;
+        let rotations = self.raised_rotations.iter().copied();
+        let copies = raise(evaluator, c, raised.baby_special(), rotations)?;
+        let mut z = raised.apply_to_copies(evaluator, copies, evaluator.set().prime(1))?;
         for group in lower {
             z = group.apply(evaluator, &z)?;
         }
         // The upper half of the coefficients holds integer parts alone; it is the imaginary part.
         let mut y = add(evaluator.context, &z, &evaluator.conjugate(&z)?)?;
+        // The same number at the scale `scale / spread` is t + I, and at `scale` what the series
+        // takes.
         let scale = self.parameters.scale(self.parameters.levels().chebyshev);
-        // What was t q_1 is now (t + I) / (K + 1/2), and the sum has twice the real part.
-        check_scale("coefficients to slots", y.scale * self.parameters.spread(), scale)?;
+        check_scale("coefficients to slots", y.scale * spread(&self.parameters), scale)?;
         y.scale = scale;
         Ok(y)
     }
@@ -276,9 +278,7 @@ fn to_coefficients(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan
 fn to_slots(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan>, KeyError> {
     let (set, literal) = (parameters.set(), parameters.literal());
     let (groups, levels) = (&literal.coefficients_to_slots, parameters.levels());
-    // The real part is twice half of z plus its conjugate, and the slots become
-    // (t + I) / (K + 1/2).
-    let gain = parameters.scale(levels.chebyshev) / (set.prime(1) * parameters.spread());
+    let gain = parameters.scale(levels.chebyshev) / (set.prime(1) * spread(parameters));
     let mut input_shift = 0;
     let mut level = levels.top;
     let mut plans = Vec::with_capacity(groups.len());
@@ -299,4 +299,10 @@ fn to_slots(parameters: &BootstrapParameters) -> Result<Vec<TransformPlan>, KeyE
         level -= 1;
     }
     Ok(plans)
+}
+
+/// What coefficients-to-slots divides the slots by: the real part is half of z plus its conjugate,
+/// and the slots become `(t + I) / (K + 1/2)`.
+fn spread(parameters: &BootstrapParameters) -> f64 {
+    2.0 * (f64::from(parameters.literal().integer_bound) + 0.5)
 }

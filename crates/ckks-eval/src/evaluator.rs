@@ -1,7 +1,7 @@
 //! What every homomorphic operation needs besides its operands: tables, and the client's keys.
 
 use blindsight_ckks::evaluation_key::EvaluationKey;
-use blindsight_ckks::keys::KeyKind;
+use blindsight_ckks::keys::{KeyKind, Special};
 use blindsight_ckks::parameters::Parameters;
 
 use crate::context::Context;
@@ -27,5 +27,15 @@ impl<'a> Evaluator<'a> {
     /// The key of this kind that is made for `level` or nearest above it.
     pub(crate) fn key(&self, kind: KeyKind, level: usize) -> Result<&'a EvaluationKey, MissingKey> {
         self.keys.find(kind, level)
+    }
+
+    /// The same among the keys with these special primes: sums of extended pairs need equal ones.
+    pub(crate) fn key_with(
+        &self,
+        kind: KeyKind,
+        level: usize,
+        special: Special,
+    ) -> Result<&'a EvaluationKey, MissingKey> {
+        self.keys.find_with(kind, level, special)
     }
 }

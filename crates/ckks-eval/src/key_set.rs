@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use blindsight_ckks::evaluation_key::EvaluationKey;
-use blindsight_ckks::keys::{KeyKind, KeyList, KeySpec};
+use blindsight_ckks::keys::{KeyKind, KeyList, KeySpec, Special};
 
 use crate::error::MissingKey;
 
@@ -42,8 +42,23 @@ impl KeySet {
 
     /// The key of this kind that is made for `level` or nearest above it.
     pub(crate) fn find(&self, kind: KeyKind, level: usize) -> Result<&EvaluationKey, MissingKey> {
+        self.at_or_above(kind, level).next().ok_or(MissingKey { kind, level })
+    }
+
+    /// The same among the keys with these special primes.
+    pub(crate) fn find_with(
+        &self,
+        kind: KeyKind,
+        level: usize,
+        special: Special,
+    ) -> Result<&EvaluationKey, MissingKey> {
+        let fits = |key: &&EvaluationKey| key.spec().layout().special == special;
+        self.at_or_above(kind, level).find(fits).ok_or(MissingKey { kind, level })
+    }
+
+    fn at_or_above(&self, kind: KeyKind, level: usize) -> impl Iterator<Item = &EvaluationKey> {
         let of_kind = self.keys.get(&kind).map(Vec::as_slice).unwrap_or_default();
         let place = of_kind.partition_point(|key| key.spec().level() < level);
-        of_kind.get(place).map(Arc::as_ref).ok_or(MissingKey { kind, level })
+        of_kind[place..].iter().map(Arc::as_ref)
     }
 }

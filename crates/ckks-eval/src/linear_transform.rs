@@ -1,12 +1,12 @@
 //! Linear transforms of the slots: baby-step giant-step sums of rotated, weighted copies.
 //!
-//! `y = sum_j rot_G^j (sum_i w_ij * rot_i(x))`. The rotated copies (babies) are the nodes of a
-//! tree: each is one key switch away from its parent. Children of one parent share its digits
+//! `y = sum_j rot_G^j (sum_i w_ij * rot_i(x))`. The rotated copies (baby steps) are the nodes
+//! of a tree: each is one key switch away from its parent. Children of one parent share its digits
 //! (hoisting, many keys); a chain of equal steps needs one key (few keys). Giant steps follow
 //! Horner's scheme, so one more key serves them all. Everything stays multiplied by the special
 //! primes until the end: one division for the whole transform.
 
-mod babies;
+mod baby_steps;
 mod encode;
 mod plan;
 mod sums;
@@ -26,7 +26,7 @@ pub use plan::{Node, PlanError, Term, TransformPlan};
 #[derive(Debug)]
 pub struct LinearTransform {
     level: usize,
-    /// Special primes of the babies, and of the weighted sums.
+    /// Special primes of the baby steps, and of the weighted sums.
     baby_special: Special,
     /// Special primes of the giant steps.
     giant_special: Special,
@@ -61,19 +61,24 @@ impl LinearTransform {
         input: &Ciphertext,
     ) -> Result<Ciphertext, EvalError> {
         check_level("a linear transform", input.level(), self.level)?;
-        let babies = self.babies(evaluator, input)?;
-        self.apply_to_babies(evaluator, babies, input.scale)
+        let copies = self.copies(evaluator, input)?;
+        self.apply_to_copies(evaluator, copies, input.scale)
+    }
+
+    /// Special primes of the baby steps.
+    pub(crate) fn baby_special(&self) -> Special {
+        self.baby_special
     }
 
     /// The rest of the transform, from its rotated inputs: one for each node.
-    pub(crate) fn apply_to_babies(
+    pub(crate) fn apply_to_copies(
         &self,
         evaluator: Evaluator<'_>,
-        babies: Vec<Extended>,
+        copies: Vec<Extended>,
         input_scale: f64,
     ) -> Result<Ciphertext, EvalError> {
-        let sums = self.weighted_sums(evaluator.context, &babies);
-        drop(babies);
+        let sums = self.weighted_sums(evaluator.context, &copies);
+        drop(copies);
         let result = self.giant_steps(evaluator, sums)?;
         let primes = evaluator.set().chain().primes();
         let dropped = &primes[self.level - self.rescales..self.level];
@@ -90,7 +95,8 @@ impl LinearTransform {
     ) -> Result<Extended, EvalError> {
         let last = sums.pop().expect("a transform has at least one sum");
         let Some(giant) = self.giant.filter(|_| !sums.is_empty()) else { return Ok(last) };
-        let key = evaluator.key(KeyKind::Automorphism(giant), self.level)?;
+        let kind = KeyKind::Automorphism(giant);
+        let key = evaluator.key_with(kind, self.level, self.giant_special)?;
         let permutation = evaluator.context.permutation(giant);
         let mut rotating = evaluator.start_rotating(last, key);
         while let Some(sum) = sums.pop() {

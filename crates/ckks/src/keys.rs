@@ -18,7 +18,7 @@ use core::ops::Range;
 use blindsight_ring::{Basis, GaloisElement};
 
 use crate::parameters::Parameters;
-use crate::security;
+use crate::security::{self, Insecure};
 
 pub use error::KeyError;
 pub use list::KeyList;
@@ -99,7 +99,7 @@ impl KeyLayout {
     pub const MARGIN_BITS: f64 = 5.0;
 
     /// Most digits of a key.
-    pub const MOST_DIGITS: usize = 8;
+    pub const MOST_DIGITS: usize = blindsight_ring::kernels::MOST_KEY_TERMS;
 
     /// The layout with so many digits of nearly equal bit lengths, and the fewest special primes
     /// that cover them: narrow ones where these are enough, else wide ones, and narrow ones beside
@@ -161,14 +161,9 @@ impl KeySpec {
         if special < digit + KeyLayout::MARGIN_BITS {
             return Err(KeyError::SmallSpecial { level, special, digit });
         }
-        let modulus = spec.basis(set).log2();
-        let secure = match set.literal().sparse_weight {
-            Some(weight) if kind.is_under_sparse_secret() => {
-                security::check_sparse(set.log_degree(), weight, modulus)
-            }
-            _ => security::check_ternary(set.log_degree(), modulus),
-        };
-        secure.map_err(|source| KeyError::Insecure { level, source })?;
+        if set.must_be_secure() {
+            spec.check_security(set).map_err(|source| KeyError::Insecure { level, source })?;
+        }
         Ok(spec)
     }
 
@@ -211,6 +206,16 @@ impl KeySpec {
         (self.kind, *level, *special, digits.iter().map(|digit| digit.end).collect())
     }
 
+    fn check_security(&self, set: &Parameters) -> Result<(), Insecure> {
+        let modulus = self.basis(set).log2();
+        match set.literal().sparse_weight {
+            Some(weight) if self.kind.is_under_sparse_secret() => {
+                security::check_sparse(set.log_degree(), weight, modulus)
+            }
+            _ => security::check_ternary(set.log_degree(), modulus),
+        }
+    }
+
     fn check_kind(&self, set: &Parameters) -> Result<(), KeyError> {
         let Self { kind, layout } = self;
         if kind.needs_sparse_secret() && set.literal().sparse_weight.is_none() {
@@ -226,7 +231,7 @@ impl KeySpec {
             let exponent = element.exponent() as usize;
             // The identity is no switch, but out of the raised modulus it is one.
             let least = if kind.switches_raised() { 1 } else { 3 };
-            if exponent % 2 == 0 || !(least..2 * set.degree()).contains(&exponent) {
+            if exponent.is_multiple_of(2) || !(least..2 * set.degree()).contains(&exponent) {
                 return Err(KeyError::Exponent { exponent });
             }
         }
@@ -246,7 +251,8 @@ fn digit_bits(set: &Parameters, digit: &Range<usize>) -> f64 {
 /// Cuts a level into digits whose largest is as small as can be. There are few limbs: trying every
 /// place for the last cut, over the best cuts before it, takes microseconds.
 fn balanced_digits(set: &Parameters, level: usize, count: usize) -> Vec<Range<usize>> {
-    let whole = |end: usize| (digit_bits(set, &(0..end)), vec![0..end]);
+    let whole =
+        |end: usize| (digit_bits(set, &(0..end)), std::iter::once(0..end).collect::<Vec<_>>());
     let mut best: Vec<(f64, Vec<Range<usize>>)> = (0..=level).map(whole).collect();
     for digits in 2..=count {
         // Descending ends: what stands below is still the best with one digit less.

@@ -3,6 +3,9 @@
 //! Parameter sets, encoding, ciphertexts, evaluation keys and their wire formats: what client and
 //! evaluator share. Nothing here can hold or sample a secret key.
 
+#[cfg(all(feature = "insecure-test-rings", not(debug_assertions)))]
+compile_error!("insecure rings are for tests, which run with debug assertions");
+
 pub mod ciphertext;
 pub mod encoding;
 pub mod evaluation_key;

@@ -43,6 +43,9 @@ pub struct Parameters {
     wide_special: Basis,
     narrow_special: Basis,
     encoder: Encoder,
+    /// Always true in a product: see [`Self::must_be_secure`].
+    #[cfg(feature = "insecure-test-rings")]
+    must_be_secure: bool,
 }
 
 /// Why a literal is not a parameter set.
@@ -108,6 +111,26 @@ impl Parameters {
         if security::ternary_limit(literal.log_degree) == 0.0 {
             return Err(ParameterError::Degree(literal.log_degree));
         }
+        let set = Self::consistent(literal)?;
+        set.check_security()?;
+        Ok(set)
+    }
+
+    /// A parameter set that may be of any size and protects nobody: for tests in small rings. Its
+    /// keys need not be secure either.
+    ///
+    /// # Errors
+    /// When the set would be inconsistent: see [`ParameterError`].
+    #[cfg(feature = "insecure-test-rings")]
+    pub fn insecure(literal: Literal) -> Result<Self, ParameterError> {
+        if !(6..=16).contains(&literal.log_degree) {
+            return Err(ParameterError::Degree(literal.log_degree));
+        }
+        Ok(Self { must_be_secure: false, ..Self::consistent(literal)? })
+    }
+
+    /// Everything but security.
+    fn consistent(literal: Literal) -> Result<Self, ParameterError> {
         check_counts(&literal)?;
         check_distinct(&literal)?;
         let degree = 1 << literal.log_degree;
@@ -121,10 +144,11 @@ impl Parameters {
             wide_special: basis(&literal.wide_special)?,
             narrow_special: basis(&literal.narrow_special)?,
             encoder: Encoder::new(degree),
+            #[cfg(feature = "insecure-test-rings")]
+            must_be_secure: true,
             literal,
         };
         set.check_widths()?;
-        set.check_security()?;
         Ok(set)
     }
 
@@ -202,6 +226,14 @@ impl Parameters {
     #[must_use]
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
+    }
+
+    /// Whether keys must be within the security table: always, but in tests.
+    pub(crate) fn must_be_secure(&self) -> bool {
+        #[cfg(feature = "insecure-test-rings")]
+        return self.must_be_secure;
+        #[cfg(not(feature = "insecure-test-rings"))]
+        return true;
     }
 
     fn check_widths(&self) -> Result<(), ParameterError> {
@@ -319,6 +351,14 @@ mod tests {
             let refused = Parameters::new(Literal { log_degree, ..literal() });
             assert!(matches!(refused, Err(ParameterError::Degree(found)) if found == log_degree));
         }
+    }
+
+    /// Even where tests may build others.
+    #[test]
+    fn a_set_is_secure_unless_asked_otherwise() {
+        assert!(Parameters::new(literal()).unwrap().must_be_secure());
+        #[cfg(feature = "insecure-test-rings")]
+        assert!(!Parameters::insecure(literal()).unwrap().must_be_secure());
     }
 
     #[test]

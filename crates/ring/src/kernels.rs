@@ -28,7 +28,7 @@ pub use pointwise::{
     HalfConstants, add, linear_combination, multiply, permute, scale, scale_in_place, scale_limb,
     subtract, subtract_scaled,
 };
-pub use products::{Extras, KeyTerm, TensorPair, key_product, tensor};
+pub use products::{Extras, KeyTerm, MOST_KEY_TERMS, TensorPair, key_product, tensor};
 pub use weighted::{weight_stream, weighted_sums};
 
 /// Whether this machine runs the AVX-512 IFMA kernels.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use blindsight_ckks::keys::KeyError;
+use blindsight_ckks::keys::{KeyError, KeyLayout};
 use blindsight_ckks::parameters::Parameters;
 use thiserror::Error;
 
@@ -120,6 +120,10 @@ pub enum BootstrapParameterError {
     /// The scheme has no keys of the shape that the bootstrap needs.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Keys out of the raised modulus have special primes that other keys at the top lack, so that
+    /// their sums do not meet.
+    #[error("keys out of the raised modulus use special primes that other keys at the top lack")]
+    RaisedSpecial,
 }
 
 impl BootstrapParameters {
@@ -147,6 +151,10 @@ impl BootstrapParameters {
         let series = ExponentialSeries::new(literal.integer_bound, squarings, degree)?;
         let scales = scales(&set, &literal)?;
         let key_levels = KeyLevels::new(&set, &literal.key_levels())?;
+        let (raised, top) = (KeyLayout::raised(&set)?.special, key_levels.at(levels.top)?.special);
+        if raised.wide > top.wide || raised.narrow > top.narrow {
+            return Err(BootstrapParameterError::RaisedSpecial);
+        }
         let parameters = Self { set, literal, series, scales, key_levels };
         let (actual, declared) =
             (parameters.log2_failure()?, parameters.literal.declared_log2_failure);
@@ -213,12 +221,6 @@ impl BootstrapParameters {
         let slots = self.set.slots();
         let own: usize = self.literal.slots_to_coefficients.iter().map(|g| g.shift(slots)).sum();
         -((self.slot_shift() + own) as i64)
-    }
-
-    /// Twice the bound of `t + I`: what coefficients-to-slots divides its values by, before both
-    /// conjugates are added.
-    pub(super) fn spread(&self) -> f64 {
-        2.0 * (f64::from(self.literal.integer_bound) + 0.5)
     }
 
     /// The series of the exponential.
@@ -339,17 +341,22 @@ fn scales(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use blindsight_ckks::parameters::Literal;
+    use blindsight_ring::arith::is_prime;
 
     use super::*;
+
+    static SET: LazyLock<Arc<Parameters>> =
+        LazyLock::new(|| Arc::new(Parameters::new(Literal::bootstrapped_2_15()).unwrap()));
 
     fn with(
         change: impl FnOnce(&mut BootstrapLiteral),
     ) -> Result<BootstrapParameters, BootstrapParameterError> {
-        let set = Parameters::new(Literal::bootstrapped_2_15()).unwrap();
         let mut literal = BootstrapLiteral::degree_15();
         change(&mut literal);
-        BootstrapParameters::new(Arc::new(set), literal)
+        BootstrapParameters::new(SET.clone(), literal)
     }
 
     #[test]
@@ -361,6 +368,20 @@ mod tests {
         assert_eq!(parameters.activation_degree(), 15);
         assert_eq!(parameters.scale(levels.chebyshev), 2_f64.powi(33));
         assert_eq!(parameters.scale(levels.linear), parameters.linear_scale());
+    }
+
+    /// One more wide special prime covers the digits of the top without narrow ones, which the
+    /// keys out of the raised modulus are made with.
+    #[test]
+    fn keys_out_of_the_raised_modulus_share_the_special_primes_of_the_top() {
+        let mut literal = SET.literal().clone();
+        let least = literal.wide_special.iter().min().unwrap();
+        let step = 2 << literal.log_degree;
+        let more = (1..).map(|k| least - k * step).find(|q| is_prime(*q)).unwrap();
+        literal.wide_special.push(more);
+        let set = Arc::new(Parameters::new(literal).unwrap());
+        let refused = BootstrapParameters::new(set, BootstrapLiteral::degree_15());
+        assert!(matches!(refused, Err(BootstrapParameterError::RaisedSpecial)));
     }
 
     #[test]

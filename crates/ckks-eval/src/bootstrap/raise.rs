@@ -19,18 +19,18 @@ use crate::key_switch::{
     Accumulator, Digits, Finish, HoistedDigits, Outputs, key_product, key_product_hoisted,
 };
 
-/// The raised ciphertext under the dense secret, rotated to the left by each of `rotations`.
+/// The raised ciphertext under the dense secret, rotated to the left by each of `rotations` with
+/// keys of these special primes.
 ///
 /// The input has one limb; each output holds the message plus `q_1` times small integers.
 pub(crate) fn raise(
     evaluator: Evaluator<'_>,
     input: &Ciphertext,
+    special: Special,
     rotations: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<Extended>, EvalError> {
     let sparse = to_sparse_secret(evaluator, input)?;
-    let identity = KeyKind::SparseToDense(GaloisElement::identity());
     let level = evaluator.set().top_level();
-    let special = evaluator.key(identity, level)?.spec().layout().special;
     let second = raise_poly(evaluator, &sparse.c1, special);
     let first = raise_poly(evaluator, &sparse.c0, special);
     let limbs = first.rows.into_iter().flatten().take(level).collect();
@@ -39,7 +39,7 @@ pub(crate) fn raise(
         .into_iter()
         .map(|steps| {
             let element = GaloisElement::rotation(steps, evaluator.set().degree());
-            let key = evaluator.key(KeyKind::SparseToDense(element), level)?;
+            let key = evaluator.key_with(KeyKind::SparseToDense(element), level, special)?;
             let permutation = evaluator.context.permutation(element);
             let finish = Finish::rotation(Accumulator::Plain(&first), &permutation);
             Ok(key_product_hoisted(&second, key, finish, Outputs::NTT).into_extended())

@@ -27,6 +27,13 @@ pub(crate) struct HoistedDigits {
     pub(crate) rows: Vec<Vec<Limb>>,
 }
 
+impl HoistedDigits {
+    /// Whether these are the digits that the tables describe.
+    pub(crate) fn fit(&self, tables: &DigitTables) -> bool {
+        self.tables.ranges == tables.ranges && self.tables.special == tables.special
+    }
+}
+
 impl<'a> Digits<'a> {
     /// The digits of a polynomial with `tables.level` limbs.
     pub(crate) fn of_poly(tables: Arc<DigitTables>, poly: &'a Poly<Ntt>) -> Self {

@@ -95,8 +95,8 @@ pub(super) fn primes(context: &Context, level: usize, special: Special) -> Vec<A
     set.chain().primes()[..level].iter().chain(set.special(special).primes()).cloned().collect()
 }
 
-/// The special primes of the giant steps that the babies lack. Sums of babies join the giants by
-/// having these multiplied in, which makes their residues modulo each of them zero.
+/// The special primes of the giant steps that the baby steps lack. Sums of baby steps join the
+/// giant steps by having these multiplied in, which makes their residues modulo each of them zero.
 fn missing_primes(context: &Context, plan: &TransformPlan, primes: &[Arc<Prime>]) -> Vec<u64> {
     let giants = context.set().special(plan.giant_special);
     let lacks = |q: &u64| primes.iter().all(|p| p.value() != *q);

@@ -39,9 +39,9 @@ pub struct Term {
 pub struct TransformPlan {
     /// The level of the input.
     pub level: usize,
-    /// Special primes of the keys that make the babies.
+    /// Special primes of the keys of the baby steps.
     pub baby_special: Special,
-    /// Special primes of the keys of the giant steps: a superset of the babies'.
+    /// Special primes of the keys of the giant steps: those of the baby steps, and maybe more.
     pub giant_special: Special,
     /// The rotated copies; a node comes after the node it is made from.
     pub nodes: Vec<Node>,

@@ -1,4 +1,4 @@
-//! The weighted sums of the babies.
+//! The weighted sums of the baby steps.
 
 use blindsight_ring::{Basis, Limb, Poly, Prime, Word, for_width, kernels};
 use rayon::prelude::*;
@@ -9,20 +9,20 @@ use crate::context::Context;
 use crate::extended::Extended;
 
 impl LinearTransform {
-    /// The inner sums of all giant steps, modulo the giants' special primes.
-    pub(super) fn weighted_sums(&self, context: &Context, babies: &[Extended]) -> Vec<Extended> {
+    /// The inner sums of all giant steps, modulo the special primes of these.
+    pub(super) fn weighted_sums(&self, context: &Context, copies: &[Extended]) -> Vec<Extended> {
         let baby_primes = primes(context, self.level, self.baby_special);
         let columns: Vec<Vec<[Limb; 2]>> = baby_primes
             .par_iter()
             .enumerate()
-            .map(|(i, prime)| self.limb_sums(prime, i, babies))
+            .map(|(i, prime)| self.limb_sums(prime, i, copies))
             .collect();
         let giant_primes = primes(context, self.level, self.giant_special);
         let mut sums: Vec<(Vec<Limb>, Vec<Limb>)> =
             self.sums.iter().map(|_| Default::default()).collect();
         let mut columns = columns.into_iter().zip(&baby_primes).peekable();
         for prime in &giant_primes {
-            // A special prime that the babies lack: the sum is a multiple of it.
+            // A special prime that the baby steps lack: the sum is a multiple of it.
             let column = match columns.next_if(|(_, p)| *p == prime) {
                 Some((column, _)) => column,
                 None => sums.iter().map(|_| [Limb::zero(prime), Limb::zero(prime)]).collect(),
@@ -41,13 +41,13 @@ impl LinearTransform {
         sums.into_iter().map(pair).collect()
     }
 
-    fn limb_sums(&self, prime: &Prime, i: usize, babies: &[Extended]) -> Vec<[Limb; 2]> {
+    fn limb_sums(&self, prime: &Prime, i: usize, copies: &[Extended]) -> Vec<[Limb; 2]> {
         let mut sums: Vec<[Limb; 2]> =
             self.sums.iter().map(|_| [Limb::stale(prime), Limb::stale(prime)]).collect();
         for_width!(prime, W => {
-            let inputs: Vec<[&[W]; 2]> = babies
+            let inputs: Vec<[&[W]; 2]> = copies
                 .iter()
-                .map(|b| [W::of(&b.c0.limbs()[i]), W::of(&b.c1.limbs()[i])])
+                .map(|x| [W::of(&x.c0.limbs()[i]), W::of(&x.c1.limbs()[i])])
                 .collect();
             let mut outs: Vec<[&mut [W]; 2]> =
                 sums.iter_mut().map(|[a, b]| [W::of_mut(a), W::of_mut(b)]).collect();

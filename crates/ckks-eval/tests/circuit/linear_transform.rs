@@ -1,12 +1,12 @@
 //! Linear transforms against the product with their matrix.
 
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::keys::{KeyKind, Special};
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::keys::KeyKind;
 use blindsight_ckks_eval::linear_transform::{LinearTransform, Node, Term, TransformPlan};
+use blindsight_ckks_eval::{EvalError, MissingKey};
 use blindsight_ring::GaloisElement;
 
-use crate::fixture::{complexes, fixture, turned};
+use crate::fixture::{Fixture, complexes, rotated, small};
 use crate::theory::{self, SlotErrors, in_slots};
 
 /// The sparse matrix with these diagonals: `y[j] = sum weights[j] * x[j + offset]`, where weights
@@ -34,15 +34,15 @@ impl Matrix {
     fn times(&self, x: &[Complex64]) -> Vec<Complex64> {
         let mut y = vec![Complex64::ZERO; x.len()];
         for (place, weights) in &self.diagonals {
-            let turned = turned(x, self.offset(*place));
-            for ((y, x), w) in y.iter_mut().zip(turned).zip(weights.iter().cycle()) {
+            let rotated = rotated(x, self.offset(*place));
+            for ((y, x), w) in y.iter_mut().zip(rotated).zip(weights.iter().cycle()) {
                 *y += w * x;
             }
         }
         y
     }
 
-    /// Babies in a chain of big steps, small steps as the giant: two keys, one at a time.
+    /// Baby steps in a chain of big steps, small steps as the giant: two keys, one at a time.
     fn few_keys(&self, place: Place) -> TransformPlan {
         let big = place.rotation(self.steps[0]);
         let nodes = vec![
@@ -53,13 +53,13 @@ impl Matrix {
         let mut sums = vec![Vec::new(), Vec::new()];
         for ([major, minor], weights) in &self.diagonals {
             // The giant step comes after the weights.
-            let weights = turned(weights, -self.steps[1] * *minor as i64);
+            let weights = rotated(weights, -self.steps[1] * *minor as i64);
             sums[*minor].push(Term { node: *major, weights });
         }
         place.plan(nodes, sums, Some(place.rotation(self.steps[1])))
     }
 
-    /// All rotations as babies: nodes with two children, of the input and of another node.
+    /// All rotations as baby steps: nodes with two children, of the input and of another node.
     fn hoisted(&self, place: Place) -> TransformPlan {
         let [big, small] = self.steps.map(|steps| place.rotation(steps));
         let nodes = vec![
@@ -82,26 +82,19 @@ impl Matrix {
 /// Where on the chain a transform takes place.
 #[derive(Clone, Copy)]
 struct Place {
-    set: &'static Parameters,
+    fixture: &'static Fixture,
     level: usize,
     rescales: usize,
 }
 
 impl Place {
     fn rotation(self, steps: i64) -> GaloisElement {
-        GaloisElement::rotation(steps, self.set.degree())
-    }
-
-    /// The special primes of the key that a rotation here uses.
-    fn special(self, steps: i64) -> Special {
-        let kind = KeyKind::Automorphism(self.rotation(steps));
-        let index = self.set.find_key(kind, self.level).unwrap();
-        self.set.keys()[index].layout.special
+        self.fixture.rotation(steps)
     }
 
     fn dropped(self) -> f64 {
-        let primes = &self.set.chain().primes()[self.level - self.rescales..self.level];
-        primes.iter().map(|p| p.value() as f64).product()
+        let dropped = self.level - self.rescales + 1..=self.level;
+        dropped.map(|level| self.fixture.set().prime(level)).product()
     }
 
     fn plan(
@@ -110,8 +103,7 @@ impl Place {
         sums: Vec<Vec<Term>>,
         giant: Option<GaloisElement>,
     ) -> TransformPlan {
-        // Every place has a key for it, of the shape of its other keys.
-        let special = self.special(16);
+        let special = self.fixture.parameters.key_levels().at(self.level).unwrap().special;
         TransformPlan {
             level: self.level,
             baby_special: special,
@@ -131,34 +123,37 @@ impl Place {
 /// used below their own level).
 #[test]
 fn chains_and_hoisting_give_the_matrix_product() {
-    let fixture = fixture();
+    let fixture = small();
     let set = fixture.set();
     let slots = set.slots();
     let x = complexes(slots, 50);
-    let linear = Place { set, level: set.levels().linear, rescales: 2 };
-    let stc = Place { set, level: set.levels().slots_to_coefficients, rescales: 1 };
-    let top = Place { set, level: set.levels().chebyshev, rescales: 1 };
+    let linear = Place { fixture, level: fixture.parameters.levels().linear, rescales: 2 };
+    let stc =
+        Place { fixture, level: fixture.parameters.levels().slots_to_coefficients, rescales: 1 };
+    let top = Place { fixture, level: fixture.parameters.levels().chebyshev, rescales: 1 };
     let cases = [
         (linear, [16, 2], 1),
         (linear, [512, 2], 32),
         (linear, [-544, 16], 512),
-        (linear, [512, 16], 2048),
-        (linear, [16, 2], slots),
+        (linear, [512, 16], slots),
+        (linear, [48, 32], slots),
         (stc, [16, 1], 256),
         (top, [8, 1], 16),
     ];
     for (index, (place, steps, period)) in cases.into_iter().enumerate() {
         let matrix = Matrix::random(steps, period, 60 + index as u8);
-        let scale = set.scale(set.levels().linear);
+        let scale = fixture.parameters.linear_scale();
         let input = fixture.encrypt(&x, scale, place.level + 1, 51);
         let expected = matrix.times(&fixture.decrypt(&input));
         let plans = [matrix.few_keys(place), matrix.hoisted(place)];
         let results = plans.map(|plan| {
+            plan.check(set).unwrap();
+            let gain = plan.gain(set);
             let output = LinearTransform::new(&fixture.context, plan)
                 .apply(fixture.evaluator(), &input)
                 .unwrap();
             assert_eq!(output.level(), place.level - place.rescales);
-            assert!((output.scale / scale - 1.0).abs() < 1e-9);
+            assert!((output.scale / scale - 1.0).abs() < 1e-9 && (gain - 1.0).abs() < 1e-9);
             fixture.decrypt(&output)
         });
         // The division at the end, and at worst one rounding for each weighted copy; weights have
@@ -177,12 +172,12 @@ fn chains_and_hoisting_give_the_matrix_product() {
 
 #[test]
 fn masked_and_unmasked_copies_add_up() {
-    let fixture = fixture();
+    let fixture = small();
     let set = fixture.set();
     let slots = set.slots();
     let x = complexes(slots, 52);
-    let place = Place { set, level: set.levels().linear, rescales: 2 };
-    let scale = set.scale(place.level);
+    let place = Place { fixture, level: fixture.parameters.levels().linear, rescales: 2 };
+    let scale = fixture.parameters.linear_scale();
     let input = fixture.encrypt(&x, scale, place.level, 53);
     let mut masks = [complexes(slots, 54), complexes(slots, 55)];
     // One mask is a border: zeros and ones.
@@ -216,7 +211,7 @@ fn masked_and_unmasked_copies_add_up() {
     let copies = [masked(&masks[0]), inputs.clone(), masked(&masks[1])];
     let mut expected = vec![Complex64::ZERO; slots];
     for (node, weights) in weights.iter().enumerate() {
-        let copy = turned(&copies[node % 3], if node < 3 { 0 } else { 512 });
+        let copy = rotated(&copies[node % 3], if node < 3 { 0 } else { 512 });
         for ((y, x), w) in expected.iter_mut().zip(copy).zip(weights.iter().cycle()) {
             *y += w * x;
         }
@@ -235,15 +230,30 @@ fn masked_and_unmasked_copies_add_up() {
 
 #[test]
 fn a_missing_rotation_is_named() {
-    let fixture = fixture();
-    let place = Place { set: fixture.set(), level: fixture.set().levels().linear, rescales: 2 };
-    let kind = KeyKind::Automorphism(place.rotation(3));
+    let fixture = small();
+    let place = Place { fixture, level: fixture.parameters.levels().linear, rescales: 2 };
+    let kind = KeyKind::Automorphism(place.rotation(7));
     let nodes =
-        vec![Node::Input { mask: None }, Node::Step { from: 0, element: place.rotation(3) }];
+        vec![Node::Input { mask: None }, Node::Step { from: 0, element: place.rotation(7) }];
     let term = Term { node: 1, weights: vec![Complex64::ONE] };
     let plan = place.plan(nodes, vec![vec![term]], None);
     let input = fixture.encrypt(&complexes(1, 57), 1e9, place.level, 58);
     let transform = LinearTransform::new(&fixture.context, plan);
     let error = transform.apply(fixture.evaluator(), &input).unwrap_err();
-    assert_eq!((error.kind, error.level), (kind, place.level));
+    assert_eq!(error, EvalError::MissingKey(MissingKey { kind, level: place.level }));
+}
+
+#[test]
+fn a_transform_below_its_level_is_refused() {
+    let fixture = small();
+    let levels = fixture.parameters.levels();
+    let place = Place { fixture, level: levels.linear, rescales: 2 };
+    let plan = Matrix::random([16, 2], 1, 59).few_keys(place);
+    let transform = LinearTransform::new(&fixture.context, plan);
+    for actual in 1..place.level {
+        let input = fixture.encrypt(&complexes(1, 57), 1e6, actual, 58);
+        let error = transform.apply(fixture.evaluator(), &input).unwrap_err();
+        let (operation, needed) = ("a linear transform", place.level);
+        assert_eq!(error, EvalError::Level { operation, actual, needed });
+    }
 }

@@ -38,9 +38,12 @@ impl<W> Default for Extras<'_, W> {
 /// Two ciphertexts (as pairs of limbs) to be multiplied.
 pub type TensorPair<'a, W> = [&'a [W]; 4];
 
+/// The most terms of a [`key_product`].
+pub const MOST_KEY_TERMS: usize = 8;
+
 kernel! {
     /// `out = automorphism(sum_d digit_d * (b_d, a_d) + carried) + addend`: the inner product of a
-    /// key switch, fused with what follows it.
+    /// key switch, fused with what follows it. There are 1 to [`MOST_KEY_TERMS`] terms.
     pub fn key_product<W>(
         modulus: &Modulus,
         terms: &[KeyTerm<'_, W>],
@@ -72,12 +75,19 @@ pub(super) fn key_product_body<S: Simd, W: Word>(
     out_b: &mut [W],
     out_a: &mut [W],
 ) {
-    // The circuit's keys have one or two digits; known counts keep the loop free of checks.
-    match *terms {
-        [x] => key_product_of(simd, modulus, &[x], extras, out_b, out_a),
-        [x, y] => key_product_of(simd, modulus, &[x, y], extras, out_b, out_a),
-        _ => unreachable!("key layouts have one or two digits"),
+    // Known counts keep the loop free of checks.
+    macro_rules! of_known_count {
+        ($($count:literal)*) => {
+            match terms.len() {
+                $($count => {
+                    let terms = terms.first_chunk::<$count>().expect("the length has matched");
+                    key_product_of(simd, modulus, terms, extras, out_b, out_a);
+                })*
+                count => unreachable!("a key product of {count} terms"),
+            }
+        };
     }
+    of_known_count!(1 2 3 4 5 6 7 8);
 }
 
 #[inline(always)]

@@ -114,7 +114,7 @@ fn product_twins_agree() {
         let q = prime.value();
         let inputs: Vec<Vec<W>> = (0..24).map(|i| residues::<W>(prime, 10 + i)).collect();
         let permutation = Permutation::new(GaloisElement::rotation(5, DEGREE), DEGREE);
-        for terms in [1, 2] {
+        for terms in 1..=MOST_KEY_TERMS {
             let terms: Vec<_> = (0..terms)
                 .map(|i| KeyTerm { digit: &inputs[i], b: &inputs[8 + i], a: &inputs[16 + i] })
                 .collect();
@@ -163,6 +163,30 @@ fn product_twins_agree() {
                     expected += v(21);
                 }
                 assert_eq!(fast[1][i] as u64, reduce_signed(expected, q));
+            }
+        }
+    });
+}
+
+/// The largest sums that there are come out reduced: every factor is `q - 1`.
+#[test]
+fn the_largest_key_products_are_reduced() {
+    for_each_prime!(prime, W => {
+        let q = prime.value();
+        let most: Vec<W> = vec![W::truncate(q - 1); DEGREE];
+        for count in 1..=MOST_KEY_TERMS {
+            let terms = vec![KeyTerm { digit: &most[..], b: &most, a: &most }; count];
+            let carried = [Some((&most[..], q - 1)); 2];
+            let extras = Extras { carried, ..Extras::default() };
+            let mut out = vec![vec![W::truncate(0); DEGREE]; 4];
+            let [b0, a0, b1, a1] = &mut out[..] else { unreachable!() };
+            key_product(prime, &terms, extras, b0, a0);
+            products::key_product_body(Portable, prime, &terms, extras, b1, a1);
+            // (q - 1)^2 = 1 for each term and for what is carried.
+            for words in out {
+                let montgomery = |x: u64| prime.to_montgomery(x);
+                let expected = (count as u64 + 1) % q;
+                assert!(words.iter().all(|&w| (w as u64) < q && montgomery(w as u64) == expected));
             }
         }
     });

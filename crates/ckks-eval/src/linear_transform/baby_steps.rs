@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::encode::primes;
 use super::{LinearTransform, Node};
 use crate::context::Context;
-use crate::error::EvalError;
+use crate::error::{EvalError, MissingKey};
 use crate::evaluator::Evaluator;
 use crate::extended::Extended;
 use crate::key_switch::{
@@ -17,7 +17,7 @@ use crate::key_switch::{
 };
 
 /// A copy and what its children need of it.
-struct Baby {
+struct RotatedCopy {
     pair: Extended,
     source: Source,
 }
@@ -36,49 +36,54 @@ enum Source {
 
 impl LinearTransform {
     /// The rotated inputs, in the order of the nodes.
-    pub(super) fn babies(
+    pub(super) fn copies(
         &self,
         evaluator: Evaluator<'_>,
         input: &Ciphertext,
     ) -> Result<Vec<Extended>, EvalError> {
-        let mut babies: Vec<Baby> = Vec::with_capacity(self.nodes.len());
+        let mut copies: Vec<RotatedCopy> = Vec::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {
-            let baby = match *node {
+            let copy = match *node {
                 Node::Input { mask } => {
                     let c = self.masked(evaluator.context, input, mask);
                     let pair = extend(evaluator.context, &c, self.baby_special);
-                    Baby { pair, source: Source::Input(c) }
+                    RotatedCopy { pair, source: Source::Input(c) }
                 }
                 Node::Step { from, element } => {
                     let siblings = self.children(from) > 1;
                     let outputs =
                         if self.children(index) > 0 { Outputs::BOTH } else { Outputs::NTT };
-                    self.step(evaluator, &mut babies[from], element, siblings, outputs)?
+                    self.step(evaluator, &mut copies[from], element, siblings, outputs)?
                 }
             };
-            babies.push(baby);
+            copies.push(copy);
         }
-        Ok(babies.into_iter().map(|baby| baby.pair).collect())
+        Ok(copies.into_iter().map(|copy| copy.pair).collect())
     }
 
     /// The parent rotated.
     fn step(
         &self,
         evaluator: Evaluator<'_>,
-        parent: &mut Baby,
+        parent: &mut RotatedCopy,
         element: GaloisElement,
         siblings: bool,
         outputs: Outputs,
-    ) -> Result<Baby, EvalError> {
-        let key = evaluator.key(KeyKind::Automorphism(element), self.level)?;
+    ) -> Result<RotatedCopy, EvalError> {
+        let (kind, level) = (KeyKind::Automorphism(element), self.level);
+        let key = evaluator.key_with(kind, level, self.baby_special)?;
         let permutation = evaluator.context.permutation(element);
         let source = std::mem::replace(&mut parent.source, Source::Spent);
         // The product with the special primes of a plain input is part of its extended pair.
         let finish = Finish::rotation(Accumulator::Extended(&parent.pair.c0), &permutation);
         let layout = key.spec().layout();
-        let tables = || evaluator.context.digits(&layout.digits, self.level, layout.special);
+        let tables = || evaluator.context.digits(&layout.digits, level, layout.special);
         let (mut product, source) = match source {
             Source::Hoisted(digits) => {
+                // A key from another level may cut other digits.
+                if !digits.fit(&tables()) {
+                    return Err(MissingKey { kind, level }.into());
+                }
                 (key_product_hoisted(&digits, key, finish, outputs), Source::Hoisted(digits))
             }
             Source::Input(c) if siblings => {
@@ -101,7 +106,7 @@ impl LinearTransform {
         };
         parent.source = source;
         let source = product.take_prepared().map_or(Source::Spent, Source::Prepared);
-        Ok(Baby { pair: product.into_extended(), source })
+        Ok(RotatedCopy { pair: product.into_extended(), source })
     }
 
     fn children(&self, of: usize) -> usize {
