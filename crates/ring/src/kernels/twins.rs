@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::simd::portable::Portable;
 use super::*;
-use crate::arith::{mul_mod, reduce_signed};
+use crate::arith::{inv_mod_prime, mul_mod, reduce_signed};
 use crate::automorphism::{GaloisElement, Permutation};
 use crate::limb::{Limb, Word};
 use crate::prime::Prime;
@@ -176,7 +176,10 @@ fn the_largest_key_products_are_reduced() {
         let most: Vec<W> = vec![W::truncate(q - 1); DEGREE];
         for count in 1..=MOST_KEY_TERMS {
             let terms = vec![KeyTerm { digit: &most[..], b: &most, a: &most }; count];
-            let carried = [Some((&most[..], q - 1)); 2];
+            // What is q - 1 in Montgomery form.
+            let factor = prime.to_montgomery(q - inv_mod_prime((1 << 52) % q, q));
+            assert_eq!(factor.value(), q - 1);
+            let carried = [Some((&most[..], factor)); 2];
             let extras = Extras { carried, ..Extras::default() };
             let mut out = vec![vec![W::truncate(0); DEGREE]; 4];
             let [b0, a0, b1, a1] = &mut out[..] else { unreachable!() };
@@ -184,7 +187,7 @@ fn the_largest_key_products_are_reduced() {
             products::key_product_body(Portable, prime, &terms, extras, b1, a1);
             // (q - 1)^2 = 1 for each term and for what is carried.
             for words in out {
-                let montgomery = |x: u64| prime.to_montgomery(x);
+                let montgomery = |x: u64| prime.to_montgomery(x).value();
                 let expected = (count as u64 + 1) % q;
                 assert!(words.iter().all(|&w| (w as u64) < q && montgomery(w as u64) == expected));
             }
