@@ -179,10 +179,10 @@ test-browser: web chromium
     cargo test --locked -q --workspace --no-run
     cd tests/browser && npm run --silent format && npm test --silent
 
-# Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON on stdout.
-classify PHOTO: sdk
+# Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON; --model NAME.
+classify PHOTO *ARGS: sdk
     cargo build --locked --release -q -p blindsight-evaluator
-    {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$1"
+    {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$@"
 
 # The same without HTTP, all in one process, beside the plain network.
 classify-native PHOTO: setup

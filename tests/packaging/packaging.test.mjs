@@ -224,6 +224,39 @@ test("a reload in the middle of the upload", { timeout: 180_000 }, async () => {
   }
 });
 
+test("what an earlier release stored is deleted", { timeout: 180_000 }, async () => {
+  const server = await serve(join(work, "plain"));
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    // Of this origin, but without the app.
+    await page.goto(`${server.url}/package.json`);
+    await page.evaluate(async () => {
+      const done = (request) => new Promise((resolve) => (request.onsuccess = resolve));
+      const opening = indexedDB.open("blindsight", 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
+      await done(opening);
+      const table = opening.result.transaction("keys", "readwrite").objectStore("keys");
+      await done(table.put({ version: 1, model: "fake-model" }, `${location.origin}/ fake-model`));
+      opening.result.close();
+    });
+    await page.goto(server.url);
+    const outcome = await page.evaluate(() => window.outcome);
+    check(outcome, server);
+    assert.equal(outcome.fresh, true);
+    const kept = await page.evaluate(async () => {
+      const done = (request) =>
+        new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+      const database = await done(indexedDB.open("blindsight"));
+      return done(database.transaction("keys").objectStore("keys").getAllKeys());
+    });
+    assert.deepEqual(kept, [`${server.url}/ ${model.description.scheme}`]);
+  } finally {
+    await context.close();
+    await server.close();
+  }
+});
+
 test("memory of the module", { timeout: 180_000 }, async () => {
   const app = join(work, "plain");
   const server = await serve(app);

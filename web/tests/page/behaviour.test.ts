@@ -105,9 +105,9 @@ describe("a classification", () => {
       await visit.sample("cat");
       await visit.page.getByTestId("classify").click();
       await visit.phase("done");
-      await expect.poll(() => text(visit, "ledger-sum")).toMatch(/^35 requests/);
+      await expect.poll(() => text(visit, "ledger-sum")).toMatch(/^36 requests/);
       await visit.page.getByTestId("ledger-parts-key-upload").click();
-      expect(await visit.page.getByTestId("ledger-entry").count()).toBe(35);
+      expect(await visit.page.getByTestId("ledger-entry").count()).toBe(36);
       const looks = await Promise.all(["hex-picture", "hex-sent"].map((id) => text(visit, id)));
       for (const look of looks) expect(look.split(/\s+/)).toHaveLength(64);
       expect(looks[0]).not.toBe(looks[1]);

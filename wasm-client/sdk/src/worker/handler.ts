@@ -104,12 +104,13 @@ export class Handler {
   #contract({ sha256, bytes }: ContractBytes): wasm.Contract {
     const known = this.#contracts.get(sha256);
     if (known) return known;
-    const contract = wasm.Contract.parse(bytes);
+    // First, so that there are never more of them.
     const [oldest] = this.#contracts;
     if (oldest && this.#contracts.size >= MOST_CONTRACTS) {
       this.#contracts.delete(oldest[0]);
       oldest[1].free();
     }
+    const contract = wasm.Contract.parse(bytes);
     this.#contracts.set(sha256, contract);
     return contract;
   }
@@ -137,8 +138,8 @@ export class Handler {
   }
 }
 
-/** Contracts that a worker keeps at a time. */
-const MOST_CONTRACTS = 8;
+/** Contracts that a worker keeps at a time: the tables of each scheme may take 50 MB. */
+const MOST_CONTRACTS = 4;
 
 function hashed(state: Uint8Array | null, piece: Uint8Array): Tasks["hash"]["out"] {
   const hash = state ? wasm.StreamingHash.fromState(state) : new wasm.StreamingHash();
