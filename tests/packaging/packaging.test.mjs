@@ -230,7 +230,7 @@ test("what an earlier release stored is deleted", { timeout: 180_000 }, async ()
   try {
     const page = await context.newPage();
     // Of this origin, but without the app.
-    await page.goto(`${server.url}/package.json`);
+    await page.goto(`${server.url}/page.js`);
     await page.evaluate(async () => {
       const done = (request) => new Promise((resolve) => (request.onsuccess = resolve));
       const opening = indexedDB.open("blindsight", 1);
