@@ -11,7 +11,7 @@ absolute := "[[ $1 == /* ]] || set -- " + here + "/\"$1\" \"${@:2}\";"
 run := "cargo run --locked --release -q -p blindsight-cli --"
 
 # The crates that run on the client's side, and so in a browser.
-client_crates := "-p blindsight-ring -p blindsight-ckks -p blindsight-ckks-client -p blindsight-model -p blindsight-wasm"
+client_crates := "-p blindsight-ring -p blindsight-ckks -p blindsight-ckks-client -p blindsight-contract -p blindsight-session -p blindsight-model -p blindsight-wasm"
 
 # Lists the recipes.
 default:
@@ -179,10 +179,10 @@ test-browser: web chromium
     cargo test --locked -q --workspace --no-run
     cd tests/browser && npm run --silent format && npm test --silent
 
-# Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON on stdout.
-classify PHOTO: sdk
+# Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON; --model NAME.
+classify PHOTO *ARGS: sdk
     cargo build --locked --release -q -p blindsight-evaluator
-    {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$1"
+    {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$@"
 
 # The same without HTTP, all in one process, beside the plain network.
 classify-native PHOTO: setup

@@ -65,13 +65,15 @@ test(
     assert.deepEqual(others, []);
     assert.equal(record.extractable, false);
     assert.equal(record.seed.length, 32);
-    const { models } = await (await fetch(`${here.evaluator.url}/v1/models`)).json();
+    const list = `${here.evaluator.url}/v1/models`;
+    const [{ id }] = (await (await fetch(list)).json()).models;
+    const { input } = await (await fetch(`${list}/${id}/contract`)).json();
     const scores = await page.scores();
     assert.equal(scores.length, 10);
     assert.ok(scores.every(Number.isFinite) && new Set(scores).size === 10);
     const secrets = new Secrets()
       .addBytes("the file", await readFile(CAT))
-      .addPixels("the picture", await pixels(), models[0].normalisation)
+      .addPixels("the picture", await pixels(), input.preparation)
       .addBytes("the seed", Buffer.from(record.seed))
       .addBytes("the sealed seed", Buffer.from(record.sealed))
       .addNumbers("score", scores);

@@ -17,6 +17,7 @@ import { FakeServer } from "../../wasm-client/sdk/test/fake-server.mjs";
 const run = promisify(execFile);
 const here = fileURLToPath(new URL(".", import.meta.url));
 const sdk = fileURLToPath(new URL("../../wasm-client/sdk/", import.meta.url));
+const CONTRACT = new URL("../../crates/contract/tests/sample.json", import.meta.url);
 
 /** The policy of the real page. */
 const POLICY =
@@ -31,7 +32,8 @@ const TYPES = {
 
 let work = "";
 let tarball = "";
-let shape;
+/** A contract, and what the module says of it. */
+let model;
 let browser;
 
 before(async () => {
@@ -45,7 +47,8 @@ before(async () => {
   wasm.initSync({
     module: await readFile(`${sdk}dist/wasm/blindsight_wasm_bg.wasm`),
   });
-  shape = wasm.parameters();
+  const bytes = await readFile(CONTRACT);
+  model = { bytes, description: wasm.Contract.parse(bytes).describe() };
   browser = await chromium.launch({
     executablePath: chromiumPath(chromium.executablePath()),
     args: FLAGS,
@@ -77,9 +80,16 @@ async function install(name) {
   return app;
 }
 
+function fakeServer() {
+  const server = new FakeServer(model);
+  // The manifest of all keys, which is the only one here.
+  server.manifestBytes = () => model.description.manifestBytes;
+  return server;
+}
+
 /** Serves a folder beside the API, as one origin, under the policy. */
 async function serve(folder) {
-  const server = new FakeServer(shape);
+  const server = fakeServer();
   server.fault = async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
     if (path.startsWith("/v1/")) return false;
@@ -134,7 +144,7 @@ function check(outcome, server) {
   assert.equal(server.uploads.size, 1);
   const stored = createHash("sha256").update(Buffer.concat(upload.bytes)).digest("hex");
   assert.equal(outcome.sha256, stored);
-  assert.equal(outcome.requestBytes, shape.requestBytes);
+  assert.equal(outcome.requestBytes, model.description.requestBytes);
   for (const [red, green, blue, side] of outcome.firstPixels) {
     assert.ok(Math.abs(red - 10) < 8 && Math.abs(green - 200) < 8 && Math.abs(blue - 30) < 8);
     assert.equal(side, 40);
@@ -214,6 +224,39 @@ test("a reload in the middle of the upload", { timeout: 180_000 }, async () => {
   }
 });
 
+test("what an earlier release stored is deleted", { timeout: 180_000 }, async () => {
+  const server = await serve(join(work, "plain"));
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    // Of this origin, but without the app.
+    await page.goto(`${server.url}/page.js`);
+    await page.evaluate(async () => {
+      const done = (request) => new Promise((resolve) => (request.onsuccess = resolve));
+      const opening = indexedDB.open("blindsight", 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
+      await done(opening);
+      const table = opening.result.transaction("keys", "readwrite").objectStore("keys");
+      await done(table.put({ version: 1, model: "fake-model" }, `${location.origin}/ fake-model`));
+      opening.result.close();
+    });
+    await page.goto(server.url);
+    const outcome = await page.evaluate(() => window.outcome);
+    check(outcome, server);
+    assert.equal(outcome.fresh, true);
+    const kept = await page.evaluate(async () => {
+      const done = (request) =>
+        new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+      const database = await done(indexedDB.open("blindsight"));
+      return done(database.transaction("keys").objectStore("keys").getAllKeys());
+    });
+    assert.deepEqual(kept, [`${server.url}/ ${model.description.scheme}`]);
+  } finally {
+    await context.close();
+    await server.close();
+  }
+});
+
 test("memory of the module", { timeout: 180_000 }, async () => {
   const app = join(work, "plain");
   const server = await serve(app);
@@ -237,7 +280,7 @@ test("memory of the module", { timeout: 180_000 }, async () => {
 
 test("a Node script", { timeout: 180_000 }, async () => {
   const app = await install("node");
-  const server = await new FakeServer(shape).listen();
+  const server = await fakeServer().listen();
   try {
     const { stdout } = await run(process.execPath, ["script.mjs", server.url], {
       cwd: app,
@@ -249,7 +292,7 @@ test("a Node script", { timeout: 180_000 }, async () => {
     assert.deepEqual(found, {
       sha256: stored,
       persisted: false,
-      requestBytes: shape.requestBytes,
+      requestBytes: model.description.requestBytes,
     });
   } finally {
     await server.close();

@@ -15,6 +15,8 @@ pub enum Code {
     UnsupportedPicture,
     /// The picture is too large for this module's memory.
     PictureTooLarge,
+    /// The server's description of a model is not one that a client should act upon.
+    ContractRefused,
     /// The encrypted answer is malformed.
     BadAnswer,
     /// The sealed seed cannot be opened with this key.
@@ -35,6 +37,7 @@ impl Code {
             Self::InvalidArgument => "invalid_argument",
             Self::UnsupportedPicture => "unsupported_picture",
             Self::PictureTooLarge => "picture_too_large",
+            Self::ContractRefused => "contract_refused",
             Self::BadAnswer => "bad_answer",
             Self::StorageCorrupt => "storage_corrupt",
             Self::NoEntropy => "no_entropy",

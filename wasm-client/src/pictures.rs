@@ -1,9 +1,11 @@
-//! From picture files and pixels to what the network reads.
+//! From picture files and pixels to what a network reads.
 
-use blindsight_model::picture::{MAX_FILE_BYTES, PictureError, Preview};
+use blindsight_contract::{Input, Preparation};
+use blindsight_model::picture::{MAX_FILE_BYTES, PictureError, Preview, SIDE};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::contract::ModelContract;
 use crate::error::{ClientError, Code};
 use crate::input;
 
@@ -21,10 +23,10 @@ pub struct PreparedPicture(Preview);
 
 #[wasm_bindgen]
 impl PreparedPicture {
-    /// 32 x 32 pixels row by row, each as red, green, blue.
+    /// The pixels that the model reads, row by row, each as red, green, blue.
     #[wasm_bindgen(getter)]
     #[must_use]
-    pub fn rgb32(&self) -> Vec<u8> {
+    pub fn pixels(&self) -> Vec<u8> {
         self.0.picture.rgb().to_vec()
     }
 
@@ -44,31 +46,58 @@ impl PreparedPicture {
     }
 }
 
-/// Decodes a PNG, JPEG, WebP, BMP or GIF file and prepares it. The square has at most `most_side`
-/// rows.
+/// Decodes a PNG, JPEG, WebP, BMP or GIF file and prepares it for a model. The square has at most
+/// `most_side` rows.
 ///
 /// # Errors
-/// When it is none of these, or too large.
+/// When it is none of these, or too large, or the model reads no pictures.
 #[wasm_bindgen(js_name = prepareFile)]
-pub fn prepare_file(file: &Uint8Array, most_side: u32) -> Result<PreparedPicture, ClientError> {
+pub fn prepare_file(
+    contract: &ModelContract,
+    file: &Uint8Array,
+    most_side: u32,
+) -> Result<PreparedPicture, ClientError> {
+    check_size(contract.accepted().input())?;
     let file = input::bytes("the picture file", file, MAX_FILE_BYTES, Code::PictureTooLarge)?;
     Preview::decode(&file, most_side, MAX_DECODED_BYTES).map(PreparedPicture).map_err(refusal)
 }
 
-/// Prepares pixels of a picture of any size: rows of red, green, blue and opacity. The square has at
-/// most `most_side` rows.
+/// Prepares pixels of a picture of any size for a model: rows of red, green, blue and opacity. The
+/// square has at most `most_side` rows.
 ///
 /// # Errors
-/// When there are not as many as the size says, or too many.
+/// When there are not as many as the size says, or too many, or the model reads no pictures.
 #[wasm_bindgen(js_name = preparePixels)]
 pub fn prepare_pixels(
+    contract: &ModelContract,
     rgba: &Uint8Array,
     width: u32,
     height: u32,
     most_side: u32,
 ) -> Result<PreparedPicture, ClientError> {
+    check_size(contract.accepted().input())?;
     let rgba = input::bytes("the picture", rgba, MAX_RGBA_BYTES, Code::PictureTooLarge)?;
     Preview::from_rgba(width, height, rgba, most_side).map(PreparedPicture).map_err(refusal)
+}
+
+/// Whether pictures can be made what the model reads. This, and the resizing inside [`Preview`], is
+/// what knows of one size only.
+fn check_size(input: &Input) -> Result<(), ClientError> {
+    let [_, rows, columns] = input.shape();
+    match input.preparation() {
+        Preparation::Picture { .. } if [rows, columns] == [SIDE; 2] => Ok(()),
+        Preparation::Picture { .. } => {
+            let message = format!(
+                "the model reads pictures of {columns} x {rows} pixels, but only those of {SIDE} x \
+                 {SIDE} can be prepared here"
+            );
+            Err(ClientError::new(Code::ContractRefused, message))
+        }
+        _ => {
+            let message = "this model reads numbers, not pictures";
+            Err(ClientError::new(Code::InvalidArgument, message))
+        }
+    }
 }
 
 fn refusal(error: PictureError) -> ClientError {
@@ -80,4 +109,35 @@ fn refusal(error: PictureError) -> ClientError {
         _ => Code::UnsupportedPicture,
     };
     ClientError::new(code, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use blindsight_contract::PreparationData;
+    use blindsight_contract::testing::sample;
+
+    use super::*;
+
+    fn code(shape: [u32; 3], preparation: Option<PreparationData>) -> Option<Code> {
+        let mut contract = sample();
+        contract.input.shape = shape;
+        contract.input.preparation = preparation.unwrap_or(PreparationData::Tensor {});
+        let [channels, rows, columns] = shape;
+        contract.request.slots.truncate(1);
+        contract.request.slots[0].extent = [channels, rows, columns];
+        let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
+        check_size(contract.accepted().input()).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_prepared_are_refused() {
+        let picture = |channels: usize| {
+            let (mean, deviation) = (vec![0.5; channels], vec![0.25; channels]);
+            Some(PreparationData::Picture { mean, deviation })
+        };
+        assert_eq!(code([3, 32, 32], picture(3)), None);
+        assert_eq!(code([1, 32, 32], picture(1)), None);
+        assert_eq!(code([1, 28, 28], picture(1)), Some(Code::ContractRefused));
+        assert_eq!(code([3, 32, 32], None), Some(Code::InvalidArgument));
+    }
 }

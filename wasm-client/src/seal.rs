@@ -6,11 +6,13 @@
 //! | 12 | nonce of AES-GCM, random |
 //! | 48 | the seed, encrypted, with its tag |
 //!
-//! The associated data are the version of the layout and [`KeyFamily::identity`]: a seed opens only
-//! for the parameter set, the list of keys and the generation version that it was made for.
+//! The associated data are the version of the layout and [`Session::identity`]: a seed opens only
+//! for the parameter set and the generation version that it was made for. So one seed serves every
+//! model of one scheme, and none of another.
 
-use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng};
+use blindsight_ckks_client::{ClientSeed, SecretRng};
+use blindsight_contract::AcceptedContract;
+use blindsight_session::Session;
 use js_sys::Uint8Array;
 use web_sys::CryptoKey;
 use zeroize::Zeroizing;
@@ -56,9 +58,9 @@ pub(crate) async fn open(
 }
 
 /// What a seed is bound to.
-pub(crate) fn associated_data(set: &Parameters) -> Vec<u8> {
+pub(crate) fn associated_data(contract: &AcceptedContract) -> Vec<u8> {
     let label = b"blindsight sealed seed".as_slice();
-    [label, &[VERSION], &KeyFamily::identity(set)].concat()
+    [label, &[VERSION], &Session::identity(contract)].concat()
 }
 
 /// Nonce and ciphertext.

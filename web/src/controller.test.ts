@@ -3,8 +3,8 @@ import { Controller } from "./controller.ts";
 import type { Control, Facts, Open, Preview, Sdk, Stored } from "./sdk/port.ts";
 import { phase } from "./state.ts";
 
-const facts = { classes: ["cat"], keyBytes: 10 } as unknown as Facts;
-const preview = { rgb32: new Uint8Array(3072) } as Preview;
+const facts = { id: "small", classes: ["cat"], keyBytes: 10 } as unknown as Facts;
+const preview = { side: 32, rgb: new Uint8Array(3072) } as Preview;
 const answer = {
   label: "cat",
   class: 0,
@@ -23,6 +23,8 @@ function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
   let stored: Stored = { at: "none" };
   const base: Sdk = {
     facts,
+    offers: () => Promise.resolve([]),
+    use: () => undefined,
     stored: () => Promise.resolve(stored),
     preview: () => Promise.resolve(preview),
     prepareKeys: (_control, { persist }) => {
@@ -306,5 +308,74 @@ describe("the controller", () => {
     await page.forget();
     expect(one.calls.at(-1)).toBe("forget");
     expect(page.state.keys.at).toBe("none");
+  });
+});
+
+describe("a choice of models", () => {
+  const offers = [
+    { id: "small", model: "Small", missingKeyBytes: 10, requestBytes: 1, seconds: 1 },
+    { id: "large", model: "Large", missingKeyBytes: 10, requestBytes: 1, seconds: 2 },
+  ];
+
+  /** Two models that share their keys. */
+  function two(): Sdk & { calls: string[]; previews: string[] } {
+    let chosen = "small";
+    let made = false;
+    const previews: string[] = [];
+    const one = sdk({
+      offers: () =>
+        Promise.resolve(offers.map((each) => ({ ...each, missingKeyBytes: made ? 0 : 10 }))),
+      use: (id) => {
+        chosen = id;
+      },
+      stored: () => Promise.resolve(made ? { at: "kept", since: new Date(0) } : { at: "none" }),
+      prepareKeys: () => {
+        made = true;
+        return Promise.resolve({ persisted: true });
+      },
+      preview: () => {
+        previews.push(chosen);
+        return Promise.resolve(preview);
+      },
+    });
+    const get = () => ({ ...facts, id: chosen });
+    return Object.defineProperty(Object.assign(one, { previews }), "facts", { get });
+  }
+
+  it("says what each costs, before keys are made and after", async () => {
+    const one = two();
+    const page = await withPicture(one);
+    const costs = (): number[] => {
+      const { service } = page.state;
+      return service.at === "ready" ? service.offers.map((each) => each.missingKeyBytes) : [];
+    };
+    expect(costs()).toEqual([10, 10]);
+    await page.classify();
+    expect(page.state.run.at).toBe("done");
+    expect(costs()).toEqual([0, 0]);
+  });
+
+  it("takes the picture along and the answer away", async () => {
+    const one = two();
+    const page = await withPicture(one);
+    await page.classify();
+    await page.chooseModel("large");
+    expect(page.state.run).toEqual({ at: "idle", note: null });
+    expect(page.state.service).toMatchObject({ facts: { id: "large" } });
+    expect(page.state.keys.at).toBe("kept");
+    expect(one.previews).toEqual(["small", "large"]);
+    expect(phase(page.state)).toBe("ready");
+    await page.chooseModel("large");
+    expect(one.previews).toHaveLength(2);
+  });
+
+  it("waits while something runs", async () => {
+    const one = two();
+    const page = await withPicture(one);
+    const run = page.classify();
+    await page.chooseModel("large");
+    await run;
+    expect(page.state.service).toMatchObject({ facts: { id: "small" } });
+    expect(page.state.run.at).toBe("done");
   });
 });

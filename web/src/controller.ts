@@ -31,6 +31,10 @@ export class Controller {
   #source: PictureSource | null = null;
   /** A picture that was chosen while the server was down. */
   #pending: { readonly source: PictureSource; readonly name: string } | null = null;
+  /** The last picture that was chosen, readable or not. */
+  #chosen: { readonly source: PictureSource; readonly name: string } | null = null;
+  /** The model that was chosen, for a client that is opened anew. */
+  #model: string | null = null;
   /** In memory alone: who reloads the page gives it again, and nobody finds it on the disk. */
   #token: string | null = null;
   /** What the server's wish for a token interrupted. */
@@ -57,9 +61,13 @@ export class Controller {
     this.#send({ on: "connect" });
     try {
       const { url, open, onRequest } = this.#around;
-      this.#sdk ??= await open(url, { token: this.#token, onRequest });
+      if (this.#sdk === null) {
+        this.#sdk = await open(url, { token: this.#token, onRequest });
+        if (this.#model !== null) this.#sdk.use(this.#model);
+      }
       const keys = await this.#stored(this.#sdk);
-      this.#send({ on: "connected", facts: this.#sdk.facts, keys });
+      const offers = await this.#sdk.offers();
+      this.#send({ on: "connected", facts: this.#sdk.facts, offers, keys });
     } catch (error) {
       if (isLocked(error)) this.#lock();
       else this.#send({ on: "unreachable", problem: describe(error, this.#around.online()) });
@@ -81,12 +89,31 @@ export class Controller {
     await this.connect();
   }
 
+  /** Chooses a model. Its keys are made when a picture is classified. */
+  async chooseModel(id: string): Promise<void> {
+    const sdk = this.#sdk;
+    const { service, picture } = this.#state;
+    if (sdk === null || service.at !== "ready" || isRunning(this.#state)) return;
+    if (id === service.facts.id) return;
+    sdk.use(id);
+    this.#model = id;
+    const facts = sdk.facts;
+    this.#send({ on: "model-chosen", facts });
+    await this.#price(sdk);
+    const keys = await this.#stored(sdk);
+    this.#send({ on: "keys-known", model: facts.id, keys });
+    // It may read pictures of another size.
+    const chosen = this.#chosen;
+    if (chosen !== null && picture.at !== "none") await this.choose(chosen.source, chosen.name);
+  }
+
   /** Takes a picture: crops and shrinks it. Nothing is sent. */
   async choose(source: PictureSource, name: string): Promise<void> {
     if (isRunning(this.#state)) return;
     const ticket = ++this.#ticket;
     this.#interrupted = null;
     this.#send({ on: "picture-chosen", ticket });
+    this.#chosen = { source, name };
     try {
       if (this.#sdk === null) {
         // The SDK exists once the server was reached; this picture is read then.
@@ -171,7 +198,15 @@ export class Controller {
       if (isLocked(error)) this.#lock();
     } finally {
       if (this.#abort === abort) this.#abort = null;
+      // Keys have come or gone, and with them what each model costs.
+      if (this.#sdk === sdk && this.#state.service.at === "ready") await this.#price(sdk);
     }
+  }
+
+  /** What models cost now. */
+  async #price(sdk: Sdk): Promise<void> {
+    const offers = await sdk.offers();
+    if (this.#sdk === sdk) this.#send({ on: "priced", offers });
   }
 
   async #attempt(
@@ -199,7 +234,7 @@ export class Controller {
   /** Trouble with the storage shows when keys are made, not before. */
   async #stored(sdk: Sdk): Promise<KeyState> {
     const stored = await sdk.stored().catch(() => ({ at: "none" }) as const);
-    return stored.at === "kept" ? { ...stored, persisted: true } : stored;
+    return stored.at === "kept" ? { persisted: true, ...stored } : stored;
   }
 
   #send(event: Event): void {

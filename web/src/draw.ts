@@ -1,6 +1,6 @@
 /** Pictures and bytes on canvases. */
 
-/** Pixels a side of what the network sees, and of every drawing of bytes beside it. */
+/** Pixels a side of every drawing of bytes. */
 export const SIDE = 32;
 
 /** Draws an image over a whole canvas. */
@@ -35,6 +35,15 @@ export function unrollBytes(canvas: HTMLCanvasElement, data: Uint8Array): void {
     if (rows < SIDE) requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
+}
+
+/** Draws a picture: as many rows as columns, each pixel red, green, blue. */
+export function drawPixels(canvas: HTMLCanvasElement, rgb: Uint8Array, side: number): void {
+  const image = new ImageData(side, side);
+  for (let i = 0; i < side * side; i++) {
+    image.data.set([rgb[3 * i] ?? 0, rgb[3 * i + 1] ?? 0, rgb[3 * i + 2] ?? 0, 255], 4 * i);
+  }
+  drawImage(canvas, image);
 }
 
 /** Empties a canvas. */

@@ -17,6 +17,7 @@ export interface Sums {
 /** In words what a request was. */
 export const PURPOSES: Readonly<Record<RequestKind, string>> = {
   models: "Which models are offered?",
+  contract: "What does a model ask for?",
   "key-upload": "Evaluation keys",
   "key-state": "Are the keys still there?",
   "key-deletion": "Delete the keys",
@@ -26,7 +27,7 @@ export const PURPOSES: Readonly<Record<RequestKind, string>> = {
   cancellation: "Cancel the computation",
 };
 
-const GROUPED: readonly RequestKind[] = ["key-upload", "progress", "key-state"];
+const GROUPED: readonly RequestKind[] = ["contract", "key-upload", "progress", "key-state"];
 
 /** Puts neighbours of one purpose together, where it is a purpose that comes in many requests. */
 export function group(entries: readonly LedgerEntry[]): Group[] {

@@ -7,6 +7,7 @@ import { phase, type State } from "./state.ts";
 import { announcer } from "./views/announce.ts";
 import { keysView } from "./views/keys.ts";
 import { ledgerView } from "./views/ledger.ts";
+import { modelsView } from "./views/models.ts";
 import { picker } from "./views/picker.ts";
 import { problemView } from "./views/problem.ts";
 import { railView } from "./views/rail.ts";
@@ -33,6 +34,7 @@ const ledger = ledgerView();
 const server = serverView();
 const views: readonly ((state: State) => void)[] = [
   stageView(controller),
+  modelsView(controller),
   tokenView(controller),
   problemView(controller),
   railView(),

@@ -71,6 +71,11 @@ const WORDS: Readonly<Record<string, Words>> = {
     "Its answer makes no sense to this page. Perhaps something else answers at this address.",
     "retry",
   ],
+  contract_refused: [
+    "This page does not accept what the server asks for",
+    "What it says of its models is malformed, too weak to be safe, or more than this device should do. No key was made.",
+    "none",
+  ],
   job_failed: [
     "The server could not finish",
     "It took the ciphertext, but the computation failed there.",

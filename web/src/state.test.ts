@@ -5,14 +5,16 @@ import { canClassify, canForget, type Event, INITIAL, next, phase, type State } 
 
 const facts: Facts = {
   origin: "https://host",
+  id: "resnet20",
   model: "ResNet20",
   classes: ["cat", "dog"],
-  steps: 21,
+  side: 32,
+  seconds: 9,
   keyBytes: 74_000_000,
   requestBytes: 385_000,
   responseBytes: 90_000,
 };
-const preview = { rgb32: new Uint8Array(3072) } as Preview;
+const preview = { side: 32, rgb: new Uint8Array(3072) } as Preview;
 const answer: Answer = {
   label: "cat",
   class: 0,
@@ -30,7 +32,7 @@ function after(...events: Event[]): State {
   return events.reduce(next, INITIAL);
 }
 
-const connected: Event = { on: "connected", facts, keys: { at: "none" } };
+const connected: Event = { on: "connected", facts, offers: [], keys: { at: "none" } };
 const picture: Event[] = [
   { on: "picture-chosen", ticket: 1 },
   { on: "picture-read", ticket: 1, name: "cat.png", preview },
@@ -162,7 +164,12 @@ describe("the state machine", () => {
 
   it("renews keys that the server lost, within the same run", () => {
     const state = after(
-      { on: "connected", facts, keys: { at: "kept", since: new Date(0), persisted: true } },
+      {
+        on: "connected",
+        facts,
+        offers: [],
+        keys: { at: "kept", since: new Date(0), persisted: true },
+      },
       ...picture,
       started,
       { on: "keys-lost", ticket: 2 },
@@ -177,7 +184,12 @@ describe("the state machine", () => {
 
   it("notices that kept keys are sent again", () => {
     const state = after(
-      { on: "connected", facts, keys: { at: "kept", since: new Date(0), persisted: true } },
+      {
+        on: "connected",
+        facts,
+        offers: [],
+        keys: { at: "kept", since: new Date(0), persisted: true },
+      },
       ...picture,
       started,
       {
@@ -193,6 +205,7 @@ describe("the state machine", () => {
     const kept = after({
       on: "connected",
       facts,
+      offers: [],
       keys: { at: "kept", since: new Date(0), persisted: true },
     });
     expect(canForget(kept)).toBe(true);
@@ -240,5 +253,25 @@ describe("the state machine", () => {
         expect(before.run.at).toBe("running");
       if (state.run.at === "running") expect(before.service.at).not.toBe("connecting");
     }
+  });
+
+  it("changes the model between runs, not within one", () => {
+    const other: Facts = { ...facts, id: "resnet56" };
+    const chosen: Event = { on: "model-chosen", facts: other };
+    const done = after(connected, { on: "started", ticket: 1, goal: "keys" }, chosen);
+    expect(done.service).toMatchObject({ facts: { id: "resnet20" } });
+    const state = after(connected, chosen);
+    expect(state).toMatchObject({
+      service: { facts: { id: "resnet56" } },
+      keys: { at: "unknown" },
+    });
+    expect(canForget(state)).toBe(false);
+    const keys = { at: "partial", since: new Date(0) } as const;
+    // What is known of a model that is no longer the chosen one says nothing.
+    expect(next(state, { on: "keys-known", model: "resnet20", keys }).keys.at).toBe("unknown");
+    const known = next(state, { on: "keys-known", model: "resnet56", keys });
+    expect([known.keys.at, canForget(known)]).toEqual(["partial", true]);
+    const offers = [{ id: "x", model: "X", missingKeyBytes: 1, requestBytes: 1, seconds: 1 }];
+    expect(next(known, { on: "priced", offers }).service).toMatchObject({ offers });
   });
 });

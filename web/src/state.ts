@@ -6,12 +6,12 @@
  * most one action at a time). An event that makes no sense in a state leaves it unchanged.
  */
 import type { Problem } from "./problems.ts";
-import type { Answer, Facts, Pause, Preview, Step } from "./sdk/port.ts";
+import type { Answer, Facts, Offer, Pause, Preview, Step } from "./sdk/port.ts";
 
 /** Whether the server can be talked to. */
 export type Service =
   | { readonly at: "connecting" }
-  | { readonly at: "ready"; readonly facts: Facts }
+  | { readonly at: "ready"; readonly facts: Facts; readonly offers: readonly Offer[] }
   | { readonly at: "down"; readonly problem: Problem }
   /** It asks for a token; `refused`: the one it was given was not the right one. */
   | { readonly at: "locked"; readonly refused: boolean };
@@ -21,6 +21,8 @@ export type KeyState =
   | { readonly at: "unknown" }
   | { readonly at: "none" }
   | { readonly at: "unfinished"; readonly since: Date }
+  /** The chosen model needs further keys. */
+  | { readonly at: "partial"; readonly since: Date }
   /** `since` is null for keys that were made in this visit. */
   | { readonly at: "kept"; readonly since: Date | null; readonly persisted: boolean };
 
@@ -64,7 +66,16 @@ export interface State {
 /** Everything that can happen. Tickets tell the current action from one that was given up. */
 export type Event =
   | { readonly on: "connect" }
-  | { readonly on: "connected"; readonly facts: Facts; readonly keys: KeyState }
+  | {
+      readonly on: "connected";
+      readonly facts: Facts;
+      readonly offers: readonly Offer[];
+      readonly keys: KeyState;
+    }
+  | { readonly on: "model-chosen"; readonly facts: Facts }
+  /** What models cost after something has changed. */
+  | { readonly on: "priced"; readonly offers: readonly Offer[] }
+  | { readonly on: "keys-known"; readonly model: string; readonly keys: KeyState }
   | { readonly on: "unreachable"; readonly problem: Problem }
   | { readonly on: "locked"; readonly refused: boolean }
   | { readonly on: "picture-chosen"; readonly ticket: number }
@@ -105,7 +116,32 @@ export function next(state: State, event: Event): State {
     case "connect":
       return isRunning(state) ? state : { ...state, service: { at: "connecting" } };
     case "connected":
-      return { ...state, service: { at: "ready", facts: event.facts }, keys: event.keys };
+      return {
+        ...state,
+        service: { at: "ready", facts: event.facts, offers: event.offers },
+        keys: event.keys,
+      };
+    case "model-chosen": {
+      const { service } = state;
+      if (service.at !== "ready" || isRunning(state)) return state;
+      // An answer of another model must not stand beside this one's name.
+      return {
+        ...state,
+        service: { ...service, facts: event.facts },
+        keys: { at: "unknown" },
+        run: { at: "idle", note: null },
+      };
+    }
+    case "priced": {
+      const { service } = state;
+      if (service.at !== "ready") return state;
+      return { ...state, service: { ...service, offers: event.offers } };
+    }
+    case "keys-known": {
+      const { service } = state;
+      const isChosen = service.at === "ready" && service.facts.id === event.model;
+      return isChosen && !isRunning(state) ? { ...state, keys: event.keys } : state;
+    }
     case "unreachable":
       return { ...state, service: { at: "down", problem: event.problem } };
     case "locked": {
@@ -140,7 +176,7 @@ export function canClassify(state: State): boolean {
 
 /** Whether there is anything to forget, and the moment to do so. */
 export function canForget(state: State): boolean {
-  const anything = state.keys.at === "kept" || state.keys.at === "unfinished";
+  const anything = state.keys.at !== "none" && state.keys.at !== "unknown";
   return state.service.at === "ready" && anything && !isRunning(state);
 }
 

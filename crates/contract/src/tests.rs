@@ -39,6 +39,17 @@ fn bytes_come_back_and_name_the_contract() {
     assert!(std::sync::Arc::ptr_eq(same.set(), contract.set()), "one scheme, one set");
 }
 
+/// Programs in other languages test with this file. After a change of the sample: write
+/// `sample().to_bytes()` to it anew.
+#[test]
+fn the_file_is_the_sample() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample.json");
+    if std::env::var_os("BLINDSIGHT_WRITE_GOLDEN").is_some() {
+        std::fs::write(file, sample().to_bytes()).unwrap();
+    }
+    assert_eq!(std::fs::read(file).unwrap(), sample().to_bytes());
+}
+
 #[test]
 fn limits_are_the_policys() {
     let bytes = sample().to_bytes();

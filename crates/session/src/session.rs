@@ -43,6 +43,19 @@ impl Session {
         self.set.fingerprint()
     }
 
+    /// Whether these keys are of the contract's scheme.
+    ///
+    /// # Errors
+    /// [`SessionError::OtherScheme`].
+    pub fn serves(&self, contract: &AcceptedContract) -> Result<(), SessionError> {
+        // The fingerprint covers everything that is chosen about a set.
+        if contract.set().fingerprint() == self.scheme() {
+            Ok(())
+        } else {
+            Err(SessionError::OtherScheme)
+        }
+    }
+
     /// The keys of a contract that are in none of the lists: what is left to upload.
     ///
     /// # Errors
@@ -52,7 +65,7 @@ impl Session {
         contract: &AcceptedContract,
         have: &[KeyList],
     ) -> Result<KeyList, SessionError> {
-        self.check(contract)?;
+        self.serves(contract)?;
         Ok(contract.missing(have))
     }
 
@@ -106,7 +119,7 @@ impl Session {
         values: &[f32],
         rng: &mut SecretRng,
     ) -> Result<Vec<u8>, SessionError> {
-        self.check(contract)?;
+        self.serves(contract)?;
         // False for what is no number, too.
         let fits = |value: &f32| f64::from(value.abs()) <= LARGEST_VALUE;
         if let Some(index) = values.iter().position(|value| !fits(value)) {
@@ -133,7 +146,7 @@ impl Session {
         contract: &AcceptedContract,
         answer: &[u8],
     ) -> Result<Vec<f64>, SessionError> {
-        self.check(contract)?;
+        self.serves(contract)?;
         let reading = contract.answer();
         let answer = CompactCiphertext::from_bytes(&self.set, answer, &reading.expected())?;
         let (found, expected) = (answer.log2_modulus(), reading.log2_modulus());
@@ -147,15 +160,6 @@ impl Session {
             Ok(values)
         } else {
             Err(SessionError::AnswerValues)
-        }
-    }
-
-    fn check(&self, contract: &AcceptedContract) -> Result<(), SessionError> {
-        // The fingerprint covers everything that is chosen about a set.
-        if contract.set().fingerprint() == self.set.fingerprint() {
-            Ok(())
-        } else {
-            Err(SessionError::OtherScheme)
         }
     }
 

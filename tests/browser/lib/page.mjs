@@ -133,7 +133,7 @@ export class Page {
       const records = await wait(database.transaction("keys").objectStore("keys").getAll());
       database.close();
       return Promise.all(
-        records.map(async ({ secret, identity, upload }) => {
+        records.map(async ({ secret, identity, sets }) => {
           const { sealed, key } = secret;
           const label = new TextEncoder().encode("blindsight sealed seed");
           const name = Uint8Array.from(identity.match(/../g), (byte) => parseInt(byte, 16));
@@ -145,7 +145,7 @@ export class Page {
             extractable: key.extractable,
             seed: [...new Uint8Array(seed)],
             sealed: [...sealed],
-            upload,
+            sets,
           };
         }),
       );

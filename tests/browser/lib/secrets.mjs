@@ -21,7 +21,7 @@ export class Secrets {
   }
 
   /** Adds 32 x 32 pixels (red, green, blue of one after another) in all usual layouts. */
-  addPixels(name, rgb, { mean, std }) {
+  addPixels(name, rgb, { mean, deviation }) {
     const count = rgb.length / 3;
     const planar = Buffer.from(
       Array.from(rgb, (_, i) => rgb[(i % count) * 3 + Math.floor(i / count)]),
@@ -34,7 +34,7 @@ export class Secrets {
     this.addBytes(`${name} as RGB`, Buffer.from(rgb));
     this.addBytes(`${name} as planes`, planar);
     this.addBytes(`${name} as RGBA`, rgba);
-    const scale = (value, channel) => (value / 255 - mean[channel]) / std[channel];
+    const scale = (value, channel) => (value / 255 - mean[channel]) / deviation[channel];
     const normal = Array.from(rgb, (value, i) => scale(value, i % 3));
     const planes = Array.from(planar, (value, i) => scale(value, Math.floor(i / count)));
     const unit = Array.from(rgb, (value) => value / 255);

@@ -48,7 +48,7 @@ async function main() {
     requestBytes: request.length,
     stages: [...stages],
     longestPauseMilliseconds: longest.pause,
-    firstPixels: previews.map(({ rgb32, square }) => [...rgb32.slice(0, 3), square.width]),
+    firstPixels: previews.map(({ pixels, square }) => [...pixels.rgb.slice(0, 3), square.width]),
     ledger: client.ledger.map(({ what, requestBytes }) => [what, requestBytes]),
   };
   client.close();

@@ -1,20 +1,17 @@
 // Classifies a photo through the SDK, against an evaluator that it starts on a free port:
-// `node classify.mjs PHOTO`. Progress on stderr, one line of JSON on stdout.
+// `node classify.mjs [--model NAME] PHOTO`. Progress on stderr, one line of JSON on stdout.
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 import { BlindsightError, Client } from "../dist/node.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const [photo] = process.argv.slice(2);
-if (photo === undefined || process.argv.length > 3) {
-  console.error("usage: node classify.mjs PHOTO");
-  process.exit(2);
-}
+const { photo, model } = parsedArguments();
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const seconds = (since) => (performance.now() - since) / 1000;
@@ -28,6 +25,18 @@ try {
   say(`classify: ${known || error.expected ? error.message : error.stack}`);
   if (known) say(`(${error.code}; see ${error.docs})`);
   process.exitCode = 1;
+}
+
+function parsedArguments() {
+  try {
+    const options = { model: { type: "string" } };
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    if (positionals.length === 1) return { photo: positionals[0], model: values.model };
+  } catch {
+    // An option that does not exist: the line below says which do.
+  }
+  console.error("usage: node classify.mjs [--model NAME] PHOTO");
+  process.exit(2);
 }
 
 async function main() {
@@ -53,9 +62,10 @@ async function classify(url, file) {
   const { signal } = stop;
   const client = await Client.connect(url, { signal });
   try {
+    const chosen = model === undefined ? {} : { model };
     // What is no picture is refused before keys are made.
-    await client.preview(file, { signal });
-    const keys = await client.keys({ signal, onProgress: keyProgress() });
+    await client.preview(file, { ...chosen, signal });
+    const keys = await client.keys({ ...chosen, signal, onProgress: keyProgress() });
     const result = await client.classify(file, { keys, signal, onProgress: classifyProgress() });
     const status = await (await fetch(`${url}/v1/status`, { signal })).json();
     const { label, class: number, scores, seconds: took, bytes } = result;
@@ -63,6 +73,7 @@ async function classify(url, file) {
       label,
       class: number,
       scores,
+      model: keys.model,
       seconds: {
         keygen: keys.timings.generate,
         upload: keys.timings.upload,

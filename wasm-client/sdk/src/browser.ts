@@ -7,9 +7,9 @@ export * from "./index.js";
 
 /** A connection to a server that classifies pictures without seeing them. */
 export class Client extends CoreClient {
-  /** Asks the server for its models. Nothing about keys or pictures happens here. */
+  /** Asks the server for its models and checks them. Nothing about keys or pictures happens here. */
   static async connect(url: string | URL, options: ConnectOptions = {}): Promise<Client> {
-    const { context, server } = await connect(browser, url, options);
-    return new Client(context, server);
+    const { context, offer } = await connect(browser, url, options);
+    return new Client(context, offer);
   }
 }

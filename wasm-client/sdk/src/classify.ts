@@ -1,5 +1,6 @@
 import { abortError, orAborted, throwIfAborted } from "./abort.js";
 import type { Context } from "./context.js";
+import type { Model } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
 import { cancelJob, fetchResult, isFinal, submitJob } from "./http/jobs.js";
 import type { Job } from "./http/jobs.js";
@@ -9,16 +10,18 @@ import type { RetryOptions } from "./http/retry.js";
 import { watchJob } from "./http/watch.js";
 import { preparePicture } from "./pictures.js";
 import type { ClassifyProgress } from "./progress.js";
-import type { KeyRecord } from "./store/store.js";
-import type { Classification, ModelInfo, PictureInput } from "./types.js";
-import type { UploadHandle } from "./http/tus.js";
+import type { KeySetRecord } from "./store/store.js";
+import type { Label, PictureInput, RunResult } from "./types.js";
+import type { SealedSecret } from "./worker/messages.js";
 
 /** What is wanted. */
 export interface ClassifyJob {
   context: Context;
-  model: ModelInfo;
-  record: KeyRecord & { upload: UploadHandle };
-  input: PictureInput;
+  model: Model;
+  secret: SealedSecret;
+  /** Key sets that hold every key of the model. */
+  sets: readonly KeySetRecord[];
+  input: PictureInput | Float32Array;
   signal: AbortSignal;
   onProgress: (progress: ClassifyProgress) => void;
 }
@@ -34,21 +37,20 @@ const FRACTION = {
   decrypting: 0.99,
 } as const;
 
-/** From a picture to its label. */
-export async function classify(options: ClassifyJob): Promise<Classification> {
-  const { context, model, record, signal } = options;
+/** From a picture, or numbers, to the values of the answer. */
+export async function evaluate(options: ClassifyJob): Promise<RunResult> {
+  const { context, model, secret, signal } = options;
+  const { contract } = model;
   const { pool } = context;
   const report = monotonic(options.onProgress);
   const clock = new Clock();
 
   report({ stage: "preparing", fraction: FRACTION.preparing });
-  const { rgb32 } = await preparePicture(pool, options.input, signal);
+  const prepared = await prepareInput(options);
   const prepare = clock.lap();
 
   report({ stage: "encrypting", fraction: FRACTION.encrypting });
-  const { secret, upload } = record;
-  const { normalisation, scoreBound } = model;
-  const request = await pool.run("encrypt", { secret, rgb32, normalisation }, { signal });
+  const request = await encryptInput(context, model, secret, prepared, signal);
   const encrypt = clock.lap();
 
   report({ stage: "sending", fraction: FRACTION.sending, bytesTotal: request.length });
@@ -59,7 +61,7 @@ export async function classify(options: ClassifyJob): Promise<Classification> {
   };
   const submitted = await submit(options, request, retry);
   const send = clock.lap();
-  const { capability } = upload;
+  const capability = options.sets[0]?.capability ?? "";
   const { id } = submitted;
   // In the moment of the abort, not a turn later: a page that is left has no more turns.
   const cancel = () => cancelJob(context.http, { id, capability });
@@ -81,7 +83,7 @@ export async function classify(options: ClassifyJob): Promise<Classification> {
     checkOutcome(job);
 
     report({ stage: "receiving", fraction: FRACTION.receiving });
-    const most = model.responseBytes;
+    const most = model.info.bytes.answer;
     const answer = await withRetry(retry, () =>
       fetchResult(context.http, { id, capability }, most, signal),
     ).catch((error: unknown) => {
@@ -91,13 +93,13 @@ export async function classify(options: ClassifyJob): Promise<Classification> {
 
     report({ stage: "decrypting", fraction: FRACTION.decrypting });
     const received = answer.length;
-    const decrypted = await pool.run("decrypt", { secret, answer, bound: scoreBound }, { signal });
+    const values = await pool.run("decrypt", { contract, secret, answer }, { signal });
     const decrypt = clock.lap();
     report({ stage: "done", fraction: 1 });
 
     const evaluate = Math.min(job.evaluateSeconds ?? waited, waited);
     return {
-      ...named(model, decrypted),
+      values,
       seconds: {
         prepare,
         encrypt,
@@ -118,11 +120,43 @@ export async function classify(options: ClassifyJob): Promise<Classification> {
   }
 }
 
-/** Adds the name of the class; nothing here goes back to the server. */
-export function named(model: ModelInfo, answer: { class: number; scores: number[] }) {
-  const label = model.classes[answer.class];
-  if (label === undefined) throw new BlindsightError("bad_answer", "the answer names no class");
-  return { label, class: answer.class, scores: answer.scores };
+/** What the network will read. */
+export async function prepareInput(options: {
+  context: Context;
+  model: Model;
+  input: PictureInput | Float32Array;
+  signal: AbortSignal;
+}): Promise<Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>> {
+  const { context, model, input, signal } = options;
+  // A copy: the caller's own must not change while workers have it.
+  if (input instanceof Float32Array) return new Float32Array(input);
+  return (await preparePicture(context.pool, model, input, signal)).pixels;
+}
+
+/** The encrypted request. */
+export function encryptInput(
+  { pool }: Context,
+  { contract }: Model,
+  secret: SealedSecret,
+  prepared: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (prepared instanceof Float32Array) {
+    return pool.run("encryptValues", { contract, secret, values: prepared }, { signal });
+  }
+  return pool.run("encryptPicture", { contract, secret, pixels: prepared }, { signal });
+}
+
+/** The class with the best score, the first of equals; nothing here goes back to the server. */
+export function labelled({ info }: Model, scores: number[]): Label {
+  const best = scores.reduce((most, score, index) => {
+    return score > (scores[most] ?? -Infinity) ? index : most;
+  }, 0);
+  const label = info.classes[best];
+  if (label === undefined || scores.length !== info.classes.length) {
+    throw new BlindsightError("bad_answer", "the answer does not have a score for each class");
+  }
+  return { label, class: best, scores };
 }
 
 /**
@@ -136,23 +170,26 @@ async function submit(
   request: Uint8Array<ArrayBuffer>,
   retry: RetryOptions,
 ): Promise<Job> {
-  const { context, record, signal } = options;
+  const { context, model, sets, signal } = options;
   const idempotencyKey = crypto.randomUUID();
   try {
     return await withRetry(retry, async () => {
       throwIfAborted(signal);
       const own = AbortSignal.timeout(120_000);
-      const sent = submitJob(context.http, record.upload, request, idempotencyKey, own);
+      const keys = { model: model.info.id, sets };
+      const sent = submitJob(context.http, keys, request, idempotencyKey, own);
       return orAborted(sent, signal).catch((error: unknown) => {
         if (signal.aborted) {
-          const { capability } = record.upload;
+          const capability = sets[0]?.capability ?? "";
           sent.then((job) => cancelJob(context.http, { id: job.id, capability })).catch(() => {});
         }
         throw error;
       });
     });
   } catch (error) {
-    throw isGone(error) ? keysLost(error) : error;
+    // The model itself may be gone, too.
+    const isModel = error instanceof BlindsightError && error.serverCode === "unknown_model";
+    throw isGone(error) && !isModel ? keysLost(error) : error;
   }
 }
 

@@ -1,22 +1,31 @@
-import { LinkedAbort } from "./abort.js";
-import { classify, named } from "./classify.js";
+import { LinkedAbort, orAborted } from "./abort.js";
+import { encryptInput, evaluate, labelled, prepareInput } from "./classify.js";
+import type { ClassifyJob } from "./classify.js";
+import type { Offer } from "./connect.js";
 import type { Context } from "./context.js";
+import type { Model, RefusedModel } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
 import { deleteKeySet } from "./http/keysets.js";
-import type { ServerDescription } from "./http/models.js";
+import type { UploadHandle } from "./http/tus.js";
 import { withRetry } from "./http/retry.js";
+import { missingPlaces, usefulSets } from "./key-sets.js";
+import { makeBundle } from "./key-stream.js";
 import type { LedgerEntry } from "./ledger.js";
 import { obtainKeys } from "./obtain-keys.js";
 import type { ObtainedKeys } from "./obtain-keys.js";
 import { preparePicture } from "./pictures.js";
+import type { KeyRecord } from "./store/store.js";
 import type {
   Classification,
   ClassifyOptions,
   KeyOptions,
   Keys,
+  Label,
+  MissingKeys,
   ModelInfo,
   PictureInput,
   Preview,
+  RunResult,
   StoredKeys,
 } from "./types.js";
 import { UnkeptKeySets } from "./unkept.js";
@@ -27,18 +36,30 @@ export interface ClientEvents {
   request: LedgerEntry;
 }
 
+/** The keys of one scheme. All handles of a scheme share them, and see what is added. */
+interface Holder {
+  /** Null once they are forgotten. */
+  record: KeyRecord | null;
+  persisted: boolean;
+}
+
 /** A connection to a server: what both platforms' `Client` has in common. */
 export class CoreClient {
   readonly #context: Context;
-  readonly #server: ServerDescription;
+  readonly #offer: Offer;
+  readonly #models: readonly ModelInfo[];
   readonly #closing = new AbortController();
-  readonly #records = new WeakMap<Keys, ObtainedKeys["record"]>();
+  readonly #holders = new Map<string, Holder>();
+  readonly #handles = new WeakMap<Keys, Holder>();
+  /** Who obtains keys of a scheme waits for who does so already. */
+  readonly #turns = new Map<string, Promise<void>>();
   readonly #unkept: UnkeptKeySets;
 
   /** Use `Client.connect` instead. */
-  protected constructor(context: Context, server: ServerDescription) {
+  protected constructor(context: Context, offer: Offer) {
     this.#context = context;
-    this.#server = server;
+    this.#offer = offer;
+    this.#models = Object.freeze(offer.models.map((model) => model.info));
     this.#unkept = new UnkeptKeySets(context.http, context.platform);
   }
 
@@ -47,14 +68,19 @@ export class CoreClient {
     return new URL(this.#context.server).origin;
   }
 
-  /** The models that the server offers: at least one. */
+  /** The models that the server offers and this package accepts: at least one. */
   get models(): readonly ModelInfo[] {
-    return this.#server.models;
+    return this.#models;
+  }
+
+  /** Models that the server lists, but whose contract was refused. */
+  get refusedModels(): readonly RefusedModel[] {
+    return this.#offer.refused;
   }
 
   /** The server's version. */
   get serverVersion(): string {
-    return this.#server.version;
+    return this.#offer.version;
   }
 
   /** Requests so far, oldest first (the last 1000). */
@@ -62,93 +88,122 @@ export class CoreClient {
     return this.#context.http.ledger.entries;
   }
 
-  /** Makes keys and uploads them, or takes stored ones, or continues an interrupted upload. */
+  /**
+   * Makes keys for a model and uploads them, or takes those that there are, or continues an
+   * interrupted upload. Models of one scheme share their keys: only what is missing is made.
+   */
   async keys(options: KeyOptions = {}): Promise<Keys> {
     const context = this.#context;
     const model = this.#model(options.model);
     const persist = options.persist ?? context.platform.persistByDefault;
     const onProgress = options.onProgress ?? (() => undefined);
+    const store = persist ? context.store : context.memory;
+    const name = `blindsight ${context.server} ${model.info.scheme}`;
     return this.#guarded(options.signal, async (signal) => {
-      const work = () => obtainKeys({ context, model, persist, signal, onProgress });
-      const name = `blindsight ${context.server} ${model.id}`;
-      const obtained = persist
-        ? await context.platform.exclusively(name, signal, work)
-        : await work();
-      return this.#handle(obtained);
+      const work = () => obtainKeys({ context, model, store, persist, signal, onProgress });
+      const obtained = await this.#inTurn(`${name} ${persist}`, signal, () =>
+        persist ? context.platform.exclusively(name, signal, work) : work(),
+      );
+      return this.#handle(model.info, persist, obtained);
     });
   }
 
-  /** What is stored on this device for this server, without asking the server. */
-  async storedKeys(options: { model?: string } = {}): Promise<StoredKeys | null> {
-    const { store, server } = this.#context;
-    const record = await store.load(server, this.#model(options.model).id);
-    if (!record) return null;
-    const { model, createdAt, sha256 } = record;
-    return { model, createdAt, complete: sha256 !== null };
+  /** What `keys()` would have to upload for a model, without asking the server. */
+  async missingKeys(options: { model?: string } = {}): Promise<MissingKeys> {
+    const { store, memory, server, pool } = this.#context;
+    const { description, contract } = this.#model(options.model);
+    const { scheme, identity } = description;
+    return this.#guarded(undefined, async (signal) => {
+      const record = (await memory.load(server, scheme)) ?? (await store.load(server, scheme));
+      const sets = record?.identity === identity ? usefulSets(description, record.sets) : [];
+      const places = missingPlaces(description, sets);
+      if (places.length === 0) return { count: 0, bytes: 0 };
+      const { starts } = await makeBundle(pool, contract, description, places, signal);
+      return { count: places.length, bytes: starts.at(-1) ?? 0 };
+    });
   }
 
-  /** Deletes stored keys, here and on the server, without a `Keys` object at hand. */
+  /** What is stored on this device for a model's scheme, without asking the server. */
+  async storedKeys(options: { model?: string } = {}): Promise<StoredKeys | null> {
+    const { store, server } = this.#context;
+    const { description } = this.#model(options.model);
+    const record = await store.load(server, description.scheme);
+    if (!record) return null;
+    const { scheme, createdAt, sets, upload } = record;
+    const useful = record.identity === description.identity ? usefulSets(description, sets) : [];
+    const complete = missingPlaces(description, useful).length === 0;
+    return { scheme, createdAt, complete, interrupted: upload !== null };
+  }
+
+  /**
+   * Deletes stored keys, here and on the server, without a `Keys` object at hand: those of a
+   * model's scheme, or all of this server.
+   */
   async forgetStoredKeys(options: { model?: string; signal?: AbortSignal } = {}): Promise<void> {
     const { store, server } = this.#context;
-    const record = await store.load(server, this.#model(options.model).id);
-    if (record) await this.#forget(record, options.signal);
+    const scheme = options.model && this.#model(options.model).info.scheme;
+    for (const record of await store.list(server)) {
+      if (!scheme || record.scheme === scheme) await this.#forget(record, true, options.signal);
+    }
   }
 
   /** Classifies a picture. A page that is left meanwhile cancels the job. */
   async classify(input: PictureInput, options: ClassifyOptions): Promise<Classification> {
-    const { record, model } = this.#known(options?.keys);
-    const onProgress = options.onProgress ?? (() => undefined);
-    const context = this.#context;
-    const leave = new LinkedAbort(options.signal);
-    const stay = context.platform.onLeave(() =>
-      leave.controller.abort(new BlindsightError("aborted", "the page was left")),
-    );
-    try {
-      return await this.#guarded(leave.signal, (signal) =>
-        classify({ context, model, record, input, signal, onProgress }),
-      );
-    } finally {
-      stay();
-      leave.release();
-    }
+    const model = this.#known(options).model;
+    const { values, ...rest } = await this.#evaluate(input, options);
+    return { ...labelled(model, values), ...rest };
   }
 
-  /** The square crop and the 32 x 32 pixels of a picture. Nothing is sent. */
-  async preview(input: PictureInput, options: { signal?: AbortSignal } = {}): Promise<Preview> {
+  /** Runs a model on numbers: channels first, then rows, then columns. */
+  async run(input: Float32Array, options: ClassifyOptions): Promise<RunResult> {
+    if (!(input instanceof Float32Array)) {
+      throw new BlindsightError("invalid_argument", "`run` takes a Float32Array");
+    }
+    return this.#evaluate(input, options);
+  }
+
+  /** The square crop of a picture, and the pixels that a model reads of it. Nothing is sent. */
+  async preview(
+    input: PictureInput,
+    options: { model?: string; signal?: AbortSignal } = {},
+  ): Promise<Preview> {
+    const model = this.#model(options.model);
     return this.#guarded(options.signal, async (signal) => {
-      const { rgb32, side, rgba } = await preparePicture(this.#context.pool, input, signal);
+      const prepared = await preparePicture(this.#context.pool, model, input, signal);
+      const { pixels, side, rgba } = prepared;
       const data = new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.length);
-      return { rgb32, square: { width: side, height: side, data } };
+      const { rows, columns } = model.info.input;
+      return {
+        square: { width: side, height: side, data },
+        pixels: { width: columns, height: rows, rgb: pixels },
+      };
     });
   }
 
-  /** The encrypted request for a picture. Nothing is sent. */
+  /** The encrypted request for a picture, or for numbers. Nothing is sent. */
   async encrypt(
-    input: PictureInput,
-    options: { keys: Keys; signal?: AbortSignal },
+    input: PictureInput | Float32Array,
+    options: { keys: Keys; model?: string; signal?: AbortSignal },
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const { record, model } = this.#known(options?.keys);
-    const { pool } = this.#context;
+    const { record, model } = this.#known(options);
+    const context = this.#context;
     return this.#guarded(options.signal, async (signal) => {
-      const { rgb32 } = await preparePicture(pool, input, signal);
-      const { normalisation } = model;
-      return pool.run("encrypt", { secret: record.secret, rgb32, normalisation }, { signal });
+      const prepared = await prepareInput({ context, model, input, signal });
+      return encryptInput(context, model, record.secret, prepared, signal);
     });
   }
 
   /** The scores in an encrypted answer. Nothing is sent. */
   async decrypt(
     answer: Uint8Array,
-    options: { keys: Keys; signal?: AbortSignal },
-  ): Promise<{ label: string; class: number; scores: number[] }> {
-    const { record, model } = this.#known(options?.keys);
+    options: { keys: Keys; model?: string; signal?: AbortSignal },
+  ): Promise<Label> {
+    const { record, model } = this.#known(options);
+    const { secret } = record;
+    const { contract } = model;
     return this.#guarded(options.signal, async (signal) => {
-      const input = {
-        secret: record.secret,
-        answer: new Uint8Array(answer),
-        bound: model.scoreBound,
-      };
-      return named(model, await this.#context.pool.run("decrypt", input, { signal }));
+      const input = { contract, secret, answer: new Uint8Array(answer) };
+      return labelled(model, await this.#context.pool.run("decrypt", input, { signal }));
     });
   }
 
@@ -186,59 +241,131 @@ export class CoreClient {
     }
   }
 
-  #model(id: string | undefined): ModelInfo {
-    const model = this.models.find((candidate) => id === undefined || candidate.id === id);
-    if (!model) throw new BlindsightError("invalid_argument", `the server has no model "${id}"`);
-    return model;
+  /** Runs work after all that was begun under the same name before. */
+  async #inTurn<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(name) ?? Promise.resolve();
+    let done = () => {};
+    const own = new Promise<void>((resolve) => (done = resolve));
+    this.#turns.set(
+      name,
+      before.then(() => own),
+    );
+    try {
+      await orAborted(before, signal);
+      return await work();
+    } finally {
+      done();
+    }
   }
 
-  #known(keys: Keys | undefined): { record: ObtainedKeys["record"]; model: ModelInfo } {
-    const record = keys && this.#records.get(keys);
+  async #evaluate(
+    input: PictureInput | Float32Array,
+    options: ClassifyOptions,
+  ): Promise<RunResult> {
+    const { record, model } = this.#known(options);
+    const sets = usefulSets(model.description, record.sets);
+    if (missingPlaces(model.description, sets).length > 0) {
+      const message = `keys of the model "${model.info.id}" are missing: call \`keys()\` for it first`;
+      throw new BlindsightError("invalid_argument", message);
+    }
+    const onProgress = options.onProgress ?? (() => undefined);
+    const context = this.#context;
+    const { secret } = record;
+    const leave = new LinkedAbort(options.signal);
+    const stay = context.platform.onLeave(() =>
+      leave.controller.abort(new BlindsightError("aborted", "the page was left")),
+    );
+    try {
+      return await this.#guarded(leave.signal, (signal) => {
+        const job: ClassifyJob = { context, model, secret, sets, input, signal, onProgress };
+        return evaluate(job);
+      });
+    } finally {
+      stay();
+      leave.release();
+    }
+  }
+
+  #model(id: string | undefined): Model {
+    const { models } = this.#offer;
+    const model = models.find(({ info }) => id === undefined || info.id === id);
+    if (model) return model;
+    // Asked for by name, a model that was refused says why.
+    const refused = this.#offer.refused.find((each) => each.id === id);
+    if (refused) throw refused.error;
+    throw new BlindsightError("invalid_argument", `the server has no model "${id}"`);
+  }
+
+  /** The keys and the model that are meant, which fit each other. */
+  #known(options: { keys: Keys; model?: string }): { record: KeyRecord; model: Model } {
+    const keys = options?.keys;
+    const record = keys && this.#handles.get(keys)?.record;
     if (!record) {
       const message = "`keys` must come from this client's `keys()`, and not be forgotten";
       throw new BlindsightError("invalid_argument", message);
     }
-    return { record, model: this.#model(record.model) };
+    const model = this.#model(options.model ?? keys.model);
+    if (model.description.identity !== record.identity) {
+      const message = `the model "${model.info.id}" needs keys of its own: they are of another scheme`;
+      throw new BlindsightError("invalid_argument", message);
+    }
+    return { record, model };
   }
 
-  #handle({ record, fresh, persisted, timings }: ObtainedKeys): Keys {
+  #handle(model: ModelInfo, persisted: boolean, { record, sent, timings }: ObtainedKeys): Keys {
+    const name = `${record.scheme} ${persisted}`;
+    const holder = this.#holders.get(name) ?? { record, persisted };
+    holder.record = record;
+    this.#holders.set(name, holder);
+    const sets = record.sets.map(({ id, sha256, bytes }) => Object.freeze({ id, sha256, bytes }));
     const keys: Keys = Object.freeze({
-      id: record.upload.id,
-      sha256: record.sha256,
-      bytes: this.#model(record.model).evaluationKeys.bytes,
-      model: record.model,
-      fresh,
+      id: sets[0]?.id ?? "",
+      sha256: sets[0]?.sha256 ?? "",
+      sets: Object.freeze(sets),
+      bytes: sets.reduce((sum, set) => sum + set.bytes, 0),
+      sent,
+      model: model.id,
+      scheme: record.scheme,
+      fresh: sent > 0,
       persisted,
       timings,
       forget: async (options: { signal?: AbortSignal } = {}) => {
-        this.#records.delete(keys);
-        await this.#forget(record, options.signal);
+        this.#handles.delete(keys);
+        if (holder.record) await this.#forget(holder.record, persisted, options.signal);
       },
     });
-    this.#records.set(keys, record);
-    if (!persisted) this.#unkept.add(record.upload);
+    this.#handles.set(keys, holder);
+    if (!persisted) for (const set of record.sets) this.#unkept.add(set);
     return keys;
   }
 
   /** Here at once, whatever the server says; then there. */
-  async #forget(record: ForgettableRecord, asked: AbortSignal | undefined): Promise<void> {
-    const { store, server, pool, http } = this.#context;
+  async #forget(
+    record: KeyRecord,
+    persisted: boolean,
+    asked: AbortSignal | undefined,
+  ): Promise<void> {
+    const { store, memory, server, pool, http } = this.#context;
+    const name = `${record.scheme} ${persisted}`;
+    const holder = this.#holders.get(name);
+    // Every handle of these keys is void.
+    if (holder) holder.record = null;
+    this.#holders.delete(name);
     await this.#guarded(asked, async (signal) => {
       // Workers may have opened the secret.
       pool.trim(0);
-      await store.remove(server, record.model);
-      const { upload } = record;
-      if (!upload) return;
-      this.#unkept.forget(upload);
+      await (persisted ? store : memory).remove(server, record.scheme);
+      const uploads: UploadHandle[] = [...record.sets];
+      if (record.upload) uploads.push(record.upload);
+      for (const upload of uploads) this.#unkept.forget(upload);
       const retry = { signal, maxWaitSeconds: this.#context.maxWaitSeconds, attempts: 3 };
-      await withRetry(retry, () => deleteKeySet(http, upload, signal));
+      const deleted = uploads.map((upload) =>
+        withRetry(retry, () => deleteKeySet(http, upload, signal)),
+      );
+      await Promise.all(deleted);
     });
   }
 }
-
-type ForgettableRecord = Pick<ObtainedKeys["record"], "model"> & {
-  upload: { id: string; capability: string } | null;
-};
 
 /** Nothing but `BlindsightError` leaves the package. */
 function asBlindsightError(error: unknown, signal: AbortSignal): BlindsightError {

@@ -1,23 +1,32 @@
 import type { Context } from "./context.js";
 import { BlindsightError } from "./errors.js";
 import { Http } from "./http/http.js";
+import { openModels } from "./contracts.js";
+import type { Model, RefusedModel } from "./contracts.js";
 import { bodyJson } from "./http/json.js";
 import { parseModels } from "./http/models.js";
-import type { ServerDescription } from "./http/models.js";
 import { withRetry } from "./http/retry.js";
 import type { Platform } from "./platform/platform.js";
 import { WorkerPool } from "./pool.js";
+import { MemoryStore } from "./store/store.js";
 import type { ConnectOptions } from "./types.js";
 
 /** More workers hardly help, and each takes memory. */
 const MOST_WORKERS = 4;
 
-/** Asks the server for its models; makes what the parts of a client share. */
+/** What a server offers, as far as it can be believed. */
+export interface Offer {
+  version: string;
+  models: Model[];
+  refused: RefusedModel[];
+}
+
+/** Asks the server for its models and checks their contracts; makes what the parts share. */
 export async function connect(
   platform: Platform,
   url: string | URL,
   options: ConnectOptions,
-): Promise<{ context: Context; server: ServerDescription }> {
+): Promise<{ context: Context; offer: Offer }> {
   const missing = platform.missing();
   if (missing !== null) {
     throw new BlindsightError("unsupported_environment", `this environment lacks ${missing}`);
@@ -32,7 +41,8 @@ export async function connect(
   const base = baseUrl(platform, url);
   const http = new Http(base, checkedToken(options.token), options.fetch ?? globalThis.fetch);
   if (options.onRequest) http.ledger.listen(options.onRequest);
-  const server = await withRetry({ signal, maxWaitSeconds, attempts: 3 }, async () => {
+  const retry = { signal, maxWaitSeconds, attempts: 3 };
+  const listed = await withRetry(retry, async () => {
     const answer = await http.send({
       method: "GET",
       path: "v1/models",
@@ -49,9 +59,16 @@ export async function connect(
     http,
     pool: new WorkerPool(platform, size),
     store: platform.store(),
+    memory: new MemoryStore(),
     maxWaitSeconds,
   };
-  return { context, server };
+  try {
+    const opened = await openModels(http, context.pool, listed.models, retry);
+    return { context, offer: { version: listed.version, ...opened } };
+  } catch (error) {
+    context.pool.close();
+    throw error;
+  }
 }
 
 function baseUrl(platform: Platform, url: string | URL): URL {

@@ -10,6 +10,9 @@ export interface Context {
   platform: Platform;
   http: Http;
   pool: WorkerPool;
+  /** What is kept on this device. */
   store: KeyStore;
+  /** What is kept as long as the client. */
+  memory: KeyStore;
   maxWaitSeconds: number;
 }

@@ -32,6 +32,8 @@ export type BlindsightErrorCode =
   | "incompatible"
   /** The server said something that makes no sense. */
   | "protocol"
+  /** What the server says of a model is nothing that this client should act upon. */
+  | "contract_refused"
   /** The evaluation failed on the server. */
   | "job_failed"
   /** Somebody cancelled the job on the server. */

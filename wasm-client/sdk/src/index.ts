@@ -4,5 +4,6 @@ export type { BlindsightErrorCode, BlindsightErrorOptions } from "./errors.js";
 export type { ClassifyProgress, KeyProgress, Waiting } from "./progress.js";
 export type { LedgerEntry, RequestKind } from "./ledger.js";
 export type { ClientEvents } from "./client.js";
+export type { RefusedModel } from "./contracts.js";
 export { getVersions } from "./versions.js";
 export type * from "./types.js";

@@ -1,7 +1,7 @@
 import { LinkedAbort } from "./abort.js";
 import { sha256 } from "./bytes.js";
 import type { WorkerPool } from "./pool.js";
-import type { Description, SealedSecret } from "./worker/messages.js";
+import type { ContractBytes, Description, SealedSecret } from "./worker/messages.js";
 
 /** A frame of the upload, at its place. */
 export interface KeyFrame {
@@ -10,17 +10,41 @@ export interface KeyFrame {
   sha256: Uint8Array<ArrayBuffer>;
 }
 
+/** An upload: a manifest, then the keys that it names. */
+export interface Bundle {
+  contract: ContractBytes;
+  manifest: Uint8Array<ArrayBuffer>;
+  /** Places of the keys in the contract's list. */
+  places: readonly number[];
+  /** Where each frame starts, and at the end the length of the whole upload. */
+  starts: readonly number[];
+}
+
 /** How to make keys. */
 export interface KeyStreamOptions {
   pool: WorkerPool;
   secret: SealedSecret;
-  description: Description;
-  manifest: Uint8Array<ArrayBuffer>;
+  bundle: Bundle;
   /** Offset in the upload: frames that end at or before it are left out. */
   from: number;
   signal: AbortSignal;
   /** Called after each evaluation key, in no particular order. */
   onMade?: () => void;
+}
+
+/** The upload of the keys at some places of a contract's list. */
+export async function makeBundle(
+  pool: WorkerPool,
+  contract: ContractBytes,
+  said: Description,
+  places: readonly number[],
+  signal: AbortSignal,
+): Promise<Bundle> {
+  const manifest = await pool.run("manifest", { contract, places: [...places] }, { signal });
+  const starts = [0, manifest.length];
+  let at = manifest.length;
+  for (const place of places) starts.push((at += said.keys[place]?.bytes ?? 0));
+  return { contract, manifest, places, starts };
 }
 
 /**
@@ -30,12 +54,12 @@ export interface KeyStreamOptions {
  * workers, plus one: neither a slow nor a fast connection lets keys pile up.
  */
 export function keyStream(options: KeyStreamOptions): ReadableStream<KeyFrame> {
-  const { pool, description, manifest, from } = options;
+  const { pool, bundle, from } = options;
+  const { contract, manifest, places, starts } = bundle;
   const abort = new LinkedAbort(options.signal);
-  const starts = frameStarts(description);
   const lookAhead = pool.size + 1;
   const waiting: Promise<KeyFrame>[] = [];
-  // Frame 0 is the manifest, frame i + 1 is key i.
+  // Frame 0 is the manifest, frame i + 1 is the key at the i-th place.
   const end = (frame: number) => starts[frame + 1] ?? Infinity;
   const count = starts.length - 1;
   let next = 0;
@@ -44,7 +68,7 @@ export function keyStream(options: KeyStreamOptions): ReadableStream<KeyFrame> {
   const make = async (frame: number): Promise<KeyFrame> => {
     const start = starts[frame] ?? 0;
     if (frame === 0) return { start, bytes: manifest, sha256: await sha256(manifest) };
-    const input = { secret: options.secret, index: frame - 1 };
+    const input = { contract, secret: options.secret, place: places[frame - 1] ?? -1 };
     const key = await pool.run("evaluationKey", input, { signal: abort.signal });
     options.onMade?.();
     return { start, ...key };
@@ -85,12 +109,4 @@ export function keyStream(options: KeyStreamOptions): ReadableStream<KeyFrame> {
     // Nothing is made before somebody reads.
     { highWaterMark: 0 },
   );
-}
-
-/** Where each frame starts, and at the end the length of the whole upload. */
-export function frameStarts(description: Description): number[] {
-  const starts = [0, description.manifestBytes];
-  let at = description.manifestBytes;
-  for (const bytes of description.keyBytes) starts.push((at += bytes));
-  return starts;
 }

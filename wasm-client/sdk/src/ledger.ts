@@ -1,6 +1,7 @@
 /** What a request was for. */
 export type RequestKind =
   | "models"
+  | "contract"
   | "key-upload"
   | "key-state"
   | "key-deletion"

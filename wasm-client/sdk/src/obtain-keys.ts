@@ -1,37 +1,39 @@
 import { abortError, throwIfAborted } from "./abort.js";
 import { hex } from "./bytes.js";
 import type { Context } from "./context.js";
+import type { Model } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
 import { deleteKeySet, fetchKeySet } from "./http/keysets.js";
 import { withRetry } from "./http/retry.js";
 import type { RetryOptions } from "./http/retry.js";
 import { TusUploads } from "./http/tus.js";
-import type { UploadHandle } from "./http/tus.js";
-import { frameStarts, keyStream } from "./key-stream.js";
+import { missingPlaces, namesOf, sameNames, usefulSets } from "./key-sets.js";
+import { keyStream, makeBundle } from "./key-stream.js";
+import type { Bundle } from "./key-stream.js";
 import type { KeyProgress } from "./progress.js";
-import type { KeyRecord } from "./store/store.js";
-import type { ModelInfo } from "./types.js";
+import type { KeyRecord, KeySetRecord, KeyStore, UploadRecord } from "./store/store.js";
 import { UploadGone, finishUpload } from "./upload.js";
-import type { Description } from "./worker/messages.js";
 
-/** Keys that are complete here and on the server. */
+/** Keys that are complete, here and on the server, for one model at least. */
 export interface ObtainedKeys {
-  record: KeyRecord & { upload: UploadHandle; sha256: string };
-  fresh: boolean;
-  persisted: boolean;
+  record: KeyRecord;
+  /** Bytes of keys that were uploaded now. */
+  sent: number;
   timings: { generate: number; upload: number; total: number };
 }
 
 /** What is wanted. */
 export interface ObtainOptions {
   context: Context;
-  model: ModelInfo;
+  model: Model;
+  /** Where the record is kept: on this device, or in memory. */
+  store: KeyStore;
   persist: boolean;
   signal: AbortSignal;
   onProgress: (progress: KeyProgress) => void;
 }
 
-/** Takes stored keys, or finishes an interrupted upload, or makes everything anew. */
+/** Takes the keys that there are, and makes and uploads those that the model needs beyond. */
 export async function obtainKeys(options: ObtainOptions): Promise<ObtainedKeys> {
   return new Obtaining(options).run();
 }
@@ -42,6 +44,7 @@ class Obtaining {
   readonly #retry: RetryOptions;
   #fraction = 0;
   #generateSeconds = 0;
+  #sent = 0;
 
   constructor(options: ObtainOptions) {
     this.#options = options;
@@ -54,109 +57,176 @@ class Obtaining {
   }
 
   async run(): Promise<ObtainedKeys> {
-    const { context, model, persist, signal, onProgress } = this.#options;
+    const { context, onProgress } = this.#options;
     onProgress({ stage: "checking", fraction: 0 });
-    const { description, manifest } = await context.pool.run("describe", {}, { signal });
-    checkFit(model, description);
-    let record = persist ? await this.#stored(description) : null;
-    if (record?.sha256 && record.upload) {
-      const { upload } = record;
-      const known = await withRetry(this.#retry, () => fetchKeySet(context.http, upload, signal));
-      if (known?.sha256 === record.sha256 && known.model === model.id) {
-        return this.#ready({ ...record, upload, sha256: record.sha256 }, false, 0);
-      }
-      // Deleted or expired there. The secret is still good: the same keys are uploaded again.
-      record = { ...record, upload: null, sha256: null, hash: null };
-    }
-    record ??= await this.#newRecord(description);
+    const record = (await this.#stored()) ?? (await this.#newRecord());
+    await this.#dropLost(record);
     onProgress({ stage: "checking", fraction: 1 });
     const uploadBegan = performance.now();
-    const done = await this.#upload(record, description, manifest);
-    return this.#ready(done, true, (performance.now() - uploadBegan) / 1000);
+    await this.#complete(record);
+    const upload = this.#sent > 0 ? (performance.now() - uploadBegan) / 1000 : 0;
+    // One worker goes on to encrypt; the others have done their work.
+    context.pool.trim(1);
+    onProgress({ stage: "ready", fraction: 1 });
+    const total = (performance.now() - this.#began) / 1000;
+    const timings = { generate: this.#generateSeconds, upload, total };
+    return { record, sent: this.#sent, timings };
   }
 
-  /** The stored record, if it is for these keys and opens. */
-  async #stored(description: Description): Promise<KeyRecord | null> {
-    const { context, model, signal } = this.#options;
-    const record = await context.store.load(context.server, model.id);
+  /** The stored record, if it is for this scheme and opens. */
+  async #stored(): Promise<KeyRecord | null> {
+    const { context, store, model, signal } = this.#options;
+    const { contract, description } = model;
+    const record = await store.load(context.server, description.scheme);
     if (!record) return null;
     if (record.identity === description.identity) {
       try {
-        await context.pool.run("checkSecret", { secret: record.secret }, { signal });
+        await context.pool.run("checkSecret", { contract, secret: record.secret }, { signal });
         return record;
       } catch (error) {
         if (!(error instanceof BlindsightError && error.code === "storage_corrupt")) throw error;
       }
     }
     // Of another release, or damaged. What the server has of it is useless: let it go.
-    const { upload } = record;
-    if (upload) await deleteKeySet(context.http, upload, signal).catch(() => undefined);
+    for (const keys of [...record.sets, ...(record.upload ? [record.upload] : [])]) {
+      await deleteKeySet(context.http, keys, signal).catch(() => undefined);
+    }
     throwIfAborted(signal);
-    await context.store.remove(context.server, model.id);
+    await store.remove(context.server, description.scheme);
     return null;
   }
 
-  async #newRecord(description: Description): Promise<KeyRecord> {
+  async #newRecord(): Promise<KeyRecord> {
     const { context, model, signal } = this.#options;
+    const { contract, description } = model;
     const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, [
       "encrypt",
       "decrypt",
     ]);
-    const sealed = await context.pool.run("generateSecret", { key }, { signal });
+    const sealed = await context.pool.run("generateSecret", { contract, key }, { signal });
     const record: KeyRecord = {
-      version: 1,
+      version: 2,
       server: context.server,
-      model: model.id,
+      scheme: description.scheme,
       createdAt: Date.now(),
       identity: description.identity,
       secret: { sealed, key },
+      sets: [],
       upload: null,
-      sha256: null,
-      hash: null,
     };
     await this.#save(record);
     return record;
   }
 
-  async #upload(
-    record: KeyRecord,
-    description: Description,
-    manifest: Uint8Array<ArrayBuffer>,
-  ): Promise<ObtainedKeys["record"]> {
+  /**
+   * Forgets the key sets that the server has deleted or that expired there. The secret is still
+   * good: the same keys are uploaded again.
+   */
+  async #dropLost(record: KeyRecord): Promise<void> {
+    const { context, signal } = this.#options;
+    const known = await Promise.all(
+      record.sets.map(async (set) => {
+        const found = await withRetry(this.#retry, () => fetchKeySet(context.http, set, signal));
+        return found?.sha256 === set.sha256 && found.scheme === record.scheme;
+      }),
+    );
+    if (known.every(Boolean)) return;
+    record.sets = record.sets.filter((_, index) => known[index]);
+    await this.#save(record);
+  }
+
+  /** Uploads what the model needs and the server does not have. */
+  async #complete(record: KeyRecord): Promise<void> {
     for (let restarts = 0; ; restarts += 1) {
+      const { description } = this.#options.model;
+      const useful = usefulSets(description, record.sets);
+      const places = missingPlaces(description, useful);
+      if (places.length === 0) return;
       try {
-        return await this.#uploadOnce(record, description, manifest);
+        return await this.#upload(record, useful, places);
       } catch (error) {
         if (!(error instanceof UploadGone) || restarts >= 3) throw error;
         record.upload = null;
-        record.hash = null;
+        await this.#dropLost(record);
       }
     }
   }
 
-  async #uploadOnce(
-    record: KeyRecord,
-    description: Description,
-    manifest: Uint8Array<ArrayBuffer>,
-  ): Promise<ObtainedKeys["record"]> {
+  async #upload(record: KeyRecord, useful: KeySetRecord[], places: number[]): Promise<void> {
     const { context, model, signal, onProgress } = this.#options;
     const { pool, http } = context;
-    const starts = frameStarts(description);
-    const length = model.evaluationKeys.bytes;
-    const total = description.keyBytes.length;
-    const upload =
-      record.upload ??
-      (await withRetry(this.#retry, () => new TusUploads(http).create(model.id, length, signal)));
-    if (!record.upload) {
-      record.upload = upload;
-      await this.#save(record);
-    }
-    const hash = new UploadHash(record, starts);
+    const bundle = await makeBundle(pool, model.contract, model.description, places, signal);
+    const length = bundle.starts.at(-1) ?? 0;
+    const upload = await this.#begun(record, useful, namesOf(model.description, places), length);
+    const hash = new UploadHash(upload, bundle.starts);
     let digest: Uint8Array | null = null;
+    try {
+      const id = await finishUpload({
+        http,
+        upload,
+        length,
+        retry: this.#retry,
+        frames: this.#frames(record, bundle),
+        hashed: hash.offset,
+        onStored: async (frame) => {
+          const input = { state: hash.state, piece: frame.bytes };
+          const hashed = await pool.run("hash", input, { signal });
+          digest = hashed.digest;
+          hash.state = hashed.state;
+          hash.offset = frame.start + frame.bytes.length;
+          upload.hash = { offset: hash.offset, state: hashed.state };
+          await this.#save(record);
+        },
+        onProgress: (bytesSent, resumed) => {
+          this.#fraction = bytesSent / length;
+          const fraction = this.#fraction;
+          onProgress({ stage: "uploading", fraction, bytesSent, bytesTotal: length, resumed });
+        },
+      });
+      const sha256 = hex(digest ?? (await hash.digest(pool, signal)));
+      const { capability, keys } = upload;
+      await this.#verified(record, { id, capability, sha256, bytes: length, keys });
+    } catch (error) {
+      if (signal.aborted) {
+        await this.#abandon(record, upload);
+        throw abortError(signal);
+      }
+      throw error;
+    }
+    this.#sent += length;
+  }
+
+  /** The upload of these keys: the one that was interrupted, or a new one. */
+  async #begun(
+    record: KeyRecord,
+    useful: KeySetRecord[],
+    keys: string[],
+    length: number,
+  ): Promise<UploadRecord> {
+    const { context, model, signal } = this.#options;
+    const { http } = context;
+    const { upload } = record;
+    if (upload && sameNames(upload.keys, keys)) return upload;
+    // Of other keys: another model was wanted then.
+    if (upload) await deleteKeySet(http, upload, signal).catch(() => undefined);
+    // All key sets of a secret are under one capability, even if this model needs none of them.
+    const have = useful.length > 0 ? useful : record.sets.slice(0, 1);
+    const handle = await withRetry(this.#retry, () =>
+      new TusUploads(http).create({ model: model.info.id, length, have }, signal),
+    );
+    const begun = { ...handle, keys, hash: null };
+    record.upload = begun;
+    await this.#save(record);
+    return begun;
+  }
+
+  #frames(record: KeyRecord, bundle: Bundle) {
+    const { context, signal, onProgress } = this.#options;
+    const total = bundle.places.length;
     const generateBegan = performance.now();
-    const frames = (from: number) => {
+    return (from: number) => {
       // Frames that are left out count as made.
-      let made = Math.max(0, starts.findIndex((start) => start > from) - 2);
+      let made = Math.max(0, bundle.starts.findIndex((start) => start > from) - 2);
       const report = () =>
         onProgress({
           stage: "generating",
@@ -171,90 +241,37 @@ class Obtaining {
         report();
       };
       const { secret } = record;
-      return keyStream({ pool, secret, description, manifest, from, signal, onMade });
+      return keyStream({ pool: context.pool, secret, bundle, from, signal, onMade });
     };
-    try {
-      const id = await finishUpload({
-        http,
-        upload,
-        length,
-        retry: this.#retry,
-        frames,
-        hashed: hash.offset,
-        onStored: async (frame) => {
-          const input = { state: hash.state, piece: frame.bytes };
-          const hashed = await pool.run("hash", input, { signal });
-          digest = hashed.digest;
-          hash.state = hashed.state;
-          hash.offset = frame.start + frame.bytes.length;
-          record.hash = { offset: hash.offset, state: hashed.state };
-          await this.#save(record);
-        },
-        onProgress: (bytesSent, resumed) => {
-          this.#fraction = bytesSent / length;
-          const fraction = this.#fraction;
-          onProgress({ stage: "uploading", fraction, bytesSent, bytesTotal: length, resumed });
-        },
-      });
-      return await this.#verify(
-        record,
-        { ...upload, id },
-        digest ?? (await hash.digest(pool, signal)),
-      );
-    } catch (error) {
-      if (signal.aborted) {
-        this.#abandon(upload);
-        throw abortError(signal);
-      }
-      throw error;
-    }
   }
 
   /** The server must have exactly what was made here. */
-  async #verify(
-    record: KeyRecord,
-    upload: UploadHandle,
-    digest: Uint8Array,
-  ): Promise<ObtainedKeys["record"]> {
+  async #verified(record: KeyRecord, set: KeySetRecord): Promise<void> {
     const { context, signal } = this.#options;
-    const sha256 = hex(digest);
-    const known = await withRetry(this.#retry, () => fetchKeySet(context.http, upload, signal));
+    const known = await withRetry(this.#retry, () => fetchKeySet(context.http, set, signal));
     if (!known) throw new UploadGone(null);
-    if (known.sha256 !== sha256) {
-      await deleteKeySet(context.http, upload, signal).catch(() => undefined);
-      record.upload = null;
-      record.hash = null;
-      await this.#save(record);
+    const same = known.sha256 === set.sha256 && known.scheme === record.scheme;
+    record.upload = null;
+    if (same) record.sets = [...record.sets, set];
+    else await deleteKeySet(context.http, set, signal).catch(() => undefined);
+    await this.#save(record);
+    if (!same) {
       const message = "the server stored other keys than those that were sent";
       throw new BlindsightError("protocol", message);
     }
-    const done = { ...record, upload, sha256, hash: null };
-    await this.#save(done);
-    return done;
   }
 
   /** An aborted upload that nobody will continue. */
-  #abandon(upload: UploadHandle): void {
+  async #abandon(record: KeyRecord, upload: UploadRecord): Promise<void> {
     const { context, persist } = this.#options;
     if (persist) return;
+    record.upload = null;
+    await this.#save(record);
     deleteKeySet(context.http, upload, AbortSignal.timeout(10_000)).catch(() => undefined);
   }
 
   async #save(record: KeyRecord): Promise<void> {
-    if (this.#options.persist) await this.#options.context.store.save(record);
-  }
-
-  #ready(record: ObtainedKeys["record"], fresh: boolean, uploadSeconds: number): ObtainedKeys {
-    const { context, persist, onProgress } = this.#options;
-    // One worker goes on to encrypt; the others have done their work.
-    context.pool.trim(1);
-    onProgress({ stage: "ready", fraction: 1 });
-    const timings = {
-      generate: this.#generateSeconds,
-      upload: uploadSeconds,
-      total: (performance.now() - this.#began) / 1000,
-    };
-    return { record, fresh, persisted: persist, timings };
+    await this.#options.store.save(record);
   }
 }
 
@@ -263,10 +280,10 @@ class UploadHash {
   offset = 0;
   state: Uint8Array<ArrayBuffer> | null = null;
 
-  constructor(record: KeyRecord, starts: readonly number[]) {
-    if (record.hash && starts.includes(record.hash.offset)) {
-      this.offset = record.hash.offset;
-      this.state = record.hash.state;
+  constructor({ hash }: UploadRecord, starts: readonly number[]) {
+    if (hash && starts.includes(hash.offset)) {
+      this.offset = hash.offset;
+      this.state = hash.state;
     }
   }
 
@@ -274,20 +291,5 @@ class UploadHash {
   async digest(pool: Context["pool"], signal: AbortSignal): Promise<Uint8Array> {
     const input = { state: this.state, piece: new Uint8Array() };
     return (await pool.run("hash", input, { signal })).digest;
-  }
-}
-
-/** The server's model and this package must mean the same keys. */
-function checkFit(model: ModelInfo, description: Description): void {
-  const { parameters, evaluationKeys, requestBytes } = model;
-  const fits =
-    parameters.fingerprint === description.fingerprint &&
-    evaluationKeys.manifestBytes === description.manifestBytes &&
-    evaluationKeys.keyBytes.length === description.keyBytes.length &&
-    evaluationKeys.keyBytes.every((bytes, index) => bytes === description.keyBytes[index]) &&
-    requestBytes === description.requestBytes;
-  if (!fits) {
-    const message = "this version of the package and the server use different parameters";
-    throw new BlindsightError("incompatible", message);
   }
 }

@@ -1,43 +1,51 @@
+import type { Model } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
 import type { WorkerPool } from "./pool.js";
 import type { PictureInput } from "./types.js";
-import type { Prepared } from "./worker/messages.js";
+import type { ContractBytes, Prepared } from "./worker/messages.js";
 
 /** Rows of the square that is shown to people. */
 const PREVIEW_SIDE = 512;
-/** Bytes of 32 x 32 pixels of red, green, blue. */
-const RGB32_BYTES = 3 * 32 * 32;
 /** Larger files are refused before they are read. */
 const MOST_FILE_BYTES = 32 << 20;
 
 /** Turns any accepted input into what the network reads. */
 export async function preparePicture(
   pool: WorkerPool,
+  { contract, info }: Model,
   input: PictureInput,
   signal: AbortSignal,
 ): Promise<Prepared> {
+  const { kind, rows, columns } = info.input;
+  if (kind !== "picture") {
+    const message = `the model "${info.id}" reads numbers, not pictures: use \`run\``;
+    throw new BlindsightError("invalid_argument", message);
+  }
   const mostSide = PREVIEW_SIDE;
-  if (input instanceof ArrayBuffer) return prepareFile(pool, new Uint8Array(input), signal);
+  if (input instanceof ArrayBuffer)
+    return prepareFile(pool, contract, new Uint8Array(input), signal);
   if (input instanceof Uint8Array) {
     const bytes = new Uint8Array(input);
-    if (bytes.length !== RGB32_BYTES) return prepareFile(pool, bytes, signal);
-    return { rgb32: bytes, side: 32, rgba: opaque(bytes) };
+    if (bytes.length !== 3 * rows * columns) return prepareFile(pool, contract, bytes, signal);
+    return { pixels: bytes, side: rows, rgba: opaque(bytes) };
   }
-  if (input instanceof Blob) return prepareFile(pool, input, signal);
+  if (input instanceof Blob) return prepareFile(pool, contract, input, signal);
   if (isPixels(input)) {
     const { width, height } = input;
     const data = new Uint8Array(input.data);
     const transfer = [data.buffer];
     const pixels = { width, height, data };
-    return pool.run("preparePixels", { pixels, mostSide }, { signal, transfer });
+    return pool.run("preparePixels", { contract, pixels, mostSide }, { signal, transfer });
   }
   const bitmap = await bitmapOf(input);
-  return pool.run("prepareBitmap", { bitmap, mostSide }, { signal, transfer: [bitmap] });
+  const task = { contract, bitmap, mostSide };
+  return pool.run("prepareBitmap", task, { signal, transfer: [bitmap] });
 }
 
 /** Decodes as the native client does; the browser's decoders help out where that fails. */
 async function prepareFile(
   pool: WorkerPool,
+  contract: ContractBytes,
   file: Blob | Uint8Array<ArrayBuffer>,
   signal: AbortSignal,
 ): Promise<Prepared> {
@@ -46,7 +54,7 @@ async function prepareFile(
     const message = `the picture file has ${bytes} bytes; at most ${MOST_FILE_BYTES} are accepted`;
     throw new BlindsightError("picture_too_large", message);
   }
-  const input = { file, mostSide: PREVIEW_SIDE, platform: false };
+  const input = { contract, file, mostSide: PREVIEW_SIDE, platform: false };
   try {
     return await pool.run("prepareFile", input, { signal });
   } catch (error) {

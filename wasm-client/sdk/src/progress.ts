@@ -32,7 +32,7 @@ export type KeyProgress =
 
 /** What `client.classify()` is doing. `fraction`, from 0 to 1, is that of the whole call. */
 export type ClassifyProgress =
-  /** Cutting out the square and shrinking it to 32 x 32. */
+  /** Cutting out the square and shrinking it to what the model reads. */
   | { stage: "preparing"; fraction: number }
   | { stage: "encrypting"; fraction: number }
   | { stage: "sending"; fraction: number; bytesTotal: number }

@@ -17,34 +17,46 @@ export interface ConnectOptions {
   maxWaitSeconds?: number;
 }
 
-/** A model that the server offers. */
+/** A model that the server offers, as its contract says: checked, and never more than that. */
 export interface ModelInfo {
-  id: string;
-  name: string;
-  /** Names of the ten classes, in the order of the scores. */
-  classes: readonly string[];
-  normalisation: { mean: readonly number[]; std: readonly number[] };
-  /** The scale of the scores. */
-  scoreBound: number;
-  parameters: { fingerprint: string; log2Degree: number };
-  /** `bytes` is the length of the whole upload: manifest and keys. */
-  evaluationKeys: {
-    count: number;
-    manifestBytes: number;
-    bytes: number;
-    keyBytes: readonly number[];
+  /** Its name in the protocol. */
+  readonly id: string;
+  /** Its name for people. */
+  readonly title: string;
+  /** Names of the classes, in the order of the scores. */
+  readonly classes: readonly string[];
+  /** A picture, or numbers: channels first, then rows, then columns. */
+  readonly input: {
+    readonly kind: "picture" | "tensor";
+    readonly channels: number;
+    readonly rows: number;
+    readonly columns: number;
   };
-  requestBytes: number;
-  responseBytes: number;
-  /** Steps of one evaluation. */
-  steps: number;
+  /** Models of one scheme share their keys. */
+  readonly scheme: string;
+  /** SHA-256 (hex) of the contract. */
+  readonly contract: string;
+  /** The number of evaluation keys. */
+  readonly keyCount: number;
+  /** What is sent and received: all keys (once, if no other model had any of them), each request, each answer. */
+  readonly bytes: { readonly keys: number; readonly request: number; readonly answer: number };
+  /** What whoever compiled the model expects; nobody has checked that. */
+  readonly forecast: {
+    readonly seconds: number;
+    readonly memoryBytes: number;
+    readonly log2Failure: number;
+    readonly scoreError: number;
+  };
 }
 
 /** A picture. Files may be PNG, JPEG, WebP, BMP, GIF, and whatever else this browser decodes. */
 export type PictureInput =
   | Blob
   | ArrayBuffer
-  /** The bytes of a file; exactly 3072 bytes are taken as 32 x 32 pixels of red, green, blue. */
+  /**
+   * The bytes of a file; exactly as many as the model's picture has, `3 * rows * columns`, are taken
+   * as its pixels: red, green, blue.
+   */
   | Uint8Array
   | ImageBitmap
   | ImageData
@@ -59,22 +71,28 @@ export interface KeyOptions {
    * kept are deleted on the server, too, when the client is closed or the page is left.
    */
   persist?: boolean;
-  /** Identifier of the model. Default: the server's first. */
+  /** Identifier of the model that the keys must do for. Default: the server's first. */
   model?: string;
   onProgress?: (progress: KeyProgress) => void;
   signal?: AbortSignal;
 }
 
-/** A secret key on this device, sealed, with its evaluation keys on the server. */
+/** A secret key on this device, sealed, with its evaluation keys on the server: for one scheme. */
 export interface Keys {
-  /** Identifier on the server. Useless without the capability, which stays in here. */
+  /** Identifier on the server of the first key set. Useless without the capability, which stays in here. */
   readonly id: string;
-  /** SHA-256 (hex) of the uploaded keys. */
+  /** SHA-256 (hex) of the first key set. */
   readonly sha256: string;
-  /** Bytes of the uploaded keys. */
+  /** All key sets: there are several where models were added. */
+  readonly sets: readonly { id: string; sha256: string; bytes: number }[];
+  /** Bytes of all key sets. */
   readonly bytes: number;
-  /** Identifier of the model. */
+  /** Bytes that this call uploaded: 0 if everything was there. */
+  readonly sent: number;
+  /** Identifier of the model that was asked for. */
   readonly model: string;
+  /** The scheme: the keys do for its models as far as these need no further keys. */
+  readonly scheme: string;
   /** Whether this call uploaded anything; false if stored keys were found complete. */
   readonly fresh: boolean;
   /** Whether the sealed secret is stored on this device. */
@@ -85,37 +103,44 @@ export interface Keys {
    */
   readonly timings: { generate: number; upload: number; total: number };
   /**
-   * Deletes the keys, with all jobs and results: here at once, then on the server. If the server
-   * cannot be reached, the call fails, and what it has expires there.
+   * Deletes the keys of this scheme, with all jobs and results: here at once, then on the server. If
+   * the server cannot be reached, the call fails, and what it has expires there.
    */
   forget(options?: { signal?: AbortSignal }): Promise<void>;
 }
 
-/** What is stored on this device for a server. */
+/** What is stored on this device for a server and a scheme. */
 export interface StoredKeys {
-  model: string;
-  /** Whether the upload was finished. If not, `client.keys()` continues it. */
+  scheme: string;
+  /** Whether the model needs no further upload. If it does, `client.keys()` makes or continues it. */
   complete: boolean;
+  /** Whether an upload has begun that was not finished. */
+  interrupted: boolean;
   /** When the secret was made, in milliseconds since 1970. */
   createdAt: number;
+}
+
+/** Keys that a model still needs. */
+export interface MissingKeys {
+  count: number;
+  /** Length of their upload. */
+  bytes: number;
 }
 
 /** How to classify. */
 export interface ClassifyOptions {
   keys: Keys;
+  /** Identifier of the model. Default: the one that the keys were made for. */
+  model?: string;
   onProgress?: (progress: ClassifyProgress) => void;
   /** Stops, and cancels the job on the server; so does leaving the page. */
   signal?: AbortSignal;
 }
 
 /** An answer. Never send it to the server, nor anything that depends on it. */
-export interface Classification {
-  /** Name of the class with the best score. */
-  label: string;
-  /** Its number. */
-  class: number;
-  /** Ten scores, in the order of the model's classes. */
-  scores: number[];
+export interface RunResult {
+  /** Numbers, in the order of the model's classes. */
+  values: number[];
   seconds: {
     prepare: number;
     encrypt: number;
@@ -129,18 +154,32 @@ export interface Classification {
   bytes: { request: number; response: number };
 }
 
+/** A label. Never send it to the server, nor anything that depends on it. */
+export interface Label {
+  /** Name of the class with the best score. */
+  label: string;
+  /** Its number. */
+  class: number;
+  /** Scores, in the order of the model's classes. */
+  scores: number[];
+}
+
+/** A label, and what it cost. */
+export type Classification = Label & Omit<RunResult, "values">;
+
 /** What the network will see. */
 export interface Preview {
   /** The square that is cut out, 512 pixels a side at most, as RGBA. */
   square: { width: number; height: number; data: Uint8ClampedArray<ArrayBuffer> };
-  /** The 32 x 32 pixels, row by row, each as red, green, blue: 3072 bytes. */
-  rgb32: Uint8Array<ArrayBuffer>;
+  /** The pixels that the model reads, row by row, each as red, green, blue. */
+  pixels: { width: number; height: number; rgb: Uint8Array<ArrayBuffer> };
 }
 
-/** Versions of the package, the WebAssembly module, the wire format and the key generation. */
+/** Versions of the package, the API, the wire format, the key generation and contracts. */
 export interface Versions {
   sdk: string;
   api: string;
   wire: number;
   keyGeneration: number;
+  contract: number;
 }

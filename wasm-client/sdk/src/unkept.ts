@@ -19,6 +19,7 @@ export class UnkeptKeySets {
   }
 
   add(upload: UploadHandle): void {
+    if (this.#all.has(upload.id)) return;
     const stop = this.#platform.onLeave((forGood) => {
       // A page that may be shown again still has its client.
       if (forGood) this.#delete(upload);

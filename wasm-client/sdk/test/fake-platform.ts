@@ -2,41 +2,73 @@ import { createHash } from "node:crypto";
 
 import { CoreClient } from "../src/client.js";
 import { connect as open } from "../src/connect.js";
+import { BlindsightError } from "../src/errors.js";
 import type { ConnectOptions } from "../src/types.js";
 import type { Platform } from "../src/platform/platform.js";
 import type { KeyRecord, KeyStore } from "../src/store/store.js";
-import type { Description, ReplyMessage, TaskMessage } from "../src/worker/messages.js";
+import type {
+  ContractBytes,
+  Description,
+  ReplyMessage,
+  TaskMessage,
+} from "../src/worker/messages.js";
 
-/** Keys of a few bytes. */
-export const DESCRIPTION: Description = {
-  fingerprint: "ab".repeat(32),
-  identity: "cd".repeat(32),
-  log2Degree: 15,
-  wireVersion: 1,
-  keyGenerationVersion: 1,
-  manifestBytes: 10,
-  keyBytes: [100, 50, 70, 30, 20, 90],
-  requestBytes: 40,
-  version: "fake",
-};
+/** A contract of the fakes is the JSON of what a worker says of it. */
+export function contractOf(description: Description): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify({ ...description, sha256: "" }));
+}
 
-/** A store in memory that survives its clients, like that of a browser. */
-export class MemoryStore implements KeyStore {
+const name = (key: string) => createHash("sha256").update(key).digest("hex");
+
+/** A model with keys of a few bytes. Keys with the same letter are the same. */
+export function fakeModel(id: string, keys: string, change: Partial<Description> = {}) {
+  const description: Description = {
+    id,
+    title: `The model ${id}`,
+    classes: Array.from({ length: 10 }, (_, index) => `class ${index}`),
+    sha256: "",
+    scheme: "ab".repeat(32),
+    log2Degree: 15,
+    identity: "cd".repeat(32),
+    keyList: name(keys),
+    keys: [...keys].map((key) => ({ name: name(key), bytes: 20 + (key.charCodeAt(0) % 7) * 15 })),
+    manifestBytes: 4 + keys.length,
+    input: { kind: "picture", shape: [3, 32, 32] },
+    requestBytes: 40,
+    answerBytes: 90_000,
+    forecast: { seconds: 2.5, memoryBytes: 1e9, log2Failure: -40, scoreError: 0.05 },
+    ...change,
+  };
+  return { description, bytes: contractOf(description) };
+}
+
+/** The first model of most scenes. */
+export const MODEL = fakeModel("fake-model", "abcdef");
+/** The lengths of its keys. */
+export const KEY_BYTES = MODEL.description.keys.map((key) => key.bytes);
+
+/** A store that survives its clients, like that of a browser. */
+export class DeviceStore implements KeyStore {
   readonly records = new Map<string, KeyRecord>();
   failure: Error | null = null;
 
-  load(server: string, model: string): Promise<KeyRecord | null> {
-    return Promise.resolve(structuredClone(this.records.get(server + model) ?? null));
+  load(server: string, scheme: string): Promise<KeyRecord | null> {
+    return Promise.resolve(structuredClone(this.records.get(server + scheme) ?? null));
+  }
+
+  list(server: string): Promise<KeyRecord[]> {
+    const records = [...this.records.values()].filter((record) => record.server === server);
+    return Promise.resolve(structuredClone(records));
   }
 
   save(record: KeyRecord): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
-    this.records.set(record.server + record.model, structuredClone(record));
+    this.records.set(record.server + record.scheme, structuredClone(record));
     return Promise.resolve();
   }
 
-  remove(server: string, model: string): Promise<void> {
-    this.records.delete(server + model);
+  remove(server: string, scheme: string): Promise<void> {
+    this.records.delete(server + scheme);
     return Promise.resolve();
   }
 }
@@ -55,19 +87,27 @@ export class FakeWorkers {
 
   answer(message: TaskMessage): unknown {
     switch (message.task) {
-      case "describe":
-        return { description: DESCRIPTION, manifest: new Uint8Array(10).fill(1) };
+      case "describe": {
+        const description = said(message.input.contract);
+        if (description.title.includes("weak")) {
+          throw new BlindsightError("contract_refused", "the scheme: too weak");
+        }
+        return description;
+      }
+      case "manifest":
+        return new Uint8Array(4 + message.input.places.length).fill(1);
       case "generateSecret":
         this.#secrets += 1;
         return new Uint8Array(61).fill(this.#secrets);
       case "checkSecret":
         return true;
       case "evaluationKey": {
-        const { secret, index } = message.input;
-        this.made.push(index);
-        const bytes = new Uint8Array(DESCRIPTION.keyBytes[index] ?? 0);
-        // A function of the secret, as real keys are.
-        bytes.fill((secret.sealed[0] ?? 0) ^ index);
+        const { contract, secret, place } = message.input;
+        const key = said(contract).keys[place];
+        this.made.push(place);
+        const bytes = new Uint8Array(key?.bytes ?? 0);
+        // A function of the secret and of what the key is, as real keys are.
+        bytes.fill((secret.sealed[0] ?? 0) ^ parseInt(key?.name.slice(0, 2) ?? "0", 16));
         return { bytes, sha256: digest(bytes) };
       }
       case "hash": {
@@ -76,18 +116,33 @@ export class FakeWorkers {
         const all = new Uint8Array([...(state ?? []), ...piece]);
         return { state: all, digest: digest(all) };
       }
-      case "encrypt":
-        return new Uint8Array(DESCRIPTION.requestBytes).fill(7);
+      case "encryptPicture":
+      case "encryptValues":
+        return new Uint8Array(said(message.input.contract).requestBytes).fill(7);
       case "decrypt":
-        return { class: 3, scores: Array.from({ length: 10 }, (_, i) => (i === 3 ? 1 : 0)) };
+        return said(message.input.contract).classes.map((_, index) => (index === 3 ? 1 : 0));
       default:
         throw new Error(`the fake cannot ${message.task}`);
     }
   }
 }
 
+function said({ sha256, bytes }: ContractBytes): Description {
+  return { ...(JSON.parse(new TextDecoder().decode(bytes)) as Description), sha256 };
+}
+
 function digest(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+function replyTo(workers: FakeWorkers, message: TaskMessage): ReplyMessage {
+  const { id } = message;
+  try {
+    return { id, ok: true, output: workers.answer(message) };
+  } catch (error) {
+    if (!(error instanceof BlindsightError)) throw error;
+    return { id, ok: false, code: error.code, message: error.message, fatal: false };
+  }
 }
 
 /** A platform of such workers. */
@@ -101,7 +156,7 @@ export function fakePlatform(workers: FakeWorkers, store: KeyStore): Platform {
       let alive = true;
       return {
         post(message) {
-          const reply: ReplyMessage = { id: message.id, ok: true, output: workers.answer(message) };
+          const reply = replyTo(workers, message);
           void workers.delay(message).then(() => {
             if (alive) queueMicrotask(() => onReply(reply));
           });
@@ -131,7 +186,7 @@ export class TestClient extends CoreClient {
     url: string,
     options: ConnectOptions = {},
   ): Promise<TestClient> {
-    const { context, server } = await open(platform, url, options);
-    return new TestClient(context, server);
+    const { context, offer } = await open(platform, url, options);
+    return new TestClient(context, offer);
   }
 }

@@ -4,23 +4,17 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 
 /**
- * @typedef {object} Shape What the server expects.
- * @property {string} fingerprint
- * @property {number} log2Degree
- * @property {number} manifestBytes
- * @property {number[]} keyBytes
- * @property {number} requestBytes
+ * @typedef {import("../src/worker/messages.js").Description} Description
+ * @typedef {{ bytes: Uint8Array, description: Description }} FakeModel A contract, and what it says.
  *
  * @typedef {(request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse,
  *   server: FakeServer) => boolean | Promise<boolean>} Fault Whether it took over the request.
  *
- * @typedef {{ id: string, capability: string, bytes: Buffer[], offset: number, length: number, gone: boolean }} Upload
- * @typedef {{ id: string, keys: string, state: string, step: number, idempotency: string | undefined,
- *   request: Buffer, evaluate_seconds: number | null }} FakeJob
+ * @typedef {{ id: string, capability: string, scheme: string, keys: string[], bytes: Buffer[], offset: number,
+ *   length: number }} Upload
+ * @typedef {{ id: string, keys: string, model: string, with: string[], state: string, step: number,
+ *   idempotency: string | undefined, request: Buffer, evaluate_seconds: number | null }} FakeJob
  */
-
-/** Ten made-up names. */
-export const CLASSES = Array.from({ length: 10 }, (_, index) => `class ${index}`);
 
 export class FakeServer {
   /** @type {Map<string, Upload>} */
@@ -37,10 +31,15 @@ export class FakeServer {
   working = true;
   url = "";
 
-  /** @param {Shape} shape */
-  constructor(shape) {
-    this.shape = shape;
-    this.length = shape.keyBytes.reduce((sum, bytes) => sum + bytes, shape.manifestBytes);
+  /** How the list lies about a model. @type {(entry: any) => any} */
+  lie = (entry) => entry;
+  /** The length of the manifest of so many keys; null if any upload is as long as it says.
+   * @type {((keys: number) => number) | null} */
+  manifestBytes = (keys) => 4 + keys;
+
+  /** @param {FakeModel[]} models */
+  constructor(...models) {
+    this.models = models;
     this.server = createServer((request, response) => {
       this.#handle(request, response).catch((error) => {
         console.error(error);
@@ -64,6 +63,11 @@ export class FakeServer {
     await new Promise((resolve) => this.server.close(() => resolve(undefined)));
   }
 
+  /** The length of an upload of all keys of the first model. */
+  get length() {
+    return this.models[0] ? whole(this.models[0].description) : 0;
+  }
+
   /** Requests of a kind. @param {string} method @param {RegExp} path */
   sent(method, path) {
     return this.requests.filter((each) => each.method === method && path.test(each.path));
@@ -84,55 +88,79 @@ export class FakeServer {
     this.requests.push({ method, path, headers, body });
     const [, version, kind, id = "", rest] = path.split("/");
     if (version !== "v1") return problem(response, 404, "not_found");
-    if (kind === "models") return json(response, 200, this.#models());
+    if (kind === "models" && rest === "contract") return this.#contract(id, response);
+    if (kind === "models") return json(response, 200, this.#list());
     if (kind === "uploads") return this.#upload(method, id, headers, body, response);
     if (kind === "keys") return this.#keys(method, id, rest, headers, body, response);
     if (kind === "jobs") return this.#job(method, id, rest, headers, response);
     problem(response, 404, "not_found");
   }
 
-  #models() {
-    const { shape } = this;
+  #list() {
+    const models = this.models.map(({ bytes, description: said }) => ({
+      id: said.id,
+      title: said.title,
+      contract: { sha256: sha256(bytes), bytes: bytes.length },
+      scheme: said.scheme,
+      keys: { list: said.keyList, count: said.keys.length, bytes: whole(said) },
+      request_bytes: said.requestBytes,
+      response_bytes: said.answerBytes,
+      steps: 4,
+      forecast_seconds: said.forecast.seconds,
+    }));
     return {
-      api: "1",
+      api: "2",
       server: { version: "fake" },
-      models: [
-        {
-          id: "fake-model",
-          name: "A model",
-          classes: CLASSES,
-          normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
-          score_bound: 20,
-          parameters: { fingerprint: shape.fingerprint, log2_degree: shape.log2Degree },
-          evaluation_keys: {
-            count: shape.keyBytes.length,
-            manifest_bytes: shape.manifestBytes,
-            bytes: this.length,
-            key_bytes: shape.keyBytes,
-          },
-          request_bytes: shape.requestBytes,
-          response_bytes: 90_000,
-          steps: 4,
-        },
-      ],
-      limits: { queue: 4, jobs_per_keys: 4 },
+      models: models.map(this.lie),
+      broken: [],
+      limits: { queue: 4, jobs_per_keys: 4, part_bytes: 1 << 24 },
     };
+  }
+
+  /** @param {string} id */
+  model(id) {
+    return this.models.find((model) => model.description.id === id);
+  }
+
+  /** @param {string} id @param {import("node:http").ServerResponse} response */
+  #contract(id, response) {
+    const model = this.model(id);
+    if (!model) return problem(response, 404, "unknown_model");
+    response.setHeader("Content-Type", "application/json");
+    response.setHeader("ETag", `"${sha256(model.bytes)}"`);
+    response.setHeader("Cache-Control", "no-cache");
+    return response.writeHead(200).end(model.bytes);
+  }
+
+  /** @param {import("node:http").IncomingHttpHeaders} headers @param {import("node:http").ServerResponse} response */
+  #announce(headers, response) {
+    const metadata = parseMetadata(String(headers["upload-metadata"]));
+    const model = this.model(metadata.get("model") ?? "");
+    if (!model) return problem(response, 404, "unknown_model");
+    const ids = (metadata.get("have") ?? "").split(",").filter((id) => id !== "");
+    const have = ids.map((id) => this.#owned(id, headers));
+    if (have.some((set) => !set)) return problem(response, 404, "not_found");
+    const there = new Set(have.flatMap((set) => set?.keys ?? []));
+    const missing = model.description.keys.filter((key) => !there.has(key.name));
+    if (missing.length === 0) return problem(response, 422, "nothing_missing");
+    const length = Number(headers["upload-length"]);
+    const expected = this.manifestBytes
+      ? missing.reduce((sum, key) => sum + key.bytes, this.manifestBytes(missing.length))
+      : length;
+    if (length !== expected) return problem(response, 422, "wrong_upload_length");
+    const id = randomBytes(12).toString("hex");
+    const capability = have[0]?.capability ?? randomBytes(32).toString("base64url");
+    const keys = missing.map((key) => key.name);
+    const { scheme } = model.description;
+    this.uploads.set(id, { id, capability, scheme, keys, bytes: [], offset: 0, length });
+    response.setHeader("Location", `/v1/uploads/${id}`);
+    response.setHeader("Blindsight-Capability", capability);
+    return response.writeHead(201).end();
   }
 
   /** @param {string} method @param {string} id @param {import("node:http").IncomingHttpHeaders} headers @param {Buffer} body @param {import("node:http").ServerResponse} response */
   #upload(method, id, headers, body, response) {
-    if (method === "POST") {
-      if (Number(headers["upload-length"]) !== this.length) {
-        return problem(response, 400, "wrong_length");
-      }
-      const name = randomBytes(12).toString("hex");
-      const capability = randomBytes(32).toString("base64url");
-      const { length } = this;
-      this.uploads.set(name, { id: name, capability, bytes: [], offset: 0, length, gone: false });
-      response.setHeader("Location", `/v1/uploads/${name}`);
-      response.setHeader("Blindsight-Capability", capability);
-      return response.writeHead(201).end();
-    }
+    if (method === "POST") return this.#announce(headers, response);
     const upload = this.#owned(id, headers);
     if (!upload) return problem(response, 404, "not_found");
     if (method === "DELETE") {
@@ -177,20 +205,35 @@ export class FakeServer {
       return response.writeHead(204).end();
     }
     if (upload.offset !== upload.length) return problem(response, 404, "not_found");
-    const whole = Buffer.concat(upload.bytes);
+    const all = Buffer.concat(upload.bytes);
     if (method === "GET") {
-      const sha256 = createHash("sha256").update(whole).digest("hex");
-      return json(response, 200, { id, sha256, model: "fake-model", bytes: whole.length });
+      const { scheme } = upload;
+      return json(response, 200, { id, sha256: sha256(all), scheme, bytes: all.length });
     }
-    if (method !== "POST" || rest !== "jobs") return problem(response, 405, "method_not_allowed");
-    if (body.length !== this.shape.requestBytes) return problem(response, 422, "wrong_length");
+    const [what, query] = (rest ?? "").split("?");
+    if (method !== "POST" || what !== "jobs") return problem(response, 405, "method_not_allowed");
+    const asked = new URLSearchParams(query);
+    const named = asked.get("model");
+    if (!named) return problem(response, 422, "model_missing");
+    const model = this.model(named);
+    if (!model) return problem(response, 404, "unknown_model");
+    const others = (asked.get("with") ?? "").split(",").filter((each) => each !== "");
+    const sets = others.map((each) => this.#owned(each, headers));
+    if (sets.some((set) => !set)) return problem(response, 404, "not_found");
+    const there = new Set([upload, ...sets].flatMap((set) => set?.keys ?? []));
+    if (!model.description.keys.every((key) => there.has(key.name))) {
+      return problem(response, 422, "keys_do_not_fit");
+    }
+    if (body.length !== model.description.requestBytes) {
+      return problem(response, 422, "wrong_length");
+    }
     const idempotency = headers["idempotency-key"];
     const key = typeof idempotency === "string" ? idempotency : undefined;
     let job = [...this.jobs.values()].find((each) => key && each.idempotency === key);
     if (!job) {
       const name = randomBytes(12).toString("hex");
       const base = { state: "queued", step: 0, request: body, evaluate_seconds: null };
-      job = { id: name, keys: id, idempotency: key, ...base };
+      job = { id: name, keys: id, model: named, with: others, idempotency: key, ...base };
       this.jobs.set(name, job);
     }
     json(response, 202, this.#document(job));
@@ -201,7 +244,7 @@ export class FakeServer {
     return {
       id: job.id,
       keys: job.keys,
-      model: "fake-model",
+      model: job.model,
       state: job.state,
       position: job.state === "queued" ? 0 : null,
       step: job.step,
@@ -252,6 +295,24 @@ export class FakeServer {
     }
     response.end();
   }
+}
+
+/** The length of an upload of all keys. @param {Description} said */
+function whole(said) {
+  return said.keys.reduce((sum, key) => sum + key.bytes, said.manifestBytes);
+}
+
+/** @param {Uint8Array} bytes */
+function sha256(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** @param {string} text */
+function parseMetadata(text) {
+  const pairs = text.split(",").map((pair) => pair.split(" "));
+  return new Map(
+    pairs.map(([key = "", value = ""]) => [key, Buffer.from(value, "base64").toString()]),
+  );
 }
 
 /** @param {import("node:http").ServerResponse} response @param {number} status @param {object} document */

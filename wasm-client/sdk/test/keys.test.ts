@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { BlindsightError } from "../src/errors.js";
 import type { KeyProgress } from "../src/progress.js";
-import { DESCRIPTION } from "./fake-platform.js";
+import { KEY_BYTES } from "./fake-platform.js";
 import { PICTURE, code, freshScene } from "./scene.js";
 
 const fresh = freshScene();
@@ -16,7 +16,7 @@ describe("keys", () => {
     expect(keys.fresh).toBe(true);
     expect(keys.bytes).toBe(scene.server.length);
     const pieces = scene.server.sent("PATCH", /uploads/).map((request) => request.body.length);
-    expect(pieces).toEqual([10, ...DESCRIPTION.keyBytes]);
+    expect(pieces).toEqual([10, ...KEY_BYTES]);
     expect(scene.workers.made.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
     for (const stage of ["generating", "uploading"] as const) {
       const fractions = progress.filter((p) => p.stage === stage).map((p) => p.fraction);
@@ -124,7 +124,7 @@ describe("keys", () => {
     const scene = fresh();
     // The last key is still being made when the call is aborted: its worker must end.
     scene.workers.delay = (message) => {
-      const slow = message.task === "evaluationKey" && message.input.index === 5;
+      const slow = message.task === "evaluationKey" && message.input.place === 5;
       return new Promise((resolve) => setTimeout(resolve, slow ? 60_000 : 0).unref());
     };
     const client = await scene.connect();
@@ -144,7 +144,7 @@ describe("keys", () => {
     let spoiled = false;
     scene.server.fault = (request, _response, self) => {
       const [upload] = [...self.uploads.values()];
-      if (request.method === "GET" && upload && !spoiled) {
+      if (request.method === "GET" && request.url?.includes("/keys/") && upload && !spoiled) {
         upload.bytes[1]?.fill(0xee);
         spoiled = true;
       }

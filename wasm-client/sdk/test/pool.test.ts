@@ -3,14 +3,14 @@ import { describe, expect, test } from "vitest";
 import type { Platform, PortEvents } from "../src/platform/platform.js";
 import { WorkerPool } from "../src/pool.js";
 import type { TaskMessage } from "../src/worker/messages.js";
-import { FakeWorkers, MemoryStore, fakePlatform } from "./fake-platform.js";
+import { DeviceStore, FakeWorkers, fakePlatform } from "./fake-platform.js";
 
 /** A platform whose workers do as they are told by the test. */
 function scripted(script: (message: TaskMessage, events: PortEvents, worker: number) => void) {
   let workers = 0;
   const ended: number[] = [];
   const platform: Platform = {
-    ...fakePlatform(new FakeWorkers(), new MemoryStore()),
+    ...fakePlatform(new FakeWorkers(), new DeviceStore()),
     spawn(events) {
       const worker = (workers += 1);
       return {
@@ -24,6 +24,7 @@ function scripted(script: (message: TaskMessage, events: PortEvents, worker: num
 }
 
 const signal = new AbortController().signal;
+const manifest = { contract: { sha256: "", bytes: new Uint8Array() }, places: [] };
 
 describe("workers", () => {
   test("that stop are replaced, and the failure has a code", async () => {
@@ -63,8 +64,8 @@ describe("workers", () => {
     });
     const pool = new WorkerPool(platform, 1);
     const stop = new AbortController();
-    const stuck = pool.run("describe", {}, { signal: stop.signal });
-    const waiting = pool.run("describe", {}, { signal: stop.signal });
+    const stuck = pool.run("manifest", manifest, { signal: stop.signal });
+    const waiting = pool.run("manifest", manifest, { signal: stop.signal });
     const other = pool.run("memory", {}, { signal });
     stop.abort();
     await expect(stuck).rejects.toMatchObject({ code: "aborted" });

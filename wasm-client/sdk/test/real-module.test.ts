@@ -1,19 +1,43 @@
 // The built package with the real module: run `just sdk` before.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { BlindsightError, Client, getVersions } from "../dist/node.js";
-import type { Keys } from "../dist/browser.js";
-import { FakeServer } from "./fake-server.mjs";
-import { initSync, parameters } from "../dist/wasm/blindsight_wasm.js";
 import { readFileSync } from "node:fs";
 
-const module = new URL("../dist/wasm/blindsight_wasm_bg.wasm", import.meta.url);
-initSync({ module: readFileSync(module) });
-const description = parameters() as ConstructorParameters<typeof FakeServer>[0] & {
-  wireVersion: number;
-  keyGenerationVersion: number;
-  version: string;
-};
+import { BlindsightError, Client, getVersions } from "../dist/node.js";
+import type { Keys } from "../dist/browser.js";
+import { Contract, initSync, versions } from "../dist/wasm/blindsight_wasm.js";
+import type { Description } from "../src/worker/messages.js";
+import { FakeServer } from "./fake-server.mjs";
+
+const file = (path: string) => readFileSync(new URL(path, import.meta.url));
+initSync({ module: file("../dist/wasm/blindsight_wasm_bg.wasm") });
+
+/** The sample contract, changed. */
+function model(change: (contract: Sample) => void = () => undefined) {
+  const text = file("../../../crates/contract/tests/sample.json").toString();
+  const contract = JSON.parse(text) as Sample;
+  change(contract);
+  const bytes = new TextEncoder().encode(JSON.stringify(contract));
+  return { bytes, description: Contract.parse(bytes).describe() as Description };
+}
+
+interface Sample {
+  id: string;
+  title: string;
+  keys: object[];
+  scheme: { log2_degree: number };
+  input: { shape: number[]; preparation: object };
+}
+
+const FULL = model();
+const FEWER = model((contract) => {
+  contract.id = "fewer-keys";
+  contract.keys.splice(1, 3);
+});
+const NUMBERS = model((contract) => {
+  contract.id = "numbers";
+  contract.input.preparation = { kind: "tensor" };
+});
 
 describe("the real module", () => {
   let server: FakeServer;
@@ -21,7 +45,9 @@ describe("the real module", () => {
   let keys: Keys;
 
   beforeAll(async () => {
-    server = await new FakeServer(description).listen();
+    server = new FakeServer(FEWER, FULL, NUMBERS);
+    server.manifestBytes = null;
+    await server.listen();
     client = await Client.connect(server.url);
     keys = await client.keys();
   }, 120_000);
@@ -31,40 +57,49 @@ describe("the real module", () => {
     await server.close();
   });
 
-  test("makes the keys that the server expects", () => {
+  test("makes the keys that the server expects, and further ones for another model", async () => {
     expect(keys.bytes).toBe(server.length);
     expect(keys.sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(keys.persisted).toBe(false);
+    const missing = await client.missingKeys({ model: FULL.description.id });
+    expect(missing.count).toBe(3);
+    const more = await client.keys({ model: FULL.description.id });
+    expect(more.sent).toBe(missing.bytes);
+    const both = missing.bytes + keys.bytes;
+    // All keys, under two manifests instead of one.
+    const whole = client.models[1]?.bytes.keys ?? 0;
+    expect(both - whole).toBeGreaterThan(0);
+    expect(both - whole).toBeLessThan(100);
   });
 
   test("has the versions that the package says", () => {
-    expect(getVersions()).toEqual({
-      sdk: description.version,
-      api: "1",
-      wire: description.wireVersion,
-      keyGeneration: description.keyGenerationVersion,
-    });
+    const { version, wire, keyGeneration, contract } = versions() as Record<string, unknown>;
+    expect(getVersions()).toEqual({ sdk: version, api: "2", wire, keyGeneration, contract });
   });
 
-  test("encrypts pictures, never twice the same", async () => {
+  test("encrypts pictures and numbers, never twice the same", async () => {
     const picture = new Uint8Array(3072).map((_, index) => index % 251);
     const [a, b] = [
       await client.encrypt(picture, { keys }),
       await client.encrypt(picture, { keys }),
     ];
-    expect(a.length).toBe(description.requestBytes);
+    expect(a.length).toBe(FEWER.description.requestBytes);
     expect(Buffer.from(a).equals(Buffer.from(b))).toBe(false);
+    const numbers = new Float32Array(3072).fill(-64);
+    const request = await client.encrypt(numbers, { keys, model: "numbers" });
+    expect(request.length).toBe(a.length);
   });
 
   test("prepares files and pixels", async () => {
-    const file = readFileSync(new URL("../../../samples/03-cat-0.png", import.meta.url));
-    const preview = await client.preview(file);
-    expect(preview.rgb32.length).toBe(3072);
+    const cat = file("../../../samples/03-cat-0.png");
+    const preview = await client.preview(cat);
+    expect(preview.pixels).toMatchObject({ width: 32, height: 32 });
+    expect(preview.pixels.rgb.length).toBe(3072);
     expect(preview.square.data.length).toBe(4 * preview.square.width * preview.square.height);
     const data = preview.square.data;
     const pixels = { data, width: 32, height: 32, colorSpace: "srgb" } as ImageData;
-    expect((await client.preview(pixels)).rgb32).toEqual(preview.rgb32);
-    expect((await client.preview(new Blob([file]))).rgb32).toEqual(preview.rgb32);
+    expect((await client.preview(pixels)).pixels).toEqual(preview.pixels);
+    expect((await client.preview(new Blob([cat]))).pixels).toEqual(preview.pixels);
   });
 
   test("refuses what is wrong with a code", async () => {
@@ -78,5 +113,42 @@ describe("the real module", () => {
     expect(await code(client.encrypt(new Uint8Array(3072), { keys: {} as Keys }))).toBe(
       "invalid_argument",
     );
+    for (const bad of [new Float32Array(3071), new Float32Array(3072).fill(64.5)]) {
+      expect(await code(client.encrypt(bad, { keys, model: "numbers" }))).toBe("invalid_argument");
+    }
+    expect(await code(client.preview(new Uint8Array(3072), { model: "numbers" }))).toBe(
+      "invalid_argument",
+    );
+  });
+});
+
+describe("the real module's door", () => {
+  const refusal = (change: (contract: Sample) => void) => {
+    const error: unknown = (() => {
+      try {
+        return model(change);
+      } catch (thrown) {
+        return thrown;
+      }
+    })();
+    return error as Error & { code: string };
+  };
+
+  test("refuses weak parameters with a sentence", () => {
+    const weak = refusal((contract) => (contract.scheme.log2_degree = 14));
+    expect(weak.code).toBe("contract_refused");
+    expect(weak.message).toContain("128 bits of security");
+    expect(refusal((contract) => contract.keys.push({})).code).toBe("contract_refused");
+    expect(refusal((contract) => (contract.title = "x\u202ey")).message).toContain("title");
+  });
+
+  test("keeps a server with nothing else out", async () => {
+    const text = new TextDecoder()
+      .decode(FULL.bytes)
+      .replace('"log2_degree":15', '"log2_degree":14');
+    const bytes = new TextEncoder().encode(text);
+    const server = await new FakeServer({ bytes, description: FULL.description }).listen();
+    await expect(Client.connect(server.url)).rejects.toMatchObject({ code: "contract_refused" });
+    await server.close();
   });
 });

@@ -2,20 +2,14 @@ import { afterEach, beforeEach } from "vitest";
 
 import { BlindsightError } from "../src/errors.js";
 import type { ConnectOptions } from "../src/types.js";
-import {
-  DESCRIPTION,
-  FakeWorkers,
-  MemoryStore,
-  TestClient,
-  fakePlatform,
-} from "./fake-platform.js";
+import { DeviceStore, FakeWorkers, MODEL, TestClient, fakePlatform } from "./fake-platform.js";
 import { FakeServer } from "./fake-server.mjs";
 
 /** A server, and a device whose store survives its clients. */
 export class Scene {
-  server = new FakeServer(DESCRIPTION);
+  server = new FakeServer(MODEL);
   workers = new FakeWorkers();
-  store = new MemoryStore();
+  store = new DeviceStore();
   readonly #clients: TestClient[] = [];
 
   /** A client on this device. It is closed with the scene. */

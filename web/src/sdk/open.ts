@@ -5,6 +5,7 @@ import {
   type KeyProgress,
   type Keys,
   type LedgerEntry,
+  type ModelInfo,
 } from "blindsight";
 import { Heads } from "./heads.ts";
 import type { Control, Facts, Open, Sdk, Step } from "./port.ts";
@@ -32,25 +33,66 @@ export const open: Open = async (url, { token, onRequest }) => {
 };
 
 function adapt(client: Client): Sdk {
+  const models = client.models.filter((model) => model.input.kind === "picture");
+  const first = models[0];
+  if (first === undefined) {
+    const message = "no model of this server reads pictures";
+    throw Object.assign(new Error(message), { code: "incompatible" });
+  }
+  let chosen: ModelInfo = first;
   let keys: Keys | null = null;
+  /** Keys that are not kept live as long as this page. */
+  const ours = (): Keys | null => {
+    return keys !== null && !keys.persisted && keys.scheme === chosen.scheme ? keys : null;
+  };
   return {
-    facts: factsOf(client),
+    get facts() {
+      return factsOf(client, chosen);
+    },
+    offers: () =>
+      Promise.all(
+        models.map(async ({ id, title, bytes, forecast }) => ({
+          id,
+          model: title,
+          // Trouble with the storage shows when keys are made, not before.
+          missingKeyBytes: await client.missingKeys({ model: id }).then(
+            (missing) => missing.bytes,
+            () => bytes.keys,
+          ),
+          requestBytes: bytes.request,
+          seconds: forecast.seconds,
+        })),
+      ),
+    use(id) {
+      chosen = models.find((model) => model.id === id) ?? chosen;
+    },
     async stored() {
-      const stored = await client.storedKeys();
+      const model = chosen.id;
+      if (ours() !== null) {
+        const { bytes } = await client.missingKeys({ model });
+        const kept = { at: "kept", since: null, persisted: false } as const;
+        return bytes === 0 ? kept : { at: "partial", since: new Date() };
+      }
+      const stored = await client.storedKeys({ model });
       if (stored === null) return { at: "none" };
       const since = new Date(stored.createdAt);
-      return stored.complete ? { at: "kept", since } : { at: "unfinished", since };
+      if (stored.complete) return { at: "kept", since };
+      if (stored.interrupted) return { at: "unfinished", since };
+      // A secret alone is nothing that anybody has to know of.
+      const { bytes } = await client.missingKeys({ model });
+      return bytes < chosen.bytes.keys ? { at: "partial", since } : { at: "none" };
     },
     async preview(source) {
-      const { square, rgb32 } = await client.preview(source);
-      return { square: new ImageData(square.data, square.width, square.height), rgb32 };
+      const { square, pixels } = await client.preview(source, { model: chosen.id });
+      const image = new ImageData(square.data, square.width, square.height);
+      return { square: image, side: pixels.width, rgb: pixels.rgb };
     },
     async prepareKeys(control, { persist }) {
-      const onProgress = keySteps(control, client.models[0]?.evaluationKeys.bytes ?? 0);
-      // Keys that are not kept live as long as this page.
-      if (keys === null || keys.persisted) {
-        keys = await client.keys({ persist, onProgress, signal: control.signal });
-      }
+      const unkept = ours();
+      if (unkept !== null && unkept.model === chosen.id) return unkept;
+      const onProgress = keySteps(control, chosen.bytes.keys);
+      const options = { persist: persist && unkept === null, model: chosen.id };
+      keys = await client.keys({ ...options, onProgress, signal: control.signal });
       return keys;
     },
     async classify(source, control) {
@@ -59,8 +101,9 @@ function adapt(client: Client): Sdk {
         if (progress.stage === "waiting") control.onPause(progress);
         else if (progress.stage !== "done") control.onStep(stepOf(progress));
       };
+      const model = chosen.id;
       try {
-        return await client.classify(source, { keys, onProgress, signal: control.signal });
+        return await client.classify(source, { keys, model, onProgress, signal: control.signal });
       } catch (error) {
         if (isLost(error)) keys = null;
         throw error;
@@ -69,23 +112,25 @@ function adapt(client: Client): Sdk {
     async forget() {
       const mine = keys;
       keys = null;
-      await (mine === null ? client.forgetStoredKeys() : mine.forget());
+      await mine?.forget();
+      // Those of other schemes, and of earlier visits.
+      await client.forgetStoredKeys();
     },
     close: () => client.close(),
   };
 }
 
-function factsOf(client: Client): Facts {
-  const model = client.models[0];
-  if (model === undefined) throw new Error("a service offers at least one model");
+function factsOf(client: Client, model: ModelInfo): Facts {
   return {
     origin: client.origin,
-    model: model.name,
+    id: model.id,
+    model: model.title,
     classes: model.classes,
-    steps: model.steps,
-    keyBytes: model.evaluationKeys.bytes,
-    requestBytes: model.requestBytes,
-    responseBytes: model.responseBytes,
+    side: model.input.rows,
+    keyBytes: model.bytes.keys,
+    requestBytes: model.bytes.request,
+    responseBytes: model.bytes.answer,
+    seconds: model.forecast.seconds,
   };
 }
 

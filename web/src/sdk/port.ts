@@ -38,22 +38,42 @@ export type Step =
 /** A pause within a step, until the SDK tries again by itself. */
 export type Pause = Pick<Waiting, "reason" | "retryInSeconds">;
 
-/** Facts about the service, for display. */
+/** Facts about the service and the chosen model, for display: they come from its contract. */
 export interface Facts {
   readonly origin: string;
+  /** Its name in the protocol. */
+  readonly id: string;
+  /** Its name for people. */
   readonly model: string;
   readonly classes: readonly string[];
-  readonly steps: number;
+  /** Rows and columns of the pictures that it reads. */
+  readonly side: number;
+  /** All of its keys. */
   readonly keyBytes: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
+  /** What the network is expected to take. */
+  readonly seconds: number;
 }
 
-/** What this browser has kept from an earlier visit. */
+/** A model to choose, and what it would cost. */
+export interface Offer {
+  readonly id: string;
+  readonly model: string;
+  /** Bytes of keys that would have to be made and sent first. */
+  readonly missingKeyBytes: number;
+  readonly requestBytes: number;
+  readonly seconds: number;
+}
+
+/** What there is of keys for the chosen model. */
 export type Stored =
   | { readonly at: "none" }
   | { readonly at: "unfinished"; readonly since: Date }
-  | { readonly at: "kept"; readonly since: Date };
+  /** Those of another model do for a part. */
+  | { readonly at: "partial"; readonly since: Date }
+  /** `since` is null for keys of this visit alone. */
+  | { readonly at: "kept"; readonly since: Date | null; readonly persisted?: boolean };
 
 /** Keys that are ready; `persisted` if they are kept in this browser. */
 export type KeyFacts = Pick<Keys, "persisted">;
@@ -62,8 +82,10 @@ export type KeyFacts = Pick<Keys, "persisted">;
 export interface Preview {
   /** The square crop. */
   readonly square: ImageData;
-  /** 32 x 32 pixels, three bytes each, row by row. */
-  readonly rgb32: Uint8Array;
+  /** Rows and columns of what the network reads. */
+  readonly side: number;
+  /** Its pixels, three bytes each, row by row. */
+  readonly rgb: Uint8Array;
 }
 
 /** A decrypted answer, with the times that the page shows. */
@@ -80,7 +102,12 @@ export interface Control {
 
 /** The SDK, connected to a service. Every failure is thrown; `problems.ts` puts it in words. */
 export interface Sdk {
+  /** About the chosen model: the first, until another is chosen. */
   readonly facts: Facts;
+  /** The models that read pictures, with what each costs now. Sends nothing. */
+  offers(): Promise<readonly Offer[]>;
+  /** Chooses a model, for everything that follows. */
+  use(id: string): void;
   /** What is kept here. Sends nothing. */
   stored(): Promise<Stored>;
   /** Crops and shrinks a picture. Sends nothing. */

@@ -32,6 +32,8 @@ function keysLine({ keys, service, run }: State): string {
       return "None yet. They are made here, with the first picture.";
     case "unfinished":
       return `Made ${day(keys.since)}; their upload is not finished. The secret one is sealed in this browser.`;
+    case "partial":
+      return `Made ${day(keys.since)}. This model needs more of them, which are made with the next picture. The secret one stays here.`;
     case "kept": {
       const made = keys.since === null ? "Made just now" : `Made ${day(keys.since)}`;
       return keys.persisted

@@ -29,7 +29,7 @@ export function lookView(): { choose: (entry: LedgerEntry) => void; show: (state
       draw();
     },
     show(state) {
-      const now = state.picture.at === "ready" ? state.picture.preview.rgb32 : null;
+      const now = state.picture.at === "ready" ? state.picture.preview.rgb : null;
       if (now === picture) return;
       picture = now;
       draw();

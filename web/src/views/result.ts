@@ -31,9 +31,17 @@ export function resultView(): (state: State) => void {
   };
 }
 
+/** More rows than these nobody reads. */
+const MOST_ROWS = 20;
+
+/** A row for each class; of many classes, the likeliest. */
 function rows(answer: Answer, classes: readonly string[]): Node[] {
   const parts = shares(answer.scores);
-  return classes.map((name, i) => {
+  const all = classes.map((name, i) => ({ name, i }));
+  const best = (i: number): number => answer.scores[i] ?? -Infinity;
+  const ranked = all.toSorted((a, b) => best(b.i) - best(a.i));
+  const shown = all.length > MOST_ROWS ? ranked.slice(0, MOST_ROWS) : all;
+  return shown.map(({ name, i }) => {
     const share = parts[i] ?? 0;
     const bar = h("span", { class: "bar" });
     bar.style.inlineSize = `${Math.max(share * 100, 0.4)}%`;

@@ -1,7 +1,7 @@
 /** The side of the server: the ciphertext as it sees it, and the layers that pass. */
 import { clear, unrollBytes } from "../draw.ts";
 import { byId, h, setAttribute, setText } from "../dom.ts";
-import { bytes } from "../format.ts";
+import { bytes, duration } from "../format.ts";
 import type { LedgerEntry } from "../sdk/port.ts";
 import type { State } from "../state.ts";
 import { layerLine, queueLine } from "./rail.ts";
@@ -15,6 +15,8 @@ export function serverView(): { show: (state: State) => void; sent: (entry: Ledg
   const holdsKeys = byId("holds-keys", HTMLElement);
   const holdsPicture = byId("holds-picture", HTMLElement);
   let sentBytes = 0;
+  /** How many there are, the server says with the first job. */
+  let steps = 0;
   let picture: State["picture"] | null = null;
 
   const empty = (): void => {
@@ -39,7 +41,7 @@ export function serverView(): { show: (state: State) => void; sent: (entry: Ledg
       const isForgotten = state.run.at === "idle" && state.run.note === "forgotten";
       if (isForgotten || (picture !== state.picture && state.picture.at !== "ready")) empty();
       picture = state.picture;
-      const steps = state.service.at === "ready" ? state.service.facts.steps : 0;
+      steps = knownSteps(state) ?? steps;
       if (layers.childElementCount !== steps) {
         layers.replaceChildren(...Array.from({ length: steps }, () => h("span")));
       }
@@ -59,6 +61,12 @@ function isEvaluating({ run }: State): boolean {
   return run.at === "running" && run.step.at === "evaluating";
 }
 
+function knownSteps({ run, service }: State): number | null {
+  if (run.at === "running" && run.step.at === "evaluating") return run.step.steps;
+  // Another model has other steps.
+  return run.at === "idle" || service.at !== "ready" ? 0 : null;
+}
+
 function passedSteps({ run }: State, steps: number): number {
   if (run.at === "done") return steps;
   if (run.at !== "running") return 0;
@@ -69,7 +77,7 @@ function passedSteps({ run }: State, steps: number): number {
 function keysHeld({ run, keys, service }: State): string {
   if (run.at === "running" && run.step.at === "keys") return bytes(run.step.sent);
   if (keys.at === "kept" && service.at === "ready") return bytes(service.facts.keyBytes);
-  return keys.at === "unfinished" ? "some" : "none";
+  return keys.at === "unfinished" || keys.at === "partial" ? "some" : "none";
 }
 
 function serverLine({ run, service }: State): string {
@@ -87,6 +95,6 @@ function serverLine({ run, service }: State): string {
     }
   }
   return service.at === "ready"
-    ? `${service.facts.model}, in ${service.facts.steps} steps on ciphertext`
+    ? `${service.facts.model}: about ${duration(service.facts.seconds)} on ciphertext`
     : "";
 }

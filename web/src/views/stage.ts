@@ -1,6 +1,6 @@
 /** The side of this device: the two pictures, the main button, what it will cost. */
 import type { Controller } from "../controller.ts";
-import { drawBytes, drawImage } from "../draw.ts";
+import { drawImage, drawPixels } from "../draw.ts";
 import { byId, setAttribute, setText } from "../dom.ts";
 import { bytes } from "../format.ts";
 import type { Preview } from "../sdk/port.ts";
@@ -17,6 +17,7 @@ export function stageView(controller: Controller): (state: State) => void {
   const pick = byId("pick", HTMLFieldSetElement);
   const classify = byId("classify", HTMLButtonElement);
   const cancel = byId("cancel", HTMLButtonElement);
+  const caption = byId("pixels-caption", HTMLElement);
   const hint = byId("hint", HTMLElement);
   const service = byId("service", HTMLElement);
   const choose = byId("choose", HTMLButtonElement);
@@ -36,7 +37,14 @@ export function stageView(controller: Controller): (state: State) => void {
       drawn = picture.preview;
       drawImage(square, drawn.square);
       square.classList.toggle("crisp", drawn.square.width <= 64);
-      drawBytes(pixels, drawn.rgb32);
+      drawPixels(pixels, drawn.rgb, drawn.side);
+      const { side } = drawn;
+      const label = `Your picture shrunk to ${side} by ${side} pixels, as the network will see it`;
+      setAttribute(pixels, "aria-label", label);
+    }
+    if (state.service.at === "ready") {
+      const { side } = state.service.facts;
+      setText(caption, `${side} × ${side}, for the network`);
     }
     setAttribute(frames, "data-filled", String(picture.at === "ready"));
     setText(choose, picture.at === "ready" ? "Choose another" : "Choose a picture");
@@ -73,7 +81,8 @@ function hintFor(state: State): string {
   if (service.at === "down") return "Waiting for the server.";
   if (service.at === "locked") return "Waiting for the token.";
   if (run.at === "running") return runningHint(state);
-  const { keyBytes, requestBytes, responseBytes } = service.facts;
+  const { id, keyBytes, requestBytes, responseBytes } = service.facts;
+  const missing = service.offers.find((offer) => offer.id === id)?.missingKeyBytes ?? keyBytes;
   const each = `${bytes(requestBytes)} go out, ${bytes(responseBytes)} come back`;
   if (run.at === "idle" && run.note === "cancelled") {
     const more = keys.at === "unfinished" ? " What was uploaded is kept for the next try." : "";
@@ -88,8 +97,10 @@ function hintFor(state: State): string {
         : `${first}Your keys are kept from last time: ${each}.`;
     case "unfinished":
       return `${first}Part of your keys is on the server; the rest is sent first.`;
+    case "partial":
+      return `${first}This model needs ${bytes(missing)} of further keys, sent once. After that ${each}.`;
     default:
-      return `${first}The first time, keys are made here and ${bytes(keyBytes)} of them sent once. After that ${each}.`;
+      return `${first}The first time, keys are made here and ${bytes(missing)} of them sent once. After that ${each}.`;
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * The address says what happens: `?case=down`, `full`, `lost`, `quota`, `failed`, `broken`,
  * `unfinished`, `kept`, `token` (which is "sesame"), `revoked` (the same, from the first
- * classification on); `&speed=10` makes all of it ten times as fast, and `&hold=evaluating` stops
+ * classification on), `models` (three of them, of which two share all keys); `&speed=10` makes all of it ten times as fast, and `&hold=evaluating` stops
  * there.
  */
 import type { Control, Facts, Open, RequestKind, Sdk, Step } from "../../src/sdk/port.ts";
@@ -18,15 +18,20 @@ const CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".sp
 const KEYS = 31;
 const PART = 2_400_000;
 
-const facts: Facts = {
+const ALL: readonly Facts[] = [
+  { id: "resnet20", model: "ResNet20", keyBytes: KEYS * PART, seconds: 9.2 },
+  { id: "resnet56", model: "ResNet56", keyBytes: KEYS * PART, seconds: 31 },
+  { id: "larger", model: "Another scheme", keyBytes: 212_000_000, seconds: 140 },
+].map((model) => ({
+  ...model,
   origin: location.origin,
-  model: "ResNet20",
   classes: CLASSES,
-  steps: 21,
-  keyBytes: KEYS * PART,
+  side: 32,
   requestBytes: 385_122,
   responseBytes: 90_212,
-};
+}));
+const [FIRST] = ALL as [Facts];
+const OFFERED = scenario === "models" ? ALL : [FIRST];
 
 /** Each failure happens once; the next try succeeds, so that recovery can be seen. */
 let fails = true;
@@ -62,6 +67,7 @@ export const open: Open = async (_url, { token, onRequest }) => {
       head: sent === 0 ? new Uint8Array() : noise(what === "classification-request" ? 4096 : 64),
     });
   record("models", "GET", "/v1/models", 0, 1834);
+  for (const { id } of OFFERED) record("contract", "GET", `/v1/models/${id}/contract`, 0, 6123);
   return fake(record);
 };
 
@@ -71,9 +77,27 @@ function fake(record: Book): Sdk {
   let kept = scenario === "kept" || scenario === "lost";
   let parts = scenario === "unfinished" ? 12 : 0;
   const since = new Date(Date.now() - 9 * 86_400_000);
+  let chosen = FIRST;
+  const isShared = (id: string): boolean => id !== "larger";
   return {
-    facts,
+    get facts() {
+      return chosen;
+    },
+    offers: () =>
+      Promise.resolve(
+        OFFERED.map(({ id, model, keyBytes, requestBytes, seconds }) => ({
+          id,
+          model,
+          missingKeyBytes: kept && isShared(id) ? 0 : keyBytes,
+          requestBytes,
+          seconds,
+        })),
+      ),
+    use(id) {
+      chosen = OFFERED.find((model) => model.id === id) ?? chosen;
+    },
     stored() {
+      if (!isShared(chosen.id)) return Promise.resolve({ at: "none" });
       if (kept) return Promise.resolve({ at: "kept", since });
       return Promise.resolve(parts > 0 ? { at: "unfinished", since } : { at: "none" });
     },
@@ -82,11 +106,11 @@ function fake(record: Book): Sdk {
         throw failure("unsupported_picture");
       });
       const rgba = crop(bitmap, 32).data;
-      const rgb32 = Uint8Array.from(
+      const rgb = Uint8Array.from(
         { length: 3072 },
         (_, i) => rgba[4 * Math.floor(i / 3) + (i % 3)] ?? 0,
       );
-      return { square: crop(bitmap, Math.min(512, bitmap.width, bitmap.height)), rgb32 };
+      return { square: crop(bitmap, Math.min(512, bitmap.width, bitmap.height)), side: 32, rgb };
     },
     async prepareKeys(control, { persist }) {
       await step(control, { at: "checking" }, 200);

@@ -105,9 +105,9 @@ describe("a classification", () => {
       await visit.sample("cat");
       await visit.page.getByTestId("classify").click();
       await visit.phase("done");
-      await expect.poll(() => text(visit, "ledger-sum")).toMatch(/^35 requests/);
+      await expect.poll(() => text(visit, "ledger-sum")).toMatch(/^36 requests/);
       await visit.page.getByTestId("ledger-parts-key-upload").click();
-      expect(await visit.page.getByTestId("ledger-entry").count()).toBe(35);
+      expect(await visit.page.getByTestId("ledger-entry").count()).toBe(36);
       const looks = await Promise.all(["hex-picture", "hex-sent"].map((id) => text(visit, id)));
       for (const look of looks) expect(look.split(/\s+/)).toHaveLength(64);
       expect(looks[0]).not.toBe(looks[1]);
@@ -226,5 +226,38 @@ describe("keys", () => {
       await visit.page.getByTestId("forget").click();
       await visit.phase("waiting");
       await expect.poll(() => text(visit, "keys")).toContain("Forgotten");
+    }));
+});
+
+describe("a model", () => {
+  it("needs no choice where there is one", () =>
+    during("", async (visit) => {
+      await visit.phase("waiting");
+      expect(await visit.page.getByTestId("models").isVisible()).toBe(false);
+    }));
+
+  it("is chosen with the keyboard, and says what it costs before and after keys are made", () =>
+    during("case=models&speed=50", async (visit) => {
+      await visit.sample("cat");
+      const costs = async (): Promise<(string | null)[]> => {
+        const radios = await visit.page.locator('input[name="model"]').all();
+        return Promise.all(radios.map((radio) => radio.getAttribute("data-keys")));
+      };
+      expect(await costs()).toEqual(["74400000", "74400000", "212000000"]);
+      await visit.page.getByTestId("model-resnet20").focus();
+      await visit.page.keyboard.press("ArrowDown");
+      await visit.page.locator("#pixels-caption").waitFor();
+      expect(await visit.page.getByTestId("model-resnet56").isChecked()).toBe(true);
+      await visit.phase("ready");
+      expect(await text(visit, "service")).toContain("ResNet56");
+      await visit.page.getByTestId("classify").click();
+      await visit.phase("done");
+      await visit.page.locator('[data-testid="model-resnet20"][data-keys="0"]').waitFor();
+      expect(await costs()).toEqual(["0", "0", "212000000"]);
+      expect(await text(visit, "models")).toContain("0 bytes of keys, 385 kB a picture");
+      // The answer was the other model's.
+      await visit.page.getByTestId("model-resnet20").check();
+      await visit.phase("ready");
+      expect(await text(visit, "hint")).toContain("Your keys are kept");
     }));
 });

@@ -14,6 +14,7 @@ export interface View {
 /** What the page looks like in the course of a visit, and in trouble. */
 export const VIEWS: readonly View[] = [
   { name: "empty", query: "", sample: null, until: "waiting" },
+  { name: "models", query: "case=models", sample: "cat", until: "ready" },
   { name: "ready", query: "case=kept", sample: "cat", until: "ready" },
   { name: "keys", query: "speed=30&hold=keys", sample: "dog", until: "keys" },
   { name: "evaluating", query: "speed=30&hold=evaluating", sample: "frog", until: "evaluating" },

@@ -1,7 +1,7 @@
 // How much memory one instance of the module takes for the largest things that it does.
 import init, {
   ClientKeys,
-  parameters,
+  Contract,
   prepareFile,
 } from "/node_modules/blindsight/dist/wasm/blindsight_wasm.js";
 
@@ -13,9 +13,12 @@ async function main() {
     "encrypt",
     "decrypt",
   ]);
-  const keys = await ClientKeys.open(await ClientKeys.generate(key), key);
-  const { keyBytes } = parameters();
-  for (let index = 0; index < keyBytes.length; index += 1) keys.evaluationKey(index);
+  const [{ id }] = (await (await fetch("/v1/models")).json()).models;
+  const answer = await fetch(`/v1/models/${id}/contract`);
+  const contract = Contract.parse(new Uint8Array(await answer.arrayBuffer()));
+  const keys = await ClientKeys.open(contract, await ClientKeys.generate(contract, key), key);
+  const count = contract.describe().keys.length;
+  for (let place = 0; place < count; place += 1) keys.evaluationKey(contract, place);
   keys.free();
   const afterKeys = memory.buffer.byteLength;
   const canvas = new OffscreenCanvas(5000, 5000);
@@ -29,7 +32,7 @@ async function main() {
     quality: 0.9,
   });
   const began = performance.now();
-  prepareFile(new Uint8Array(await photo.arrayBuffer()), 512).free();
+  prepareFile(contract, new Uint8Array(await photo.arrayBuffer()), 512).free();
   const photoSeconds = (performance.now() - began) / 1000;
   return { afterKeys, afterPhoto: memory.buffer.byteLength, photoSeconds };
 }

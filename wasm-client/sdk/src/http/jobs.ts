@@ -45,18 +45,22 @@ export function parseJob(json: unknown): Job {
 /** Submits a request under a key that makes repetition harmless. */
 export async function submitJob(
   http: Http,
-  keys: { id: string; capability: string },
+  keys: { model: string; sets: readonly { id: string; capability: string }[] },
   body: Uint8Array<ArrayBuffer>,
   idempotencyKey: string,
   signal: AbortSignal,
 ): Promise<Job> {
+  const [first, ...others] = keys.sets;
+  if (!first) throw new BlindsightError("invalid_argument", "there are no keys");
+  const query = new URLSearchParams({ model: keys.model });
+  const and = others.length > 0 ? `&with=${others.map((set) => set.id).join(",")}` : "";
   const answer = await http.send({
     method: "POST",
-    path: `v1/keys/${keys.id}/jobs`,
+    path: `v1/keys/${first.id}/jobs?${query.toString()}${and}`,
     what: "classification-request",
     headers: { "Content-Type": "application/octet-stream", "Idempotency-Key": idempotencyKey },
     body,
-    capability: keys.capability,
+    capability: first.capability,
     signal,
     accept: [200, 202],
     timeoutSeconds: 120,

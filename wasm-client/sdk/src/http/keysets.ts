@@ -8,7 +8,7 @@ import type { UploadHandle } from "./tus.js";
 /** A key set as the server tells it. */
 export interface KeySetState {
   sha256: string;
-  model: string;
+  scheme: string;
 }
 
 /** What the server has under this capability, or null if nothing. */
@@ -29,7 +29,7 @@ export async function fetchKeySet(
     const document = new Reader(bodyJson(answer), "key set");
     return {
       sha256: document.field("sha256").match(SHA256),
-      model: document.field("model").text(100),
+      scheme: document.field("scheme").match(SHA256),
     };
   } catch (error) {
     if (isGone(error)) return null;

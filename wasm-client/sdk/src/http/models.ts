@@ -1,15 +1,31 @@
 import { BlindsightError } from "../errors.js";
-import type { ModelInfo } from "../types.js";
 import { Reader, SHA256 } from "../validate.js";
+import type { Http } from "./http.js";
 
 /** Version of the server's API that this package speaks. */
-export const API_VERSION = "1";
+export const API_VERSION = "2";
+
+/** A model as the server lists it: for finding its contract, and to be compared with that. */
+export interface ListedModel {
+  id: string;
+  title: string;
+  contract: { sha256: string; bytes: number };
+  scheme: string;
+  keys: { list: string; count: number; bytes: number };
+  requestBytes: number;
+  responseBytes: number;
+}
 
 /** What a server says of itself. */
 export interface ServerDescription {
   version: string;
-  models: ModelInfo[];
+  models: ListedModel[];
 }
+
+/** More models than anybody would choose from. */
+const MOST_MODELS = 64;
+/** The longest contract that is read. */
+const MOST_CONTRACT_BYTES = 1 << 20;
 
 /** Reads the answer to `GET /v1/models`. */
 export function parseModels(json: unknown): ServerDescription {
@@ -19,52 +35,49 @@ export function parseModels(json: unknown): ServerDescription {
     const message = `the server speaks version ${api} of the API, this package ${API_VERSION}`;
     throw new BlindsightError("incompatible", message);
   }
-  const models = reader.field("models").items(100).map(parseModel);
+  const models = reader.field("models").items(MOST_MODELS).map(parseModel);
   if (models.length === 0) throw reader.field("models").refusal("a list with a model");
+  if (new Set(models.map((model) => model.id)).size < models.length) {
+    throw reader.field("models").refusal("a list of models with different names");
+  }
   return { version: reader.field("server").field("version").text(100), models };
 }
 
-/** The longest upload that this package would ever make. */
-const MOST_KEY_BYTES = 1 << 30;
-
-function parseModel(model: Reader): ModelInfo {
-  const classes = model.field("classes");
-  const names = classes.items(10).map((name) => name.text(64));
-  if (names.length !== 10) throw classes.refusal("a list of ten names");
-  const keys = model.field("evaluation_keys");
-  const keyBytes = keys
-    .field("key_bytes")
-    .items(1000)
-    .map((bytes) => bytes.integer(1, MOST_KEY_BYTES));
-  const manifestBytes = keys.field("manifest_bytes").integer(1, 1 << 20);
-  const bytes = keys.field("bytes").integer(1, MOST_KEY_BYTES);
-  if (keyBytes.reduce((sum, length) => sum + length, manifestBytes) !== bytes) {
-    throw keys.field("bytes").refusal("the sum of all lengths");
-  }
-  const normalisation = model.field("normalisation");
-  const parameters = model.field("parameters");
-  return {
-    id: model.field("id").match(/^[A-Za-z0-9._-]{1,100}$/),
-    name: model.field("name").text(200),
-    classes: names,
-    normalisation: {
-      mean: triple(normalisation.field("mean"), 0),
-      std: triple(normalisation.field("std"), 1e-3),
-    },
-    scoreBound: model.field("score_bound").number(1e-6, 1e9),
-    parameters: {
-      fingerprint: parameters.field("fingerprint").match(SHA256),
-      log2Degree: parameters.field("log2_degree").integer(10, 17),
-    },
-    evaluationKeys: { count: keyBytes.length, manifestBytes, bytes, keyBytes },
-    requestBytes: model.field("request_bytes").integer(1, 1 << 26),
-    responseBytes: model.field("response_bytes").integer(1, 1 << 19),
-    steps: model.field("steps").integer(0, 1e6),
-  };
+/** The contract of a model, unchecked. */
+export async function fetchContract(
+  http: Http,
+  model: ListedModel,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const answer = await http.send({
+    method: "GET",
+    path: `v1/models/${model.id}/contract`,
+    what: "contract",
+    signal,
+    accept: [200],
+    mostBytes: MOST_CONTRACT_BYTES,
+  });
+  return answer.body;
 }
 
-function triple(reader: Reader, least: number): number[] {
-  const numbers = reader.items(3).map((value) => value.number(least, 1));
-  if (numbers.length !== 3) throw reader.refusal("three numbers");
-  return numbers;
+function parseModel(model: Reader): ListedModel {
+  const contract = model.field("contract");
+  const keys = model.field("keys");
+  const length = (reader: Reader) => reader.integer(1, Number.MAX_SAFE_INTEGER);
+  return {
+    id: model.field("id").match(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+    title: model.field("title").text(400),
+    contract: {
+      sha256: contract.field("sha256").match(SHA256),
+      bytes: contract.field("bytes").integer(1, MOST_CONTRACT_BYTES),
+    },
+    scheme: model.field("scheme").match(SHA256),
+    keys: {
+      list: keys.field("list").match(SHA256),
+      count: length(keys.field("count")),
+      bytes: length(keys.field("bytes")),
+    },
+    requestBytes: length(model.field("request_bytes")),
+    responseBytes: length(model.field("response_bytes")),
+  };
 }

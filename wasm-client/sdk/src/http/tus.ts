@@ -27,8 +27,18 @@ export class TusUploads {
     this.#http = http;
   }
 
-  /** Announces an upload of so many bytes. */
-  async create(model: string, length: number, signal: AbortSignal): Promise<UploadHandle> {
+  /**
+   * Announces an upload of the keys of a model that are in none of the key sets `have`. It comes
+   * under their capability, if there are any.
+   */
+  async create(
+    { model, length, have }: { model: string; length: number; have: readonly UploadHandle[] },
+    signal: AbortSignal,
+  ): Promise<UploadHandle> {
+    const text = (value: string) => base64(new TextEncoder().encode(value));
+    const metadata = [`model ${text(model)}`];
+    if (have.length > 0) metadata.push(`have ${text(have.map((set) => set.id).join(","))}`);
+    const [first] = have;
     const answer = await this.#http.send({
       method: "POST",
       path: "v1/uploads",
@@ -36,14 +46,18 @@ export class TusUploads {
       headers: {
         ...TUS,
         "Upload-Length": String(length),
-        "Upload-Metadata": `model ${base64(new TextEncoder().encode(model))}`,
+        "Upload-Metadata": metadata.join(","),
       },
+      ...(first && { capability: first.capability }),
       signal,
       accept: [201],
     });
     const path = answer.headers.get("location") ?? "";
     const id = /\/v1\/uploads\/([A-Za-z0-9_-]{1,100})$/.exec(path)?.[1];
-    const capability = answer.headers.get("blindsight-capability") ?? "";
+    const capability = answer.headers.get("blindsight-capability") ?? first?.capability ?? "";
+    if (first && capability !== first.capability) {
+      throw new BlindsightError("protocol", "the server put the keys under another capability");
+    }
     if (id === undefined || !/^[A-Za-z0-9_-]{43}$/.test(capability)) {
       throw new BlindsightError("protocol", "the server did not say where to upload");
     }

@@ -3,24 +3,32 @@ import { IDENTIFIER, SHA256 } from "../validate.js";
 import type { KeyRecord, KeyStore } from "./store.js";
 
 const DATABASE = "blindsight";
+/** With version 1 of the database a record belonged to one model: those are deleted. */
+const DATABASE_VERSION = 2;
 const TABLE = "keys";
 
 /** Records in IndexedDB. The key in them is a `CryptoKey`: its bytes cannot be read from here. */
 export class IndexedDbStore implements KeyStore {
-  async load(server: string, model: string): Promise<KeyRecord | null> {
+  async load(server: string, scheme: string): Promise<KeyRecord | null> {
     if (typeof indexedDB === "undefined") return null;
-    const found: unknown = await this.#run("readonly", (table) => table.get(name(server, model)));
-    return isRecord(found) && found.server === server && found.model === model ? found : null;
+    const found: unknown = await this.#run("readonly", (table) => table.get(name(server, scheme)));
+    return isRecord(found) && found.server === server && found.scheme === scheme ? found : null;
+  }
+
+  async list(server: string): Promise<KeyRecord[]> {
+    if (typeof indexedDB === "undefined") return [];
+    const found: unknown[] = await this.#run("readonly", (table) => table.getAll());
+    return found.filter(isRecord).filter((record) => record.server === server);
   }
 
   async save(record: KeyRecord): Promise<void> {
-    const key = name(record.server, record.model);
+    const key = name(record.server, record.scheme);
     await this.#run("readwrite", (table) => table.put(record, key));
   }
 
-  async remove(server: string, model: string): Promise<void> {
+  async remove(server: string, scheme: string): Promise<void> {
     if (typeof indexedDB === "undefined") return;
-    await this.#run("readwrite", (table) => table.delete(name(server, model)));
+    await this.#run("readwrite", (table) => table.delete(name(server, scheme)));
   }
 
   async #run<T>(mode: IDBTransactionMode, work: (table: IDBObjectStore) => IDBRequest<T>) {
@@ -45,8 +53,12 @@ export class IndexedDbStore implements KeyStore {
 function open(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     try {
-      const request = indexedDB.open(DATABASE, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
+      const request = indexedDB.open(DATABASE, DATABASE_VERSION);
+      request.onupgradeneeded = () => {
+        const database = request.result;
+        if (database.objectStoreNames.contains(TABLE)) database.deleteObjectStore(TABLE);
+        database.createObjectStore(TABLE);
+      };
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(refusal(request.error));
       request.onblocked = () => reject(refusal(null));
@@ -57,8 +69,8 @@ function open(): Promise<IDBDatabase> {
   });
 }
 
-function name(server: string, model: string): string {
-  return `${server} ${model}`;
+function name(server: string, scheme: string): string {
+  return `${server} ${scheme}`;
 }
 
 function refusal(cause: unknown): BlindsightError {
@@ -73,27 +85,42 @@ function refusal(cause: unknown): BlindsightError {
 }
 
 /** Whether this is a record of ours: what lies in a database may be of any age. */
-function isRecord(value: unknown): value is KeyRecord {
+export function isRecord(value: unknown): value is KeyRecord {
   if (typeof value !== "object" || value === null) return false;
   const record = value as Partial<KeyRecord>;
-  const { secret, upload, sha256, hash } = record;
+  const { secret, sets, upload } = record;
   return (
-    record.version === 1 &&
+    record.version === 2 &&
     typeof record.server === "string" &&
-    typeof record.model === "string" &&
+    isHash(record.scheme) &&
     typeof record.createdAt === "number" &&
-    typeof record.identity === "string" &&
+    isHash(record.identity) &&
     typeof secret === "object" &&
     secret.sealed instanceof Uint8Array &&
     secret.key instanceof CryptoKey &&
+    Array.isArray(sets) &&
+    sets.every((set) => isUpload(set) && isHash(set.sha256) && Number.isSafeInteger(set.bytes)) &&
     (upload === null ||
-      (typeof upload === "object" &&
-        IDENTIFIER.test(upload.id) &&
-        IDENTIFIER.test(upload.capability))) &&
-    (sha256 === null || (typeof sha256 === "string" && SHA256.test(sha256))) &&
-    (hash === null ||
-      (typeof hash === "object" &&
-        Number.isSafeInteger(hash.offset) &&
-        hash.state instanceof Uint8Array))
+      (isUpload(upload) &&
+        (upload.hash === null ||
+          (typeof upload.hash === "object" &&
+            Number.isSafeInteger(upload.hash.offset) &&
+            upload.hash.state instanceof Uint8Array))))
   );
+}
+
+function isUpload<T extends { id: string; capability: string; keys: string[] }>(
+  value: T | undefined,
+): value is T {
+  return (
+    typeof value === "object" &&
+    IDENTIFIER.test(value.id) &&
+    IDENTIFIER.test(value.capability) &&
+    Array.isArray(value.keys) &&
+    value.keys.every(isHash)
+  );
+}
+
+function isHash(value: unknown): value is string {
+  return typeof value === "string" && SHA256.test(value);
 }

@@ -5,6 +5,7 @@ import type { BlindsightErrorCode } from "../errors.js";
 import * as wasm from "../wasm/blindsight_wasm.js";
 import { bitmapPixels, decodedByPlatform } from "./pixels.js";
 import type {
+  ContractBytes,
   Description,
   Pixels,
   Prepared,
@@ -19,6 +20,7 @@ import type {
 export class Handler {
   readonly #load: () => Promise<wasm.InitOutput>;
   #instance: Promise<wasm.InitOutput> | undefined;
+  readonly #contracts = new Map<string, wasm.Contract>();
   #opened: { sealed: Uint8Array; keys: wasm.ClientKeys } | undefined;
 
   /** `load` must resolve to the one instance of the module. */
@@ -41,18 +43,21 @@ export class Handler {
     const instance = await this.#start();
     switch (message.task) {
       case "describe":
-        return {
-          description: wasm.parameters() as Description,
-          manifest: own(wasm.manifest()),
-        };
-      case "generateSecret":
-        return own(await wasm.ClientKeys.generate(message.input.key));
+        return this.#contract(message.input.contract).describe() as Description;
+      case "manifest": {
+        const { contract, places } = message.input;
+        return own(this.#contract(contract).manifest(new Uint32Array(places)));
+      }
+      case "generateSecret": {
+        const contract = this.#contract(message.input.contract);
+        return own(await wasm.ClientKeys.generate(contract, message.input.key));
+      }
       case "checkSecret":
-        await this.#open(message.input.secret);
+        await this.#open(message.input);
         return true;
       case "evaluationKey": {
-        const keys = await this.#open(message.input.secret);
-        const bytes = own(keys.evaluationKey(message.input.index));
+        const { contract, keys } = await this.#open(message.input);
+        const bytes = own(keys.evaluationKey(contract, message.input.place));
         const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
         return { bytes, sha256 };
       }
@@ -60,24 +65,25 @@ export class Handler {
         return hashed(message.input.state, message.input.piece);
       case "prepareFile": {
         const { file, mostSide, platform } = message.input;
-        if (platform) return preparePixels(await decodedByPlatform(file), mostSide);
+        if (platform) return this.#prepare(message.input, await decodedByPlatform(file));
         const bytes = file instanceof Blob ? new Uint8Array(await file.arrayBuffer()) : file;
-        return taken(wasm.prepareFile(bytes, mostSide));
+        return taken(wasm.prepareFile(this.#contract(message.input.contract), bytes, mostSide));
       }
       case "prepareBitmap":
-        return preparePixels(bitmapPixels(message.input.bitmap), message.input.mostSide);
+        return this.#prepare(message.input, bitmapPixels(message.input.bitmap));
       case "preparePixels":
-        return preparePixels(message.input.pixels, message.input.mostSide);
-      case "encrypt": {
-        const keys = await this.#open(message.input.secret);
-        return own(keys.encrypt(message.input.rgb32, message.input.normalisation));
+        return this.#prepare(message.input, message.input.pixels);
+      case "encryptPicture": {
+        const { contract, keys } = await this.#open(message.input);
+        return own(keys.encryptPicture(contract, message.input.pixels));
+      }
+      case "encryptValues": {
+        const { contract, keys } = await this.#open(message.input);
+        return own(keys.encryptValues(contract, message.input.values));
       }
       case "decrypt": {
-        const keys = await this.#open(message.input.secret);
-        return keys.decrypt(message.input.answer, message.input.bound) as {
-          class: number;
-          scores: number[];
-        };
+        const { contract, keys } = await this.#open(message.input);
+        return [...keys.decrypt(contract, message.input.answer)];
       }
       case "memory":
         return instance.memory.buffer.byteLength;
@@ -94,16 +100,46 @@ export class Handler {
     }
   }
 
-  /** Opening derives the secret key; the last one stays open for the next task. */
-  async #open({ sealed, key }: SealedSecret): Promise<wasm.ClientKeys> {
+  /** The checked contract. The last ones stay, because nearly every task needs one. */
+  #contract({ sha256, bytes }: ContractBytes): wasm.Contract {
+    const known = this.#contracts.get(sha256);
+    if (known) return known;
+    // First, so that there are never more of them.
+    const [oldest] = this.#contracts;
+    if (oldest && this.#contracts.size >= MOST_CONTRACTS) {
+      this.#contracts.delete(oldest[0]);
+      oldest[1].free();
+    }
+    const contract = wasm.Contract.parse(bytes);
+    this.#contracts.set(sha256, contract);
+    return contract;
+  }
+
+  /**
+   * Opening derives the secret key; the last one stays open for the next task. Which models it may
+   * be used for, the module checks each time.
+   */
+  async #open(input: { contract: ContractBytes; secret: SealedSecret }) {
+    const { sealed, key } = input.secret;
+    const contract = this.#contract(input.contract);
     const opened = this.#opened;
-    if (opened && same(opened.sealed, sealed)) return opened.keys;
-    const keys = await wasm.ClientKeys.open(sealed, key);
+    if (opened && same(opened.sealed, sealed)) return { contract, keys: opened.keys };
+    const keys = await wasm.ClientKeys.open(contract, sealed, key);
     this.#opened?.keys.free();
     this.#opened = { sealed, keys };
-    return keys;
+    return { contract, keys };
+  }
+
+  #prepare(
+    { contract, mostSide }: { contract: ContractBytes; mostSide: number },
+    { data, width, height }: Pixels,
+  ): Prepared {
+    return taken(wasm.preparePixels(this.#contract(contract), data, width, height, mostSide));
   }
 }
+
+/** Contracts that a worker keeps at a time: the tables of each scheme may take 50 MB. */
+const MOST_CONTRACTS = 4;
 
 function hashed(state: Uint8Array | null, piece: Uint8Array): Tasks["hash"]["out"] {
   const hash = state ? wasm.StreamingHash.fromState(state) : new wasm.StreamingHash();
@@ -115,13 +151,9 @@ function hashed(state: Uint8Array | null, piece: Uint8Array): Tasks["hash"]["out
   }
 }
 
-function preparePixels({ data, width, height }: Pixels, mostSide: number): Prepared {
-  return taken(wasm.preparePixels(data, width, height, mostSide));
-}
-
 function taken(picture: wasm.PreparedPicture): Prepared {
   try {
-    return { rgb32: own(picture.rgb32), side: picture.side, rgba: own(picture.rgba) };
+    return { pixels: own(picture.pixels), side: picture.side, rgba: own(picture.rgba) };
   } finally {
     picture.free();
   }
@@ -164,6 +196,7 @@ const MODULE_CODES: ReadonlySet<string> = new Set<BlindsightErrorCode>([
   "invalid_argument",
   "unsupported_picture",
   "picture_too_large",
+  "contract_refused",
   "bad_answer",
   "storage_corrupt",
   "no_entropy",

@@ -6,18 +6,35 @@ export interface SealedSecret {
   key: CryptoKey;
 }
 
-/** What the WebAssembly module says of its parameter set. */
+/** A contract as the server sent it, and its hash, by which workers know it again. */
+export interface ContractBytes {
+  sha256: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What the WebAssembly module says of a contract that it accepts. Lengths are in bytes. */
 export interface Description {
-  fingerprint: string;
+  id: string;
+  title: string;
+  classes: string[];
+  /** SHA-256 of the contract. */
+  sha256: string;
+  /** Names the parameter set. */
+  scheme: string;
+  log2Degree: number;
   /** Changes whenever the same seed would give other keys. */
   identity: string;
-  log2Degree: number;
-  wireVersion: number;
-  keyGenerationVersion: number;
+  /** Names the list of keys. */
+  keyList: string;
+  /** The same key has the same name in every model of a scheme. */
+  keys: { name: string; bytes: number }[];
+  /** Length of the manifest of all keys. */
   manifestBytes: number;
-  keyBytes: number[];
+  /** `shape`: channels, rows, columns. */
+  input: { kind: "picture" | "tensor"; shape: [number, number, number] };
   requestBytes: number;
-  version: string;
+  answerBytes: number;
+  forecast: { seconds: number; memoryBytes: number; log2Failure: number; scoreError: number };
 }
 
 /** Pixels that somebody else decoded: rows of red, green, blue and opacity. */
@@ -29,12 +46,21 @@ export interface Pixels {
 
 /** What a worker may be asked, and what it answers. */
 export interface Tasks {
-  describe: { in: object; out: { description: Description; manifest: Uint8Array<ArrayBuffer> } };
-  generateSecret: { in: { key: CryptoKey }; out: Uint8Array<ArrayBuffer> };
-  /** Fails unless the secret opens. */
-  checkSecret: { in: { secret: SealedSecret }; out: true };
+  /** Fails with `contract_refused` unless the contract is one to act upon. */
+  describe: { in: { contract: ContractBytes }; out: Description };
+  /** The head of an upload of the keys at these places of the contract's list. */
+  manifest: {
+    in: { contract: ContractBytes; places: number[] };
+    out: Uint8Array<ArrayBuffer>;
+  };
+  generateSecret: {
+    in: { contract: ContractBytes; key: CryptoKey };
+    out: Uint8Array<ArrayBuffer>;
+  };
+  /** Fails unless the secret opens, and is for the contract's scheme. */
+  checkSecret: { in: { contract: ContractBytes; secret: SealedSecret }; out: true };
   evaluationKey: {
-    in: { secret: SealedSecret; index: number };
+    in: { contract: ContractBytes; secret: SealedSecret; place: number };
     out: { bytes: Uint8Array<ArrayBuffer>; sha256: Uint8Array<ArrayBuffer> };
   };
   /** Adds a piece to a hash; `state` null starts one. */
@@ -44,22 +70,33 @@ export interface Tasks {
   };
   /** `platform`: decode with the browser's own decoders. */
   prepareFile: {
-    in: { file: Blob | Uint8Array<ArrayBuffer>; mostSide: number; platform: boolean };
+    in: {
+      contract: ContractBytes;
+      file: Blob | Uint8Array<ArrayBuffer>;
+      mostSide: number;
+      platform: boolean;
+    };
     out: Prepared;
   };
-  prepareBitmap: { in: { bitmap: ImageBitmap; mostSide: number }; out: Prepared };
-  preparePixels: { in: { pixels: Pixels; mostSide: number }; out: Prepared };
-  encrypt: {
-    in: {
-      secret: SealedSecret;
-      rgb32: Uint8Array<ArrayBuffer>;
-      normalisation: { mean: readonly number[]; std: readonly number[] };
-    };
+  prepareBitmap: {
+    in: { contract: ContractBytes; bitmap: ImageBitmap; mostSide: number };
+    out: Prepared;
+  };
+  preparePixels: {
+    in: { contract: ContractBytes; pixels: Pixels; mostSide: number };
+    out: Prepared;
+  };
+  encryptPicture: {
+    in: { contract: ContractBytes; secret: SealedSecret; pixels: Uint8Array<ArrayBuffer> };
+    out: Uint8Array<ArrayBuffer>;
+  };
+  encryptValues: {
+    in: { contract: ContractBytes; secret: SealedSecret; values: Float32Array<ArrayBuffer> };
     out: Uint8Array<ArrayBuffer>;
   };
   decrypt: {
-    in: { secret: SealedSecret; answer: Uint8Array<ArrayBuffer>; bound: number };
-    out: { class: number; scores: number[] };
+    in: { contract: ContractBytes; secret: SealedSecret; answer: Uint8Array<ArrayBuffer> };
+    out: number[];
   };
   /** Pages of memory, in bytes. */
   memory: { in: object; out: number };
@@ -67,7 +104,7 @@ export interface Tasks {
 
 /** A picture as the network reads it, and the square it came from as RGBA. */
 export interface Prepared {
-  rgb32: Uint8Array<ArrayBuffer>;
+  pixels: Uint8Array<ArrayBuffer>;
   side: number;
   rgba: Uint8Array<ArrayBuffer>;
 }

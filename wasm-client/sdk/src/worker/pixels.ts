@@ -2,7 +2,7 @@
 import { BlindsightError } from "../errors.js";
 import type { Pixels } from "./messages.js";
 
-/** Larger squares are shrunk by the browser first: the network sees 32 x 32 of them. */
+/** Larger squares are shrunk by the browser first: the network sees far less of them. */
 const MOST_SIDE = 2048;
 
 /** Decodes a file with the browser's decoders, which know more formats. */

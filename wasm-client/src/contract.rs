@@ -1,0 +1,210 @@
+//! What a server says of a model, checked.
+
+use blindsight_ckks::keys::{KeyList, KeySpec};
+use blindsight_ckks::wire::KeySetManifest;
+use blindsight_contract::{AcceptedContract, Contract, Policy, Preparation};
+use blindsight_session::Session;
+use js_sys::Uint8Array;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::error::{ClientError, Code};
+use crate::input;
+
+/// A contract that keeps this module's policy: everything else in here wants one.
+#[wasm_bindgen(js_name = Contract)]
+#[derive(Debug)]
+pub struct ModelContract(AcceptedContract);
+
+#[wasm_bindgen(js_class = Contract)]
+impl ModelContract {
+    /// Reads a contract, and refuses what a client should not do.
+    ///
+    /// # Errors
+    /// `contract_refused`, with what is wrong in a sentence.
+    pub fn parse(bytes: &Uint8Array) -> Result<Self, ClientError> {
+        let most = Policy::default().contract_bytes;
+        let bytes = input::bytes("the contract", bytes, most, Code::ContractRefused)?;
+        Self::accept(&bytes)
+    }
+
+    /// What it says: see `Description`.
+    ///
+    /// # Errors
+    /// None that an input could cause.
+    pub fn describe(&self) -> Result<JsValue, ClientError> {
+        serde_wasm_bindgen::to_value(&self.description())
+            .map_err(|error| ClientError::new(Code::WorkerFailed, error))
+    }
+
+    /// The frame that an upload of some of its keys begins with, given by their places.
+    ///
+    /// # Errors
+    /// When there are no such keys, or one is named twice.
+    pub fn manifest(&self, places: Vec<u32>) -> Result<Vec<u8>, ClientError> {
+        let specs = places.iter().map(|&place| self.spec(place).cloned());
+        let list = KeyList::new(specs.collect::<Result<_, _>>()?)
+            .map_err(|error| ClientError::new(Code::InvalidArgument, error))?;
+        let set = self.0.set();
+        Ok(KeySetManifest::new(set, &list).to_bytes(set))
+    }
+}
+
+/// What JavaScript is told. Hashes are hexadecimal, lengths in bytes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Description<'a> {
+    id: &'a str,
+    title: &'a str,
+    classes: &'a [String],
+    /// SHA-256 of the contract.
+    sha256: String,
+    /// Names the parameter set.
+    scheme: String,
+    log2_degree: u32,
+    /// Changes whenever the same seed would give other keys.
+    identity: String,
+    /// Names the list of keys.
+    key_list: String,
+    keys: Vec<KeyDescription>,
+    /// The length of the manifest of all keys.
+    manifest_bytes: f64,
+    input: InputDescription,
+    request_bytes: f64,
+    answer_bytes: f64,
+    forecast: ForecastDescription,
+}
+
+#[derive(Debug, Serialize)]
+struct KeyDescription {
+    /// SHA-256 of what the key is: the same key has the same name in every model of a scheme.
+    name: String,
+    bytes: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct InputDescription {
+    kind: &'static str,
+    shape: [usize; 3],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ForecastDescription {
+    seconds: f64,
+    memory_bytes: f64,
+    log2_failure: f64,
+    score_error: f64,
+}
+
+impl ModelContract {
+    pub(crate) fn accept(bytes: &[u8]) -> Result<Self, ClientError> {
+        Contract::parse(bytes, &Policy::default())
+            .map(Self)
+            .map_err(|error| ClientError::new(Code::ContractRefused, error))
+    }
+
+    pub(crate) fn accepted(&self) -> &AcceptedContract {
+        &self.0
+    }
+
+    /// The key at a place of the contract's list.
+    pub(crate) fn spec(&self, place: u32) -> Result<&KeySpec, ClientError> {
+        self.0.keys().specs().get(place as usize).ok_or_else(|| {
+            ClientError::new(Code::InvalidArgument, format!("there is no key {place}"))
+        })
+    }
+
+    fn description(&self) -> Description<'_> {
+        let contract = &self.0;
+        let (set, forecast) = (contract.set(), contract.forecast());
+        let manifest = contract.manifest();
+        let keys = manifest.entries().iter().map(|entry| KeyDescription {
+            name: hex(&Sha256::digest(entry.spec.to_bytes())),
+            bytes: entry.byte_len as f64,
+        });
+        let kind = match contract.input().preparation() {
+            Preparation::Picture { .. } => "picture",
+            Preparation::Tensor => "tensor",
+        };
+        Description {
+            id: contract.id(),
+            title: contract.title(),
+            classes: contract.classes(),
+            sha256: hex(&contract.fingerprint()),
+            scheme: hex(&set.fingerprint().0),
+            log2_degree: set.log_degree(),
+            identity: hex(&Session::identity(contract)),
+            key_list: hex(&contract.keys().digest(set)),
+            keys: keys.collect(),
+            manifest_bytes: manifest.to_bytes(set).len() as f64,
+            input: InputDescription { kind, shape: contract.input().shape() },
+            request_bytes: contract.request().byte_len(set) as f64,
+            answer_bytes: contract.answer().byte_len(set) as f64,
+            forecast: ForecastDescription {
+                seconds: forecast.seconds,
+                memory_bytes: forecast.memory_bytes as f64,
+                log2_failure: forecast.log2_failure,
+                score_error: forecast.score_error,
+            },
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use blindsight_contract::testing::sample;
+
+    use super::*;
+
+    #[test]
+    fn the_description_is_that_of_the_contract() {
+        let contract = ModelContract::accept(&sample().to_bytes()).unwrap();
+        let description = contract.description();
+        assert_eq!((description.id, description.log2_degree), ("sample-10", 15));
+        assert_eq!((description.input.kind, description.input.shape), ("picture", [3, 32, 32]));
+        let mut names: Vec<&str> = description.keys.iter().map(|key| key.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 6);
+        let hashes = [&description.sha256, &description.scheme, &description.identity];
+        for hash in hashes.into_iter().chain([&description.key_list]) {
+            assert_eq!(hash.len(), 64);
+        }
+        assert_ne!(description.identity, description.scheme);
+    }
+
+    #[test]
+    fn manifests_are_of_any_part() {
+        let contract = ModelContract::accept(&sample().to_bytes()).unwrap();
+        let set = contract.0.set();
+        let whole = contract.manifest((0..6).collect()).unwrap();
+        assert_eq!(whole, contract.0.manifest().to_bytes(set));
+        let part = KeySetManifest::from_bytes(set, &contract.manifest(vec![4, 1]).unwrap());
+        assert_eq!(part.unwrap().entries().len(), 2);
+        for places in [vec![6], vec![1, 1], vec![u32::MAX]] {
+            let refused = contract.manifest(places).unwrap_err();
+            assert_eq!(refused.code, Code::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn refusals_say_why() {
+        let mut weak = sample();
+        weak.scheme.log2_degree = 14;
+        let refused = ModelContract::accept(&weak.to_bytes()).unwrap_err();
+        assert_eq!(refused.code, Code::ContractRefused);
+        assert!(refused.message.contains("128 bits of security"), "{refused}");
+    }
+}
