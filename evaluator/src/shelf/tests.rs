@@ -32,10 +32,10 @@ fn makes(shelf: &Numbers, keys: &[(u8, u64)]) -> Vec<u8> {
 fn the_least_recently_used_go_first() {
     let shelf = shelf(100);
     assert_eq!(makes(&shelf, &[(1, 40), (2, 40)]), [1, 2]);
-    assert_eq!(makes(&shelf, &[(1, 40)]), []);
+    assert!(makes(&shelf, &[(1, 40)]).is_empty());
     assert_eq!(makes(&shelf, &[(3, 40)]), [3]);
     assert_eq!(shelf.bytes(), 80);
-    assert_eq!(makes(&shelf, &[(1, 40)]), []);
+    assert!(makes(&shelf, &[(1, 40)]).is_empty());
     assert_eq!(makes(&shelf, &[(2, 40)]), [2]);
     shelf.remove(&1);
     assert_eq!((shelf.bytes(), makes(&shelf, &[(1, 40)])), (40, vec![1]));
