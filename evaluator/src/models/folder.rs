@@ -71,8 +71,12 @@ impl Folder {
             if !self.is_due(&name, stamp, at_rest) {
                 continue;
             }
-            let outcome = read(&path, stamp).and_then(|bytes| parse(&bytes));
-            self.files.insert(name, Known { read: Some((stamp, outcome)), changing: None });
+            let read = match read(&path, stamp) {
+                Ok(bytes) => (stamp, parse(&bytes)),
+                // What prevents reading may go away without a trace on the file: tried again.
+                Err(reason) => (if stamp.is_file { Stamp::none() } else { stamp }, Err(reason)),
+            };
+            self.files.insert(name, Known { read: Some(read), changing: None });
             changed = true;
         }
         Ok(changed)

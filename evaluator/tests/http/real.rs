@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use blindsight_ckks::ciphertext::SeededCiphertext;
 use blindsight_ckks::evaluation_key::SeededKey;
-use blindsight_ckks::keys::KeyList;
+use blindsight_ckks::keys::{KeyList, KeySpec};
 use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
@@ -85,16 +85,20 @@ impl Real {
         std::fs::write(folder.join(format!("{}.bs", self.contract.id)), &self.file).unwrap();
     }
 
-    /// Keys without any secret: what they switch becomes noise.
     fn bundle(&self) -> Vec<u8> {
         let mut bytes = KeySetManifest::new(&self.set, &self.keys).to_bytes(&self.set);
-        for spec in self.keys.specs() {
+        bytes.extend(self.key_frames().concat());
+        bytes
+    }
+
+    /// Keys without any secret: what they switch becomes noise.
+    fn key_frames(&self) -> Vec<Vec<u8>> {
+        let frame = |spec: &KeySpec| {
             let basis = spec.basis(&self.set);
             let rows = spec.layout().digits.iter().map(|_| Poly::zero(&basis)).collect();
-            let key = SeededKey { spec: spec.clone(), seed: SEED, rows };
-            bytes.extend(key.to_bytes(&self.set));
-        }
-        bytes
+            SeededKey { spec: spec.clone(), seed: SEED, rows }.to_bytes(&self.set)
+        };
+        self.keys.specs().iter().map(frame).collect()
     }
 
     fn request(&self) -> Vec<u8> {
@@ -160,4 +164,31 @@ fn compiled_models_are_loaded_run_and_dropped() {
     assert_eq!(server.append(&keys, 0, &wrong, &[]).refusal(), (422, "damaged".to_owned()));
     let metrics = server.send("GET", "/metrics", &[], &[]).text();
     assert!(metrics.contains("blindsight_model_loads_total{model=\"left\"}"), "{metrics}");
+}
+
+#[test]
+fn one_request_is_answered_from_files() {
+    let model = Real::new("files", 3);
+    let folder = std::env::temp_dir().join(format!("blindsight-answer-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("keys")).unwrap();
+    model.write(&folder);
+    for (index, bytes) in model.key_frames().into_iter().enumerate() {
+        std::fs::write(folder.join(format!("keys/{index}.key")), bytes).unwrap();
+    }
+    std::fs::write(folder.join("request"), model.request()).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_blindsight-evaluator"))
+        .current_dir(&folder)
+        .args(["answer", "--model", "files.bs", "--keys", "keys"])
+        .args(["--request", "request", "--answer", "answer"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["model"], "files");
+    assert!(report["bytes"]["expanded_keys"].as_u64().unwrap() > 0, "{report}");
+    let accepted = Contract::parse(&model.contract.to_bytes(), &Policy::default()).unwrap();
+    let answer = std::fs::read(folder.join("answer")).unwrap();
+    let expected = accepted.answer().expected();
+    assert!(CompactCiphertext::from_bytes(&model.set, &answer, &expected).is_ok());
+    std::fs::remove_dir_all(&folder).unwrap();
 }
