@@ -30,20 +30,17 @@ pub struct Config {
     /// Folder of the page to serve under /.
     #[arg(long, env = "BLINDSIGHT_WEB")]
     pub web: Option<PathBuf>,
-    /// Weights (safetensors). The file's name, without its ending, is the model's in the protocol.
-    #[arg(
-        long,
-        env = "BLINDSIGHT_MODEL",
-        default_value = "models/resnet20-relu-cifar10.safetensors"
-    )]
-    pub model: PathBuf,
-    /// Calibration of the model (JSON).
-    #[arg(
-        long,
-        env = "BLINDSIGHT_CALIBRATION",
-        default_value = "models/resnet20-relu-cifar10.calibration.json"
-    )]
-    pub calibration: PathBuf,
+    /// Folder of compiled models: every file *.bs in it is served. It is looked at again and
+    /// again, so models can come, change and go while the service runs.
+    #[arg(long, env = "BLINDSIGHT_MODELS", default_value = "models")]
+    pub models: PathBuf,
+    /// Name of the model that is listed first; otherwise the order is that of the files' names.
+    #[arg(long, env = "BLINDSIGHT_DEFAULT_MODEL")]
+    pub default_model: Option<String>,
+    /// Models to make ready when the service starts, separated by commas: their names, or
+    /// `default`, `all` or `none`. Others are made ready when the first job needs them.
+    #[arg(long, env = "BLINDSIGHT_PRELOAD", value_delimiter = ',', default_value = "default")]
+    pub preload: Vec<String>,
     /// Threads that compute; 0 for all cores.
     #[arg(long, env = "BLINDSIGHT_THREADS", default_value_t = 0)]
     pub threads: usize,
@@ -75,6 +72,9 @@ pub struct Config {
     /// How often a job is started before it is given up.
     #[arg(long, env = "BLINDSIGHT_MAX_ATTEMPTS", default_value_t = 3)]
     pub max_attempts: u32,
+    /// Memory for models that are ready to run.
+    #[arg(long, env = "BLINDSIGHT_MODEL_MEMORY", default_value_t = 2_000_000_000)]
+    pub model_memory: u64,
     /// Memory for keys kept expanded between jobs.
     #[arg(long, env = "BLINDSIGHT_KEY_CACHE_BYTES", default_value_t = 600_000_000)]
     pub key_cache_bytes: u64,
@@ -124,6 +124,9 @@ pub struct Config {
     /// Pause between searches for what has expired.
     #[arg(long, env = "BLINDSIGHT_SWEEP_SECONDS", default_value_t = 60)]
     pub sweep_seconds: u64,
+    /// Pause between looks at the folder of models.
+    #[arg(long, env = "BLINDSIGHT_MODELS_SECONDS", default_value_t = 3)]
+    pub models_seconds: u64,
     /// How long requests may take to end when the service is stopped.
     #[arg(long, env = "BLINDSIGHT_SHUTDOWN_SECONDS", default_value_t = 10)]
     pub shutdown_seconds: u64,

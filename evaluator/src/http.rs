@@ -5,6 +5,7 @@ mod body;
 mod cors;
 mod events;
 mod health;
+mod ids;
 mod jobs;
 mod keys;
 mod metadata;
@@ -56,6 +57,10 @@ pub fn routes(config: &mut ServiceConfig, service: &Arc<Service>, site: Option<&
                 .service(resource("/openapi.json", [(Method::GET, web::to(openapi::document))]))
                 .service(resource("/status", [(Method::GET, web::to(health::status))]))
                 .service(resource("/models", [(Method::GET, web::to(models::models))]))
+                .service(resource(
+                    "/models/{model}/contract",
+                    [(Method::GET, web::to(models::contract))],
+                ))
                 .service(uploads())
                 .service(resource(
                     "/keys/{id}",

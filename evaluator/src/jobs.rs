@@ -1,94 +1,144 @@
-//! Jobs: one encrypted picture each. The database says what was accepted and how it ended; the
-//! board in memory says who waits and how far who runs is.
+//! Jobs: one encrypted input each. The database says what was accepted and how it ended; the board
+//! in memory says who waits and how far who runs is.
 
 mod board;
-mod cache;
 mod queue;
 mod record;
+mod removal;
 mod runner;
 mod submit;
 mod view;
 
-pub use board::{Board, Live};
-pub use cache::KeyCache;
-pub(crate) use queue::{recover, sweep};
-pub use record::{Record, State};
-pub use runner::Runners;
-pub use submit::{NewJob, submit};
-pub use view::{JobError, JobView};
-
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::Connection;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::blocking::blocking;
 use crate::capability::Owner;
+use crate::config::Config;
+use crate::keys::KeySets;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+use crate::models::Models;
 use crate::refusal::{Code, Refusal};
-use crate::service::Service;
 use crate::store::blobs::Blob;
+use crate::store::{Store, StoreError};
+use crate::time::Timestamp;
 
-/// What a client is told of a job.
-///
-/// # Errors
-/// `not_found`.
-pub async fn view(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
-    service.blocking(move |service| view_now(service, owner, id)).await
+pub use board::{Board, Live};
+pub use record::{Record, State};
+pub use runner::Runners;
+pub use submit::NewJob;
+pub use view::{JobError, JobView};
+
+/// All jobs of a service.
+pub struct Jobs {
+    config: Arc<Config>,
+    store: Arc<Store>,
+    models: Arc<Models>,
+    keys: Arc<KeySets>,
+    lifecycle: Arc<Lifecycle>,
+    metrics: Arc<Metrics>,
+    /// What waits and what runs.
+    pub board: Board,
+    /// Told when a job is added to the queue.
+    wake: Notify,
 }
 
-/// Cancels a job: it ends at once for the client, and its computation at the next stage. A job that
-/// has ended stays as it is.
-///
-/// # Errors
-/// `not_found`.
-pub async fn cancel(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
-    let cancelled = service.blocking(move |service| queue::cancel(service, owner, id)).await?;
-    if cancelled {
-        // If this fails, the request is swept up later.
-        let _ = service.store.blobs.delete(Blob::Request(id)).await;
-    }
-    view(service, owner, id).await
-}
-
-/// The encrypted answer of a job that is done.
-///
-/// # Errors
-/// `not_found`, `not_ready`, `gone`.
-pub async fn result(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<Bytes, Refusal> {
-    let record = service.blocking(move |service| find_now(service, owner, id)).await?;
-    match record.state {
-        State::Queued | State::Running => {
-            Err(Refusal::new(Code::NotReady, "The job is not finished.").retry_after(1))
+impl Jobs {
+    pub(crate) fn new(
+        config: &Arc<Config>,
+        store: &Arc<Store>,
+        models: &Arc<Models>,
+        keys: &Arc<KeySets>,
+        lifecycle: &Arc<Lifecycle>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        Self {
+            config: config.clone(),
+            store: store.clone(),
+            models: models.clone(),
+            keys: keys.clone(),
+            lifecycle: lifecycle.clone(),
+            metrics: metrics.clone(),
+            board: Board::default(),
+            wake: Notify::new(),
         }
-        State::Done if record.result_bytes.is_some() => {
-            match service.store.blobs.get(Blob::Result(id)).await {
-                Err(error) if error.is_missing_blob() => Err(expired()),
-                bytes => Ok(bytes?),
+    }
+
+    /// What a client is told of a job.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn view(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
+        blocking(self, move |jobs| Ok(jobs.view_of(&jobs.find_now(owner, id)?))).await
+    }
+
+    /// Cancels a job: it ends at once for the client, and its computation at the next stage. A job
+    /// that has ended stays as it is.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn cancel(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
+        let cancelled = blocking(self, move |jobs| queue::cancel(jobs, owner, id)).await?;
+        if cancelled {
+            // If this fails, the request is swept up later.
+            let _ = self.store.blobs.delete(Blob::Request(id)).await;
+        }
+        self.view(owner, id).await
+    }
+
+    /// The encrypted answer of a job that is done.
+    ///
+    /// # Errors
+    /// `not_found`, `not_ready`, `gone`.
+    pub async fn result(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Bytes, Refusal> {
+        let record = blocking(self, move |jobs| jobs.find_now(owner, id)).await?;
+        match record.state {
+            State::Queued | State::Running => {
+                Err(Refusal::new(Code::NotReady, "The job is not finished.").retry_after(1))
+            }
+            State::Done if record.result_bytes.is_some() => {
+                match self.store.blobs.get(Blob::Result(id)).await {
+                    Err(error) if error.is_missing_blob() => Err(expired()),
+                    bytes => Ok(bytes?),
+                }
+            }
+            State::Done => Err(expired()),
+            State::Failed | State::Cancelled | State::Dead => {
+                let detail = "The job ended without a result, and there will be none.";
+                Err(Refusal::new(Code::Gone, detail))
             }
         }
-        State::Done => Err(expired()),
-        State::Failed | State::Cancelled | State::Dead => {
-            let detail = "The job ended without a result, and there will be none.";
-            Err(Refusal::new(Code::Gone, detail))
-        }
+    }
+
+    /// Makes every run end and every runner look up.
+    pub(crate) fn interrupt(&self) {
+        self.board.interrupt_all();
+        self.wake.notify_waiters();
+    }
+
+    /// Puts what an earlier process left in order.
+    pub(crate) fn recover(&self) -> Result<(), StoreError> {
+        queue::recover(self)
+    }
+
+    /// What became too old: jobs whose results are to be deleted.
+    pub(crate) fn sweep(&self, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
+        queue::sweep(self, now)
+    }
+
+    fn find_now(&self, owner: Owner, id: Uuid) -> Result<Record, Refusal> {
+        self.store.db.read(|c| Record::find(c, owner, id))?.ok_or_else(Refusal::not_found)
+    }
+
+    fn view_of(&self, record: &Record) -> JobView {
+        JobView::new(record, self.board.live(record.seq, record.id))
     }
 }
 
 fn expired() -> Refusal {
     Refusal::new(Code::Gone, "The result was kept for a while and has been deleted.")
-}
-
-fn find_now(service: &Service, owner: Owner, id: Uuid) -> Result<Record, Refusal> {
-    service.store.db.read(|c| Record::find(c, owner, id))?.ok_or_else(Refusal::not_found)
-}
-
-fn view_now(service: &Service, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
-    let record = find_now(service, owner, id)?;
-    let live = service.board.live(record.seq, id);
-    Ok(JobView::new(&record, live, service.model.description().steps))
-}
-
-/// The jobs of a key set.
-pub(crate) fn of_keys(c: &Connection, keys: Uuid) -> Result<Vec<(i64, Uuid)>, rusqlite::Error> {
-    record::of_keys(c, keys)
 }

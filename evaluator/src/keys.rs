@@ -1,36 +1,41 @@
-//! Key sets: bundles that are complete, and who may use them.
+//! Key sets: bundles that are complete, which keys they hold, and who may use them.
+
+mod cover;
+mod rows;
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use blindsight_ckks::wire::KeySetManifest;
+use rayon::ThreadPool;
+use rusqlite::Connection;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::blocking::blocking;
 use crate::capability::Owner;
+use crate::config::Config;
 use crate::hex;
-use crate::jobs;
+use crate::models::{ExpandError, ExpandedKeys, ServedModel};
 use crate::refusal::Refusal;
-use crate::service::Service;
+use crate::shelf::{AcquireError, Lease, Shelf, Wanted, Weight};
 use crate::store::blobs::Blob;
-use crate::store::usage;
+use crate::store::{Store, StoreError, usage};
 use crate::time::Timestamp;
 
-/// A key set.
-#[derive(Debug, Clone)]
-pub struct Keys {
-    /// Its name.
-    pub id: Uuid,
-    /// The SHA-256 of its bundle.
-    pub sha256: [u8; 32],
-    /// The model it is for.
-    pub model: String,
-    /// Bytes of its bundle.
-    pub bytes: u64,
-    /// When it was complete.
-    pub created_at: Timestamp,
-    /// When it is deleted if nobody uses it.
-    pub expires_at: Timestamp,
+pub(crate) use cover::{Used, cover, missing};
+pub use rows::{KeyRow, StoredList};
+pub(crate) use rows::{delete, exists_bundle, expired, insert_bundle, of_owner, renew, row};
+
+/// All key sets of a service.
+pub struct KeySets {
+    store: Arc<Store>,
+    config: Arc<Config>,
+    /// Expanded keys by the SHA-256 of their bundle.
+    expanded: Shelf<[u8; 32], ExpandedKeys>,
+    /// Held while a bundle's blobs are written or deleted: a bundle that is being deleted may be
+    /// uploaded again at the same moment.
+    pub(crate) bundles: tokio::sync::Mutex<()>,
 }
 
 /// A key set as a client sees it.
@@ -40,8 +45,12 @@ pub struct KeysView {
     pub id: Uuid,
     /// SHA-256 of the bundle, hexadecimal.
     pub sha256: String,
-    /// The model it is for.
-    pub model: String,
+    /// Fingerprint of the parameter set, hexadecimal.
+    pub scheme: String,
+    /// SHA-256 of the manifest, hexadecimal: names the list of its keys.
+    pub list: String,
+    /// Number of keys.
+    pub count: u32,
     /// Bytes of the bundle.
     pub bytes: u64,
     /// Bytes of everything that is stored for this capability.
@@ -52,168 +61,124 @@ pub struct KeysView {
     pub expires_at: String,
 }
 
-type Sql<T> = Result<T, rusqlite::Error>;
+impl KeySets {
+    pub(crate) fn new(store: &Arc<Store>, config: &Arc<Config>) -> Self {
+        Self {
+            expanded: Shelf::new(config.key_cache_bytes, |_| ()),
+            store: store.clone(),
+            config: config.clone(),
+            bundles: tokio::sync::Mutex::new(()),
+        }
+    }
 
-/// A key set, if it is there and the owner's.
-///
-/// # Errors
-/// When storage fails.
-pub async fn find(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<Option<Keys>, Refusal> {
-    service.blocking(move |service| Ok(service.store.db.read(|c| row(c, owner, id))?)).await
-}
+    /// A key set, if it is there and the owner's.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn find(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Option<KeyRow>, Refusal> {
+        blocking(self, move |keys| Ok(keys.store.db.read(|c| row(c, owner, id))?)).await
+    }
 
-/// What a client is told of a key set.
-///
-/// # Errors
-/// `not_found`.
-pub async fn view(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<KeysView, Refusal> {
-    service
-        .blocking(move |service| {
-            service.store.db.read(|c| {
-                let keys = row(c, owner, id)?.ok_or_else(Refusal::not_found)?;
+    /// What a client is told of a key set.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn view(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<KeysView, Refusal> {
+        blocking(self, move |keys| {
+            keys.store.db.read(|c| {
+                let row = row(c, owner, id)?.ok_or_else(Refusal::not_found)?;
                 Ok(KeysView {
                     id,
-                    sha256: hex::encode(&keys.sha256),
-                    model: keys.model,
-                    bytes: keys.bytes,
+                    sha256: hex::encode(&row.sha256),
+                    scheme: hex::encode(&row.list.scheme),
+                    list: hex::encode(&row.digest),
+                    count: row.count,
+                    bytes: row.bytes,
                     stored_bytes: usage::of_owner(c, owner)?,
-                    created_at: keys.created_at.to_rfc3339(),
-                    expires_at: keys.expires_at.to_rfc3339(),
+                    created_at: row.created_at.to_rfc3339(),
+                    expires_at: row.expires_at.to_rfc3339(),
                 })
             })
         })
         .await
-}
-
-/// Deletes a key set with its jobs and results, and its bundle if nobody else uses it. Whatever
-/// runs with it stops.
-///
-/// # Errors
-/// `not_found`.
-pub async fn delete(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<(), Refusal> {
-    delete_if(service, owner, id, Condition::Always).await
-}
-
-/// Deletes a key set as [`delete`] does, if it is still expired.
-pub(crate) async fn delete_expired(
-    service: &Arc<Service>,
-    owner: Owner,
-    id: Uuid,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    delete_if(service, owner, id, Condition::Expired(now)).await
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Condition {
-    Always,
-    /// Somebody may have used it since it was found expired.
-    Expired(Timestamp),
-}
-
-async fn delete_if(
-    service: &Arc<Service>,
-    owner: Owner,
-    id: Uuid,
-    condition: Condition,
-) -> Result<(), Refusal> {
-    // So that nobody finds the bundle stored while its blobs are being deleted.
-    let _bundles = service.bundles.lock().await;
-    let left = service.blocking(move |service| delete_rows(service, owner, id, condition)).await?;
-    // The rows are gone, so whatever fails from here on is swept up later.
-    for (seq, job) in left.jobs {
-        service.board.remove(seq, job);
-        service.store.blobs.delete(Blob::Request(job)).await?;
-        service.store.blobs.delete(Blob::Result(job)).await?;
     }
-    if let Some(sha256) = left.bundle {
-        service.cache.remove(&sha256);
-        service.store.blobs.delete_bundle(&sha256).await?;
+
+    /// Keys that are used live longer.
+    pub(crate) fn prolong(
+        &self,
+        c: &Connection,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<(), rusqlite::Error> {
+        rows::set_expiry(c, id, self.expiry(now))
     }
-    tracing::info!(keys = %id, "key set deleted");
-    Ok(())
-}
 
-/// What the rows pointed to.
-struct Left {
-    jobs: Vec<(i64, Uuid)>,
-    bundle: Option<[u8; 32]>,
-}
+    /// When a key set ends that is used now.
+    pub(crate) fn expiry(&self, now: Timestamp) -> Timestamp {
+        now.after_seconds(self.config.keys_seconds)
+    }
 
-fn delete_rows(
-    service: &Service,
-    owner: Owner,
-    id: Uuid,
-    condition: Condition,
-) -> Result<Left, Refusal> {
-    let _transitions = service.board.transitions();
-    service.store.db.write(|t| {
-        let keys = row(t, owner, id)?.ok_or_else(Refusal::not_found)?;
-        if let Condition::Expired(now) = condition
-            && !expired(t, now)?.contains(&(owner, id))
-        {
-            return Err(Refusal::not_found());
-        }
-        let jobs = jobs::of_keys(t, id)?;
-        t.execute("DELETE FROM keys WHERE id = ?1", [id.to_string()])?;
-        let unused = "DELETE FROM bundles WHERE sha256 = ?1
-                      AND NOT EXISTS (SELECT 1 FROM keys WHERE sha256 = ?1)";
-        let bundle = (t.execute(unused, [keys.sha256])? == 1).then_some(keys.sha256);
-        Ok(Left { jobs, bundle })
-    })
-}
-
-/// The key set of this owner with this bundle, its time prolonged.
-pub(crate) fn renew(
-    service: &Service,
-    c: &Connection,
-    owner: Owner,
-    sha256: &[u8; 32],
-    now: Timestamp,
-) -> Sql<Option<Uuid>> {
-    let query = "SELECT id FROM keys WHERE owner = ?1 AND sha256 = ?2 LIMIT 1";
-    let id: Option<String> =
-        c.query_row(query, params![owner.0, sha256], |row| row.get(0)).optional()?;
-    let Some(id) = id.and_then(|id| Uuid::parse_str(&id).ok()) else {
-        return Ok(None);
-    };
-    prolong(service, c, id, now)?;
-    Ok(Some(id))
-}
-
-/// Keys that are used live longer.
-pub(crate) fn prolong(service: &Service, c: &Connection, id: Uuid, now: Timestamp) -> Sql<()> {
-    let until = now.after_seconds(service.config.keys_seconds);
-    let query = "UPDATE keys SET expires_at = ?2 WHERE id = ?1";
-    c.execute(query, params![id.to_string(), until.0])?;
-    Ok(())
-}
-
-/// Key sets that nobody used for too long and that have no unfinished job.
-pub(crate) fn expired(c: &Connection, now: Timestamp) -> Sql<Vec<(Owner, Uuid)>> {
-    let query = "SELECT owner, id FROM keys WHERE expires_at <= ?1 AND NOT EXISTS (
-                     SELECT 1 FROM jobs
-                     WHERE jobs.keys = keys.id AND state IN ('queued', 'running'))";
-    let mut query = c.prepare(query)?;
-    let rows =
-        query.query_map([now.0], |row| Ok((Owner(row.get(0)?), row.get::<_, String>(1)?)))?;
-    let rows: Vec<(Owner, String)> = rows.collect::<Sql<_>>()?;
-    Ok(rows.into_iter().filter_map(|(o, id)| Some((o, Uuid::parse_str(&id).ok()?))).collect())
-}
-
-/// A key set, if it is there and the owner's.
-pub(crate) fn row(c: &Connection, owner: Owner, id: Uuid) -> Sql<Option<Keys>> {
-    let query = "SELECT sha256, model, bytes, created_at, expires_at
-                 FROM keys WHERE id = ?1 AND owner = ?2";
-    c.query_row(query, params![id.to_string(), owner.0], |row| {
-        Ok(Keys {
-            id,
-            sha256: row.get(0)?,
-            model: row.get(1)?,
-            bytes: row.get(2)?,
-            created_at: Timestamp(row.get(3)?),
-            expires_at: Timestamp(row.get(4)?),
+    /// The key sets of a run, expanded: those that are here, and those that `read` gives frame by
+    /// frame, expanded on the threads of `pool`. Blocks while they are expanded or wait for room,
+    /// so it must not be called on such a thread.
+    ///
+    /// # Errors
+    /// When a stored key cannot be read, or `give_up` said so.
+    pub(crate) fn expand(
+        &self,
+        model: &dyn ServedModel,
+        used: &[Used],
+        pool: &ThreadPool,
+        give_up: &(dyn Fn() -> bool + Sync),
+        read: &(dyn Fn(Blob) -> Result<bytes::Bytes, StoreError> + Sync),
+    ) -> Result<Lease<'_, [u8; 32], ExpandedKeys>, ExpandError> {
+        let set = model.description().contract().set();
+        let wanted = used.iter().map(|used| Wanted {
+            key: used.sha256,
+            expected: cover::expanded_bytes(set, &used.keys),
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let lease = self.expanded.acquire(&wanted, &|| give_up(), |sha256| {
+            let found = used.iter().zip(&wanted).find(|(used, _)| used.sha256 == *sha256);
+            let Some((used, wanted)) = found else {
+                return Err(ExpandError::Storage("it was not asked for".to_owned()));
+            };
+            let mut read = |frame| {
+                if give_up() {
+                    return Err(ExpandError::Cancelled);
+                }
+                let bytes = read(Blob::Frame(*sha256, frame));
+                bytes.map_err(|error| ExpandError::Storage(error.to_string()))
+            };
+            let expanded = pool.install(|| model.expand(&used.keys, &mut read))?;
+            let weight = Weight { bytes: wanted.expected, shared: None };
+            Ok((Arc::new(expanded), weight))
+        });
+        lease.map_err(|error| match error {
+            AcquireError::GivenUp => ExpandError::Cancelled,
+            AcquireError::Load(error) => error,
         })
-    })
-    .optional()
+    }
+
+    /// Forgets the expanded keys of a bundle.
+    pub(crate) fn forget(&self, sha256: &[u8; 32]) {
+        self.expanded.remove(sha256);
+    }
+
+    /// Bytes and number of the key sets that are kept expanded.
+    #[must_use]
+    pub fn cached(&self) -> (u64, usize) {
+        (self.expanded.bytes(), self.expanded.list().len())
+    }
+}
+
+/// The keys that a stored list names, under the parameter set of a model; `None` if they are of
+/// another one.
+pub(crate) fn read_list(model: &dyn ServedModel, list: &StoredList) -> Option<KeySetManifest> {
+    let description = model.description();
+    if description.scheme() != list.scheme {
+        return None;
+    }
+    // It was written by this service, under this parameter set.
+    KeySetManifest::from_bytes(description.contract().set(), &list.manifest).ok()
 }

@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use command::{answer, serve};
 
-/// Runs a model on encrypted pictures. Holds no secret and never sees a picture.
+/// Runs compiled models on encrypted inputs. Holds no secret and never sees an input.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {

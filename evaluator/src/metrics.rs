@@ -1,7 +1,8 @@
-//! What is counted, for Prometheus. Names and labels hold no ids and nothing of anybody's content.
+//! What is counted, for Prometheus. Names and labels hold no ids but those of models, and nothing
+//! of anybody's content.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -11,9 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::jobs::State;
 use crate::memory;
-use crate::service::Service;
 
 /// Counters, gauges and histograms of the service.
 #[derive(Debug)]
@@ -22,8 +21,14 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     jobs: Family<JobLabels, Counter>,
-    /// Time from the first step of a run to its last.
-    pub evaluate_seconds: Histogram,
+    evaluate_seconds: Family<ModelLabels, Histogram>,
+    loads: Family<ModelLabels, Counter>,
+    load_seconds: Family<ModelLabels, Counter<f64, AtomicU64>>,
+    evictions: Family<ModelLabels, Counter>,
+    model_bytes: Family<ModelLabels, Gauge>,
+    models_bytes: Gauge,
+    models: Gauge,
+    broken_models: Gauge,
     /// Bytes of key bundles received.
     pub uploaded_bytes: Counter,
     /// Key sets that became complete.
@@ -35,6 +40,21 @@ pub struct Metrics {
     resident_bytes: Gauge,
     /// Open event streams.
     pub event_streams: Gauge,
+}
+
+/// What is measured when somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) queued: usize,
+    pub(crate) running: usize,
+    /// Bytes and number of key sets that are kept expanded.
+    pub(crate) cached: (u64, usize),
+    /// Loaded models with their own bytes.
+    pub(crate) loaded: Vec<(String, u64)>,
+    /// Bytes of all loaded models with what they share.
+    pub(crate) loaded_bytes: u64,
+    /// Models, and files that are none.
+    pub(crate) models: (usize, usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,18 +71,38 @@ struct RouteLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct JobLabels {
+    model: String,
     state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModelLabels {
+    model: String,
+}
+
+impl ModelLabels {
+    fn of(model: &str) -> Self {
+        Self { model: model.to_owned() }
+    }
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let latency: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
+        let run: fn() -> Histogram = || Histogram::new(exponential_buckets(0.5, 1.5, 16));
         let metrics = Self {
             registry: Mutex::new(Registry::with_prefix("blindsight")),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(latency),
             jobs: Family::default(),
-            evaluate_seconds: Histogram::new(exponential_buckets(0.5, 1.5, 14)),
+            evaluate_seconds: Family::new_with_constructor(run),
+            loads: Family::default(),
+            load_seconds: Family::default(),
+            evictions: Family::default(),
+            model_bytes: Family::default(),
+            models_bytes: Gauge::default(),
+            models: Gauge::default(),
+            broken_models: Gauge::default(),
             uploaded_bytes: Counter::default(),
             key_sets: Counter::default(),
             queued: Gauge::default(),
@@ -72,19 +112,18 @@ impl Metrics {
             resident_bytes: Gauge::default(),
             event_streams: Gauge::default(),
         };
-        metrics.register();
+        let mut registry = metrics.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.register(&mut registry);
+        metrics.register_models(&mut registry);
+        drop(registry);
         metrics
     }
 
-    fn register(&self) {
-        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+    fn register(&self, registry: &mut Registry) {
         registry.register("requests", "Requests answered", self.requests.clone());
         let text = "Time to the head of an answer";
         let metric = self.request_seconds.clone();
         registry.register_with_unit("request", text, Unit::Seconds, metric);
-        registry.register("jobs_ended", "Jobs by how they ended", self.jobs.clone());
-        let metric = self.evaluate_seconds.clone();
-        registry.register_with_unit("evaluate", "Time of a run", Unit::Seconds, metric);
         let metric = self.uploaded_bytes.clone();
         registry.register_with_unit("uploaded", "Parts of keys received", Unit::Bytes, metric);
         registry.register("key_sets", "Key sets completed", self.key_sets.clone());
@@ -98,6 +137,24 @@ impl Metrics {
         registry.register("event_streams", "Open event streams", self.event_streams.clone());
     }
 
+    fn register_models(&self, registry: &mut Registry) {
+        registry.register("jobs_ended", "Jobs by model and how they ended", self.jobs.clone());
+        let metric = self.evaluate_seconds.clone();
+        registry.register_with_unit("evaluate", "Time of a run", Unit::Seconds, metric);
+        registry.register("model_loads", "How often a model was loaded", self.loads.clone());
+        let metric = self.load_seconds.clone();
+        registry.register_with_unit("model_load", "Time of loading", Unit::Seconds, metric);
+        let text = "How often a model made room for another";
+        registry.register("model_evictions", text, self.evictions.clone());
+        let metric = self.model_bytes.clone();
+        registry.register_with_unit("model", "A loaded model's own memory", Unit::Bytes, metric);
+        let text = "All loaded models with what they share";
+        registry.register_with_unit("models_loaded", text, Unit::Bytes, self.models_bytes.clone());
+        registry.register("models", "Models that are served", self.models.clone());
+        let text = "Files that are no models";
+        registry.register("models_broken", text, self.broken_models.clone());
+    }
+
     /// A request was answered, or its stream begun.
     pub fn request(&self, method: &str, route: &str, status: u16, seconds: f64) {
         let route = route.to_owned();
@@ -107,8 +164,22 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    pub(crate) fn job_ended(&self, state: State) {
-        self.jobs.get_or_create(&JobLabels { state: state.as_str() }).inc();
+    pub(crate) fn job_ended(&self, model: &str, state: &'static str) {
+        self.jobs.get_or_create(&JobLabels { model: model.to_owned(), state }).inc();
+    }
+
+    /// A run came to its end: the time from its first step to its last.
+    pub(crate) fn evaluated(&self, model: &str, seconds: f64) {
+        self.evaluate_seconds.get_or_create(&ModelLabels::of(model)).observe(seconds);
+    }
+
+    pub(crate) fn model_loaded(&self, model: &str, seconds: f64) {
+        self.loads.get_or_create(&ModelLabels::of(model)).inc();
+        self.load_seconds.get_or_create(&ModelLabels::of(model)).inc_by(seconds);
+    }
+
+    pub(crate) fn model_evicted(&self, model: &str) {
+        self.evictions.get_or_create(&ModelLabels::of(model)).inc();
     }
 
     /// Everything, in the text format of OpenMetrics.
@@ -116,16 +187,21 @@ impl Metrics {
     /// # Panics
     /// Never: a string takes everything that is written to it.
     #[must_use]
-    pub fn encode(&self, service: &Service) -> String {
-        let (queued, running) = service.board.counts();
-        self.queued.set(queued as i64);
-        self.running.set(running as i64);
-        let (bytes, sets) = service.cache.usage();
-        self.cached_bytes.set(bytes as i64);
-        self.cached_sets.set(sets as i64);
+    pub(crate) fn encode(&self, now: &Snapshot) -> String {
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        self.queued.set(now.queued as i64);
+        self.running.set(now.running as i64);
+        self.cached_bytes.set(now.cached.0 as i64);
+        self.cached_sets.set(now.cached.1 as i64);
+        self.model_bytes.clear();
+        for (model, bytes) in &now.loaded {
+            self.model_bytes.get_or_create(&ModelLabels::of(model)).inc_by(*bytes as i64);
+        }
+        self.models_bytes.set(now.loaded_bytes as i64);
+        self.models.set(now.models.0 as i64);
+        self.broken_models.set(now.models.1 as i64);
         self.resident_bytes.set(memory::rss_bytes() as i64);
         let mut text = String::new();
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         encode(&mut text, &registry).expect("writing to a string cannot fail");
         text
     }

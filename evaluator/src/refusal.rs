@@ -5,6 +5,7 @@ mod object;
 use std::fmt;
 
 pub use object::code_of;
+pub(crate) use object::sentence;
 
 /// A request that was not granted: what a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,13 @@ impl Refusal {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, "There is nothing here, or it is not yours.")
+    }
+
+    /// A model that is not served, or not any more.
+    #[must_use]
+    pub fn unknown_model(id: &str) -> Self {
+        let abridged: String = id.chars().take(64).collect();
+        Self::new(Code::UnknownModel, format!("The model {abridged:?} is not served here."))
     }
 
     /// A failure of the service itself. The cause goes to the log, not to the client.
@@ -111,6 +119,8 @@ codes! {
     Unauthorized = 401 "unauthorized" "A service token is needed";
     /// Not there, or another's.
     NotFound = 404 "not_found" "Not found";
+    /// A model that is not served.
+    UnknownModel = 404 "unknown_model" "The model is not served here";
     /// No such method on this resource.
     MethodNotAllowed = 405 "method_not_allowed" "The method is not allowed here";
     /// The body came too slowly.
@@ -127,8 +137,12 @@ codes! {
     BodyTooLarge = 413 "body_too_large" "The body is too large";
     /// Another content type.
     ContentType = 415 "wrong_content_type" "The content type is wrong";
-    /// A model that is not served.
-    UnknownModel = 422 "unknown_model" "The model is not served here";
+    /// A job without the name of a model.
+    ModelMissing = 422 "model_missing" "The model is not named";
+    /// An upload of keys that are all there already.
+    NothingMissing = 422 "nothing_missing" "No key is missing";
+    /// Key sets that lack a key of the model, or do not belong together.
+    KeysDoNotFit = 422 "keys_do_not_fit" "The keys are not those of the model";
     /// Not one of our objects.
     NotBlindsight = 422 "not_blindsight" "The bytes are not a Blindsight object";
     /// Another format version.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -61,21 +62,36 @@ pub fn serve(
         .build()?;
     background.block_on(upkeep::recover(service)).map_err(ServeError::Recovery)?;
     let sweeper = background.spawn(upkeep::sweep_until_stopped(service.clone()));
+    let watcher = background.spawn(upkeep::watch_models_until_stopped(service.clone()));
 
     let result = actix_web::rt::System::new().block_on(async {
         let (server, address) = bind(service, site)?;
-        let runners = Runners::start(service, pool, background.handle())?;
+        let runners = Runners::start(&service.jobs, pool, background.handle())?;
+        let preload = preload_beside(service, pool)?;
         actix_web::rt::spawn(stop_at_the_end(service.clone(), server.handle()));
         ready(address);
         let result = server.await.map_err(ServeError::Io);
         service.stop();
         runners.join();
+        if preload.join().is_err() {
+            tracing::error!("loading a model panicked");
+        }
         result
     });
-    // The sweeper ends with the service, which has not begun where there was no address to be had.
+    // Sweeper and watcher end with the service, which has not begun where there was no address to be had.
     service.stop();
-    let _ = background.block_on(sweeper);
+    let _ = background.block_on(async { tokio::join!(sweeper, watcher) });
     result
+}
+
+/// Makes models ready while requests are answered already.
+fn preload_beside(
+    service: &Arc<Service>,
+    pool: &Arc<ThreadPool>,
+) -> std::io::Result<JoinHandle<()>> {
+    let (service, pool) = (service.clone(), pool.clone());
+    let preload = move || upkeep::preload(&service, &pool);
+    std::thread::Builder::new().name("preload".to_owned()).spawn(preload)
 }
 
 fn bind(
@@ -111,7 +127,7 @@ fn bind(
 
 /// Ends the server when a signal comes or the service is stopped.
 async fn stop_at_the_end(service: Arc<Service>, server: ServerHandle) {
-    let mut stopping = service.stopping();
+    let mut stopping = service.lifecycle.stopping();
     tokio::select! {
         () = signal() => tracing::info!("stopping"),
         _ = stopping.wait_for(|&stopping| stopping) => {}

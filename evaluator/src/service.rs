@@ -1,140 +1,117 @@
-//! What all parts of the service share.
+//! The parts of a running service, put together.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use thiserror::Error;
+use uuid::Uuid;
 
-use crate::capability::ServiceToken;
+use crate::capability::Owner;
 use crate::config::Config;
-use crate::jobs::{Board, KeyCache};
-use crate::metrics::Metrics;
-use crate::refusal::{Code, Refusal};
-use crate::served::ServedModel;
+use crate::gate::Gate;
+use crate::jobs::Jobs;
+use crate::keys::KeySets;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::{Metrics, Snapshot};
+use crate::models::{Models, ModelsError, Parse};
+use crate::refusal::Refusal;
 use crate::store::{Store, StoreError};
-use crate::uploads::{Bundle, UploadLocks};
+use crate::uploads::Uploads;
 
-/// The state of a running service.
+/// A service. Its parts know each other only as far as they need each other; nothing but what
+/// answers requests and what starts and ends the service knows all of them.
 pub struct Service {
     /// Settings.
-    pub config: Config,
-    /// The model.
-    pub model: Arc<dyn ServedModel>,
-    /// Where the frames of a key bundle lie.
-    pub bundle: Bundle,
+    pub config: Arc<Config>,
     /// What outlives the process.
-    pub store: Store,
-    /// Who writes to which upload.
-    pub(crate) upload_locks: UploadLocks,
-    /// Uploads that may be written to at the same time.
-    pub(crate) upload_permits: Arc<Semaphore>,
-    /// Held while a key is checked: one at a time is in memory.
-    pub(crate) frame_check: Mutex<()>,
-    /// Requests whose bodies are in memory.
-    pub(crate) request_permits: Arc<Semaphore>,
-    /// Event streams that may be open.
-    pub(crate) event_permits: Arc<Semaphore>,
-    /// Held while a bundle's blobs are written or deleted: a bundle that is being deleted may be
-    /// uploaded again at the same moment.
-    pub(crate) bundles: tokio::sync::Mutex<()>,
-    /// What waits and what runs.
-    pub board: Board,
-    /// Expanded keys.
-    pub(crate) cache: KeyCache,
-    /// Told when a job is added to the queue.
-    pub(crate) wake: Notify,
+    pub store: Arc<Store>,
+    /// What can be run.
+    pub models: Arc<Models>,
+    /// Keys that were sent.
+    pub keys: Arc<KeySets>,
+    /// Keys on their way.
+    pub uploads: Arc<Uploads>,
+    /// What is to be run.
+    pub jobs: Arc<Jobs>,
+    /// Whether work is taken.
+    pub lifecycle: Arc<Lifecycle>,
     /// Counters and histograms.
-    pub metrics: Metrics,
-    pub(crate) token: Option<ServiceToken>,
+    pub metrics: Arc<Metrics>,
+    pub(crate) gate: Gate,
     pub(crate) started: Instant,
-    stopping: watch::Sender<bool>,
-    storage_works: AtomicBool,
+}
+
+/// Why there is no service.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No models.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// The stores cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Service {
-    /// Opens the stores and makes everything ready; nothing runs yet.
+    /// Reads the models, opens the stores and makes everything ready; nothing runs yet.
     ///
     /// # Errors
-    /// When the stores cannot be opened.
-    pub fn open(config: Config, model: Arc<dyn ServedModel>) -> Result<Arc<Self>, StoreError> {
-        let store = Store::open(&config.data, config.blobs.as_deref())?;
+    /// When there is no model to serve, or the stores cannot be opened.
+    pub fn open(config: Config, parse: Parse) -> Result<Arc<Self>, OpenError> {
+        let config = Arc::new(config);
+        let lifecycle = Arc::new(Lifecycle::default());
+        let metrics = Arc::new(Metrics::new());
+        let models = Arc::new(Models::open(&config, parse, &metrics)?);
+        let store = Arc::new(Store::open(&config.data, config.blobs.as_deref())?);
+        let keys = Arc::new(KeySets::new(&store, &config));
+        let uploads = Uploads::new(&config, &store, &models, &keys, &lifecycle, &metrics);
+        let jobs = Jobs::new(&config, &store, &models, &keys, &lifecycle, &metrics);
         Ok(Arc::new(Self {
-            bundle: Bundle::of(&model.description().evaluation_keys),
-            upload_locks: UploadLocks::default(),
-            upload_permits: Arc::new(Semaphore::new(config.uploads_at_once)),
-            frame_check: Mutex::new(()),
-            request_permits: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
-            event_permits: Arc::new(Semaphore::new(config.event_streams)),
-            bundles: tokio::sync::Mutex::new(()),
-            board: Board::default(),
-            cache: KeyCache::new(config.key_cache_bytes),
-            wake: Notify::new(),
-            metrics: Metrics::new(),
-            token: config.token.as_deref().map(ServiceToken::new),
+            gate: Gate::new(&config),
             started: Instant::now(),
-            stopping: watch::Sender::new(false),
-            storage_works: AtomicBool::new(true),
+            uploads: Arc::new(uploads),
+            jobs: Arc::new(jobs),
             config,
-            model,
             store,
+            models,
+            keys,
+            lifecycle,
+            metrics,
         }))
-    }
-
-    /// Runs what blocks, away from the threads that answer requests.
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn blocking<T: Send + 'static>(
-        self: &Arc<Self>,
-        f: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let service = self.clone();
-        tokio::task::spawn_blocking(move || f(&service)).await.unwrap_or_else(|error| {
-            // A panic in `f`, which is not the client's fault.
-            Err(Refusal::internal(error))
-        })
-    }
-
-    /// Whether the service takes new work, as far as was last noticed.
-    ///
-    /// # Errors
-    /// `stopping`, `storage_unavailable`.
-    pub fn check_ready(&self) -> Result<(), Refusal> {
-        if self.is_stopping() {
-            return Err(Refusal::stopping());
-        }
-        if !self.storage_works.load(Ordering::Relaxed) {
-            let detail = "The service's storage does not answer.";
-            return Err(Refusal::new(Code::StorageUnavailable, detail).retry_after(10));
-        }
-        Ok(())
-    }
-
-    /// Whether the service is being stopped.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
     }
 
     /// Stops taking work; running jobs go back to the queue.
     pub fn stop(&self) {
-        self.stopping.send_replace(true);
-        self.board.interrupt_all();
-        self.wake.notify_waiters();
+        self.lifecycle.stop();
+        self.jobs.interrupt();
     }
 
-    /// Changes to `true` when the service is being stopped.
+    /// Deletes an unfinished upload, or the key set that it has become with all that depends on it.
+    ///
+    /// # Errors
+    /// `not_found`, `upload_busy`.
+    pub async fn delete(&self, owner: Owner, id: Uuid) -> Result<(), Refusal> {
+        // An upload may become a key set while we wait for its lock.
+        if self.uploads.delete(owner, id).await? {
+            return Ok(());
+        }
+        self.jobs.delete_keys(owner, id).await
+    }
+
+    /// All metrics, in the text format of OpenMetrics.
     #[must_use]
-    pub fn stopping(&self) -> watch::Receiver<bool> {
-        self.stopping.subscribe()
-    }
-
-    /// Notes whether storage works, for the readiness that is shown.
-    pub(crate) fn note_storage(&self, works: bool) {
-        self.storage_works.store(works, Ordering::Relaxed);
+    pub fn metrics_text(&self) -> String {
+        let (queued, running) = self.jobs.board.counts();
+        let (loaded, loaded_bytes) = self.models.loaded();
+        let catalogue = self.models.catalogue();
+        self.metrics.encode(&Snapshot {
+            queued,
+            running,
+            cached: self.keys.cached(),
+            loaded: loaded.into_iter().map(|(key, bytes)| (key.id.to_string(), bytes)).collect(),
+            loaded_bytes,
+            models: (catalogue.models().len(), catalogue.broken().len()),
+        })
     }
 }
-
-/// Requests are small: this many take a few tens of megabytes.
-const REQUESTS_AT_ONCE: usize = 64;

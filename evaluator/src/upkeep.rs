@@ -1,18 +1,22 @@
-//! What keeps the stores tidy: recovery when the service starts, and a sweep from time to time.
+//! What keeps the service tidy: recovery when it starts, and from then on a sweep of the stores and
+//! a look at the models from time to time.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rayon::ThreadPool;
 use rusqlite::Connection;
 
+use crate::blocking::blocking;
 use crate::hex;
+use crate::keys;
 use crate::refusal::Refusal;
 use crate::service::Service;
-use crate::store::StoreError;
+use crate::shelf::AcquireError;
 use crate::store::blobs::{Blob, BlobName};
+use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
-use crate::{jobs, keys, uploads};
 
 /// Brings the stores of a process that ended anyhow into order: nothing accepted is lost, and
 /// nothing stays that belongs to nobody. To be run before requests are answered.
@@ -20,9 +24,9 @@ use crate::{jobs, keys, uploads};
 /// # Errors
 /// When storage fails.
 pub async fn recover(service: &Arc<Service>) -> Result<(), Refusal> {
-    service.blocking(|service| Ok(jobs::recover(service)?)).await?;
-    uploads::finish_complete(service).await?;
-    let known = service.blocking(|service| Ok(Known::read(service)?)).await?;
+    blocking(&service.jobs, |jobs| Ok(jobs.recover()?)).await?;
+    service.uploads.finish_complete().await?;
+    let known = blocking(&service.store, |store| Ok(Known::read(store)?)).await?;
     let deleted = service.store.blobs.delete_unknown(|name| known.has(name)).await?;
     if deleted > 0 {
         tracing::info!(deleted, "blobs of nobody deleted");
@@ -32,29 +36,72 @@ pub async fn recover(service: &Arc<Service>) -> Result<(), Refusal> {
 
 /// Sweeps from time to time until the service stops.
 pub async fn sweep_until_stopped(service: Arc<Service>) {
-    let pause = Duration::from_secs(service.config.sweep_seconds.max(1));
-    let mut stopping = service.stopping();
-    loop {
-        tokio::select! {
-            _ = stopping.wait_for(|&stopping| stopping) => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+    while pause(&service, service.config.sweep_seconds).await {
         if let Err(refusal) = sweep(&service).await {
             tracing::warn!(%refusal, "the sweep failed");
         }
     }
 }
 
+/// Looks at the folder of models from time to time until the service stops.
+pub async fn watch_models_until_stopped(service: Arc<Service>) {
+    while pause(&service, service.config.models_seconds).await {
+        let looked = blocking(&service.models, |models| {
+            models.look();
+            Ok(())
+        });
+        if looked.await.is_err() {
+            tracing::warn!("looking at the models failed");
+        }
+    }
+}
+
+/// Makes the configured models ready, so that no first job has to wait for it. Blocks until then.
+pub fn preload(service: &Service, pool: &ThreadPool) {
+    let catalogue = service.models.catalogue();
+    let chosen = |index: usize, id: &str| {
+        (service.config.preload.iter()).any(|word| match word.as_str() {
+            "none" => false,
+            "all" => true,
+            "default" => index == 0,
+            word => word == id,
+        })
+    };
+    for (index, model) in catalogue.models().iter().enumerate() {
+        let id = model.description().id();
+        if !chosen(index, id) {
+            continue;
+        }
+        match service.models.load(&**model, pool, &|| service.lifecycle.is_stopping()) {
+            Ok(_) => {}
+            Err(AcquireError::GivenUp) => return,
+            Err(AcquireError::Load(error)) => {
+                tracing::error!(model = id, error, "the model cannot be loaded");
+            }
+        }
+    }
+}
+
+/// Waits; `false` when the service stops.
+async fn pause(service: &Service, seconds: u64) -> bool {
+    let mut stopping = service.lifecycle.stopping();
+    tokio::select! {
+        _ = stopping.wait_for(|&stopping| stopping) => false,
+        () = tokio::time::sleep(Duration::from_secs(seconds.max(1))) => true,
+    }
+}
+
 /// Deletes what has expired.
 async fn sweep(service: &Arc<Service>) -> Result<(), Refusal> {
     let now = Timestamp::now();
-    service.blocking(move |service| uploads::sweep(service, now)).await?;
-    for job in service.blocking(move |service| Ok(jobs::sweep(service, now)?)).await? {
+    blocking(&service.uploads, move |uploads| uploads.sweep(now)).await?;
+    for job in blocking(&service.jobs, move |jobs| Ok(jobs.sweep(now)?)).await? {
         service.store.blobs.delete(Blob::Result(job)).await?;
     }
-    let expired = service.blocking(move |s| Ok(s.store.db.read(|c| keys::expired(c, now))?));
+    let expired =
+        blocking(&service.store, move |store| Ok(store.db.read(|c| keys::expired(c, now))?));
     for (owner, id) in expired.await? {
-        match keys::delete_expired(service, owner, id, now).await {
+        match service.jobs.delete_expired_keys(owner, id, now).await {
             Ok(()) => tracing::info!(keys = %id, "key set expired"),
             // Somebody deleted or used it meanwhile.
             Err(refusal) if refusal == Refusal::not_found() => {}
@@ -72,8 +119,8 @@ struct Known {
 }
 
 impl Known {
-    fn read(service: &Service) -> Result<Self, StoreError> {
-        service.store.db.read(|c| {
+    fn read(store: &Store) -> Result<Self, StoreError> {
+        store.db.read(|c| {
             let bundles: Vec<[u8; 32]> = column(c, "SELECT sha256 FROM bundles")?;
             let waiting = "SELECT id FROM jobs WHERE state IN ('queued', 'running')";
             let done = "SELECT id FROM jobs WHERE result_bytes IS NOT NULL";

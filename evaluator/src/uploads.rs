@@ -1,27 +1,50 @@
 //! Uploads of key bundles: in parts, resumable, each key checked as soon as it is there.
 
 mod append;
-mod bundle;
 mod create;
 mod finish;
+mod layout;
 mod lock;
 mod row;
 
-pub use append::{Appended, Checksum, Part, append};
-pub use bundle::{Bundle, Frame};
-pub use create::{Created, NewUpload, create};
-pub use lock::UploadLocks;
+use std::sync::{Arc, Mutex};
 
-use std::sync::Arc;
-
+use blindsight_ckks::keys::KeyList;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::blocking::blocking;
 use crate::capability::Owner;
-use crate::keys;
+use crate::config::Config;
+use crate::keys::{self, KeySets};
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+use crate::models::{Models, ServedModel};
 use crate::refusal::{Code, Refusal};
-use crate::service::Service;
+use crate::store::Store;
 use crate::time::Timestamp;
+use layout::Layout;
 use row::Row;
+
+pub use append::{Appended, Checksum, Part};
+pub use create::{Created, NewUpload};
+pub use lock::UploadLocks;
+
+/// All uploads of a service.
+pub struct Uploads {
+    config: Arc<Config>,
+    store: Arc<Store>,
+    models: Arc<Models>,
+    keys: Arc<KeySets>,
+    lifecycle: Arc<Lifecycle>,
+    metrics: Arc<Metrics>,
+    /// Who writes to which upload.
+    locks: UploadLocks,
+    /// Uploads that may be written to at the same time.
+    permits: Arc<Semaphore>,
+    /// Held while a key is checked: one at a time is in memory.
+    frame_check: Mutex<()>,
+}
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,88 +65,127 @@ impl Progress {
     }
 }
 
-/// How far an upload is. Whoever is writing to it is made to stop first, so that the answer holds.
-///
-/// # Errors
-/// `not_found`, `gone` if it was refused, `upload_busy`.
-pub async fn progress(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<Progress, Refusal> {
-    // Before the lock, which is a place in memory that strangers should not take.
-    let progress = look(service, owner, id).await?;
-    if progress.is_complete() {
-        return Ok(progress);
-    }
-    let _lock = service.upload_locks.take(id).await?;
-    let progress = look(service, owner, id).await?;
-    if progress.is_complete() || progress.received < progress.length {
-        return Ok(progress);
-    }
-    // Everything was there when the service stopped or its storage failed.
-    finish::finish(service, owner, id).await?;
-    look(service, owner, id).await
-}
-
-/// Deletes an unfinished upload, or the key set that it has become.
-///
-/// # Errors
-/// `not_found`, `upload_busy`.
-pub async fn terminate(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<(), Refusal> {
-    if find(service, owner, id).await?.is_none() {
-        return keys::delete(service, owner, id).await;
-    }
-    let _lock = service.upload_locks.take(id).await?;
-    let deleted = service.blocking(move |service| delete_now(service, owner, id)).await?;
-    // It may have become a key set while we waited for the lock.
-    if deleted { Ok(()) } else { keys::delete(service, owner, id).await }
-}
-
-/// Deletes row and file. The row goes first: a file without a row is swept up, a row without a
-/// file would be a lie.
-pub(crate) fn delete_now(service: &Service, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
-    let deleted = service.store.db.write(|t| Row::delete(t, owner, id))?;
-    service.store.staging.delete(id)?;
-    Ok(deleted)
-}
-
-async fn find(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<Option<Row>, Refusal> {
-    service.blocking(move |service| Ok(service.store.db.read(|c| Row::find(c, owner, id))?)).await
-}
-
-async fn look(service: &Arc<Service>, owner: Owner, id: Uuid) -> Result<Progress, Refusal> {
-    if let Some(row) = find(service, owner, id).await? {
-        row.check_alive()?;
-        let expires_at = Some(row.expires_at);
-        return Ok(Progress { received: row.received, length: row.length, expires_at });
-    }
-    let keys = keys::find(service, owner, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(Progress { received: keys.bytes, length: keys.bytes, expires_at: None })
-}
-
-/// Uploads whose bytes are all there, but which were not made key sets when the process ended.
-pub(crate) async fn finish_complete(service: &Arc<Service>) -> Result<(), Refusal> {
-    let complete = service.blocking(|service| Ok(service.store.db.read(Row::complete)?)).await?;
-    for (owner, id) in complete {
-        match finish::finish(service, owner, id).await {
-            Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
-            outcome => tracing::info!(upload = %id, ok = outcome.is_ok(), "upload finished late"),
+impl Uploads {
+    pub(crate) fn new(
+        config: &Arc<Config>,
+        store: &Arc<Store>,
+        models: &Arc<Models>,
+        keys: &Arc<KeySets>,
+        lifecycle: &Arc<Lifecycle>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        Self {
+            config: config.clone(),
+            store: store.clone(),
+            models: models.clone(),
+            keys: keys.clone(),
+            lifecycle: lifecycle.clone(),
+            metrics: metrics.clone(),
+            locks: UploadLocks::default(),
+            permits: Arc::new(Semaphore::new(config.uploads_at_once)),
+            frame_check: Mutex::new(()),
         }
     }
-    Ok(())
-}
 
-/// Deletes uploads that nobody continued, and files that belong to none.
-pub(crate) fn sweep(service: &Service, now: Timestamp) -> Result<(), Refusal> {
-    for (owner, id) in service.store.db.read(|c| Row::expired(c, now))? {
-        if !service.upload_locks.is_taken(id) {
-            delete_now(service, owner, id)?;
-            tracing::info!(upload = %id, "unfinished upload expired");
+    /// How far an upload is. Whoever is writing to it is made to stop first, so that the answer
+    /// holds.
+    ///
+    /// # Errors
+    /// `not_found`, `gone` if it was refused, `upload_busy`.
+    pub async fn progress(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Progress, Refusal> {
+        // Before the lock, which is a place in memory that strangers should not take.
+        let progress = self.look(owner, id).await?;
+        if progress.is_complete() {
+            return Ok(progress);
         }
-    }
-    for id in service.store.staging.list()? {
-        // In this order: whoever makes an upload lets go of its lock after the row is there.
-        let taken = service.upload_locks.is_taken(id);
-        if !taken && !service.store.db.read(|c| Row::exists(c, id))? {
-            service.store.staging.delete(id)?;
+        let _lock = self.locks.take(id).await?;
+        let progress = self.look(owner, id).await?;
+        if progress.is_complete() || progress.received < progress.length {
+            return Ok(progress);
         }
+        // Everything was there when the service stopped or its storage failed.
+        finish::finish(self, owner, id).await?;
+        self.look(owner, id).await
     }
-    Ok(())
+
+    /// Deletes an unfinished upload. `false` if there is none, perhaps because it has become a key
+    /// set.
+    ///
+    /// # Errors
+    /// `upload_busy`.
+    pub async fn delete(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
+        if self.find(owner, id).await?.is_none() {
+            return Ok(false);
+        }
+        let _lock = self.locks.take(id).await?;
+        blocking(self, move |uploads| uploads.delete_now(owner, id)).await
+    }
+
+    /// What the bytes of an upload must be.
+    fn expected(&self, row: &Row) -> Result<(Arc<dyn ServedModel>, KeyList, Layout), Refusal> {
+        let model = self.models.of_scheme(&row.list.scheme).ok_or_else(|| {
+            let detail = "No model that these keys could serve is here any more.";
+            Refusal::new(Code::UnknownModel, detail)
+        })?;
+        let unreadable = || Refusal::internal("a stored list of keys is not readable");
+        let manifest = keys::read_list(&*model, &row.list).ok_or_else(unreadable)?;
+        let layout = Layout::new(row.list.manifest.len(), &manifest);
+        let specs = manifest.entries().iter().map(|entry| entry.spec.clone()).collect();
+        let keys = KeyList::new(specs).map_err(Refusal::internal)?;
+        Ok((model, keys, layout))
+    }
+
+    /// Deletes row and file. The row goes first: a file without a row is swept up, a row without a
+    /// file would be a lie.
+    fn delete_now(&self, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
+        let deleted = self.store.db.write(|t| Row::delete(t, owner, id))?;
+        self.store.staging.delete(id)?;
+        Ok(deleted)
+    }
+
+    async fn find(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Option<Row>, Refusal> {
+        blocking(self, move |uploads| Ok(uploads.store.db.read(|c| Row::find(c, owner, id))?)).await
+    }
+
+    async fn look(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Progress, Refusal> {
+        if let Some(row) = self.find(owner, id).await? {
+            row.check_alive()?;
+            let expires_at = Some(row.expires_at);
+            return Ok(Progress { received: row.received, length: row.length, expires_at });
+        }
+        let keys = self.keys.find(owner, id).await?.ok_or_else(Refusal::not_found)?;
+        Ok(Progress { received: keys.bytes, length: keys.bytes, expires_at: None })
+    }
+
+    /// Uploads whose bytes are all there, but which were not made key sets when the process ended.
+    pub(crate) async fn finish_complete(self: &Arc<Self>) -> Result<(), Refusal> {
+        let complete = blocking(self, |uploads| Ok(uploads.store.db.read(Row::complete)?)).await?;
+        for (owner, id) in complete {
+            match finish::finish(self, owner, id).await {
+                Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
+                outcome => {
+                    tracing::info!(upload = %id, ok = outcome.is_ok(), "upload finished late");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes uploads that nobody continued, and files that belong to none.
+    pub(crate) fn sweep(&self, now: Timestamp) -> Result<(), Refusal> {
+        for (owner, id) in self.store.db.read(|c| Row::expired(c, now))? {
+            if !self.locks.is_taken(id) {
+                self.delete_now(owner, id)?;
+                tracing::info!(upload = %id, "unfinished upload expired");
+            }
+        }
+        for id in self.store.staging.list()? {
+            // In this order: whoever makes an upload lets go of its lock after the row is there.
+            let taken = self.locks.is_taken(id);
+            if !taken && !self.store.db.read(|c| Row::exists(c, id))? {
+                self.store.staging.delete(id)?;
+            }
+        }
+        Ok(())
+    }
 }

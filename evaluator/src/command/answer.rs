@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use blindsight_ckks_eval::KeySet;
-use blindsight_evaluator::{Engine, memory};
+use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
+use blindsight_evaluator::memory;
 use clap::Args;
 use serde::Serialize;
 
@@ -15,16 +15,14 @@ use super::read;
 /// Which files, and how many threads.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Weights (safetensors).
-    #[arg(long, default_value = "models/resnet20-relu-cifar10.safetensors")]
+    /// The compiled model.
+    #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Calibration of the model (JSON).
-    #[arg(long, default_value = "models/resnet20-relu-cifar10.calibration.json")]
-    calibration: PathBuf,
-    /// Folder with the client's evaluation keys: 0.key, 1.key, ...
+    /// Folder with the client's evaluation keys, in the order of the model's list: 0.key,
+    /// 1.key, ...
     #[arg(long)]
     keys: PathBuf,
-    /// The encrypted picture.
+    /// The encrypted input.
     #[arg(long)]
     request: PathBuf,
     /// Where the encrypted answer goes.
@@ -38,6 +36,7 @@ pub(crate) struct Arguments {
 /// What the process prints when it is done.
 #[derive(Debug, Serialize)]
 struct Report {
+    model: String,
     seconds: Seconds,
     bytes: Bytes,
     peak_rss_bytes: u64,
@@ -60,27 +59,29 @@ struct Bytes {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
     let start = Instant::now();
-    let weights = read(&arguments.model)?;
-    let calibration = read(&arguments.calibration)?;
-    let engine = Engine::load(&weights, &calibration)?;
+    let bundle = Bundle::parse(&read(&arguments.model)?, &BundleLimits::default())?;
+    let contract = bundle.contract();
+    let model = Engine::default().load(&bundle)?;
     let load_model = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
     let mut keys = KeySet::default();
-    for index in 0..engine.parameters().keys().len() {
+    for (index, spec) in contract.keys().specs().iter().enumerate() {
         let bytes = read(&arguments.keys.join(format!("{index}.key")))?;
-        engine.read_key(&mut keys, index, &bytes)?;
+        keys.insert(Model::read_key(contract, spec, &bytes)?);
     }
     let load_keys = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
-    let answer = engine.evaluate(&keys, &read(&arguments.request)?, &mut ())?;
+    let answer = model.evaluate(&keys, &read(&arguments.request)?, &mut ())?;
     let evaluate = start.elapsed().as_secs_f64();
     fs::write(&arguments.answer, answer)?;
 
+    let encoded_model = model.byte_len() + model.scheme().byte_len();
     let report = Report {
+        model: contract.id().to_owned(),
         seconds: Seconds { load_model, load_keys, evaluate },
-        bytes: Bytes { expanded_keys: keys.byte_len(), encoded_model: engine.network().byte_len() },
+        bytes: Bytes { expanded_keys: keys.byte_len(), encoded_model },
         peak_rss_bytes: memory::peak_rss_bytes(),
         threads: rayon::current_num_threads(),
     };

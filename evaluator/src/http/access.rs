@@ -48,7 +48,7 @@ async fn check_token<B: MessageBody + 'static>(
 
 fn is_allowed(request: &ServiceRequest) -> Result<(), Refusal> {
     let service = request.app_data::<Data<Service>>();
-    let Some(token) = service.and_then(|service| service.token) else {
+    let Some(token) = service.and_then(|service| service.gate.token) else {
         return Ok(());
     };
     // Browsers ask beforehand, and without any token, what they may send.

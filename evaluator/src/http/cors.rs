@@ -22,7 +22,8 @@ pub fn cors(config: &Config) -> Cors {
     cors
 }
 
-const REQUEST_HEADERS: [&str; 9] = [
+const REQUEST_HEADERS: [&str; 10] = [
+    "If-None-Match",
     "Tus-Resumable",
     "Upload-Length",
     "Upload-Metadata",
@@ -34,7 +35,8 @@ const REQUEST_HEADERS: [&str; 9] = [
     "X-HTTP-Method-Override",
 ];
 
-const RESPONSE_HEADERS: [&str; 13] = [
+const RESPONSE_HEADERS: [&str; 14] = [
+    "ETag",
     "Location",
     "Retry-After",
     "Tus-Resumable",

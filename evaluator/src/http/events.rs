@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::access::{Holder, Name};
 use super::problem::Refused;
 use crate::capability::Owner;
-use crate::jobs::{self, JobView};
+use crate::jobs::JobView;
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
 use crate::time::Timestamp;
@@ -44,9 +44,9 @@ pub(super) async fn events(
 ) -> Result<HttpResponse, Refused> {
     let service = service.into_inner();
     // Subscribed before the first look, so that no change falls between.
-    let changes = service.board.changes();
-    let first = jobs::view(&service, holder.0, name.0).await?;
-    let permit = service.event_permits.clone().try_acquire_owned().map_err(|_| {
+    let changes = service.jobs.board.changes();
+    let first = service.jobs.view(holder.0, name.0).await?;
+    let permit = service.gate.events.clone().try_acquire_owned().map_err(|_| {
         let detail = "Too many event streams are open; poll the job instead.";
         Refusal::new(Code::Busy, detail).retry_after(10)
     })?;
@@ -56,7 +56,7 @@ pub(super) async fn events(
         owner: holder.0,
         id: name.0,
         changes,
-        stopping: service.stopping(),
+        stopping: service.lifecycle.stopping(),
         heartbeat: tokio::time::interval(Duration::from_secs(
             service.config.heartbeat_seconds.max(1),
         )),
@@ -128,7 +128,7 @@ impl Listener {
     }
 
     async fn look(&mut self) {
-        match jobs::view(&self.service, self.owner, self.id).await {
+        match self.service.jobs.view(self.owner, self.id).await {
             Ok(job) => self.note(job),
             // The job was deleted with its keys, or storage fails: polling tells which.
             Err(_) => self.ended = true,

@@ -27,7 +27,7 @@ pub(super) async fn live() -> &'static str {
     )
 )]
 pub(super) async fn ready(service: Data<Service>) -> Result<&'static str, Refused> {
-    service.check_ready()?;
+    service.lifecycle.check_ready()?;
     Ok("ready\n")
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn ready(service: Data<Service>) -> Result<&'static str, Refuse
 pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(service.metrics.encode(&service))
+        .body(service.metrics_text())
 }
 
 /// What the process uses and does at this moment.
@@ -77,7 +77,7 @@ pub(super) struct Queue {
     )
 )]
 pub(super) async fn status(service: Data<Service>) -> Json<Status> {
-    let (length, running) = service.board.counts();
+    let (length, running) = service.jobs.board.counts();
     Json(Status {
         peak_rss_bytes: memory::peak_rss_bytes(),
         rss_bytes: memory::rss_bytes(),

@@ -1,20 +1,25 @@
 //! Jobs: submit, look, cancel, fetch the result.
 
 use actix_web::http::header;
-use actix_web::web::{Data, Json, Payload};
+use actix_web::web::{Data, Json, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
 
 use super::access::{Holder, Name};
-use super::body;
 use super::problem::Refused;
-use crate::jobs::{self, JobView, NewJob};
+use super::{body, ids};
+use crate::jobs::{JobView, NewJob};
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
 
-/// Submits an encrypted picture. The same `Idempotency-Key` with the same picture is the same job.
+/// Submits an encrypted input. The same `Idempotency-Key` with the same input and model is the same
+/// job.
 #[utoipa::path(
     post, path = "/v1/keys/{id}/jobs", tag = "jobs",
     params(
+        ("model" = String, Query, description = "Name of the model"),
+        ("with" = Option<String>, Query,
+            description = "Ids of up to 8 further key sets, separated by commas"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible characters"),
     ),
     request_body(content_type = "application/octet-stream",
@@ -22,11 +27,11 @@ use crate::service::Service;
     responses(
         (status = 202, description = "Accepted", body = JobView,
             headers(("Location" = String))),
-        (status = 400, description = "A header is wrong, or the body incomplete"),
+        (status = 400, description = "A parameter is wrong, or the body incomplete"),
         (status = 408, description = "The body came too slowly"),
         (status = 413, description = "Longer than a request"),
         (status = 415, description = "Another content type"),
-        (status = 422, description = "Not a request for this model"),
+        (status = 422, description = "No model, not its keys, or not a request for it"),
         (status = 429, description = "The queue is full"),
         (status = 503, description = "Stopping"),
     )
@@ -43,24 +48,26 @@ pub(super) async fn submit(
         let idempotency_key = idempotency_key(&request)?;
         body::check_type(&request, "application/octet-stream")?;
         // Strangers' bodies do not get into memory.
-        crate::keys::find(&service, holder.0, name.0).await?.ok_or_else(Refusal::not_found)?;
-        let permit = service.request_permits.clone().try_acquire_owned().map_err(|_| {
+        service.keys.find(holder.0, name.0).await?.ok_or_else(Refusal::not_found)?;
+        let Parameters { model, with } = Parameters::parse(request.query_string(), name.0)?;
+        let model = service.models.find(&model).ok_or_else(|| Refusal::unknown_model(&model))?;
+        let permit = service.gate.requests.clone().try_acquire_owned().map_err(|_| {
             let detail = "Too many requests at this moment; try again.";
             Refusal::new(Code::Busy, detail).retry_after(1)
         })?;
-        Ok((idempotency_key, permit))
+        Ok((idempotency_key, model, with, permit))
     };
-    let (idempotency_key, _permit) = match checked.await {
+    let (idempotency_key, model, with, _permit) = match checked.await {
         Ok(checked) => checked,
         Err(refusal) => {
             body::drain(payload).await;
             return Err(Refused(refusal));
         }
     };
-    let limit = service.model.description().request_bytes;
+    let limit = model.description().request_bytes();
     let request = body::read_all(&request, payload, limit, &service.config).await?;
-    let new = NewJob { keys: name.0, idempotency_key, request };
-    let job = jobs::submit(&service, holder.0, new).await?;
+    let new = NewJob { keys: name.0, with, model, idempotency_key, request };
+    let job = service.jobs.submit(holder.0, new).await?;
     let location = (header::LOCATION, format!("/v1/jobs/{}", job.id));
     Ok(HttpResponse::Accepted().insert_header(location).json(job))
 }
@@ -77,7 +84,7 @@ pub(super) async fn get(
     holder: Holder,
     name: Name,
 ) -> Result<HttpResponse, Refused> {
-    let job = jobs::view(&service.into_inner(), holder.0, name.0).await?;
+    let job = service.jobs.view(holder.0, name.0).await?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(job))
 }
 
@@ -93,7 +100,7 @@ pub(super) async fn cancel(
     holder: Holder,
     name: Name,
 ) -> Result<Json<JobView>, Refused> {
-    Ok(Json(jobs::cancel(&service.into_inner(), holder.0, name.0).await?))
+    Ok(Json(service.jobs.cancel(holder.0, name.0).await?))
 }
 
 /// The encrypted answer.
@@ -111,11 +118,45 @@ pub(super) async fn result(
     holder: Holder,
     name: Name,
 ) -> Result<HttpResponse, Refused> {
-    let bytes = jobs::result(&service.into_inner(), holder.0, name.0).await?;
+    let bytes = service.jobs.result(holder.0, name.0).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(bytes))
+}
+
+/// What the address of a new job says beside its key set.
+struct Parameters {
+    model: String,
+    with: Vec<Uuid>,
+}
+
+impl Parameters {
+    /// Reads the query; what means nothing here is passed over.
+    fn parse(query: &str, keys: Uuid) -> Result<Self, Refusal> {
+        let wrong = |detail: &str| Refusal::new(Code::BadRequest, detail);
+        let pairs = Query::<Vec<(String, String)>>::from_query(query);
+        let pairs = pairs.map_err(|_| wrong("The query of the address is malformed."))?;
+        let (mut model, mut with) = (None, None);
+        for (name, value) in pairs.into_inner() {
+            let place = match name.as_str() {
+                "model" => &mut model,
+                "with" => &mut with,
+                _ => continue,
+            };
+            if place.replace(value).is_some() {
+                return Err(wrong(&format!("The parameter {name} stands twice.")));
+            }
+        }
+        let detail = "Say which model is to run: ?model=ID.";
+        let model = model.ok_or_else(|| Refusal::new(Code::ModelMissing, detail))?;
+        let with = with.map_or(Ok(Vec::new()), |with| ids::parse(&with));
+        let with = with.map_err(|what| wrong(&format!("The parameter with {what}.")))?;
+        if with.contains(&keys) {
+            return Err(wrong("The parameter with names the key set that the job belongs to."));
+        }
+        Ok(Self { model, with })
+    }
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Refusal> {

@@ -5,9 +5,8 @@ use actix_web::web::{Data, Json};
 
 use super::access::{Holder, Name};
 use super::problem::Refused;
-use crate::keys::{self, KeysView};
+use crate::keys::KeysView;
 use crate::service::Service;
-use crate::uploads;
 
 /// A key set.
 #[utoipa::path(
@@ -21,7 +20,7 @@ pub(super) async fn get(
     holder: Holder,
     name: Name,
 ) -> Result<Json<KeysView>, Refused> {
-    Ok(Json(keys::view(&service.into_inner(), holder.0, name.0).await?))
+    Ok(Json(service.keys.view(holder.0, name.0).await?))
 }
 
 /// Deletes a key set with everything that depends on it: jobs, results, or the unfinished upload.
@@ -37,6 +36,6 @@ pub(super) async fn delete(
     holder: Holder,
     name: Name,
 ) -> Result<HttpResponse, Refused> {
-    uploads::terminate(&service.into_inner(), holder.0, name.0).await?;
+    service.delete(holder.0, name.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }

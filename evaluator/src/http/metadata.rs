@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
 
+use super::ids;
 use crate::hex;
 use crate::refusal::{Code, Refusal};
 use crate::uploads::Checksum;
@@ -12,6 +14,7 @@ use crate::uploads::Checksum;
 pub(super) struct Metadata {
     pub(super) model: String,
     pub(super) sha256: Option<[u8; 32]>,
+    pub(super) have: Vec<Uuid>,
 }
 
 impl Metadata {
@@ -21,7 +24,7 @@ impl Metadata {
     /// # Errors
     /// `bad_upload_metadata`.
     pub(super) fn parse(header: &str) -> Result<Self, Refusal> {
-        let (mut model, mut sha256) = (None, None);
+        let (mut model, mut sha256, mut have) = (None, None, None);
         for pair in header.split(',') {
             let (key, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
             let value = STANDARD.decode(value.trim()).ok();
@@ -35,6 +38,11 @@ impl Metadata {
                     })?;
                     sha256.replace(digest).is_some()
                 }
+                "have" => {
+                    let ids = ids::parse(&value);
+                    let ids = ids.map_err(|wrong| malformed(&format!("have {wrong}")))?;
+                    have.replace(ids).is_some()
+                }
                 _ => false,
             };
             if twice {
@@ -42,7 +50,7 @@ impl Metadata {
             }
         }
         let model = model.ok_or_else(|| malformed("the model is missing"))?;
-        Ok(Self { model, sha256 })
+        Ok(Self { model, sha256, have: have.unwrap_or_default() })
     }
 }
 
@@ -82,10 +90,16 @@ mod tests {
     #[test]
     fn metadata_are_read() {
         let digest = "ab".repeat(32);
-        let header = format!("model {}, sha256 {},extra", encode("resnet"), encode(&digest));
-        let expected = Metadata { model: "resnet".to_owned(), sha256: Some([0xAB; 32]) };
+        let have = encode(&[1, 2].map(|id| Uuid::from_u128(id).to_string()).join(","));
+        let model = encode("resnet");
+        let header = format!("model {model}, sha256 {},extra,have {have}", encode(&digest));
+        let expected = Metadata {
+            model: "resnet".to_owned(),
+            sha256: Some([0xAB; 32]),
+            have: vec![Uuid::from_u128(1), Uuid::from_u128(2)],
+        };
         assert_eq!(Metadata::parse(&header), Ok(expected));
-        let expected = Metadata { model: "x".to_owned(), sha256: None };
+        let expected = Metadata { model: "x".to_owned(), sha256: None, have: vec![] };
         assert_eq!(Metadata::parse(&format!("model {}", encode("x"))), Ok(expected));
     }
 
@@ -95,7 +109,9 @@ mod tests {
         let short = format!("{model},sha256 {}", encode("ab"));
         let sign = format!("{model},sha256 {}", encode(&"+1".repeat(32)));
         let twice = format!("{model},{model}");
-        for wrong in ["", "model !", "other YQ==", &short, &sign, &twice] {
+        let have = format!("{model},have {}", encode("1"));
+        let nothing = format!("{model},have");
+        for wrong in ["", "model !", "other YQ==", &short, &sign, &twice, &have, &nothing] {
             let refusal = Metadata::parse(wrong).unwrap_err();
             assert_eq!(refusal.code, Code::UploadMetadata, "{wrong}");
         }

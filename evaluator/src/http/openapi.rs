@@ -16,7 +16,7 @@ use super::{events, health, jobs, keys, models, tus};
 #[openapi(
     info(
         title = "Blindsight evaluator",
-        description = "Classifies encrypted pictures. See docs/protocol.md for the binary formats.",
+        description = "Runs models on encrypted inputs. See docs/protocol.md for the binary formats.",
     ),
     paths(
         health::live,
@@ -25,6 +25,7 @@ use super::{events, health, jobs, keys, models, tus};
         health::status,
         document,
         models::models,
+        models::contract,
         tus::options,
         tus::create,
         tus::head,

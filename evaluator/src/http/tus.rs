@@ -15,7 +15,7 @@ use super::metadata::{self, Metadata};
 use super::problem::Refused;
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
-use crate::uploads::{self, NewUpload, Part, Progress};
+use crate::uploads::{NewUpload, Part, Progress};
 
 /// The version of tus.
 pub(super) const VERSION: &str = "1.0.0";
@@ -41,15 +41,17 @@ pub(super) async fn speak<B: MessageBody + 'static>(
                 ("Tus-Checksum-Algorithm" = String))))
 )]
 pub(super) async fn options(service: Data<Service>) -> HttpResponse {
+    let catalogue = service.models.catalogue();
+    let longest = catalogue.models().iter().map(|model| model.description().key_bytes()).max();
     HttpResponse::NoContent()
         .insert_header(("Tus-Version", VERSION))
         .insert_header(("Tus-Extension", EXTENSIONS))
-        .insert_header(("Tus-Max-Size", service.bundle.length().to_string()))
+        .insert_header(("Tus-Max-Size", longest.unwrap_or(0).to_string()))
         .insert_header(("Tus-Checksum-Algorithm", "sha1,sha256"))
         .finish()
 }
 
-/// Starts an upload of a key bundle. Who holds a capability already keeps it; if it owns a bundle
+/// Starts an upload of the keys that a model needs beside those of the key sets in `have`. Who holds a capability already keeps it; if it owns a bundle
 /// with the announced SHA-256, the upload is complete at once.
 #[utoipa::path(
     post, path = "/v1/uploads", tag = "uploads",
@@ -57,7 +59,8 @@ pub(super) async fn options(service: Data<Service>) -> HttpResponse {
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
         ("Upload-Length" = u64, Header, description = "Length of the bundle"),
         ("Upload-Metadata" = String, Header,
-            description = "`model BASE64`, and if known `sha256 BASE64(hexadecimal)`"),
+            description = "`model BASE64`; if known `sha256 BASE64(hexadecimal)`; if there are \
+                some `have BASE64(ids of key sets, separated by commas)`"),
         ("Blindsight-Capability" = Option<String>, Header, description = "If there is one"),
     ),
     responses(
@@ -67,8 +70,9 @@ pub(super) async fn options(service: Data<Service>) -> HttpResponse {
             ("Blindsight-Keys" = String, description = "Id of the key set, if complete"),
             ("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Expires" = String))),
         (status = 400, description = "A header is wrong"),
+        (status = 404, description = "No such model, or no such key set"),
         (status = 412, description = "Another version of tus"),
-        (status = 422, description = "Another model"),
+        (status = 422, description = "Nothing is missing"),
         (status = 429, description = "Too many uploads"),
         (status = 503, description = "Stopping"),
     )
@@ -83,9 +87,8 @@ pub(super) async fn create(
         check_version(&request)?;
         let length = number(&request, "Upload-Length", Code::UploadLength)?;
         let metadata = text(&request, "Upload-Metadata", Code::UploadMetadata)?;
-        let Metadata { model, sha256 } = Metadata::parse(metadata)?;
-        let new = NewUpload { length, model, sha256, holder: holder.0 };
-        uploads::create(&service.into_inner(), new).await
+        let Metadata { model, sha256, have } = Metadata::parse(metadata)?;
+        service.uploads.create(NewUpload { length, model, have, sha256, holder: holder.0 }).await
     };
     let created = match result.await {
         Ok(created) => created,
@@ -128,7 +131,7 @@ pub(super) async fn head(
     name: Name,
 ) -> Result<HttpResponse, Refused> {
     check_version(&request)?;
-    let progress = uploads::progress(&service.into_inner(), holder.0, name.0).await?;
+    let progress = service.uploads.progress(holder.0, name.0).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     response.insert_header(("Upload-Length", progress.length.to_string()));
@@ -184,7 +187,7 @@ pub(super) async fn patch(
     // to be kept.
     let task = rt::spawn(async move {
         let mut body = PacedBody::new(payload, &service.config);
-        let result = uploads::append(&service, holder.0, name.0, part, &mut body).await;
+        let result = service.uploads.append(holder.0, name.0, part, &mut body).await;
         if result.is_err() {
             body::drain(body.into_payload()).await;
         }
@@ -215,7 +218,7 @@ pub(super) async fn delete(
     name: Name,
 ) -> Result<HttpResponse, Refused> {
     check_version(&request)?;
-    uploads::terminate(&service.into_inner(), holder.0, name.0).await?;
+    service.delete(holder.0, name.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

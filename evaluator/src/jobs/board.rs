@@ -19,15 +19,16 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Waiting jobs in order.
-    queue: BTreeMap<i64, Uuid>,
+    /// Models of waiting jobs, in order.
+    queue: BTreeMap<i64, Arc<str>>,
     running: HashMap<Uuid, Running>,
-    /// A moving average of how long a run takes.
-    run_seconds: Option<f64>,
+    /// For each model, a moving average of how long a run takes.
+    run_seconds: HashMap<Arc<str>, f64>,
 }
 
 #[derive(Debug)]
 struct Running {
+    model: Arc<str>,
     step: u32,
     steps: u32,
     started: Instant,
@@ -86,11 +87,7 @@ impl Board {
         }
         inner.queue.get(&seq)?;
         let position = inner.queue.range(..seq).count() as u32;
-        let left = |sum: f64, running| Some(sum + inner.left_of(running)?);
-        let running = inner.running.values().try_fold(0.0, left);
-        let runs = f64::from(position + 1);
-        let eta_seconds = inner.run_seconds.zip(running).map(|(run, left)| left + run * runs);
-        Some(Live::Queued { position, eta_seconds })
+        Some(Live::Queued { position, eta_seconds: inner.wait_of(seq) })
     }
 
     /// How many jobs wait, and how many run.
@@ -100,10 +97,10 @@ impl Board {
         (inner.queue.len(), inner.running.len())
     }
 
-    /// How long a run takes, as far as one can tell.
+    /// How long a run of a model takes, as far as one can tell.
     #[must_use]
-    pub fn run_seconds(&self) -> Option<f64> {
-        self.inner().run_seconds
+    pub fn run_seconds(&self, model: &str) -> Option<f64> {
+        self.inner().run_seconds.get(model).copied()
     }
 
     /// Asks every run to end.
@@ -118,21 +115,22 @@ impl Board {
     }
 
     /// A job waits.
-    pub(super) fn enqueue(&self, seq: i64, id: Uuid) {
+    pub(super) fn enqueue(&self, seq: i64, id: Uuid, model: &str) {
         let mut inner = self.inner();
         inner.running.remove(&id);
-        inner.queue.insert(seq, id);
+        inner.queue.insert(seq, model.into());
         drop(inner);
         self.changed();
     }
 
     /// A job that waited runs.
-    pub(super) fn start(&self, seq: i64, id: Uuid, steps: u32) -> Interrupt {
+    pub(super) fn start(&self, seq: i64, id: Uuid, model: &str, steps: u32) -> Interrupt {
         let interrupt = Interrupt::default();
-        let started = Instant::now();
+        let (model, started) = (model.into(), Instant::now());
         let mut inner = self.inner();
         inner.queue.remove(&seq);
-        inner.running.insert(id, Running { step: 0, steps, started, interrupt: interrupt.clone() });
+        let running = Running { model, step: 0, steps, started, interrupt: interrupt.clone() };
+        inner.running.insert(id, running);
         drop(inner);
         self.changed();
         interrupt
@@ -159,10 +157,10 @@ impl Board {
     }
 
     /// A run came to its end.
-    pub(super) fn note_run(&self, seconds: f64) {
+    pub(super) fn note_run(&self, model: &str, seconds: f64) {
         let mut inner = self.inner();
-        inner.run_seconds =
-            Some(inner.run_seconds.map_or(seconds, |old| 0.7 * old + 0.3 * seconds));
+        let average = inner.run_seconds.entry(model.into()).or_insert(seconds);
+        *average = 0.7 * *average + 0.3 * seconds;
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -175,12 +173,21 @@ impl Board {
 }
 
 impl Inner {
+    /// All that runs, then all that waits up to this job.
+    fn wait_of(&self, seq: i64) -> Option<f64> {
+        let running = self.running.values().map(|running| self.left_of(running));
+        let waiting =
+            self.queue.range(..=seq).map(|(_, model)| self.run_seconds.get(model).copied());
+        running.chain(waiting).sum()
+    }
+
     /// Steps take about the same time each.
     fn left_of(&self, running: &Running) -> Option<f64> {
         let passed = running.started.elapsed().as_secs_f64();
         let (step, steps) = (f64::from(running.step), f64::from(running.steps));
         if running.step == 0 {
-            return self.run_seconds.map(|run| (run - passed).max(0.0));
+            let run = self.run_seconds.get(&running.model);
+            return run.map(|run| (run - passed).max(0.0));
         }
         Some(passed * (steps - step) / step)
     }
@@ -196,14 +203,14 @@ mod tests {
     fn positions_follow_the_order_of_acceptance() {
         let board = Board::default();
         for (seq, id) in [(3, JOBS[2]), (1, JOBS[0]), (2, JOBS[1])] {
-            board.enqueue(seq, id);
+            board.enqueue(seq, id, "a");
         }
         let position = |seq: i64| match board.live(seq, JOBS[seq as usize - 1]) {
             Some(Live::Queued { position, .. }) => Some(position),
             _ => None,
         };
         assert_eq!([1, 2, 3].map(position), [Some(0), Some(1), Some(2)]);
-        board.start(1, JOBS[0], 20);
+        board.start(1, JOBS[0], "a", 20);
         assert_eq!([1, 2, 3].map(position), [None, Some(0), Some(1)]);
         board.remove(2, JOBS[1]);
         assert_eq!([1, 2, 3].map(position), [None, None, Some(0)]);
@@ -214,8 +221,8 @@ mod tests {
     fn removal_interrupts_a_run() {
         let board = Board::default();
         let mut changes = board.changes();
-        board.enqueue(1, JOBS[0]);
-        let interrupt = board.start(1, JOBS[0], 20);
+        board.enqueue(1, JOBS[0], "a");
+        let interrupt = board.start(1, JOBS[0], "a", 20);
         assert!(!interrupt.is_set() && changes.has_changed().unwrap());
         changes.mark_unchanged();
         board.step(JOBS[0], 5);
@@ -229,14 +236,16 @@ mod tests {
     #[test]
     fn estimates_need_a_finished_run() {
         let board = Board::default();
-        board.enqueue(1, JOBS[0]);
-        board.enqueue(2, JOBS[1]);
+        board.enqueue(1, JOBS[0], "a");
+        board.enqueue(2, JOBS[1], "b");
         let eta = |seq: i64| match board.live(seq, JOBS[seq as usize - 1]) {
             Some(Live::Queued { eta_seconds, .. }) => eta_seconds,
             other => panic!("{other:?}"),
         };
         assert_eq!(eta(2), None);
-        board.note_run(10.0);
-        assert_eq!((eta(1), eta(2)), (Some(10.0), Some(20.0)));
+        board.note_run("a", 10.0);
+        assert_eq!((eta(1), eta(2)), (Some(10.0), None));
+        board.note_run("b", 3.0);
+        assert_eq!((eta(1), eta(2)), (Some(10.0), Some(13.0)));
     }
 }

@@ -4,11 +4,12 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
+use super::Jobs;
 use super::board::Interrupt;
-use super::{Record, State};
+use super::record::{self, Record, State};
 use crate::capability::Owner;
+use crate::keys::{self, KeyRow};
 use crate::refusal::{Code, Refusal};
-use crate::service::Service;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
@@ -18,8 +19,10 @@ pub(super) struct Claim {
     pub(super) seq: i64,
     pub(super) id: Uuid,
     pub(super) attempts: u32,
-    /// The bundle of its keys.
-    pub(super) sha256: [u8; 32],
+    pub(super) model: String,
+    pub(super) contract: [u8; 32],
+    /// Its key sets that are there.
+    pub(super) sets: Vec<KeyRow>,
     pub(super) interrupt: Interrupt,
 }
 
@@ -37,13 +40,13 @@ pub(super) enum Outcome {
 }
 
 /// Takes the oldest job that waits.
-pub(super) fn claim(service: &Service) -> Result<Option<Claim>, StoreError> {
-    let _transitions = service.board.transitions();
-    if service.is_stopping() {
+pub(super) fn claim(jobs: &Jobs) -> Result<Option<Claim>, StoreError> {
+    let _transitions = jobs.board.transitions();
+    if jobs.lifecycle.is_stopping() {
         return Ok(None);
     }
-    let claimed = service.store.db.write(|t| {
-        let Some(record) = Record::first_queued(t)? else {
+    let claimed = jobs.store.db.write(|t| {
+        let Some((owner, record)) = Record::first_queued(t)? else {
             return Ok::<_, StoreError>(None);
         };
         t.execute(
@@ -51,33 +54,34 @@ pub(super) fn claim(service: &Service) -> Result<Option<Claim>, StoreError> {
              WHERE seq = ?1",
             params![record.seq, Timestamp::now().0],
         )?;
-        let query = "SELECT sha256 FROM keys WHERE id = ?1";
-        let sha256 = t.query_row(query, [record.keys.to_string()], |row| row.get(0))?;
-        Ok(Some((record, sha256)))
+        let mut ids = vec![record.keys];
+        ids.extend(record::further_keys(t, record.seq)?);
+        let sets = keys::of_owner(t, owner, &ids)?.unwrap_or_default();
+        Ok(Some((record, sets)))
     })?;
-    Ok(claimed.map(|(record, sha256)| {
-        let steps = service.model.description().steps;
-        let interrupt = service.board.start(record.seq, record.id, steps);
-        Claim { seq: record.seq, id: record.id, attempts: record.attempts + 1, sha256, interrupt }
+    Ok(claimed.map(|(record, sets)| {
+        let Record { seq, id, steps, attempts, contract, model, .. } = record;
+        let interrupt = jobs.board.start(seq, id, &model, steps);
+        Claim { seq, id, attempts: attempts + 1, model, contract, sets, interrupt }
     }))
 }
 
 /// Ends a run. Returns the job's new state, or `None` if the job was cancelled or deleted
 /// meanwhile.
 pub(super) fn end(
-    service: &Service,
+    jobs: &Jobs,
     claim: &Claim,
     outcome: &Outcome,
 ) -> Result<Option<State>, StoreError> {
-    let _transitions = service.board.transitions();
+    let _transitions = jobs.board.transitions();
     let now = Timestamp::now().0;
     let state = match outcome {
         Outcome::Done { .. } => State::Done,
         Outcome::Failed(_) => State::Failed,
-        Outcome::Broken(_) if claim.attempts >= service.config.max_attempts => State::Dead,
+        Outcome::Broken(_) if claim.attempts >= jobs.config.max_attempts => State::Dead,
         Outcome::Broken(_) | Outcome::Interrupted => State::Queued,
     };
-    let changed = service.store.db.write(|t| match outcome {
+    let changed = jobs.store.db.write(|t| match outcome {
         Outcome::Done { result_bytes, evaluate_ms } => t.execute(
             "UPDATE jobs SET state = 'done', finished_at = ?3, result_bytes = ?4, evaluate_ms = ?5,
                              request_bytes = 0
@@ -104,13 +108,13 @@ pub(super) fn end(
         ),
     })?;
     if changed == 0 {
-        service.board.remove(claim.seq, claim.id);
+        jobs.board.remove(claim.seq, claim.id);
         return Ok(None);
     }
     if state == State::Queued {
-        service.board.enqueue(claim.seq, claim.id);
+        jobs.board.enqueue(claim.seq, claim.id, &claim.model);
     } else {
-        service.board.remove(claim.seq, claim.id);
+        jobs.board.remove(claim.seq, claim.id);
     }
     Ok(Some(state))
 }
@@ -132,32 +136,32 @@ fn give_up(
 }
 
 /// Cancels a job. `false` if it had ended already.
-pub(super) fn cancel(service: &Service, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
-    let _transitions = service.board.transitions();
-    let (seq, cancelled) = service.store.db.write(|t| {
+pub(super) fn cancel(jobs: &Jobs, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
+    let _transitions = jobs.board.transitions();
+    let (seq, cancelled) = jobs.store.db.write(|t| {
         let record = Record::find(t, owner, id)?.ok_or_else(Refusal::not_found)?;
         let changed = t.execute(
             "UPDATE jobs SET state = 'cancelled', finished_at = ?2, request_bytes = 0
              WHERE seq = ?1 AND state IN ('queued', 'running')",
             params![record.seq, Timestamp::now().0],
         )?;
-        Ok::<_, Refusal>((record.seq, changed == 1))
+        Ok::<_, Refusal>((record.seq, (changed == 1).then_some(record.model)))
     })?;
-    if cancelled {
-        service.board.remove(seq, id);
-        service.metrics.job_ended(State::Cancelled);
+    if let Some(model) = &cancelled {
+        jobs.board.remove(seq, id);
+        jobs.metrics.job_ended(model, State::Cancelled.as_str());
         tracing::info!(job = %id, "job cancelled");
     }
-    Ok(cancelled)
+    Ok(cancelled.is_some())
 }
 
 /// Puts jobs that ran when the process ended back into the queue, or gives them up if they were
 /// started too often, and puts all that wait on the board.
-pub(crate) fn recover(service: &Service) -> Result<(), StoreError> {
-    let _transitions = service.board.transitions();
+pub(crate) fn recover(jobs: &Jobs) -> Result<(), StoreError> {
+    let _transitions = jobs.board.transitions();
     let now = Timestamp::now().0;
-    let limit = service.config.max_attempts;
-    let (dead, requeued) = service.store.db.write(|t| {
+    let limit = jobs.config.max_attempts;
+    let (dead, requeued) = jobs.store.db.write(|t| {
         let dead = t.execute(
             "UPDATE jobs SET state = 'dead', finished_at = ?1, error_code = ?2, request_bytes = 0,
                     error_detail = 'The service ended ' || attempts || ' times while the job ran.'
@@ -170,24 +174,24 @@ pub(crate) fn recover(service: &Service) -> Result<(), StoreError> {
     if dead + requeued > 0 {
         tracing::warn!(requeued, dead, "jobs were running when the service ended");
     }
-    for record in service.store.db.read(|c| Record::in_state(c, State::Queued))? {
-        service.board.enqueue(record.seq, record.id);
+    for record in jobs.store.db.read(|c| Record::in_state(c, State::Queued))? {
+        jobs.board.enqueue(record.seq, record.id, &record.model);
     }
     Ok(())
 }
 
 /// What became too old: jobs whose results are to be deleted.
-pub(crate) fn sweep(service: &Service, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
+pub(crate) fn sweep(jobs: &Jobs, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
     let before = |seconds: u64| now.0 - i64::try_from(seconds).unwrap_or(i64::MAX / 2) * 1000;
-    service.store.db.write(|t| {
+    jobs.store.db.write(|t| {
         let query = "UPDATE jobs SET result_bytes = NULL
                      WHERE result_bytes IS NOT NULL AND finished_at <= ?1 RETURNING id";
         let mut query = t.prepare(query)?;
-        let limit = before(service.config.result_seconds);
-        let results = query.query_map([limit], |row| super::record::uuid(row, 0))?;
+        let limit = before(jobs.config.result_seconds);
+        let results = query.query_map([limit], |row| record::uuid(row, 0))?;
         let results: Vec<Uuid> = results.collect::<Result<_, _>>()?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= ?1";
-        t.execute(forget, [before(service.config.job_seconds)])?;
+        t.execute(forget, [before(jobs.config.job_seconds)])?;
         Ok(results)
     })
 }

@@ -63,6 +63,10 @@ pub struct Record {
     pub keys: Uuid,
     /// The model it runs.
     pub model: String,
+    /// SHA-256 of the contract that its request was made for.
+    pub contract: [u8; 32],
+    /// Steps of its run.
+    pub steps: u32,
     /// Where it is.
     pub state: State,
     /// How often it was started.
@@ -86,7 +90,7 @@ pub struct Record {
 type Sql<T> = Result<T, rusqlite::Error>;
 
 const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
-     error_code, error_detail, evaluate_ms, created_at, started_at, finished_at";
+     error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps";
 
 impl Record {
     pub(super) fn find(c: &Connection, owner: Owner, id: Uuid) -> Sql<Option<Self>> {
@@ -100,11 +104,12 @@ impl Record {
         c.query_row(&query, params![keys.to_string(), key], Self::read).optional()
     }
 
-    /// The oldest job that waits.
-    pub(super) fn first_queued(c: &Connection) -> Sql<Option<Self>> {
-        let query =
-            format!("SELECT {COLUMNS} FROM jobs WHERE state = 'queued' ORDER BY seq LIMIT 1");
-        c.query_row(&query, [], Self::read).optional()
+    /// The oldest job that waits, and whose it is.
+    pub(super) fn first_queued(c: &Connection) -> Sql<Option<(Owner, Self)>> {
+        let query = format!(
+            "SELECT {COLUMNS}, owner FROM jobs WHERE state = 'queued' ORDER BY seq LIMIT 1"
+        );
+        c.query_row(&query, [], |row| Ok((Owner(row.get("owner")?), Self::read(row)?))).optional()
     }
 
     /// All jobs in a state, oldest first.
@@ -129,12 +134,25 @@ impl Record {
             created_at: Timestamp(row.get(11)?),
             started_at: row.get::<_, Option<i64>>(12)?.map(Timestamp),
             finished_at: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+            contract: row.get(14)?,
+            steps: row.get(15)?,
         })
     }
 }
 
+/// The key sets that a job uses beside the one it was submitted for.
+pub(super) fn further_keys(c: &Connection, seq: i64) -> Sql<Vec<Uuid>> {
+    let mut query = c.prepare("SELECT keys FROM job_keys WHERE job = ?1 ORDER BY place")?;
+    query.query_map([seq], |row| uuid(row, 0))?.collect()
+}
+
+/// Jobs that end with a key set: those that were submitted for it, and unfinished ones that use it.
 pub(super) fn of_keys(c: &Connection, keys: Uuid) -> Sql<Vec<(i64, Uuid)>> {
-    let mut query = c.prepare("SELECT seq, id FROM jobs WHERE keys = ?1")?;
+    let query = "SELECT seq, id FROM jobs WHERE keys = ?1
+                 UNION
+                 SELECT seq, id FROM jobs JOIN job_keys ON job_keys.job = jobs.seq
+                 WHERE job_keys.keys = ?1 AND state IN ('queued', 'running')";
+    let mut query = c.prepare(query)?;
     query.query_map([keys.to_string()], |row| Ok((row.get(0)?, uuid(row, 1)?)))?.collect()
 }
 

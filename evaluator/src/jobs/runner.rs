@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use blindsight_model::homomorphic::RunError;
+use blindsight_engine::KeySet;
 use bytes::Bytes;
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
-use super::State;
-use super::cache::CachedKeys;
 use super::queue::{self, Claim, Outcome};
-use crate::engine::EvaluateError;
+use super::submit::keys_do_not_fit;
+use super::{Jobs, State};
+use crate::keys::{Used, cover};
+use crate::models::{ExpandError, LoadedModel, RunError, ServedModel};
 use crate::refusal::{Code, Refusal};
-use crate::served::{ClientKeys, ExpandError};
-use crate::service::Service;
+use crate::shelf::AcquireError;
 use crate::store::StoreError;
 use crate::store::blobs::Blob;
 
@@ -33,21 +33,17 @@ impl Runners {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(
-        service: &Arc<Service>,
-        pool: &Arc<ThreadPool>,
-        io: &Handle,
-    ) -> std::io::Result<Self> {
+    pub fn start(jobs: &Arc<Jobs>, pool: &Arc<ThreadPool>, io: &Handle) -> std::io::Result<Self> {
         let start = |index| {
-            let runner = Runner { service: service.clone(), pool: pool.clone(), io: io.clone() };
+            let runner = Runner { jobs: jobs.clone(), pool: pool.clone(), io: io.clone() };
             let name = format!("job-runner-{index}");
             std::thread::Builder::new().name(name).spawn(move || runner.run())
         };
-        let threads = (0..service.config.jobs_at_once.max(1)).map(start);
+        let threads = (0..jobs.config.jobs_at_once.max(1)).map(start);
         Ok(Self { threads: threads.collect::<Result<_, _>>()? })
     }
 
-    /// Waits until all have put their jobs back. [`Service::stop`] makes them do it.
+    /// Waits until all have put their jobs back. The end of the service makes them do it.
     pub fn join(self) {
         for thread in self.threads {
             if thread.join().is_err() {
@@ -58,7 +54,7 @@ impl Runners {
 }
 
 struct Runner {
-    service: Arc<Service>,
+    jobs: Arc<Jobs>,
     pool: Arc<ThreadPool>,
     io: Handle,
 }
@@ -68,18 +64,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 impl Runner {
     fn run(&self) {
-        let mut stopping = self.service.stopping();
-        while !self.service.is_stopping() {
-            match queue::claim(&self.service) {
+        let mut stopping = self.jobs.lifecycle.stopping();
+        while !self.jobs.lifecycle.is_stopping() {
+            match queue::claim(&self.jobs) {
                 Ok(Some(claim)) => {
-                    self.service.note_storage(true);
+                    self.jobs.lifecycle.note_storage(true);
                     self.run_one(&claim);
                 }
                 Ok(None) => {
-                    self.service.note_storage(true);
+                    self.jobs.lifecycle.note_storage(true);
                     self.io.block_on(async {
                         tokio::select! {
-                            () = self.service.wake.notified() => {}
+                            () = self.jobs.wake.notified() => {}
                             _ = stopping.wait_for(|&stopping| stopping) => {}
                             // Also tells whether storage works.
                             () = tokio::time::sleep(10 * PAUSE) => {}
@@ -88,7 +84,7 @@ impl Runner {
                 }
                 Err(error) => {
                     tracing::error!(%error, "the queue cannot be read");
-                    self.service.note_storage(false);
+                    self.jobs.lifecycle.note_storage(false);
                     std::thread::sleep(PAUSE);
                 }
             }
@@ -96,7 +92,8 @@ impl Runner {
     }
 
     fn run_one(&self, claim: &Claim) {
-        let span = tracing::info_span!("job", id = %claim.id, attempt = claim.attempts);
+        let (id, model, attempt) = (claim.id, &claim.model, claim.attempts);
+        let span = tracing::info_span!("job", %id, model, attempt);
         let _entered = span.enter();
         tracing::info!("job started");
         let outcome = catch_unwind(AssertUnwindSafe(|| self.evaluate(claim)))
@@ -106,15 +103,15 @@ impl Runner {
         }
         // The end of a run must be noted; until then there is nothing better to do.
         let ended = loop {
-            match queue::end(&self.service, claim, &outcome) {
+            match queue::end(&self.jobs, claim, &outcome) {
                 Ok(ended) => break ended,
-                Err(error) if self.service.is_stopping() => {
+                Err(error) if self.jobs.lifecycle.is_stopping() => {
                     tracing::error!(%error, "the job's end was not noted: it will run again");
                     return;
                 }
                 Err(error) => {
                     tracing::error!(%error, "the job's end cannot be noted");
-                    self.service.note_storage(false);
+                    self.jobs.lifecycle.note_storage(false);
                     std::thread::sleep(PAUSE);
                 }
             }
@@ -123,7 +120,7 @@ impl Runner {
             Some(State::Queued) => tracing::info!("job put back"),
             Some(state) => {
                 tracing::info!(state = state.as_str(), "job finished");
-                self.service.metrics.job_ended(state);
+                self.jobs.metrics.job_ended(&claim.model, state.as_str());
                 self.delete(Blob::Request(claim.id));
             }
             None => {
@@ -138,86 +135,110 @@ impl Runner {
     }
 
     fn evaluate(&self, claim: &Claim) -> Outcome {
-        let request = match self.read(Blob::Request(claim.id)) {
-            Ok(request) => request,
-            Err(_) if self.is_unwanted(claim) => return Outcome::Interrupted,
-            Err(error) => return Outcome::Broken(error.to_string()),
-        };
-        let keys = match self.keys(claim) {
-            Ok(keys) => keys,
-            Err(ExpandError::Cancelled) => return Outcome::Interrupted,
-            Err(_) if self.is_unwanted(claim) => return Outcome::Interrupted,
-            Err(error) => return Outcome::Broken(error.to_string()),
+        match self.answer(claim) {
+            Ok((answer, seconds)) => self.keep(claim, answer, seconds),
+            // Whatever went wrong then, nobody wants to know.
+            Err(Outcome::Broken(_)) if self.is_unwanted(claim) => Outcome::Interrupted,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// The answer, and how long the run took; or the other outcome.
+    fn answer(&self, claim: &Claim) -> Result<(Vec<u8>, f64), Outcome> {
+        let give_up = || self.is_unwanted(claim);
+        let (model, used) = self.find(claim).map_err(Outcome::Failed)?;
+        let request = self.read(Blob::Request(claim.id));
+        let request = request.map_err(|error| Outcome::Broken(error.to_string()))?;
+        // The model before the keys, here as everywhere: who waits for keys holds a model, and
+        // nobody who holds keys waits for a model.
+        let loaded = self.jobs.models.load(&*model, &self.pool, &give_up);
+        let loaded = loaded.map_err(|error| match error {
+            AcquireError::GivenUp => Outcome::Interrupted,
+            AcquireError::Load(error) => Outcome::Broken(error),
+        })?;
+        let read = |blob| self.read(blob);
+        let expanded = self.jobs.keys.expand(&*model, &used, &self.pool, &give_up, &read);
+        let expanded = expanded.map_err(|error| match error {
+            ExpandError::Cancelled => Outcome::Interrupted,
+            error => Outcome::Broken(error.to_string()),
+        })?;
+        let mut keys = KeySet::default();
+        for key in expanded.values().iter().flat_map(|set| set.iter()) {
+            keys.insert(key.clone());
+        }
+        let [loaded] = loaded.values() else {
+            return Err(Outcome::Broken("the model is not there".to_owned()));
         };
         let start = Instant::now();
-        let answer = self.pool.install(|| self.evaluate_on_pool(claim, &*keys.keys, &request));
+        let answer = self.pool.install(|| self.run_model(claim, &**loaded, &keys, &request));
         let seconds = start.elapsed().as_secs_f64();
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(EvaluateError::Run(RunError::Cancelled)) => return Outcome::Interrupted,
-            Err(EvaluateError::Read(error)) => return Outcome::Failed(error.into()),
-            Err(EvaluateError::Run(error)) => {
-                let refusal = Refusal::new(Code::InvalidObject, error.to_string());
-                return Outcome::Failed(refusal);
+        match answer {
+            Ok(answer) => Ok((answer, seconds)),
+            Err(RunError::Cancelled) => Err(Outcome::Interrupted),
+            Err(RunError::Request(error)) => Err(Outcome::Failed(error.into())),
+            Err(RunError::Failed(error)) => {
+                Err(Outcome::Failed(Refusal::new(Code::InvalidObject, error)))
             }
-        };
-        if claim.interrupt.is_set() && !self.service.is_stopping() {
+        }
+    }
+
+    /// The model of a job and the key sets it uses, if they are still what they were when the job
+    /// was accepted.
+    fn find(&self, claim: &Claim) -> Result<(Arc<dyn ServedModel>, Vec<Used>), Refusal> {
+        let model = self.jobs.models.find(&claim.model);
+        let model = model.ok_or_else(|| Refusal::unknown_model(&claim.model))?;
+        if model.description().contract_sha256() != claim.contract {
+            let detail = "The model was replaced by one with another contract; submit again.";
+            return Err(Refusal::new(Code::UnknownModel, detail));
+        }
+        let used = cover(&*model, &claim.sets).ok_or_else(|| keys_do_not_fit(&claim.model))?;
+        Ok((model, used))
+    }
+
+    fn run_model(
+        &self,
+        claim: &Claim,
+        model: &dyn LoadedModel,
+        keys: &KeySet,
+        request: &[u8],
+    ) -> Result<Vec<u8>, RunError> {
+        model.run(keys, request, &mut |done, _| {
+            if self.is_unwanted(claim) {
+                return ControlFlow::Break(());
+            }
+            self.jobs.board.step(claim.id, done as u32);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Stores an answer.
+    fn keep(&self, claim: &Claim, answer: Vec<u8>, seconds: f64) -> Outcome {
+        if claim.interrupt.is_set() && !self.jobs.lifecycle.is_stopping() {
             return Outcome::Interrupted;
         }
-        self.service.board.note_run(seconds);
-        self.service.metrics.evaluate_seconds.observe(seconds);
+        self.jobs.board.note_run(&claim.model, seconds);
+        self.jobs.metrics.evaluated(&claim.model, seconds);
         let result_bytes = answer.len() as u64;
-        let put = self.service.store.blobs.put(Blob::Result(claim.id), answer.into());
+        let put = self.jobs.store.blobs.put(Blob::Result(claim.id), answer.into());
         match self.io.block_on(put) {
             Ok(()) => Outcome::Done { result_bytes, evaluate_ms: (seconds * 1000.0) as u64 },
             Err(error) => Outcome::Broken(error.to_string()),
         }
     }
 
-    fn evaluate_on_pool(
-        &self,
-        claim: &Claim,
-        keys: &dyn ClientKeys,
-        request: &[u8],
-    ) -> Result<Vec<u8>, EvaluateError> {
-        keys.evaluate(request, &mut |done, _| {
-            if self.is_unwanted(claim) {
-                return ControlFlow::Break(());
-            }
-            self.service.board.step(claim.id, done as u32);
-            ControlFlow::Continue(())
-        })
-    }
-
-    fn keys(&self, claim: &Claim) -> Result<CachedKeys<'_>, ExpandError> {
-        let expected = self.service.model.expanded_bytes();
-        let model = &self.service.model;
-        self.service.cache.get_or_load(claim.sha256, expected, || {
-            self.pool.install(|| {
-                model.expand(&mut |frame| {
-                    if self.is_unwanted(claim) {
-                        return Err(ExpandError::Cancelled);
-                    }
-                    let bytes = self.read(Blob::Frame(claim.sha256, frame));
-                    bytes.map_err(|error| ExpandError::Storage(error.to_string()))
-                })
-            })
-        })
-    }
-
     /// Whether the run is to end now. A stop can come before the run is on the board, where it
     /// would be interrupted.
     fn is_unwanted(&self, claim: &Claim) -> bool {
-        claim.interrupt.is_set() || self.service.is_stopping()
+        claim.interrupt.is_set() || self.jobs.lifecycle.is_stopping()
     }
 
     fn read(&self, blob: Blob) -> Result<Bytes, StoreError> {
-        self.io.block_on(self.service.store.blobs.get(blob))
+        self.io.block_on(self.jobs.store.blobs.get(blob))
     }
 
     /// What is not deleted now is swept up later.
     fn delete(&self, blob: Blob) {
-        if let Err(error) = self.io.block_on(self.service.store.blobs.delete(blob)) {
+        if let Err(error) = self.io.block_on(self.jobs.store.blobs.delete(blob)) {
             tracing::warn!(%error, "a blob could not be deleted");
         }
     }

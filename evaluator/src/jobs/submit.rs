@@ -7,69 +7,141 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{JobView, Record, State};
+use super::{JobView, Jobs, Record, State};
+use crate::blocking::blocking;
 use crate::capability::{self, Owner};
 use crate::keys;
+use crate::limits;
+use crate::models::ServedModel;
 use crate::refusal::{Code, Refusal};
-use crate::service::Service;
 use crate::store::blobs::Blob;
-use crate::store::usage;
 use crate::time::Timestamp;
 
 /// What a client submits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewJob {
-    /// The key set that the request belongs to.
+    /// The key set that the job belongs to.
     pub keys: Uuid,
-    /// The same key with the same request means the same job.
+    /// Further key sets that it uses.
+    pub with: Vec<Uuid>,
+    /// The model that is to run.
+    pub model: Arc<dyn ServedModel>,
+    /// The same key with the same model and request means the same job.
     pub idempotency_key: Option<String>,
-    /// The encrypted picture.
+    /// The encrypted input.
     pub request: Bytes,
 }
 
-/// Accepts a job: when this returns, the job survives the end of the process.
-///
-/// # Errors
-/// `not_found`, `queue_full`, `too_many_jobs`, `storage_full`, `idempotency_mismatch`, `stopping`,
-/// and those of a request that is wrong.
-pub async fn submit(service: &Arc<Service>, owner: Owner, new: NewJob) -> Result<JobView, Refusal> {
-    if service.is_stopping() {
-        return Err(Refusal::stopping());
-    }
-    let id = capability::new_id();
-    let NewJob { keys, idempotency_key, request } = new;
-    let sha256 = {
-        let request = request.clone();
-        let key = idempotency_key.clone();
-        let checked = service.blocking(move |s| check(s, owner, keys, key.as_deref(), &request));
-        match checked.await? {
-            Checked::Repeated(record) => return Ok(view(service, &record)),
+impl Jobs {
+    /// Accepts a job: when this returns, the job survives the end of the process.
+    ///
+    /// # Errors
+    /// `not_found`, `keys_do_not_fit`, `queue_full`, `too_many_jobs`, `storage_full`,
+    /// `idempotency_mismatch`, `stopping`, and those of a request that is wrong.
+    pub async fn submit(self: &Arc<Self>, owner: Owner, new: NewJob) -> Result<JobView, Refusal> {
+        self.lifecycle.check_running()?;
+        let id = capability::new_id();
+        let checked = {
+            let new = new.clone();
+            blocking(self, move |jobs| jobs.check(owner, &new))
+        };
+        let sha256 = match checked.await? {
+            Checked::Repeated(record) => return Ok(self.view_of(&record)),
             Checked::New { sha256 } => sha256,
+        };
+        // The blob first: a row without its request would be a job that cannot run.
+        self.store.blobs.put(Blob::Request(id), new.request.clone()).await?;
+        let accepted =
+            blocking(self, move |jobs| jobs.accept(&Row { id, owner, sha256, new: &new }));
+        let accepted = accepted.await;
+        if !matches!(&accepted, Ok(record) if record.id == id) {
+            // Refused, or another request with the same key was faster.
+            let _ = self.store.blobs.delete(Blob::Request(id)).await;
         }
-    };
-    // The blob first: a row without its request would be a job that cannot run.
-    let bytes = request.len() as u64;
-    service.store.blobs.put(Blob::Request(id), request).await?;
-    let accepted = service.blocking(move |service| {
-        let row = NewRow { id, owner, keys, idempotency_key, sha256, bytes };
-        accept(service, &row)
-    });
-    let accepted = accepted.await;
-    if !matches!(&accepted, Ok(record) if record.id == id) {
-        // Refused, or another request with the same key was faster.
-        let _ = service.store.blobs.delete(Blob::Request(id)).await;
+        let record = accepted?;
+        if record.id == id {
+            self.wake.notify_one();
+            tracing::info!(job = %id, keys = %record.keys, model = record.model, "job accepted");
+        }
+        Ok(self.view_of(&record))
     }
-    let record = accepted?;
-    if record.id == id {
-        service.wake.notify_one();
-        tracing::info!(job = %id, keys = %record.keys, "job accepted");
-    }
-    Ok(view(service, &record))
-}
 
-fn view(service: &Service, record: &Record) -> JobView {
-    let live = service.board.live(record.seq, record.id);
-    JobView::new(record, live, service.model.description().steps)
+    /// What can be refused without writing anything.
+    fn check(&self, owner: Owner, new: &NewJob) -> Result<Checked, Refusal> {
+        let sha256 = Sha256::digest(&new.request).into();
+        let repeated = self.store.db.read(|c| self.check_rows(c, owner, new, &sha256))?;
+        if let Some(record) = repeated {
+            return Ok(Checked::Repeated(Box::new(record)));
+        }
+        new.model.check_request(&new.request)?;
+        Ok(Checked::New { sha256 })
+    }
+
+    /// Keys and limits; or the job that this one repeats.
+    fn check_rows(
+        &self,
+        c: &Connection,
+        owner: Owner,
+        new: &NewJob,
+        sha256: &[u8; 32],
+    ) -> Result<Option<Record>, Refusal> {
+        keys::row(c, owner, new.keys)?.ok_or_else(Refusal::not_found)?;
+        if let Some(record) = repeated(c, new, sha256)? {
+            return Ok(Some(record));
+        }
+        let ids: Vec<Uuid> = std::iter::once(new.keys).chain(new.with.iter().copied()).collect();
+        let sets = keys::of_owner(c, owner, &ids)?.unwrap_or_default();
+        if keys::cover(&*new.model, &sets).is_none() {
+            return Err(keys_do_not_fit(new.model.description().id()));
+        }
+        self.check_limits(c, owner, new)?;
+        Ok(None)
+    }
+
+    fn check_limits(&self, c: &Connection, owner: Owner, new: &NewJob) -> Result<(), Refusal> {
+        let queued = "SELECT count(*) FROM jobs WHERE state = 'queued'";
+        let queued: u32 = c.query_row(queued, [], |row| row.get(0))?;
+        if queued >= self.config.queue {
+            let detail = format!("{queued} jobs are waiting already; try again later.");
+            return Err(Refusal::new(Code::QueueFull, detail).retry_after(self.pause(new)));
+        }
+        let mine = "SELECT count(*) FROM jobs WHERE keys = ?1 AND state IN ('queued', 'running')";
+        let mine: u32 = c.query_row(mine, [new.keys.to_string()], |row| row.get(0))?;
+        if mine >= self.config.jobs_per_keys {
+            let detail = format!("{mine} jobs of these keys are unfinished; wait for one to end.");
+            return Err(Refusal::new(Code::TooManyJobs, detail).retry_after(self.pause(new)));
+        }
+        limits::check_room(&self.config, c, Some(owner), new.request.len() as u64)
+    }
+
+    /// A place is free when a run has ended.
+    fn pause(&self, new: &NewJob) -> u32 {
+        let run = self.board.run_seconds(new.model.description().id());
+        run.map_or(5, |seconds| seconds.clamp(1.0, 60.0).ceil() as u32)
+    }
+
+    /// Everything is checked again: much may have happened since.
+    fn accept(&self, row: &Row<'_>) -> Result<Record, Refusal> {
+        let _transitions = self.board.transitions();
+        self.lifecycle.check_running()?;
+        let now = Timestamp::now();
+        let record = self.store.db.write(|t| {
+            if let Some(record) = self.check_rows(t, row.owner, row.new, &row.sha256)? {
+                return Ok(record);
+            }
+            for &id in std::iter::once(&row.new.keys).chain(&row.new.with) {
+                self.keys.prolong(t, id, now)?;
+            }
+            row.insert(t, now)?;
+            let record = Record::find(t, row.owner, row.id)?;
+            record.ok_or_else(|| Refusal::internal("a job that was just inserted is not there"))
+        })?;
+        if record.id == row.id {
+            debug_assert_eq!(record.state, State::Queued);
+            self.board.enqueue(record.seq, record.id, &record.model);
+        }
+        Ok(record)
+    }
 }
 
 enum Checked {
@@ -77,129 +149,60 @@ enum Checked {
     Repeated(Box<Record>),
 }
 
-/// What can be refused without writing anything.
-fn check(
-    service: &Service,
-    owner: Owner,
-    keys: Uuid,
-    idempotency_key: Option<&str>,
-    request: &[u8],
-) -> Result<Checked, Refusal> {
-    let sha256 = Sha256::digest(request).into();
-    let repeated = service.store.db.read(|c| {
-        keys::row(c, owner, keys)?.ok_or_else(Refusal::not_found)?;
-        let repeated = repeated(c, keys, idempotency_key, &sha256)?;
-        if repeated.is_none() {
-            check_limits(service, c, owner, keys, request.len() as u64)?;
-        }
-        Ok::<_, Refusal>(repeated)
-    })?;
-    if let Some(record) = repeated {
-        return Ok(Checked::Repeated(Box::new(record)));
-    }
-    service.model.check_request(request)?;
-    Ok(Checked::New { sha256 })
+/// Key sets that lack a key of a model, or are not there.
+pub(super) fn keys_do_not_fit(model: &str) -> Refusal {
+    let detail = format!("These key sets do not hold all keys of the model {model:?}.");
+    Refusal::new(Code::KeysDoNotFit, detail)
 }
 
-fn repeated(
-    c: &Connection,
-    keys: Uuid,
-    idempotency_key: Option<&str>,
-    sha256: &[u8; 32],
-) -> Result<Option<Record>, Refusal> {
-    let Some(key) = idempotency_key else {
+fn repeated(c: &Connection, new: &NewJob, sha256: &[u8; 32]) -> Result<Option<Record>, Refusal> {
+    let Some(key) = &new.idempotency_key else {
         return Ok(None);
     };
-    match Record::find_idempotent(c, keys, key)? {
-        Some(record) if record.request_sha256 != *sha256 => {
-            let detail = "This idempotency key was used with another request.";
+    let model = new.model.description().id();
+    match Record::find_idempotent(c, new.keys, key)? {
+        Some(record) if record.request_sha256 != *sha256 || record.model != model => {
+            let detail = "This idempotency key was used with another request or model.";
             Err(Refusal::new(Code::IdempotencyMismatch, detail))
         }
         found => Ok(found),
     }
 }
 
-fn check_limits(
-    service: &Service,
-    c: &Connection,
-    owner: Owner,
-    keys: Uuid,
-    bytes: u64,
-) -> Result<(), Refusal> {
-    let config = &service.config;
-    let queued = "SELECT count(*) FROM jobs WHERE state = 'queued'";
-    let queued: u32 = c.query_row(queued, [], |row| row.get(0))?;
-    if queued >= config.queue {
-        let detail = format!("{queued} jobs are waiting already; try again later.");
-        return Err(Refusal::new(Code::QueueFull, detail).retry_after(pause(service)));
-    }
-    let mine = "SELECT count(*) FROM jobs WHERE keys = ?1 AND state IN ('queued', 'running')";
-    let mine: u32 = c.query_row(mine, [keys.to_string()], |row| row.get(0))?;
-    if mine >= config.jobs_per_keys {
-        let detail = format!("{mine} jobs of these keys are unfinished; wait for one to end.");
-        return Err(Refusal::new(Code::TooManyJobs, detail).retry_after(pause(service)));
-    }
-    if usage::total(c)? + bytes > config.storage_bytes {
-        let detail = "The service's storage is full; try again later.";
-        return Err(Refusal::new(Code::StorageFull, detail).retry_after(600));
-    }
-    if usage::of_owner(c, owner)? + bytes > config.capability_bytes {
-        let detail = "This capability has no room for more requests; delete keys or wait.";
-        return Err(Refusal::new(Code::StorageFull, detail));
-    }
-    Ok(())
-}
-
-/// A place is free when a run has ended.
-fn pause(service: &Service) -> u32 {
-    service.board.run_seconds().map_or(5, |seconds| seconds.clamp(1.0, 60.0).ceil() as u32)
-}
-
-struct NewRow {
+struct Row<'a> {
     id: Uuid,
     owner: Owner,
-    keys: Uuid,
-    idempotency_key: Option<String>,
     sha256: [u8; 32],
-    bytes: u64,
+    new: &'a NewJob,
 }
 
-/// Everything is checked again: much may have happened since.
-fn accept(service: &Service, new: &NewRow) -> Result<Record, Refusal> {
-    let _transitions = service.board.transitions();
-    if service.is_stopping() {
-        return Err(Refusal::stopping());
-    }
-    let now = Timestamp::now();
-    let key = new.idempotency_key.as_deref();
-    let record = service.store.db.write(|t| {
-        let keys = keys::row(t, new.owner, new.keys)?.ok_or_else(Refusal::not_found)?;
-        if let Some(record) = repeated(t, new.keys, key, &new.sha256)? {
-            return Ok(record);
-        }
-        check_limits(service, t, new.owner, new.keys, new.bytes)?;
-        keys::prolong(service, t, new.keys, now)?;
-        t.execute(
-            "INSERT INTO jobs (id, owner, keys, model, state, attempts, idempotency_key,
-                               request_sha256, request_bytes, created_at)
-             VALUES (?1, ?2, ?3, ?4, 'queued', 0, ?5, ?6, ?7, ?8)",
+impl Row<'_> {
+    fn insert(&self, c: &Connection, now: Timestamp) -> Result<(), rusqlite::Error> {
+        let model = self.new.model.description();
+        c.execute(
+            "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
+                               idempotency_key, request_sha256, request_bytes, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10)",
             params![
-                new.id.to_string(),
-                new.owner.0,
-                new.keys.to_string(),
-                keys.model,
-                key,
-                new.sha256,
-                new.bytes,
+                self.id.to_string(),
+                self.owner.0,
+                self.new.keys.to_string(),
+                model.id(),
+                model.contract_sha256(),
+                model.steps(),
+                self.new.idempotency_key,
+                self.sha256,
+                self.new.request.len() as u64,
                 now.0
             ],
         )?;
-        let record = Record::find(t, new.owner, new.id)?;
-        record.ok_or_else(|| Refusal::internal("a job that was just inserted is not there"))
-    })?;
-    if record.id == new.id {
-        debug_assert_eq!(record.state, State::Queued);
-        service.board.enqueue(record.seq, record.id);
+        let seq = c.last_insert_rowid();
+        for (place, keys) in self.new.with.iter().enumerate() {
+            c.execute(
+                "INSERT INTO job_keys (job, place, keys) VALUES (?1, ?2, ?3)",
+                params![seq, place as u64, keys.to_string()],
+            )?;
+        }
+        Ok(())
     }
-    Ok(record)
 }

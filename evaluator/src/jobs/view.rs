@@ -53,7 +53,8 @@ impl JobView {
     /// What is stored of a job and what is known of it at this moment. The two may be a moment
     /// apart; the stored state counts.
     #[must_use]
-    pub fn new(record: &Record, live: Option<Live>, steps: u32) -> Self {
+    pub fn new(record: &Record, live: Option<Live>) -> Self {
+        let steps = record.steps;
         let (position, step, eta_seconds) = match (record.state, live) {
             (State::Queued, Some(Live::Queued { position, eta_seconds })) => {
                 (Some(position), 0, eta_seconds)

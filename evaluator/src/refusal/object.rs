@@ -13,10 +13,12 @@ pub fn code_of(error: &ReadError) -> Code {
         ReadError::Residues { .. } => Code::Coefficient,
         ReadError::Level { .. } | ReadError::NoSuchLevel { .. } => Code::Level,
         ReadError::Scale { .. } => Code::Scale,
-        ReadError::KeyIndex { .. } | ReadError::NoSuchKey { .. } => Code::WrongKey,
-        ReadError::KeyShape { .. } | ReadError::KeyCount { .. } | ReadError::KeyLength { .. } => {
-            Code::KeyShape
-        }
+        ReadError::OtherKey => Code::WrongKey,
+        ReadError::Key(_)
+        | ReadError::KeyKind { .. }
+        | ReadError::KeyDigits { .. }
+        | ReadError::KeyOrder { .. }
+        | ReadError::KeyLength { .. } => Code::KeyShape,
         _ => Code::InvalidObject,
     }
 }
@@ -46,7 +48,7 @@ impl From<ReadError> for Refusal {
 }
 
 /// Errors are written to stand after a colon; alone they are a sentence.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(letters).chain(['.']).collect()

@@ -62,13 +62,25 @@ impl Database {
 const BUSY: Duration = Duration::from_secs(5);
 
 /// What takes an empty database to each version. Lines are only ever added.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = MIGRATIONS.len() as i64;
     if found > known {
         return Err(StoreError::Schema { found, known });
+    }
+    if found == 1 {
+        let query = "SELECT (SELECT count(*) FROM uploads), (SELECT count(*) FROM keys),
+                            (SELECT count(*) FROM jobs)";
+        let (uploads, keys, jobs): (u64, u64, u64) =
+            connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        tracing::warn!(
+            uploads,
+            keys,
+            jobs,
+            "an earlier version left keys of another format: they are deleted with their jobs"
+        );
     }
     for version in found..known {
         let transaction = connection.transaction()?;
@@ -87,7 +99,7 @@ mod tests {
     fn a_failed_write_leaves_no_trace() {
         let folder = crate::testing::TempFolder::new();
         let db = Database::open(&folder.path().join("x.sqlite")).unwrap();
-        let insert = "INSERT INTO bundles VALUES (x'00', 1, 2)";
+        let insert = "INSERT INTO bundles VALUES (x'00', x'01', x'02', x'03', 1, 2, 3)";
         let result: Result<(), rusqlite::Error> = db.write(|t| {
             t.execute(insert, [])?;
             Err(rusqlite::Error::InvalidQuery)
@@ -105,6 +117,25 @@ mod tests {
     }
 
     #[test]
+    fn what_the_first_schema_held_is_gone() {
+        let folder = crate::testing::TempFolder::new();
+        let path = folder.path().join("x.sqlite");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection.execute("INSERT INTO bundles VALUES (x'00', 1, 2)", []).unwrap();
+        let keys = "INSERT INTO keys VALUES ('k', x'01', x'00', 'model', 1, 2, 3)";
+        connection.execute(keys, []).unwrap();
+        drop(connection);
+        let db = Database::open(&path).unwrap();
+        for table in ["uploads", "bundles", "keys", "jobs", "job_keys"] {
+            let count = format!("SELECT count(*) FROM {table}");
+            let count: u64 = db.read(|c| c.query_row(&count, [], |row| row.get(0))).unwrap();
+            assert_eq!(count, 0, "{table}");
+        }
+    }
+
+    #[test]
     fn later_schemas_are_refused() {
         let folder = crate::testing::TempFolder::new();
         let path = folder.path().join("x.sqlite");
@@ -112,6 +143,6 @@ mod tests {
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
-        assert!(matches!(Database::open(&path), Err(StoreError::Schema { found: 99, known: 1 })));
+        assert!(matches!(Database::open(&path), Err(StoreError::Schema { found: 99, known: 2 })));
     }
 }

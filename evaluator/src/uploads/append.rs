@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::lock::UploadLock;
 use super::row::Row;
-use super::{Progress, finish, look};
+use super::{Progress, Uploads, finish};
+use crate::blocking::blocking;
 use crate::capability::Owner;
 use crate::refusal::{Code, Refusal};
-use crate::service::Service;
 use crate::store::staging::StagedWriter;
 use crate::time::Timestamp;
 
@@ -40,70 +40,72 @@ pub enum Checksum {
 /// How far the upload is after a part.
 pub type Appended = Progress;
 
-/// Appends a part to an upload. What arrived before an interruption stays, if the part has no
-/// checksum.
-///
-/// # Errors
-/// `not_found`, `gone`, `wrong_offset`, `body_too_large`, `checksum_mismatch`, `upload_busy`,
-/// `busy`, those of `body`, and those of a key that is wrong: then the upload is lost.
-pub async fn append<S>(
-    service: &Arc<Service>,
-    owner: Owner,
-    id: Uuid,
-    part: Part,
-    mut body: S,
-) -> Result<Appended, Refusal>
-where
-    S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
-{
-    // Before the lock, which is a place in memory that strangers should not take.
-    if look(service, owner, id).await?.is_complete() {
-        return repeat_of_the_end(service, owner, id, &part).await;
-    }
-    let Ok(_permit) = service.upload_permits.clone().try_acquire_owned() else {
-        let detail = "Too many uploads at this moment; try again.";
-        return Err(Refusal::new(Code::Busy, detail).retry_after(2));
-    };
-    let mut lock = service.upload_locks.take(id).await?;
-    let found = super::find(service, owner, id).await?;
-    let Some(row) = found else {
-        return repeat_of_the_end(service, owner, id, &part).await;
-    };
-    row.check_alive()?;
-    check_offset(part.offset, row.received)?;
-    let most = (row.length - row.received).min(service.config.part_bytes);
-    if part.length.is_some_and(|length| length > most) {
-        return Err(too_large(most));
-    }
-
-    let mut incoming = Incoming::open(service, &row, part.checksum.as_ref()).await?;
-    let end = incoming.take_all(&mut body, most, &mut lock).await;
-    service.metrics.uploaded_bytes.inc_by(incoming.count);
-    if let Err(refusal) = &end
-        && (part.checksum.is_some() || refusal.code == Code::BodyTooLarge)
+impl Uploads {
+    /// Appends a part to an upload. What arrived before an interruption stays, if the part has no
+    /// checksum.
+    ///
+    /// # Errors
+    /// `not_found`, `gone`, `wrong_offset`, `body_too_large`, `checksum_mismatch`, `upload_busy`,
+    /// `busy`, those of `body`, and those of a key that is wrong: then the upload is lost.
+    pub async fn append<S>(
+        self: &Arc<Self>,
+        owner: Owner,
+        id: Uuid,
+        part: Part,
+        mut body: S,
+    ) -> Result<Appended, Refusal>
+    where
+        S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
     {
-        return Err(refusal.clone());
+        // Before the lock, which is a place in memory that strangers should not take.
+        if self.look(owner, id).await?.is_complete() {
+            return repeat_of_the_end(self, owner, id, &part).await;
+        }
+        let Ok(_permit) = self.permits.clone().try_acquire_owned() else {
+            let detail = "Too many uploads at this moment; try again.";
+            return Err(Refusal::new(Code::Busy, detail).retry_after(2));
+        };
+        let mut lock = self.locks.take(id).await?;
+        let found = self.find(owner, id).await?;
+        let Some(row) = found else {
+            return repeat_of_the_end(self, owner, id, &part).await;
+        };
+        row.check_alive()?;
+        check_offset(part.offset, row.received)?;
+        let most = (row.length - row.received).min(self.config.part_bytes);
+        if part.length.is_some_and(|length| length > most) {
+            return Err(too_large(most));
+        }
+
+        let mut incoming = Incoming::open(self, &row, part.checksum.as_ref()).await?;
+        let end = incoming.take_all(&mut body, most, &mut lock).await;
+        self.metrics.uploaded_bytes.inc_by(incoming.count);
+        if let Err(refusal) = &end
+            && (part.checksum.is_some() || refusal.code == Code::BodyTooLarge)
+        {
+            return Err(refusal.clone());
+        }
+        if let (Ok(()), Some(checksum)) = (&end, &part.checksum) {
+            incoming.check(checksum)?;
+        }
+        let progress = commit(self, row, incoming).await?;
+        end?;
+        if progress.received < progress.length {
+            return Ok(progress);
+        }
+        finish::finish(self, owner, id).await?;
+        self.look(owner, id).await
     }
-    if let (Ok(()), Some(checksum)) = (&end, &part.checksum) {
-        incoming.check(checksum)?;
-    }
-    let progress = commit(service, row, incoming).await?;
-    end?;
-    if progress.received < progress.length {
-        return Ok(progress);
-    }
-    finish::finish(service, owner, id).await?;
-    look(service, owner, id).await
 }
 
 /// A client that missed the answer to the last part sends it again, or asks with an empty one.
 async fn repeat_of_the_end(
-    service: &Arc<Service>,
+    uploads: &Arc<Uploads>,
     owner: Owner,
     id: Uuid,
     part: &Part,
 ) -> Result<Appended, Refusal> {
-    let progress = look(service, owner, id).await?;
+    let progress = uploads.look(owner, id).await?;
     check_offset(part.offset, progress.received)?;
     if part.length == Some(0) { Ok(progress) } else { Err(too_large(0)) }
 }
@@ -123,7 +125,7 @@ fn too_large(most: u64) -> Refusal {
 
 /// The bytes of a part on their way to the disk.
 struct Incoming {
-    service: Arc<Service>,
+    uploads: Arc<Uploads>,
     writer: Option<StagedWriter>,
     pending: Vec<Bytes>,
     pending_bytes: usize,
@@ -141,21 +143,21 @@ const WRITE_BYTES: usize = 256 << 10;
 
 impl Incoming {
     async fn open(
-        service: &Arc<Service>,
+        uploads: &Arc<Uploads>,
         row: &Row,
         checksum: Option<&Checksum>,
     ) -> Result<Self, Refusal> {
         let (id, at) = (row.id, row.received);
-        let writer = service
-            .blocking(move |s| s.store.staging.writer(id, at).map_err(Refusal::from))
-            .await?;
+        let writer =
+            blocking(uploads, move |u| u.store.staging.writer(id, at).map_err(Refusal::from));
+        let writer = writer.await?;
         let hasher = checksum.map(|checksum| match checksum {
             Checksum::Sha1(_) => Hasher::Sha1(Sha1::new()),
             Checksum::Sha256(_) => Hasher::Sha256(Sha256::new()),
         });
         let (pending, pending_bytes, count) = (Vec::new(), 0, 0);
-        let service = service.clone();
-        Ok(Self { service, writer: Some(writer), pending, pending_bytes, count, hasher })
+        let uploads = uploads.clone();
+        Ok(Self { uploads, writer: Some(writer), pending, pending_bytes, count, hasher })
     }
 
     /// Takes the body to its end, or to whatever interrupts it.
@@ -168,7 +170,7 @@ impl Incoming {
     where
         S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
     {
-        let mut stopping = self.service.stopping();
+        let mut stopping = self.uploads.lifecycle.stopping();
         loop {
             let next = tokio::select! {
                 next = body.next() => next,
@@ -203,7 +205,7 @@ impl Incoming {
         self.pending_bytes = 0;
         let mut writer =
             self.writer.take().ok_or_else(|| Refusal::internal("an earlier write failed"))?;
-        let written = self.service.blocking(move |_| {
+        let written = blocking(&self.uploads, move |_| {
             pending.iter().try_for_each(|bytes| writer.write(bytes))?;
             Ok(writer)
         });
@@ -230,17 +232,17 @@ impl Incoming {
 }
 
 async fn commit(
-    service: &Arc<Service>,
+    uploads: &Arc<Uploads>,
     row: Row,
     mut incoming: Incoming,
 ) -> Result<Progress, Refusal> {
     incoming.flush().await?;
     let received = row.received + incoming.count;
-    service.blocking(move |service| commit_now(service, &row, &incoming, received)).await
+    blocking(uploads, move |uploads| commit_now(uploads, &row, &incoming, received)).await
 }
 
 fn commit_now(
-    service: &Service,
+    uploads: &Uploads,
     row: &Row,
     incoming: &Incoming,
     received: u64,
@@ -248,27 +250,28 @@ fn commit_now(
     if let Some(writer) = &incoming.writer {
         writer.sync()?;
     }
-    if let Err(refusal) = check_frames(service, row, received) {
-        if refusal.code != Code::Internal {
+    if let Err(refusal) = check_frames(uploads, row, received) {
+        if !matches!(refusal.code, Code::Internal | Code::UnknownModel) {
             tracing::info!(upload = %row.id, code = refusal.code.as_str(), "upload refused");
-            service.store.db.write(|t| row.refuse(t, refusal.code))?;
-            service.store.staging.delete(row.id)?;
+            uploads.store.db.write(|t| row.refuse(t, refusal.code))?;
+            uploads.store.staging.delete(row.id)?;
         }
         return Err(refusal);
     }
-    let expires_at = Timestamp::now().after_seconds(service.config.upload_seconds);
-    if !service.store.db.write(|t| row.advance(t, received, expires_at))? {
+    let expires_at = Timestamp::now().after_seconds(uploads.config.upload_seconds);
+    if !uploads.store.db.write(|t| row.advance(t, received, expires_at))? {
         return Err(Refusal::not_found());
     }
     Ok(Progress { received, length: row.length, expires_at: Some(expires_at) })
 }
 
-fn check_frames(service: &Service, row: &Row, received: u64) -> Result<(), Refusal> {
-    for frame in service.bundle.completed(row.received, received) {
-        let _one_at_a_time = service.frame_check.lock().unwrap_or_else(PoisonError::into_inner);
+fn check_frames(uploads: &Uploads, row: &Row, received: u64) -> Result<(), Refusal> {
+    let (model, keys, layout) = uploads.expected(row)?;
+    for frame in layout.completed(row.received, received) {
+        let _one_at_a_time = uploads.frame_check.lock().unwrap_or_else(PoisonError::into_inner);
         let length = usize::try_from(frame.length).map_err(Refusal::internal)?;
-        let bytes = service.store.staging.read(row.id, frame.start, length);
-        service.model.check_frame(frame.index, &bytes?)?;
+        let bytes = uploads.store.staging.read(row.id, frame.start, length);
+        model.check_frame(&keys, frame.index, &bytes?)?;
     }
     Ok(())
 }

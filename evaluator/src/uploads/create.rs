@@ -5,13 +5,15 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::Progress;
+use super::layout::Layout;
 use super::row::Row;
+use super::{Progress, Uploads};
+use crate::blocking::blocking;
 use crate::capability::{self, Owner};
-use crate::keys;
+use crate::keys::{self, StoredList};
+use crate::limits;
+use crate::models::ServedModel;
 use crate::refusal::{Code, Refusal};
-use crate::service::Service;
-use crate::store::usage;
 use crate::time::Timestamp;
 
 /// What a client says before it uploads.
@@ -21,6 +23,8 @@ pub struct NewUpload {
     pub length: u64,
     /// The model that the keys are for.
     pub model: String,
+    /// Key sets of the client that hold some of the model's keys already.
+    pub have: Vec<Uuid>,
     /// The bundle's SHA-256, if the client knows it already.
     pub sha256: Option<[u8; 32]>,
     /// Who the client says it is.
@@ -38,105 +42,108 @@ pub struct Created {
     pub progress: Progress,
 }
 
-/// Starts an upload. A client that holds a capability keeps it; one that holds none, or one that
-/// is not known any more, gets a new one.
-///
-/// # Errors
-/// `unknown_model`, `wrong_upload_length`, `too_many_uploads`, `storage_full`.
-pub async fn create(service: &Arc<Service>, new: NewUpload) -> Result<Created, Refusal> {
-    if service.is_stopping() {
-        return Err(Refusal::stopping());
+impl Uploads {
+    /// Starts an upload of the keys that a model needs beside those that the client has sent
+    /// before. A client that holds a capability keeps it; one that holds none, or one that is not
+    /// known any more, gets a new one.
+    ///
+    /// # Errors
+    /// `unknown_model`, `not_found`, `nothing_missing`, `wrong_upload_length`, `too_many_uploads`,
+    /// `storage_full`.
+    pub async fn create(self: &Arc<Self>, new: NewUpload) -> Result<Created, Refusal> {
+        self.lifecycle.check_running()?;
+        let model = self.models.find(&new.model);
+        let model = model.ok_or_else(|| Refusal::unknown_model(&new.model))?;
+        let id = capability::new_id();
+        // So that the file is not taken for an orphan before its row is there.
+        let _lock = self.locks.take(id).await?;
+        blocking(self, move |uploads| uploads.create_now(id, &new, &*model)).await
     }
-    let model = service.model.description();
-    if new.model != model.id {
-        let detail = format!("The model {:?} is not served here.", abridged(&new.model));
-        return Err(Refusal::new(Code::UnknownModel, detail));
+
+    fn create_now(
+        &self,
+        id: Uuid,
+        new: &NewUpload,
+        model: &dyn ServedModel,
+    ) -> Result<Created, Refusal> {
+        let now = Timestamp::now();
+        self.store.db.write(|t| {
+            let known = match new.holder {
+                Some(holder) if is_known(t, holder)? => Some(holder),
+                _ => None,
+            };
+            let list = missing(t, known, new, model)?;
+            if let (Some(owner), Some(sha256)) = (known, &new.sha256)
+                && let Some(id) = keys::renew(t, owner, sha256, &list)?
+            {
+                self.keys.prolong(t, id, now)?;
+                let (received, length) = (new.length, new.length);
+                let progress = Progress { received, length, expires_at: None };
+                return Ok(Created { id, capability: None, progress });
+            }
+            if Row::count_open(t)? >= self.config.uploads {
+                let detail = "Too many uploads are unfinished; try again later.";
+                return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
+            }
+            limits::check_room(&self.config, t, known, new.length)?;
+            let (owner, capability) = match known {
+                Some(owner) => (owner, None),
+                None => {
+                    let capability = capability::new_capability();
+                    let owner = Owner::of(&capability).expect("a new capability is well-formed");
+                    (owner, Some(capability))
+                }
+            };
+            let row = Row {
+                id,
+                owner,
+                list,
+                length: new.length,
+                received: 0,
+                sha256: new.sha256,
+                refused: None,
+                created_at: now,
+                expires_at: now.after_seconds(self.config.upload_seconds),
+            };
+            row.insert(t)?;
+            self.store.staging.create(id)?;
+            let expires_at = Some(row.expires_at);
+            let progress = Progress { received: 0, length: row.length, expires_at };
+            Ok(Created { id, capability, progress })
+        })
     }
-    let expected = service.bundle.length();
-    if new.length != expected {
-        let detail = format!("Upload-Length must be {expected}, the length of a key bundle.");
-        return Err(Refusal::new(Code::UploadLength, detail));
-    }
-    let id = capability::new_id();
-    // So that the file is not taken for an orphan before its row is there.
-    let _lock = service.upload_locks.take(id).await?;
-    service.blocking(move |service| create_now(service, id, new)).await
 }
 
-fn create_now(service: &Service, id: Uuid, new: NewUpload) -> Result<Created, Refusal> {
-    let now = Timestamp::now();
-    service.store.db.write(|t| {
-        let known = match new.holder {
-            Some(holder) if is_known(t, holder)? => Some(holder),
-            _ => None,
-        };
-        if let (Some(owner), Some(sha256)) = (known, &new.sha256)
-            && let Some(id) = keys::renew(service, t, owner, sha256, now)?
-        {
-            let progress = Progress { received: new.length, length: new.length, expires_at: None };
-            return Ok(Created { id, capability: None, progress });
-        }
-        check_room(service, t, known, new.length)?;
-        let (owner, capability) = match known {
-            Some(owner) => (owner, None),
-            None => {
-                let capability = capability::new_capability();
-                let owner = Owner::of(&capability).expect("a new capability is well-formed");
-                (owner, Some(capability))
-            }
-        };
-        let row = Row {
-            id,
-            owner,
-            model: new.model,
-            length: new.length,
-            received: 0,
-            sha256: new.sha256,
-            refused: None,
-            created_at: now,
-            expires_at: now.after_seconds(service.config.upload_seconds),
-        };
-        row.insert(t)?;
-        service.store.staging.create(id)?;
-        let expires_at = Some(row.expires_at);
-        Ok(Created {
-            id,
-            capability,
-            progress: Progress { received: 0, length: row.length, expires_at },
-        })
-    })
+/// The keys that are to be uploaded.
+fn missing(
+    c: &Connection,
+    owner: Option<Owner>,
+    new: &NewUpload,
+    model: &dyn ServedModel,
+) -> Result<StoredList, Refusal> {
+    let sets = match owner {
+        Some(owner) => keys::of_owner(c, owner, &new.have)?,
+        None => new.have.is_empty().then(Vec::new),
+    };
+    let missing = keys::missing(model, &sets.ok_or_else(Refusal::not_found)?);
+    if missing.is_empty() {
+        let detail = "The key sets that are there hold all keys of this model.";
+        return Err(Refusal::new(Code::NothingMissing, detail));
+    }
+    let set = model.description().contract().set();
+    let list = StoredList::of(set, &missing);
+    let manifest = keys::read_list(model, &list);
+    let manifest = manifest.ok_or_else(|| Refusal::internal("a list of keys is not readable"))?;
+    let expected = Layout::new(list.manifest.len(), &manifest).length();
+    if new.length != expected {
+        let detail = format!("Upload-Length must be {expected}, the length of this key bundle.");
+        return Err(Refusal::new(Code::UploadLength, detail));
+    }
+    Ok(list)
 }
 
 fn is_known(c: &Connection, owner: Owner) -> Result<bool, rusqlite::Error> {
     let query = "SELECT EXISTS (SELECT 1 FROM uploads WHERE owner = ?1)
                      OR EXISTS (SELECT 1 FROM keys WHERE owner = ?1)";
     c.query_row(query, params![owner.0], |row| row.get(0))
-}
-
-fn check_room(
-    service: &Service,
-    c: &Connection,
-    owner: Option<Owner>,
-    length: u64,
-) -> Result<(), Refusal> {
-    let config = &service.config;
-    if Row::count_open(c)? >= config.uploads {
-        let detail = "Too many uploads are unfinished; try again later.";
-        return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
-    }
-    if usage::total(c)? + length > config.storage_bytes {
-        let detail = "The service's storage is full; try again later.";
-        return Err(Refusal::new(Code::StorageFull, detail).retry_after(600));
-    }
-    if let Some(owner) = owner
-        && usage::of_owner(c, owner)? + length > config.capability_bytes
-    {
-        let detail = "This capability has no room for more keys; delete some first.";
-        return Err(Refusal::new(Code::StorageFull, detail));
-    }
-    Ok(())
-}
-
-fn abridged(text: &str) -> String {
-    text.chars().take(64).collect()
 }

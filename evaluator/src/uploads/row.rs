@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 use uuid::Uuid;
 
 use crate::capability::Owner;
+use crate::keys::StoredList;
 use crate::refusal::{Code, Refusal};
 use crate::time::Timestamp;
 
@@ -11,7 +12,7 @@ use crate::time::Timestamp;
 pub(super) struct Row {
     pub(super) id: Uuid,
     pub(super) owner: Owner,
-    pub(super) model: String,
+    pub(super) list: StoredList,
     pub(super) length: u64,
     pub(super) received: u64,
     pub(super) sha256: Option<[u8; 32]>,
@@ -24,19 +25,20 @@ type Sql<T> = Result<T, rusqlite::Error>;
 
 impl Row {
     pub(super) fn find(c: &Connection, owner: Owner, id: Uuid) -> Sql<Option<Self>> {
-        let query = "SELECT model, length, received, sha256, refused, created_at, expires_at
+        let query = "SELECT scheme, manifest, length, received, sha256, refused, created_at,
+                            expires_at
                      FROM uploads WHERE id = ?1 AND owner = ?2";
         c.query_row(query, params![id.to_string(), owner.0], |row| {
             Ok(Self {
                 id,
                 owner,
-                model: row.get(0)?,
-                length: row.get(1)?,
-                received: row.get(2)?,
-                sha256: row.get(3)?,
-                refused: row.get(4)?,
-                created_at: Timestamp(row.get(5)?),
-                expires_at: Timestamp(row.get(6)?),
+                list: StoredList { scheme: row.get(0)?, manifest: row.get(1)? },
+                length: row.get(2)?,
+                received: row.get(3)?,
+                sha256: row.get(4)?,
+                refused: row.get(5)?,
+                created_at: Timestamp(row.get(6)?),
+                expires_at: Timestamp(row.get(7)?),
             })
         })
         .optional()
@@ -45,12 +47,14 @@ impl Row {
     pub(super) fn insert(&self, c: &Connection) -> Sql<()> {
         c.execute(
             "INSERT INTO uploads
-             (id, owner, model, length, received, sha256, refused, created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (id, owner, scheme, manifest, length, received, sha256, refused, created_at,
+              expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 self.id.to_string(),
                 self.owner.0,
-                self.model,
+                self.list.scheme,
+                self.list.manifest,
                 self.length,
                 self.received,
                 self.sha256,

@@ -1,34 +1,177 @@
-//! A model of a few bytes, whose requests say how it behaves.
+//! Models without cryptography, whose requests say how they behave. Their contracts and lists of
+//! keys are real, under a parameter set as small as can be.
 
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use blindsight_ckks::wire::ReadError;
+use blindsight_ckks::evaluation_key::{EvaluationKey, SeededKey};
+use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
+use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::wire::frame::{ObjectKind, WireError};
-use blindsight_evaluator::EvaluateError;
-use blindsight_evaluator::served::{
-    ClientKeys, ExpandError, KeysDescription, ModelDescription, Normalisation,
-    ParameterDescription, ServedModel,
+use blindsight_ckks::wire::{KeySetManifest, ReadError};
+use blindsight_contract::{
+    AcceptedContract, AnswerData, BoxData, Contract, Forecast, InputData, KeyData, Policy,
+    PreparationData, RequestData, SchemeData, VERSION,
 };
-use blindsight_model::homomorphic::RunError;
+use blindsight_engine::KeySet;
+use blindsight_evaluator::models::{
+    Description, ExpandError, ExpandedKeys, FrameError, LoadedModel, Parse, RunError, ServedModel,
+};
+use blindsight_evaluator::shelf::Weight;
+use blindsight_ring::GaloisElement;
+use blindsight_ring::sampling::Seed;
 use bytes::Bytes;
-
-/// Lengths of manifest and keys.
-pub(crate) const FRAMES: [usize; 4] = [64, 1000, 40_000, 300];
-
-pub(crate) const REQUEST_BYTES: usize = 100;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub(crate) const STEPS: usize = 5;
 
-/// The bytes of a whole bundle; bundles with different salts differ.
-pub(crate) fn bundle(salt: u8) -> Vec<u8> {
-    let frame = |(index, &length): (usize, &usize)| {
-        let mut frame = vec![salt; length];
-        frame[0] = index as u8;
-        frame
-    };
-    FRAMES.iter().enumerate().flat_map(frame).collect()
+/// What all loaded models share.
+pub(crate) const SHARED_BYTES: u64 = 1000;
+
+/// What stands in a file of such a model.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    /// Slots and level of rotations that have keys.
+    pub(crate) keys: Vec<(i64, usize)>,
+    /// Whether its parameter set is another one.
+    pub(crate) foreign: bool,
+    pub(crate) loaded_bytes: u64,
+    /// Ends the answers, if there is one.
+    pub(crate) mark: Option<u8>,
 }
+
+impl Spec {
+    pub(crate) fn new(id: &str, keys: &[(i64, usize)]) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: format!("The model {id}"),
+            keys: keys.to_vec(),
+            foreign: false,
+            loaded_bytes: 100,
+            mark: None,
+        }
+    }
+
+    /// The model that most tests use.
+    pub(crate) fn fake() -> Self {
+        Self::new("fake", &[(1, 1), (1, 2), (2, 1)])
+    }
+
+    pub(crate) fn write(&self, folder: &Path, file: &str) {
+        std::fs::write(folder.join(file), serde_json::to_vec(self).unwrap()).unwrap();
+    }
+
+    fn set(&self) -> Parameters {
+        let mut narrow_special = vec![5_767_169, 7_340_033];
+        if self.foreign {
+            narrow_special.reverse();
+        }
+        let literal = Literal {
+            log_degree: 12,
+            chain: vec![40_961, 65_537],
+            wide_special: vec![],
+            narrow_special,
+            sparse_weight: None,
+        };
+        Parameters::new(literal).unwrap()
+    }
+
+    pub(crate) fn list(&self) -> KeyList {
+        let set = self.set();
+        let spec = |&(steps, level): &(i64, usize)| {
+            let kind = KeyKind::Automorphism(GaloisElement::rotation(steps, set.degree()));
+            KeySpec::new(&set, kind, KeyLayout::balanced(&set, level, 1).unwrap()).unwrap()
+        };
+        KeyList::new(self.keys.iter().map(spec).collect()).unwrap()
+    }
+
+    fn contract(&self) -> Contract {
+        let set = self.set();
+        Contract {
+            blindsight_contract: VERSION,
+            id: self.id.clone(),
+            title: self.title.clone(),
+            classes: vec!["one".to_owned(), "two".to_owned()],
+            input: InputData { shape: [1, 1, 2], preparation: PreparationData::Tensor {} },
+            scheme: SchemeData::of(set.literal()),
+            keys: self.list().specs().iter().map(KeyData::of).collect(),
+            request: RequestData {
+                level: 1,
+                scale: 64.0,
+                slots: vec![BoxData {
+                    from: [0; 3],
+                    extent: [1, 1, 2],
+                    slot: 0,
+                    strides: [0, 0, 1],
+                }],
+            },
+            answer: AnswerData {
+                log2_modulus: 12,
+                period: 2,
+                scale: 16.0,
+                unit: 1.0,
+                slots: vec![0, 1],
+            },
+            forecast: Forecast {
+                seconds: 1.5,
+                memory_bytes: 1000,
+                log2_failure: -40.0,
+                score_error: 0.01,
+            },
+        }
+    }
+
+    /// The bytes of the bundle of some of the keys; bundles with different salts differ.
+    pub(crate) fn bundle(&self, of: impl Fn(&KeySpec) -> bool, salt: u8) -> Vec<u8> {
+        let specs = self.list().specs().iter().filter(|spec| of(spec)).cloned().collect();
+        bundle_of(&self.set(), &KeyList::new(specs).unwrap(), salt)
+    }
+}
+
+fn lengths(set: &Parameters, list: &KeyList) -> Vec<usize> {
+    let manifest = KeySetManifest::new(set, list);
+    let keys = manifest.entries().iter().map(|entry| entry.byte_len as usize);
+    std::iter::once(manifest.to_bytes(set).len()).chain(keys).collect()
+}
+
+fn bundle_of(set: &Parameters, list: &KeyList, salt: u8) -> Vec<u8> {
+    let markers = std::iter::once(0).chain(list.specs().iter().map(marker));
+    let frames = lengths(set, list).into_iter().zip(markers).map(|(length, marker)| {
+        let mut frame = vec![salt; length];
+        frame[0] = marker;
+        frame
+    });
+    frames.flatten().collect()
+}
+
+/// The first byte of a key's frame, in place of all that a real key says.
+fn marker(spec: &KeySpec) -> u8 {
+    match spec.kind() {
+        KeyKind::Automorphism(element) => {
+            (16 * spec.level()) as u8 + (element.exponent() % 16) as u8
+        }
+        kind => panic!("there are no keys {kind:?} here"),
+    }
+}
+
+/// Lengths of manifest and keys of the usual model.
+pub(crate) fn frames() -> Vec<usize> {
+    let spec = Spec::fake();
+    lengths(&spec.set(), &spec.list())
+}
+
+/// The bytes of a whole bundle of the usual model.
+pub(crate) fn bundle(salt: u8) -> Vec<u8> {
+    Spec::fake().bundle(|_| true, salt)
+}
+
+/// The length of a request.
+pub(crate) const REQUEST_BYTES: usize = 51 + 2 + 8 + 32 + 4096 * 16 / 8;
 
 /// What a run does at its third step.
 #[derive(Debug, Clone, Copy)]
@@ -50,47 +193,55 @@ pub(crate) fn answer(request: &[u8]) -> Vec<u8> {
     request.iter().rev().copied().collect()
 }
 
-pub(crate) struct FakeModel {
-    description: ModelDescription,
+/// Reads files of such models.
+pub(crate) fn reader() -> Parse {
+    Box::new(|bytes| match FakeModel::parse(bytes) {
+        Ok(model) => Ok(Arc::new(model)),
+        Err(error) => Err(error),
+    })
+}
+
+struct FakeModel {
+    spec: Spec,
+    contract: Arc<AcceptedContract>,
+    description: Description,
 }
 
 impl FakeModel {
-    pub(crate) fn new() -> Self {
-        let description = ModelDescription {
-            id: "fake".to_owned(),
-            name: "A model for tests".to_owned(),
-            classes: vec!["one".to_owned(), "two".to_owned()],
-            normalisation: Normalisation { mean: [0.5; 3], std: [0.25; 3] },
-            score_bound: 8.0,
-            parameters: ParameterDescription { fingerprint: "00".repeat(32), log2_degree: 4 },
-            evaluation_keys: KeysDescription {
-                count: FRAMES.len() as u32 - 1,
-                manifest_bytes: FRAMES[0] as u64,
-                bytes: FRAMES.iter().sum::<usize>() as u64,
-                key_bytes: FRAMES[1..].iter().map(|&length| length as u64).collect(),
-            },
-            request_bytes: REQUEST_BYTES as u64,
-            response_bytes: REQUEST_BYTES as u64,
-            steps: STEPS as u32,
-        };
-        Self { description }
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let spec: Spec = serde_json::from_slice(bytes).map_err(|_| "this is no compiled model")?;
+        let bytes = spec.contract().to_bytes();
+        let contract = Contract::parse(&bytes, &Policy::default()).map_err(|e| e.to_string())?;
+        let contract = Arc::new(contract);
+        // As that of a real file, which a mark changes too.
+        let fingerprint = Sha256::digest(serde_json::to_vec(&spec).unwrap()).into();
+        let description = Description::new(
+            contract.clone(),
+            bytes.into(),
+            fingerprint,
+            STEPS as u32,
+            spec.loaded_bytes,
+        );
+        assert_eq!(description.request_bytes(), REQUEST_BYTES as u64);
+        Ok(Self { spec, contract, description })
     }
 }
 
 impl ServedModel for FakeModel {
-    fn description(&self) -> &ModelDescription {
+    fn description(&self) -> &Description {
         &self.description
     }
 
-    fn check_frame(&self, frame: usize, bytes: &[u8]) -> Result<(), ReadError> {
-        assert_eq!(bytes.len(), FRAMES[frame]);
-        match usize::from(bytes[0]) {
-            found if found == frame => Ok(()),
+    fn check_frame(&self, keys: &KeyList, frame: usize, bytes: &[u8]) -> Result<(), FrameError> {
+        assert_eq!(bytes.len(), lengths(self.contract.set(), keys)[frame]);
+        let expected = frame.checked_sub(1).map_or(0, |key| marker(&keys.specs()[key]));
+        match bytes[0] {
+            found if found == expected => Ok(()),
             0xFF => {
                 let (expected, found) = (ObjectKind::EvaluationKey, ObjectKind::SecretKey);
-                Err(WireError::Kind { expected, found }.into())
+                Err(ReadError::Frame(WireError::Kind { expected, found }).into())
             }
-            found => Err(ReadError::KeyIndex { expected: frame, found: found as u32 }),
+            _ => Err(ReadError::OtherKey.into()),
         }
     }
 
@@ -105,45 +256,60 @@ impl ServedModel for FakeModel {
         }
     }
 
-    fn expanded_bytes(&self) -> usize {
-        2 * FRAMES.iter().sum::<usize>()
-    }
-
     fn expand(
         &self,
+        keys: &KeyList,
         read: &mut dyn FnMut(usize) -> Result<Bytes, ExpandError>,
-    ) -> Result<Box<dyn ClientKeys>, ExpandError> {
-        for (frame, &length) in FRAMES.iter().enumerate().skip(1) {
-            assert_eq!(read(frame)?.len(), length);
+    ) -> Result<ExpandedKeys, ExpandError> {
+        let set = self.contract.set();
+        let lengths = lengths(set, keys);
+        let mut expanded = Vec::new();
+        for (index, spec) in keys.specs().iter().enumerate() {
+            let bytes = read(index + 1)?;
+            assert_eq!((bytes.len(), bytes[0]), (lengths[index + 1], marker(spec)));
+            // A key of which nothing is there but its name.
+            let (spec, seed, rows) = (spec.clone(), Seed::from_bytes([0; 32]), vec![]);
+            expanded.push(Arc::new(EvaluationKey::expand(set, SeededKey { spec, seed, rows })));
         }
-        Ok(Box::new(FakeKeys))
+        Ok(expanded)
+    }
+
+    fn load(&self) -> Result<Arc<dyn LoadedModel>, String> {
+        Ok(Arc::new(Loaded { spec: self.spec.clone(), contract: self.contract.clone() }))
     }
 }
 
-struct FakeKeys;
+struct Loaded {
+    spec: Spec,
+    contract: Arc<AcceptedContract>,
+}
 
-impl ClientKeys for FakeKeys {
-    fn byte_len(&self) -> usize {
-        2 * FRAMES.iter().sum::<usize>()
+impl LoadedModel for Loaded {
+    fn weight(&self) -> Weight {
+        Weight { bytes: self.spec.loaded_bytes, shared: Some((1, SHARED_BYTES)) }
     }
 
-    fn evaluate(
+    fn run(
         &self,
+        keys: &KeySet,
         request: &[u8],
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
-    ) -> Result<Vec<u8>, EvaluateError> {
+    ) -> Result<Vec<u8>, RunError> {
+        assert_eq!(keys.first_missing(self.contract.keys()), None);
         for step in 0..STEPS {
             if progress(step, STEPS).is_break() {
-                return Err(RunError::Cancelled.into());
+                return Err(RunError::Cancelled);
             }
             std::thread::sleep(Duration::from_millis(request[1].into()));
             match request[2] {
                 1 if step == 2 => panic!("this is what the request asked for"),
-                2 if step == 2 => return Err(RunError::Request { needed: 4, scale: 30.0 }.into()),
+                2 if step == 2 => return Err(RunError::Failed("it cannot be done".to_owned())),
                 _ => {}
             }
         }
         let _ = progress(STEPS, STEPS);
-        Ok(answer(request))
+        let mut answer = answer(request);
+        answer.extend(self.spec.mark);
+        Ok(answer)
     }
 }

@@ -46,7 +46,7 @@ fn wrong_requests_are_refused() {
         let answer = server.submit(&keys, &good, &[("Idempotency-Key", key)]);
         assert_eq!(answer.refusal(), refused(400, "bad_idempotency_key"));
     }
-    assert_eq!(server.service.board.counts(), (0, 0));
+    assert_eq!(server.service.jobs.board.counts(), (0, 0));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn deleted_keys_take_their_jobs_along() {
     for job in [&running, &waiting] {
         assert_eq!(server.get(job, &keys.capability).status, 404);
     }
-    server.wait(|| (server.service.board.counts() == (0, 0)).then_some(()));
+    server.wait(|| (server.service.jobs.board.counts() == (0, 0)).then_some(()));
     let others = server.keys(2);
     let job = server.job(&others, &request(0, Behaviour::Works));
     assert_eq!(server.end(&others, &job)["state"], "done");

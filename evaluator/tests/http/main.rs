@@ -1,4 +1,4 @@
-//! The service over HTTP, on a small model without cryptography. Every answer is compared with the
+//! The service over HTTP, on a small models without cryptography. Every answer is compared with the
 //! API's own description.
 
 #![cfg(test)]
@@ -9,7 +9,10 @@ mod events;
 mod fake;
 mod jobs;
 mod limits;
+mod models;
 mod page;
+mod real;
 mod recovery;
 mod server;
+mod several_keys;
 mod uploads;

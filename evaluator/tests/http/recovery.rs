@@ -100,6 +100,52 @@ fn an_upload_that_was_complete_becomes_keys_at_the_next_start() {
 #[test]
 fn two_services_do_not_share_a_folder() {
     let server = Server::start(|_| {});
-    let model = std::sync::Arc::new(crate::fake::FakeModel::new());
-    assert!(Service::open(server.service.config.clone(), model).is_err());
+    let config = blindsight_evaluator::config::Config::clone(&server.service.config);
+    assert!(Service::open(config, crate::fake::reader()).is_err());
+}
+
+#[test]
+fn what_an_earlier_version_left_is_deleted() {
+    let server = Server::start(|_| {});
+    let server = server.restart(|config, _| {
+        // As the first version left it: a key set, a job, an upload, and their bytes.
+        let data = &config.data;
+        for file in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
+            let _ = std::fs::remove_file(data.join(file));
+        }
+        let c = rusqlite::Connection::open(data.join("state.sqlite")).unwrap();
+        c.execute_batch(include_str!("../../src/store/schema_1.sql")).unwrap();
+        let id = "00000000-0000-4000-8000-000000000000";
+        let sha256 = "ab".repeat(32);
+        c.execute_batch(&format!(
+            "PRAGMA user_version = 1;
+             INSERT INTO uploads VALUES ('{id}', x'01', 'm', 9, 4, NULL, NULL, 1, 9e12);
+             INSERT INTO bundles VALUES (x'{sha256}', 1, 1);
+             INSERT INTO keys VALUES ('{id}', x'01', x'{sha256}', 'm', 1, 1, 9e12);
+             INSERT INTO jobs VALUES (1, '{id}', x'01', '{id}', 'm', 'queued', 0, NULL, x'00', 1,
+                                      NULL, NULL, NULL, NULL, 1, NULL, NULL);"
+        ))
+        .unwrap();
+        let blobs = [
+            format!("blobs/bundles/{sha256}/0"),
+            format!("blobs/requests/{id}"),
+            format!("blobs/results/{id}"),
+            format!("uploads/{id}"),
+        ];
+        for blob in blobs {
+            let path = data.join(blob);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"old").unwrap();
+        }
+    });
+    let data = &server.service.config.data;
+    for folder in ["blobs/requests", "blobs/results", "uploads"] {
+        assert_eq!(std::fs::read_dir(data.join(folder)).unwrap().count(), 0, "{folder}");
+    }
+    for bundle in std::fs::read_dir(data.join("blobs/bundles")).unwrap() {
+        assert_eq!(std::fs::read_dir(bundle.unwrap().path()).unwrap().count(), 0);
+    }
+    let keys = server.keys(1);
+    let job = server.job(&keys, &request(0, Behaviour::Works));
+    assert_eq!(server.end(&keys, &job)["state"], "done");
 }

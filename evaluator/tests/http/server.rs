@@ -1,4 +1,4 @@
-//! A service with the small model on a free port, and a plain client.
+//! A service with small models on a free port, and a plain client.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -11,13 +11,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use blindsight_evaluator::capability::new_id;
 use blindsight_evaluator::config::Config;
+use blindsight_evaluator::models::Parse;
 use blindsight_evaluator::server::serve;
 use blindsight_evaluator::service::Service;
 use serde_json::Value;
 use ureq::http::Request;
 
 use crate::document;
-use crate::fake::{FRAMES, FakeModel, bundle};
+use crate::fake::{self, Spec, bundle};
 
 /// A running service; stopped at the end, its folder removed.
 pub(crate) struct Server {
@@ -51,18 +52,33 @@ pub(crate) struct Keys {
 
 impl Server {
     pub(crate) fn start(settings: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data: std::env::temp_dir().join(format!("blindsight-http-{}", new_id())),
-            body_pause_seconds: 2,
-            ..Config::default()
-        };
-        settings(&mut config);
-        Self::start_with(config)
+        Self::start_serving(&[("fake.bs", Spec::fake())], settings)
     }
 
-    fn start_with(config: Config) -> Self {
-        let service = Service::open(config.clone(), Arc::new(FakeModel::new())).unwrap();
+    /// Starts with these files in the folder of models.
+    pub(crate) fn start_serving(
+        models: &[(&str, Spec)],
+        settings: impl FnOnce(&mut Config),
+    ) -> Self {
+        let data = std::env::temp_dir().join(format!("blindsight-http-{}", new_id()));
+        let mut config = Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            models: data.join("models"),
+            data,
+            body_pause_seconds: 2,
+            models_seconds: 1,
+            ..Config::default()
+        };
+        std::fs::create_dir_all(&config.models).unwrap();
+        for (file, spec) in models {
+            spec.write(&config.models, file);
+        }
+        settings(&mut config);
+        Self::start_with(config, fake::reader())
+    }
+
+    pub(crate) fn start_with(config: Config, parse: Parse) -> Self {
+        let service = Service::open(config.clone(), parse).unwrap();
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn({
@@ -86,7 +102,7 @@ impl Server {
         // The folder stays, and its lock is free when the last owner is gone.
         self.config.data = PathBuf::new();
         drop(self);
-        Self::start_with(config)
+        Self::start_with(config, fake::reader())
     }
 
     fn stop(&mut self) {
@@ -138,7 +154,7 @@ impl Server {
 
     /// Starts an upload.
     pub(crate) fn create(&self, more: Headers<'_>) -> Answer {
-        let length = FRAMES.iter().sum::<usize>().to_string();
+        let length = bundle(0).len().to_string();
         let metadata = format!("model {}", STANDARD.encode("fake"));
         let defaults =
             [TUS, ("Upload-Length", length.as_str()), ("Upload-Metadata", metadata.as_str())];
@@ -182,13 +198,58 @@ impl Server {
         keys
     }
 
-    /// Submits a request.
+    /// Starts an upload of these bytes for a model, beside the keys of other key sets.
+    pub(crate) fn create_beside(
+        &self,
+        (model, have): (&str, &str),
+        length: usize,
+        capability: Option<&str>,
+    ) -> Answer {
+        let length = length.to_string();
+        let mut metadata = format!("model {}", STANDARD.encode(model));
+        if !have.is_empty() {
+            metadata += &format!(",have {}", STANDARD.encode(have));
+        }
+        let mut headers = vec![("Upload-Length", length.as_str()), ("Upload-Metadata", &metadata)];
+        headers.extend(capability.map(|text| ("Blindsight-Capability", text)));
+        self.create(&headers)
+    }
+
+    /// A key set of these bytes.
+    pub(crate) fn keys_beside(
+        &self,
+        (model, have): (&str, &str),
+        bytes: &[u8],
+        capability: Option<&str>,
+    ) -> Keys {
+        let created = self.create_beside((model, have), bytes.len(), capability);
+        assert_eq!(created.status, 201, "{}", created.text());
+        let given = created.header("blindsight-capability");
+        let capability = given.or(capability.map(str::to_owned)).unwrap();
+        let keys = Keys { id: created.id(), capability };
+        let appended = self.append(&keys, 0, bytes, &[]);
+        assert_eq!(appended.status, 204, "{}", appended.text());
+        keys
+    }
+
+    /// Submits a request for the usual model.
     pub(crate) fn submit(&self, keys: &Keys, request: &[u8], more: Headers<'_>) -> Answer {
+        self.submit_to(keys, "?model=fake", request, more)
+    }
+
+    /// Submits a request with this query.
+    pub(crate) fn submit_to(
+        &self,
+        keys: &Keys,
+        query: &str,
+        request: &[u8],
+        more: Headers<'_>,
+    ) -> Answer {
         let capability = ("Blindsight-Capability", keys.capability.as_str());
         let given = |name: &str| more.iter().any(|(other, _)| *other == name);
         let defaults = [OCTETS, capability].into_iter().filter(|(name, _)| !given(name));
         let headers: Vec<_> = defaults.chain(more.iter().copied()).collect();
-        self.send("POST", &format!("/v1/keys/{}/jobs", keys.id), &headers, request)
+        self.send("POST", &format!("/v1/keys/{}/jobs{query}", keys.id), &headers, request)
     }
 
     /// The path of a job that must be accepted.

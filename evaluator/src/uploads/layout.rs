@@ -1,23 +1,23 @@
 //! Where the frames of a key bundle lie.
 
-use crate::served::KeysDescription;
+use blindsight_ckks::wire::KeySetManifest;
 
-/// The layout of a bundle: the manifest, then the keys, nothing between. A parameter set leaves
-/// nothing to choose, so it is known before the first byte comes.
+/// The layout of a bundle: the manifest, then the keys it lists, nothing between. Its length is
+/// known before the first byte comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bundle {
+pub(super) struct Layout {
     frames: Vec<Frame>,
 }
 
 /// A frame of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frame {
+pub(super) struct Frame {
     /// 0 for the manifest, `i + 1` for key `i`.
-    pub index: usize,
+    pub(super) index: usize,
     /// Where it starts.
-    pub start: u64,
+    pub(super) start: u64,
     /// Its length.
-    pub length: u64,
+    pub(super) length: u64,
 }
 
 impl Frame {
@@ -26,13 +26,16 @@ impl Frame {
     }
 }
 
-impl Bundle {
-    /// The layout that a description of keys gives.
-    #[must_use]
-    pub fn of(keys: &KeysDescription) -> Self {
-        let lengths = std::iter::once(&keys.manifest_bytes).chain(&keys.key_bytes);
+impl Layout {
+    /// The layout of the bundle with this manifest, of so many bytes.
+    pub(super) fn new(manifest_bytes: usize, manifest: &KeySetManifest) -> Self {
+        let keys = manifest.entries().iter().map(|entry| entry.byte_len);
+        Self::of(std::iter::once(manifest_bytes as u64).chain(keys))
+    }
+
+    fn of(lengths: impl Iterator<Item = u64>) -> Self {
         let mut start = 0;
-        let frames = lengths.enumerate().map(|(index, &length)| {
+        let frames = lengths.enumerate().map(|(index, length)| {
             let frame = Frame { index, start, length };
             start += length;
             frame
@@ -41,19 +44,17 @@ impl Bundle {
     }
 
     /// The length of the whole bundle.
-    #[must_use]
-    pub fn length(&self) -> u64 {
+    pub(super) fn length(&self) -> u64 {
         self.frames.last().map_or(0, Frame::end)
     }
 
     /// All frames.
-    #[must_use]
-    pub fn frames(&self) -> &[Frame] {
+    pub(super) fn frames(&self) -> &[Frame] {
         &self.frames
     }
 
     /// The frames that become complete when the bytes from `before` to `after` arrive.
-    pub fn completed(&self, before: u64, after: u64) -> impl Iterator<Item = Frame> {
+    pub(super) fn completed(&self, before: u64, after: u64) -> impl Iterator<Item = Frame> {
         self.frames.iter().copied().filter(move |f| (before + 1..=after).contains(&f.end()))
     }
 }
@@ -64,12 +65,10 @@ mod tests {
 
     #[test]
     fn frames_complete_with_their_last_byte() {
-        let key_bytes = vec![100, 50];
-        let keys = KeysDescription { count: 2, manifest_bytes: 10, bytes: 160, key_bytes };
-        let bundle = Bundle::of(&keys);
-        assert_eq!(bundle.length(), 160);
+        let layout = Layout::of([10, 100, 50].into_iter());
+        assert_eq!(layout.length(), 160);
         let completed = |before, after| -> Vec<usize> {
-            bundle.completed(before, after).map(|frame| frame.index).collect()
+            layout.completed(before, after).map(|frame| frame.index).collect()
         };
         assert!(completed(0, 9).is_empty());
         assert_eq!(completed(0, 10), [0]);

@@ -1,0 +1,88 @@
+//! The end of a key set, with the jobs that need it.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+use uuid::Uuid;
+
+use super::{Jobs, record};
+use crate::blocking::blocking;
+use crate::capability::Owner;
+use crate::keys;
+use crate::refusal::Refusal;
+use crate::store::blobs::Blob;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, Copy)]
+enum Condition {
+    Always,
+    /// Somebody may have used it since it was found expired.
+    Expired(Timestamp),
+}
+
+/// What the rows pointed to.
+struct Left {
+    jobs: Vec<(i64, Uuid)>,
+    bundle: Option<[u8; 32]>,
+}
+
+impl Jobs {
+    /// Deletes a key set with its jobs and results, with unfinished jobs that use it beside
+    /// another, and its bundle if nobody else uses it. Whatever runs with it stops.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn delete_keys(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<(), Refusal> {
+        self.delete_keys_if(owner, id, Condition::Always).await
+    }
+
+    /// Deletes a key set as [`Jobs::delete_keys`] does, if it is still expired.
+    pub(crate) async fn delete_expired_keys(
+        self: &Arc<Self>,
+        owner: Owner,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.delete_keys_if(owner, id, Condition::Expired(now)).await
+    }
+
+    async fn delete_keys_if(
+        self: &Arc<Self>,
+        owner: Owner,
+        id: Uuid,
+        condition: Condition,
+    ) -> Result<(), Refusal> {
+        // So that nobody finds the bundle stored while its blobs are being deleted.
+        let _bundles = self.keys.bundles.lock().await;
+        let left = blocking(self, move |jobs| jobs.delete_rows(owner, id, condition)).await?;
+        // The rows are gone, so whatever fails from here on is swept up later.
+        for (seq, job) in left.jobs {
+            self.board.remove(seq, job);
+            self.store.blobs.delete(Blob::Request(job)).await?;
+            self.store.blobs.delete(Blob::Result(job)).await?;
+        }
+        if let Some(sha256) = left.bundle {
+            self.keys.forget(&sha256);
+            self.store.blobs.delete_bundle(&sha256).await?;
+        }
+        tracing::info!(keys = %id, "key set deleted");
+        Ok(())
+    }
+
+    fn delete_rows(&self, owner: Owner, id: Uuid, condition: Condition) -> Result<Left, Refusal> {
+        let _transitions = self.board.transitions();
+        self.store.db.write(|t| {
+            if let Condition::Expired(now) = condition
+                && !keys::expired(t, now)?.contains(&(owner, id))
+            {
+                return Err(Refusal::not_found());
+            }
+            let jobs = record::of_keys(t, id)?;
+            let bundle = keys::delete(t, owner, id)?;
+            for (seq, _) in &jobs {
+                t.execute("DELETE FROM jobs WHERE seq = ?1", params![seq])?;
+            }
+            Ok(Left { jobs, bundle })
+        })
+    }
+}
