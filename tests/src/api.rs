@@ -14,7 +14,7 @@ use crate::http::{Request, Response};
 use crate::{client, poll};
 
 /// The model that the tests ask for.
-pub const MODEL: &str = "resnet20-relu-cifar10";
+pub const MODEL: &str = "resnet20";
 
 /// Longest part of an upload that is sent here.
 pub const PART: usize = 4 << 20;
@@ -177,7 +177,12 @@ impl Api {
 
     /// A request that submits a job.
     pub fn submission<'a>(&self, with: &Holding, body: &'a [u8]) -> Request<'a> {
-        self.request_of(with, "POST", &format!("/v1/keys/{}/jobs", with.id))
+        self.submission_to(MODEL, with, body)
+    }
+
+    /// A request that submits a job for a model.
+    pub fn submission_to<'a>(&self, model: &str, with: &Holding, body: &'a [u8]) -> Request<'a> {
+        self.request_of(with, "POST", &format!("/v1/keys/{}/jobs?model={model}", with.id))
             .body("application/octet-stream", body)
     }
 

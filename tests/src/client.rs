@@ -5,29 +5,45 @@ use std::sync::LazyLock;
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks::response::CompactCiphertext;
-use blindsight_ckks::wire::KeySetManifest;
-use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, decrypt_response, encrypt};
-use blindsight_model::classes::CLASSES;
-use blindsight_model::metadata::Normalisation;
-use blindsight_model::model::Model;
-use blindsight_model::packing::{answer_format, pack_picture, request_format};
-use blindsight_model::picture::Picture32;
+use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
+use blindsight_contract::{AcceptedContract, Preparation as Rule};
+use blindsight_engine::{Bundle, BundleLimits};
+use blindsight_model::picture::Preparation;
+use blindsight_model::tensor::{Shape, Tensor};
+use blindsight_session::Session;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
-use crate::repository;
+use crate::{api, repository};
+
+/// What clients know of the model that the tests ask for.
+pub fn contract() -> &'static AcceptedContract {
+    static CONTRACT: LazyLock<AcceptedContract> = LazyLock::new(|| contract_of(api::MODEL));
+    &CONTRACT
+}
+
+/// What clients know of a model of the repository.
+pub fn contract_of(model: &str) -> AcceptedContract {
+    bundle_of(model).contract().as_ref().clone()
+}
+
+/// A compiled model of the repository.
+pub fn bundle_of(model: &str) -> Bundle {
+    let bytes = std::fs::read(repository().join("models").join(format!("{model}.bs")));
+    let bundle = Bundle::parse(&bytes.expect("a compiled model"), &BundleLimits::default());
+    bundle.expect("the repository's models are sound")
+}
 
 /// The parameter set of the service.
 pub fn set() -> &'static Parameters {
-    static SET: LazyLock<Parameters> =
-        LazyLock::new(|| Parameters::degree_15().expect("the parameter set is sound"));
-    &SET
+    contract().set()
 }
 
 /// A client. The same seed gives the same keys.
 #[derive(Debug)]
 pub struct Client {
+    session: Session,
     family: KeyFamily,
     /// The manifest and the keys, one after another.
     pub bundle: Vec<u8>,
@@ -38,21 +54,22 @@ pub struct Client {
 impl Client {
     /// Makes all keys of a seed.
     pub fn new(seed: u8) -> Self {
-        let family = KeyFamily::new(set(), &ClientSeed::generate(&mut rng(seed)));
-        let keys: Vec<Vec<u8>> = (0..set().keys().len())
-            .into_par_iter()
-            .map(|index| {
-                let key = family.evaluation_key(set(), index);
-                key.expect("an index of a key").to_bytes(set())
-            })
+        let seed = || ClientSeed::from_bytes(Zeroizing::new([seed; 32]));
+        let session = Session::new(contract(), &seed());
+        let keys = contract().keys();
+        let frames: Vec<Vec<u8>> = keys
+            .specs()
+            .par_iter()
+            .map(|spec| session.evaluation_key(spec).expect("a key of the contract"))
             .collect();
-        let manifest = KeySetManifest::new(set()).to_bytes(set());
-        let (mut bundle, mut frames) = (Vec::new(), Vec::new());
-        for frame in std::iter::once(&manifest).chain(&keys) {
-            frames.push(bundle.len()..bundle.len() + frame.len());
+        let manifest = session.manifest(keys).expect("keys of the contract");
+        let (mut bundle, mut places) = (Vec::new(), Vec::new());
+        for frame in std::iter::once(&manifest).chain(&frames) {
+            places.push(bundle.len()..bundle.len() + frame.len());
             bundle.extend_from_slice(frame);
         }
-        Self { family, bundle, frames }
+        let family = KeyFamily::new(set(), &seed());
+        Self { session, family, bundle, frames: places }
     }
 
     /// A frame of the bundle: 0 is the manifest, `i + 1` is key `i`.
@@ -62,16 +79,19 @@ impl Client {
 
     /// The bytes of a request for a sample picture.
     pub fn request(&self, sample: &str, seed: u8) -> Vec<u8> {
-        let format = request_format(set());
-        self.request_at(sample, seed, format.level, format.scale)
+        self.request_for(contract(), sample, seed)
+    }
+
+    /// The same for another model of the scheme.
+    pub fn request_for(&self, contract: &AcceptedContract, sample: &str, seed: u8) -> Vec<u8> {
+        let input = input(contract, sample);
+        let request = self.session.encrypt(contract, input.values(), &mut rng(seed));
+        request.expect("a picture fits its model")
     }
 
     /// A request at a level and with a scale that may be wrong.
     pub fn request_at(&self, sample: &str, seed: u8, level: usize, scale: f64) -> Vec<u8> {
-        let bytes = std::fs::read(repository().join("samples").join(sample));
-        let picture = Picture32::decode(&bytes.expect("a sample")).expect("a picture");
-        let picture = picture.normalise(normalisation());
-        let slots = pack_picture(&picture, request_format(set()).shift);
+        let slots = contract().request().slots().pack(input(contract(), sample).values());
         let slots = slots.expect("a picture has a picture's shape");
         let slots: Vec<Complex64> = slots.iter().map(|&x| Complex64::new(x, 0.0)).collect();
         let request = encrypt(set(), self.family.secret(), &slots, scale, level, &mut rng(seed));
@@ -83,16 +103,29 @@ impl Client {
     /// # Panics
     /// If it is no response for this client, or not a clear one.
     pub fn class(&self, response: &[u8]) -> usize {
-        let response = CompactCiphertext::from_bytes(set(), response, &answer_format(set()));
-        let response = response.expect("a response");
-        let slots = decrypt_response(set(), self.family.secret(), &response);
-        // The rest is padding. With a wrong secret, or keys of another, it is noise.
-        let padding = slots[CLASSES..].iter().map(|slot| slot.norm()).fold(0.0, f64::max);
-        assert!(padding < 0.01, "padding of {padding}: the answer is for another secret");
-        let scores: Vec<f64> = slots[..CLASSES].iter().map(|slot| slot.re).collect();
+        let scores = self.session.decrypt(contract(), response).expect("a response");
+        // With a wrong secret, or keys of another, scores are noise: none stands out this much.
         let order = |&a: &usize, &b: &usize| scores[a].total_cmp(&scores[b]);
-        (0..CLASSES).max_by(order).expect("there are classes")
+        let best = (0..scores.len()).max_by(order).expect("there are classes");
+        let largest = contract().answer().unit();
+        assert!(
+            scores.iter().all(|score| score.abs() < 1.5 * largest),
+            "scores of {scores:?}: the answer is for another secret"
+        );
+        best
     }
+}
+
+/// A sample picture as a model reads it.
+pub fn input(contract: &AcceptedContract, sample: &str) -> Tensor {
+    let [channels, height, width] = contract.input().shape();
+    let shape = Shape::new(channels, height, width).expect("a small shape");
+    let Rule::Picture { mean, deviation } = contract.input().preparation() else {
+        panic!("the model reads pictures");
+    };
+    let preparation = Preparation::new(shape, mean, deviation).expect("a sound contract");
+    let bytes = std::fs::read(repository().join("samples").join(sample)).expect("a sample");
+    preparation.decode(&bytes).expect("a picture")
 }
 
 /// The class that a sample's name tells.
@@ -108,14 +141,4 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// A generator with a seed.
 pub fn rng(seed: u8) -> SecretRng {
     SecretRng::from_key([seed; 32])
-}
-
-/// How the model wants its pictures.
-pub fn normalisation() -> &'static Normalisation {
-    static NORMALISATION: LazyLock<Normalisation> = LazyLock::new(|| {
-        let path = repository().join("models/resnet20-relu-cifar10.safetensors");
-        let model = Model::from_safetensors(&std::fs::read(path).expect("the model's file"));
-        model.expect("the model").metadata().normalisation
-    });
-    &NORMALISATION
 }

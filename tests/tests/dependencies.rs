@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates of this workspace that the evaluator may link.
-const ALLOWED: [&str; 5] = [
+const ALLOWED: [&str; 6] = [
     "blindsight-ckks",
     "blindsight-ckks-eval",
+    "blindsight-contract",
+    "blindsight-engine",
     "blindsight-evaluator",
-    "blindsight-model",
     "blindsight-ring",
 ];
 

@@ -76,6 +76,12 @@ impl Answer {
         self.data.slots.len()
     }
 
+    /// What a decrypted 1 means.
+    #[must_use]
+    pub fn unit(&self) -> f64 {
+        self.data.unit
+    }
+
     /// What the reader of an answer expects.
     #[must_use]
     pub fn expected(&self) -> ExpectedResponse {

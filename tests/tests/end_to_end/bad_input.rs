@@ -3,17 +3,17 @@
 use std::sync::LazyLock;
 
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::keys::KeyKind;
+use blindsight_ckks::keys::{KeyKind, KeySpec};
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::wire::ReadError;
 use blindsight_ckks::wire::frame::{ObjectKind, WireError};
-use blindsight_ckks_client::{SecretKey, encrypt, generate_key};
-use blindsight_ckks_eval::{BootstrapError, KeySet, MissingKey};
-use blindsight_evaluator::{Engine, EvaluateError, LoadError};
-use blindsight_model::homomorphic::RunError;
-use blindsight_model::packing::request_format;
+use blindsight_ckks_client::{ClientSeed, KeyFamily, encrypt};
+use blindsight_ckks_eval::{EvalError, KeySet, MissingKey};
+use blindsight_engine::{EvaluateError, Model, RunError};
+use blindsight_tests::client::rng;
+use zeroize::Zeroizing;
 
-use crate::fixture::{client, engine, rng, sample};
+use crate::fixture::{client, contract, model, sample};
 
 fn request() -> &'static [u8] {
     static REQUEST: LazyLock<Vec<u8>> =
@@ -21,34 +21,34 @@ fn request() -> &'static [u8] {
     &REQUEST
 }
 
-/// The first and smallest key.
+/// The smallest key.
+fn smallest() -> &'static KeySpec {
+    let mut keys = contract().keys().specs().iter();
+    keys.find(|spec| spec.kind() == KeyKind::DenseToSparse).unwrap()
+}
+
 fn key() -> &'static [u8] {
-    static KEY: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let set = engine().parameters();
-        generate_key(set, &client().secret, 0, &mut rng(41)).to_bytes(set)
-    });
+    static KEY: LazyLock<Vec<u8>> =
+        LazyLock::new(|| client().session.evaluation_key(smallest()).unwrap());
     &KEY
 }
 
 /// What is wrong with the bytes of a request. Nothing is computed: there are no keys.
 fn request_error(bytes: &[u8]) -> ReadError {
-    match engine().evaluate(&KeySet::default(), bytes, &mut ()) {
+    match model().evaluate(&KeySet::default(), bytes, &mut ()) {
         Err(EvaluateError::Read(error)) => error,
         other => panic!("not a read error: {other:?}"),
     }
 }
 
-/// What is wrong with the bytes of a key; no key is kept.
-fn key_error(index: usize, bytes: &[u8]) -> ReadError {
-    let mut keys = KeySet::default();
-    let error = engine().read_key(&mut keys, index, bytes).unwrap_err();
-    assert_eq!(keys.byte_len(), 0);
-    error
+/// What is wrong with the bytes of a key.
+fn key_error(spec: &KeySpec, bytes: &[u8]) -> ReadError {
+    Model::read_key(contract(), spec, bytes).unwrap_err()
 }
 
 fn other_set() -> Parameters {
-    let mut literal = engine().parameters().literal().clone();
-    literal.fill = 0.4;
+    let mut literal = contract().set().literal().clone();
+    literal.wide_special.pop();
     Parameters::new(literal).unwrap()
 }
 
@@ -56,7 +56,7 @@ fn other_set() -> Parameters {
 fn truncated_objects() {
     type Read = fn(&[u8]) -> ReadError;
     let objects: [(&[u8], Read); 2] =
-        [(request(), request_error), (key(), |bytes| key_error(0, bytes))];
+        [(request(), request_error), (key(), |bytes| key_error(smallest(), bytes))];
     for (bytes, read) in objects {
         for len in [0, 3, 4, 50, 51, 52, 100, bytes.len() / 2, bytes.len() - 1] {
             let error = read(&bytes[..len]);
@@ -79,7 +79,7 @@ fn flipped_bits() {
             let error = if bytes.len() == request().len() {
                 request_error(&flipped)
             } else {
-                key_error(0, &flipped)
+                key_error(smallest(), &flipped)
             };
             assert!(matches!(error, ReadError::Frame(_)), "byte {place}: {error:?}");
             if place >= 51 {
@@ -95,7 +95,7 @@ fn objects_of_another_kind_or_parameter_set() {
     let (expected, found) = (ObjectKind::SeededCiphertext, ObjectKind::EvaluationKey);
     assert_eq!(request_error(key()), WireError::Kind { expected, found }.into());
     assert_eq!(
-        key_error(0, request()),
+        key_error(smallest(), request()),
         WireError::Kind { expected: found, found: expected }.into()
     );
     assert!(matches!(
@@ -104,85 +104,62 @@ fn objects_of_another_kind_or_parameter_set() {
     ));
 
     let other = other_set();
-    let secret = SecretKey::generate(&other, &mut rng(42));
-    let format = request_format(&other);
-    let slots = [Complex64::ONE];
-    let foreign = encrypt(&other, &secret, &slots, format.scale, format.level, &mut rng(43));
-    let (expected, found) = (engine().parameters().fingerprint(), other.fingerprint());
+    let family = KeyFamily::new(&other, &ClientSeed::from_bytes(Zeroizing::new([42; 32])));
+    let (scale, level) = (contract().request().scale(), contract().request().level());
+    let foreign = encrypt(&other, family.secret(), &[Complex64::ONE], scale, level, &mut rng(43));
+    let (expected, found) = (contract().set().fingerprint(), other.fingerprint());
     let parameters = ReadError::Frame(WireError::Parameters { expected, found });
     assert_eq!(request_error(&foreign.unwrap().to_bytes(&other)), parameters);
-    let foreign = generate_key(&other, &secret, 0, &mut rng(44)).to_bytes(&other);
-    assert_eq!(key_error(0, &foreign), parameters);
+    let foreign = family.evaluation_key(&other, smallest()).to_bytes(&other);
+    assert_eq!(key_error(smallest(), &foreign), parameters);
 }
 
 #[test]
 fn requests_at_another_level_or_scale() {
-    let set = engine().parameters();
-    let format = request_format(set);
+    let set = contract().set();
+    let (level, scale) = (contract().request().level(), contract().request().scale());
     let made = |scale, level| {
         let slots = [Complex64::ONE];
-        encrypt(set, &client().secret, &slots, scale, level, &mut rng(45)).unwrap()
+        encrypt(set, client().family.secret(), &slots, scale, level, &mut rng(45)).unwrap()
     };
-    for found in [2, format.level - 1, format.level + 1, set.chain().len()] {
-        let expected = format.level;
-        let error = request_error(&made(format.scale, found).to_bytes(set));
-        assert_eq!(error, ReadError::Level { expected, found });
+    for found in [2, level - 1, level + 1, set.top_level()] {
+        let error = request_error(&made(scale, found).to_bytes(set));
+        assert_eq!(error, ReadError::Level { expected: level, found });
     }
-    for scale in [1.0, 0.999 * format.scale, 2.0 * format.scale] {
-        let error = request_error(&made(scale, format.level).to_bytes(set));
+    for scale in [1.0, 0.999 * scale, 2.0 * scale] {
+        let error = request_error(&made(scale, level).to_bytes(set));
         let named = matches!(error, ReadError::Scale { found, .. } if found == scale);
         assert!(named, "{error}");
-    }
-    // The network behind the engine checks for itself.
-    for (scale, level) in [(format.scale, format.level + 1), (1.0, format.level)] {
-        let ciphertext = made(scale, level).expand();
-        let error = engine().network().run(&client().keys, ciphertext, &mut ()).unwrap_err();
-        let needed = format.level;
-        let refused = matches!(error, RunError::Request { needed: n, .. } if n == needed);
-        assert!(refused, "{error}");
     }
 }
 
 #[test]
-fn keys_at_another_place() {
-    let count = engine().parameters().keys().len();
-    for expected in 1..count {
-        assert_eq!(key_error(expected, key()), ReadError::KeyIndex { expected, found: 0 });
-    }
-    for index in [count, usize::MAX] {
-        assert_eq!(key_error(index, key()), ReadError::NoSuchKey { index, count });
+fn other_keys_in_place_of_one() {
+    for spec in contract().keys().specs().iter().filter(|spec| *spec != smallest()) {
+        assert_eq!(key_error(spec, key()), ReadError::OtherKey);
     }
 }
 
 #[test]
 fn missing_keys() {
-    let set = engine().parameters();
-    let error = engine().evaluate(&KeySet::default(), request(), &mut ()).unwrap_err();
-    assert!(matches!(error, EvaluateError::Run(RunError::MissingKey(_))), "{error}");
+    let error = model().evaluate(&KeySet::default(), request(), &mut ()).unwrap_err();
+    let missing = |error: &EvaluateError| match error {
+        EvaluateError::Run(RunError::Eval(EvalError::MissingKey(missing))) => Some(*missing),
+        _ => None,
+    };
+    assert!(missing(&error).is_some(), "{error}");
 
     // All but the relinearisation key: found out in the middle of the first bootstrap.
     let mut keys = KeySet::default();
-    let mut rng = rng(46);
-    for (index, spec) in set.keys().iter().enumerate() {
-        if spec.kind != KeyKind::Relinearisation {
-            let key = generate_key(set, &client().secret, index, &mut rng);
-            engine().read_key(&mut keys, index, &key.to_bytes(set)).unwrap();
+    for spec in contract().keys().specs() {
+        if spec.kind() != KeyKind::Relinearisation {
+            let bytes = client().session.evaluation_key(spec).unwrap();
+            keys.insert(Model::read_key(contract(), spec, &bytes).unwrap());
         }
     }
-    assert!(!keys.is_complete(set));
-    let error = engine().evaluate(&keys, request(), &mut ()).unwrap_err();
-    let missing = MissingKey { kind: KeyKind::Relinearisation, level: set.levels().chebyshev };
-    let named = matches!(
-        error,
-        EvaluateError::Run(RunError::Bootstrap(BootstrapError::MissingKey(found))) if found == missing
-    );
-    assert!(named, "{error}");
-}
-
-#[test]
-fn models_that_are_none() {
-    let refused = |weights: &[u8], calibration: &[u8]| Engine::load(weights, calibration).err();
-    for bytes in [&[][..], &[0; 64], &[0xFF; 64], b"{}"] {
-        assert!(matches!(refused(bytes, b"{}"), Some(LoadError::Model(_))), "{bytes:?}");
-    }
+    assert!(keys.first_missing(contract().keys()).is_some());
+    let error = model().evaluate(&keys, request(), &mut ()).unwrap_err();
+    let level = model().scheme().bootstrap().levels().chebyshev;
+    let expected = MissingKey { kind: KeyKind::Relinearisation, level };
+    assert_eq!(missing(&error), Some(expected), "{error}");
 }

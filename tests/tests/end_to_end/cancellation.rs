@@ -3,11 +3,9 @@
 use std::ops::ControlFlow;
 
 use blindsight_ckks::ciphertext::Ciphertext;
-use blindsight_ckks_eval::{Observer, Stage};
-use blindsight_evaluator::EvaluateError;
-use blindsight_model::homomorphic::{RunError, RunObserver};
+use blindsight_engine::{EvaluateError, Observer, RunError, RunObserver, Stage};
 
-use crate::fixture::{client, engine, sample};
+use crate::fixture::{client, model, sample};
 
 /// Ends the run before the given step.
 struct EndsAt {
@@ -50,7 +48,7 @@ fn the_observer_can_end_a_run_within_a_step() {
     let stages = [Stage::SlotsToCoefficients, Stage::CoefficientsToSlots, Stage::Exponential];
     for (index, stage) in stages.into_iter().enumerate() {
         let mut observer = EndsAfter { stage, seen: Vec::new() };
-        let error = engine().evaluate(&client().keys, &request, &mut observer).unwrap_err();
+        let error = model().evaluate(&client().keys, &request, &mut observer).unwrap_err();
         assert!(matches!(error, EvaluateError::Run(RunError::Cancelled)), "{error}");
         assert_eq!(observer.seen, stages[..=index], "work went on after the end");
     }
@@ -61,7 +59,7 @@ fn the_observer_can_end_a_run_at_any_step() {
     let request = client().request(&sample("06-frog-0.png"), 30);
     for step in [0, 2] {
         let mut observer = EndsAt { step, activations: 0 };
-        let error = engine().evaluate(&client().keys, &request, &mut observer).unwrap_err();
+        let error = model().evaluate(&client().keys, &request, &mut observer).unwrap_err();
         assert!(matches!(error, EvaluateError::Run(RunError::Cancelled)), "{error}");
         assert_eq!(error.to_string(), "the run was cancelled");
         assert_eq!(observer.activations, step, "work went on after the end");

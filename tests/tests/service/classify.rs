@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use blindsight_tests::api::{Api, Holding, Job};
-use blindsight_tests::client::{Client, class_of, normalisation, sha256_hex};
+use blindsight_tests::api::{Api, Holding, Job, MODEL};
+use blindsight_tests::client::{Client, bundle_of, class_of, contract, contract_of, sha256_hex};
 use blindsight_tests::evaluator::Evaluator;
 use blindsight_tests::events::EventStream;
 use blindsight_tests::poll;
@@ -17,14 +17,14 @@ fn a_picture_gets_its_label() {
     let evaluator = Evaluator::start(&folder.path().join("data"), &[]);
     let (api, client) = (Api::of(&evaluator), Client::new(1));
     let model = api.send(&api.request("GET", "/v1/models")).expect(200).json()["models"][0].take();
-    let lengths = &model["evaluation_keys"];
+    assert_eq!(model["id"], MODEL);
+    let lengths = &model["keys"];
     assert_eq!(lengths["count"], client.frames.len() - 1);
     assert_eq!(lengths["bytes"], client.bundle.len());
-    let told = |name: &str| -> [f32; 3] {
-        serde_json::from_value(model["normalisation"][name].clone()).unwrap()
-    };
-    assert_eq!(told("mean"), normalisation().mean());
-    assert_eq!(told("std"), normalisation().deviation());
+    // The contract comes as it was compiled.
+    let told = api.send(&api.request("GET", &format!("/v1/models/{MODEL}/contract"))).expect(200);
+    assert_eq!(told.body, *bundle_of(MODEL).contract_bytes().as_ref());
+    assert_eq!(model["contract"]["sha256"], sha256_hex(&told.body));
 
     let keys = api.upload(&client.bundle);
     let stored = api.keys(&keys);
@@ -50,7 +50,17 @@ fn a_picture_gets_its_label() {
     assert_eq!(model["response_bytes"], answer.len());
     let class = client.class(&answer);
     assert_eq!(class, class_of(SAMPLE));
-    assert_eq!(model["classes"][class], "cat");
+    assert_eq!(contract().classes()[class], "cat");
+
+    // The same keys serve another model of the scheme: nothing is sent for it but the picture.
+    let other = contract_of("resnet56");
+    assert_eq!(other.keys(), contract().keys());
+    let request = client.request_for(&other, "08-ship-0.png", 5);
+    let submission = api.submission_to("resnet56", &keys, &request);
+    let job = Api::job_in(&api.send(&submission).expect(202));
+    assert_eq!((job.model.as_str(), job.steps), ("resnet56", 56));
+    api.wait_for_step(&keys, &job.id, 2);
+    assert_eq!(api.cancel(&keys, &job.id).state, "cancelled");
 
     // A job that runs is cancelled, and what it used is free soon.
     let running = api.submit(&keys, &client.request("08-ship-0.png", 4));

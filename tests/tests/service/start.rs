@@ -35,8 +35,9 @@ fn says_why_it_cannot_start() {
     for (flags, cause) in [
         (["--listen", &taken], "cannot listen on 127.0.0.1:"),
         (["--web", "no/such/page"], "no/such/page"),
-        (["--model", "no/such/model"], "no/such/model"),
-        (["--calibration", "justfile"], "the calibration file is damaged"),
+        (["--models", "no/such/models"], "no/such/models"),
+        (["--models", "samples"], "samples"),
+        (["--default-model", "no-such-model"], "no-such-model"),
         (["--config", "no/such/file"], "no/such/file"),
         (["--config", file.to_str().unwrap()], "unknown field `queu`"),
         (["--blobs", "ftp://elsewhere"], "ftp://elsewhere"),

@@ -36,7 +36,7 @@ fn manifests(world: &World) -> Vec<Bad> {
     let payload = |at, bytes: &[u8]| forge::payload(manifest, at, bytes);
     let length = (manifest.len() - HEADER_BYTES) as u64;
     let (longer, shorter) = (length + 1, length - 1);
-    let count = client::set().keys().len() as u32;
+    let count = client::contract().keys().len() as u32;
     let last_length = manifest.len() - HEADER_BYTES - 8;
     let mut picture = b"\x89PNG\r\n\x1a\n".to_vec();
     picture.resize(manifest.len(), 0);
@@ -44,7 +44,7 @@ fn manifests(world: &World) -> Vec<Bad> {
         ("a picture for a manifest", "not_blindsight", picture),
         ("zeros for a manifest", "not_blindsight", vec![0; manifest.len()]),
         ("manifest: version 0", "unsupported_version", header(VERSION_AT, &[0])),
-        ("manifest: version 2", "unsupported_version", header(VERSION_AT, &[2])),
+        ("manifest: version 1", "unsupported_version", header(VERSION_AT, &[1])),
         ("manifest: of no kind", "unknown_kind", header(KIND_AT, &[200])),
         ("manifest: a secret key", "secret_key_refused", header(KIND_AT, &[6])),
         ("a key for a manifest", "wrong_kind", world.client.frame(1)[..manifest.len()].to_vec()),
@@ -90,9 +90,9 @@ fn keys(world: &World) -> Vec<Bad> {
             header(LENGTH_AT, &shorter.to_le_bytes()),
         ),
         ("key: a flipped bit", "damaged", forge::flipped(key, 8 * (key.len() / 3))),
-        ("key: of index 1", "wrong_key", payload(0, &1_u32.to_le_bytes())),
-        ("key: of an index there is not", "wrong_key", payload(0, &[0xFF; 4])),
-        ("key: of another shape", "wrong_key_shape", payload(4, &[payload_byte(key, 4) ^ 1])),
+        ("key: of another kind", "wrong_key", payload(0, &[payload_byte(key, 0) ^ 7])),
+        ("key: of no kind", "wrong_key", payload(0, &[0xFF; 4])),
+        ("key: of another level", "wrong_key", payload(7, &[payload_byte(key, 7) ^ 1])),
         (
             "key: a coefficient that is its modulus or more",
             "bad_coefficient",

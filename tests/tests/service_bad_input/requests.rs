@@ -1,7 +1,6 @@
 //! Encrypted pictures that are none. None of them becomes a job.
 
 use blindsight_ckks::wire::frame::HEADER_BYTES;
-use blindsight_model::packing::request_format;
 use blindsight_tests::http::Connection;
 use blindsight_tests::{client, forge};
 
@@ -26,8 +25,8 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
     let longer = [&request[..], &[0]].concat();
     table.refused(api, large, "a byte more", &submit(&longer));
     table.refused(api, large, "a bundle for a request", &submit(&client.bundle[..8 << 20]));
-    let format = request_format(client::set());
-    let higher = client.request_at(SAMPLE, 3, format.level + 1, format.scale);
+    let format = client::contract().request();
+    let higher = client.request_at(SAMPLE, 3, format.level() + 1, format.scale());
     table.refused(api, large, "a level more", &submit(&higher));
     let chunked = submit(&[]).header("Transfer-Encoding", "chunked");
     let answer = send_chunks(world, &chunked, &[&request, &[0; 1000]]);
@@ -67,7 +66,7 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
 
 fn objects(world: &World, request: &[u8]) -> Vec<(String, &'static str, Vec<u8>)> {
     let set = client::set();
-    let format = request_format(set);
+    let format = client::contract().request();
     let header = |at, bytes: &[u8]| forge::header(request, at, bytes);
     let payload = |at, bytes: &[u8]| forge::payload(request, at, bytes);
     let scale = |scale: f64| payload(SCALE_AT, &scale.to_le_bytes());
@@ -90,15 +89,15 @@ fn objects(world: &World, request: &[u8]) -> Vec<(String, &'static str, Vec<u8>)
         ("a length before its end", "trailing_bytes", header(39, &[0, 0])),
         ("an endless length", "too_long", header(39, &[0xFF; 8])),
         ("another checksum", "damaged", header(47, &[0; 4])),
-        ("a level less", "wrong_level", at(format.level - 1, format.scale)),
+        ("a level less", "wrong_level", at(format.level() - 1, format.scale())),
         ("the lowest level", "wrong_level", at(1, 1e5)),
-        ("said to be of a level more", "wrong_level", level(format.level as u16 + 1)),
+        ("said to be of a level more", "wrong_level", level(format.level() as u16 + 1)),
         ("said to be of no level", "wrong_level", level(0)),
         ("said to be of the highest level", "wrong_level", level(u16::MAX)),
-        ("twice the scale", "wrong_scale", at(format.level, 2.0 * format.scale)),
-        ("almost the scale", "wrong_scale", scale(format.scale * (1.0 - 1e-8))),
+        ("twice the scale", "wrong_scale", at(format.level(), 2.0 * format.scale())),
+        ("almost the scale", "wrong_scale", scale(format.scale() * (1.0 - 1e-8))),
         ("no scale", "wrong_scale", scale(0.0)),
-        ("a negative scale", "wrong_scale", scale(-format.scale)),
+        ("a negative scale", "wrong_scale", scale(-format.scale())),
         ("an infinite scale", "not_finite", scale(f64::INFINITY)),
         ("a scale that is no number", "not_finite", scale(f64::NAN)),
         ("a coefficient that is its modulus or more", "bad_coefficient", payload(last, &[0xFF; 4])),
