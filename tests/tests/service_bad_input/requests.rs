@@ -65,7 +65,6 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
 }
 
 fn objects(world: &World, request: &[u8]) -> Vec<(String, &'static str, Vec<u8>)> {
-    let set = client::set();
     let format = client::contract().request();
     let header = |at, bytes: &[u8]| forge::header(request, at, bytes);
     let payload = |at, bytes: &[u8]| forge::payload(request, at, bytes);
