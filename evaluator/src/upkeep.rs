@@ -67,6 +67,11 @@ pub fn preload(service: &Service, pool: &ThreadPool) {
             word => word == id,
         })
     };
+    for word in &service.config.preload {
+        if !["none", "all", "default"].contains(&word.as_str()) && catalogue.find(word).is_none() {
+            tracing::warn!(model = %word, "there is no such model to make ready");
+        }
+    }
     for (index, model) in catalogue.models().iter().enumerate() {
         let id = model.description().id();
         if !chosen(index, id) {

@@ -51,10 +51,7 @@ pub(super) async fn submit(
         service.keys.find(holder.0, name.0).await?.ok_or_else(Refusal::not_found)?;
         let Parameters { model, with } = Parameters::parse(request.query_string(), name.0)?;
         let model = service.models.find(&model).ok_or_else(|| Refusal::unknown_model(&model))?;
-        let permit = service.gate.requests.clone().try_acquire_owned().map_err(|_| {
-            let detail = "Too many requests at this moment; try again.";
-            Refusal::new(Code::Busy, detail).retry_after(1)
-        })?;
+        let permit = service.gate.admit(model.description().request_bytes())?;
         Ok((idempotency_key, model, with, permit))
     };
     let (idempotency_key, model, with, _permit) = match checked.await {

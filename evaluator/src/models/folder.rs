@@ -139,3 +139,76 @@ fn read(path: &Path, stamp: Stamp) -> Result<Vec<u8>, String> {
         Err(error) => Err(format!("the file cannot be read: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::testing::TempFolder;
+
+    /// What the files say, in place of models.
+    fn look(folder: &mut Folder, at_rest: bool) -> (bool, Vec<(String, String)>) {
+        let parse: Parse = Box::new(|bytes| Err(String::from_utf8_lossy(bytes).into_owned()));
+        let changed = folder.look(&parse, at_rest).unwrap();
+        let files = folder.files().map(|(name, outcome)| {
+            (name.to_owned(), outcome.as_ref().err().cloned().unwrap_or_default())
+        });
+        (changed, files.collect())
+    }
+
+    fn found(files: &[(&str, &str)]) -> Vec<(String, String)> {
+        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn files_are_read_when_they_have_come_to_rest() {
+        let temp = TempFolder::new();
+        let write = |name: &str, text: &str| fs::write(temp.path().join(name), text).unwrap();
+        let mut folder = Folder::new(temp.path());
+        write("a.bs", "one");
+        write("a.txt", "nothing");
+        assert_eq!(look(&mut folder, false), (true, found(&[("a.bs", "one")])));
+        assert_eq!(look(&mut folder, true), (false, found(&[("a.bs", "one")])));
+        // A file that grows from look to look is being copied.
+        for text in ["tw", "two", "two and more"] {
+            write("a.bs", text);
+            write("b.bs", text);
+            assert_eq!(look(&mut folder, true), (false, found(&[("a.bs", "one")])));
+        }
+        let both = found(&[("a.bs", "two and more"), ("b.bs", "two and more")]);
+        assert_eq!(look(&mut folder, true), (true, both.clone()));
+        assert_eq!(look(&mut folder, true), (false, both));
+        fs::remove_file(temp.path().join("a.bs")).unwrap();
+        assert_eq!(look(&mut folder, true), (true, found(&[("b.bs", "two and more")])));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let temp = TempFolder::new();
+        fs::create_dir(temp.path().join("folder.bs")).unwrap();
+        symlink(temp.path().join("nowhere"), temp.path().join("link.bs")).unwrap();
+        let mut folder = Folder::new(temp.path());
+        let reason = "This is no file that can be read";
+        let expected = found(&[("folder.bs", reason), ("link.bs", reason)]);
+        assert_eq!(look(&mut folder, false), (true, expected.clone()));
+        assert_eq!(look(&mut folder, true), (false, expected));
+        fs::write(temp.path().join("nowhere"), "there").unwrap();
+        assert!(!look(&mut folder, true).0);
+        assert_eq!(look(&mut folder, true).1[1].1, "there");
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_changes_nothing() {
+        let temp = TempFolder::new();
+        let path = temp.path().join("models");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("a.bs"), "one").unwrap();
+        let mut folder = Folder::new(&path);
+        look(&mut folder, false);
+        fs::remove_dir_all(&path).unwrap();
+        let parse: Parse = Box::new(|_| Err(String::new()));
+        assert!(folder.look(&parse, true).is_err());
+        assert_eq!(folder.files().count(), 1);
+    }
+}
