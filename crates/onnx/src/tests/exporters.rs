@@ -477,7 +477,9 @@ fn channels_last() {
 /// Zeros of a Pad in front of a convolution, in either order of dimensions, and what it adds to.
 #[test]
 fn zeros_before_convolutions() {
-    let cases: [(&str, [i64; 4], [i64; 4], [i64; 2], Padding); 4] = [
+    /// The zeros of the Pad, those of the convolution, its strides; what they come to.
+    type Case = (&'static str, [i64; 4], [i64; 4], [i64; 2], Padding);
+    let cases: [Case; 4] = [
         ("on all sides", [1; 4], [0; 4], [2, 2], Padding::even(1)),
         ("at the end", [0, 0, 1, 1], [0; 4], [2, 2], Padding::uneven(0, 1)),
         ("beside the convolution's own", [1, 0, 0, 1], [0, 1, 1, 0], [1, 1], Padding::even(1)),
