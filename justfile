@@ -198,9 +198,19 @@ bench *ARGS: setup
     cargo build --locked --release -q -p blindsight-cli -p blindsight-evaluator
     {{ run }} bench "$@"
 
-# Measures the ranges of the model's activations on a CIFAR-10 file: --output FILE, from the root.
-calibrate FILE *ARGS: setup
-    {{ absolute }} {{ run }} calibrate "$@"
+# Compiles a network (ONNX, safetensors): --calibrate PICTURES --output FILE; or --check tells how it runs.
+compile NETWORK *ARGS: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    features=()
+    for argument in "$@"; do
+        [ "$argument" != --check ] || features=(--features check)
+    done
+    cargo build --locked --release -q -p blindsight-cli "${features[@]}"
+    program=$(realpath "${CARGO_TARGET_DIR:-target}/release/blindsight")
+    # All paths among the arguments start where the command was given.
+    cd {{ here }}
+    exec "$program" compile "$@"
 
 # Fuzzes one target until stopped; ARGS go to libFuzzer, such as -max_total_time=60.
 fuzz TARGET *ARGS: setup

@@ -1,5 +1,6 @@
 //! `compile`: from a network and pictures to a bundle.
 
+mod check;
 mod table;
 
 use std::error::Error;
@@ -27,8 +28,12 @@ pub(crate) struct Arguments {
     network: PathBuf,
     /// Pictures that show where the network's values lie, not those that accuracy is measured on: a
     /// folder of pictures, a file of CIFAR-10, an IDX file, or a NumPy array.
+    #[arg(long, required_unless_present = "check")]
+    calibrate: Option<PathBuf>,
+    /// Compiles nothing: prints how each node of an ONNX file is run, or why not, and how far the
+    /// results are from another interpreter's. Other options do not matter then.
     #[arg(long)]
-    calibrate: PathBuf,
+    check: bool,
     /// A calibration made before (JSON): the pictures then only tell the expected error of scores.
     #[arg(long)]
     calibration: Option<PathBuf>,
@@ -54,23 +59,29 @@ pub(crate) struct Arguments {
     #[arg(long)]
     title: Option<String>,
     /// Where the compiled model goes.
-    #[arg(short, long)]
-    output: PathBuf,
+    #[arg(short, long, required_unless_present = "check")]
+    output: Option<PathBuf>,
 }
 
 /// Inputs that the forecast of the scores' error is made of.
 const SAMPLES: u64 = 48;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.check {
+        return check::run(&arguments.network);
+    }
+    let (Some(pictures), Some(output)) = (&arguments.calibrate, &arguments.output) else {
+        return Err("--calibrate and --output are missing".into());
+    };
     let start = Instant::now();
     let network = Network::read(&arguments.network)?;
-    let description = describe(arguments, &network)?;
+    let description = describe(arguments, output, &network)?;
     let shape = network.graph.shape(network.graph.input());
     let InputRule::Picture { mean, deviation } = &description.input else {
         return Err("only pictures can be calibrated on".into());
     };
     let preparation = Preparation::new(shape, mean, deviation)?;
-    let measured = measure(arguments, &network, &preparation)?;
+    let measured = measure(arguments, pictures, &network, &preparation)?;
     if let Some(path) = &arguments.save_calibration {
         write(path, measured.calibration.to_json().as_bytes())?;
     }
@@ -78,16 +89,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
     let compiled = compile(&network.graph, &measured.calibration, &description, &measured.samples)?;
     let bytes = compiled.to_bytes()?;
-    write(&arguments.output, &bytes)?;
+    write(output, &bytes)?;
     let seconds = start.elapsed().as_secs_f64();
     print!("{}", table::render(&compiled)?);
-    eprintln!("written to {}", arguments.output.display());
-    println!("{}", report(arguments, &compiled, &measured, bytes.len(), calibrated, seconds)?);
+    eprintln!("written to {}", output.display());
+    println!("{}", report(output, &compiled, &measured, bytes.len(), calibrated, seconds)?);
     Ok(())
 }
 
-fn describe(arguments: &Arguments, network: &Network) -> Result<Description, Box<dyn Error>> {
-    let stem = arguments.output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
+fn describe(
+    arguments: &Arguments,
+    output: &Path,
+    network: &Network,
+) -> Result<Description, Box<dyn Error>> {
+    let stem = output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
     let id = arguments.id.clone().unwrap_or_else(|| stem.to_lowercase());
     let title = arguments.title.clone().or_else(|| network.title.clone());
     let classes = match &arguments.classes {
@@ -136,10 +151,11 @@ struct Measured {
 
 fn measure(
     arguments: &Arguments,
+    pictures: &Path,
     network: &Network,
     preparation: &Preparation,
 ) -> Result<Measured, Box<dyn Error>> {
-    let dataset = Dataset::open(&arguments.calibrate, Some(arguments.pictures))?;
+    let dataset = Dataset::open(pictures, Some(arguments.pictures))?;
     let inputs = dataset.prepared(preparation);
     let (calibration, coverage) = match &arguments.calibration {
         Some(path) => (Calibration::from_json(&read(path)?)?, None),
@@ -194,7 +210,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
 }
 
 fn report(
-    arguments: &Arguments,
+    output: &Path,
     compiled: &Compiled,
     measured: &Measured,
     bytes: usize,
@@ -206,7 +222,7 @@ fn report(
     let warnings: Vec<String> = warnings.map(ToString::to_string).collect();
     Ok(serde_json::to_string(&serde_json::json!({
         "model": compiled.contract.id,
-        "output": arguments.output,
+        "output": output,
         "bytes": bytes,
         "pictures": measured.calibration.pictures(),
         "warnings": warnings,

@@ -86,6 +86,7 @@ fn branch(
         inputs: convolution.input.channels(),
         outputs: convolution.output.channels(),
         kernel: convolution.kernel,
+        before: convolution.padding.rows[0],
         from: layout_of(block, convolution.input)?,
         to: layout_of(block, convolution.output)?,
         borders,

@@ -15,6 +15,7 @@
 //! rotated left by [`corner`] until it is recentred.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::keys::KeyError;
@@ -33,6 +34,9 @@ pub(crate) struct ConvolutionMap<'a> {
     pub(crate) outputs: usize,
     /// 1 or 3.
     pub(crate) kernel: usize,
+    /// Rows and columns of zeros before the first; 0 or 1, and 0 only with a stride of 2 or a kernel
+    /// of 1. What follows the last is what the kernel then reaches.
+    pub(crate) before: usize,
     pub(crate) from: Layout,
     /// The same layout (stride 1) or the next (stride 2).
     pub(crate) to: Layout,
@@ -130,19 +134,21 @@ impl ConvolutionMap<'_> {
         1 << (self.to.stage() - self.from.stage())
     }
 
-    fn padding(&self) -> isize {
-        (self.kernel / 2) as isize
+    /// How far taps are from the position that they are for, in rows or columns.
+    fn taps(&self) -> RangeInclusive<isize> {
+        let first = -(self.before as isize);
+        first..=first + self.kernel as isize - 1
     }
 
     /// All rotations that any tap may need.
     fn offsets(&self) -> impl Iterator<Item = Offset> {
-        let padding = self.padding();
+        let (first, last) = self.taps().into_inner();
         // The second half of the copies in a strided layer stands one row further down.
-        let lowest_row = -padding - (self.stride() as isize - 1);
+        let lowest_row = first - (self.stride() as isize - 1);
         let from = self.from.channels() as isize;
-        let lowest = -padding * from - (self.to.channels() as isize - 1);
-        let highest = padding * from + from - 1;
-        (lowest_row..=padding).flat_map(move |e| (lowest..=highest).map(move |v| (e, v)))
+        let lowest = first * from - (self.to.channels() as isize - 1);
+        let highest = last * from + from - 1;
+        (lowest_row..=last).flat_map(move |e| (lowest..=highest).map(move |v| (e, v)))
     }
 
     /// The weight of each output slot for one rotation, over the shortest period.
@@ -167,8 +173,8 @@ impl ConvolutionMap<'_> {
         let (source_column, slot_channel) =
             (source / self.from.channels(), source % self.from.channels());
         let dx = source_column as isize - (column * self.stride()) as isize;
-        let padding = self.padding();
-        if dy.abs() > padding || dx.abs() > padding || output >= self.outputs {
+        let taps = self.taps();
+        if !taps.contains(&dy) || !taps.contains(&dx) || output >= self.outputs {
             return 0.0;
         }
         let input = match self.borders {
@@ -184,23 +190,28 @@ impl ConvolutionMap<'_> {
         if input >= self.inputs {
             return 0.0;
         }
-        let (ky, kx) = ((dy + padding) as usize, (dx + padding) as usize);
+        let (ky, kx) = ((dy - taps.start()) as usize, (dx - taps.start()) as usize);
         let index = ((output * self.inputs + input) * self.kernel + ky) * self.kernel + kx;
         f64::from(self.weights[index])
     }
 
-    /// The mask that a rotation by `e` rows reads through. In strided layers the tap above the
-    /// first row alone can leave the picture, and the rotations it shares with other taps never
-    /// read the last row for them.
+    /// The mask that a rotation by `e` rows reads through: without the border that a tap of it
+    /// would read beyond the opposite one.
+    ///
+    /// No tap misses the masked row. With a stride of 1 a rotation is one tap. With a stride of 2
+    /// it is two, for rows of different parity: where the last row (odd) is masked for a tap at
+    /// row -1, the other tap reads even rows; where the first (even) is masked for a tap at the row
+    /// after the last, the other reads odd rows, or that same row.
     fn mask_of(&self, e: isize) -> Option<RowGroup> {
-        if self.kernel == 1 {
-            return None;
-        }
-        match e {
+        let stride = self.stride() as isize;
+        let taps = self.taps();
+        let mut read = (e..e + stride).filter(|dy| taps.contains(dy));
+        read.find_map(|dy| match dy {
             ..=-1 => Some(RowGroup::WithoutLast),
-            1.. if self.stride() == 1 => Some(RowGroup::WithoutFirst),
+            // The last position has stride - 1 rows below it.
+            _ if dy >= stride => Some(RowGroup::WithoutFirst),
             _ => None,
-        }
+        })
     }
 }
 

@@ -16,9 +16,10 @@ mod testing;
 mod units;
 
 use blindsight_model::calibration::{Calibration, Histogram};
-use blindsight_model::graph::{ActivationKind, Graph};
+use blindsight_model::graph::{ActivationKind, Graph, Padding};
 use blindsight_model::tensor::Shape;
 pub use error::LoweringError;
+use pattern::Pattern;
 use units::ActivationUnits;
 
 /// A network in blocks. [`Lowered::run`] runs it on unencrypted numbers.
@@ -43,6 +44,18 @@ impl Lowered {
     pub fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, LoweringError> {
         build::lower(graph, calibration)
     }
+}
+
+/// Whether a graph without batch normalisations is of the kind that can be run encrypted; only its
+/// ranges, and what depends on them, are then still open.
+///
+/// # Errors
+/// [`LoweringError`] when it is not: the first reason found.
+pub fn check(graph: &Graph) -> Result<(), LoweringError> {
+    let pattern = Pattern::new(graph);
+    pattern.input()?;
+    pattern.sums().try_for_each(|sum| sum.map(|_| ()))?;
+    pattern.scores().map(|_| ())
 }
 
 /// A convolution, a shortcut added to it and the activation of the sum.
@@ -70,8 +83,7 @@ pub enum Source {
     Block(usize),
 }
 
-/// A convolution without bias, whose padding of (kernel - 1) / 2 zeros keeps the picture's size
-/// up to the stride.
+/// A convolution without bias, whose padding keeps the picture's size up to the stride.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Convolution {
@@ -83,6 +95,9 @@ pub struct Convolution {
     pub kernel: usize,
     /// Step between output positions: 1 or 2.
     pub stride: usize,
+    /// Zeros around what is read: (kernel - 1) / 2 on all sides, or with a stride of 2 and a kernel
+    /// of 3 none before and 1 after.
+    pub padding: Padding,
     /// Shape of the feature map read.
     pub input: Shape,
     /// Shape of the result.

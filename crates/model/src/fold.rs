@@ -110,7 +110,7 @@ fn with_sources(node: &Node, renamed: &[NodeId]) -> Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::ActivationKind;
+    use crate::graph::{ActivationKind, Padding};
     use crate::plain::PlainNetwork;
     use crate::tensor::{Shape, Tensor};
 
@@ -118,9 +118,11 @@ mod tests {
         Shape::new(2, 5, 5).unwrap()
     }
 
+    /// Its padding is uneven, so that none may be swapped or left out.
     fn conv() -> Conv2d {
         let weights = (0..54).map(|i| (i as f32 * 0.7).sin()).collect();
-        Conv2d::new([3, 2, 3, 3], weights, Some(vec![0.5, -1.0, 2.0]), 2, 1).unwrap()
+        let padding = Padding { rows: [1, 0], columns: [0, 2] };
+        Conv2d::new([3, 2, 3, 3], weights, Some(vec![0.5, -1.0, 2.0]), 2, padding).unwrap()
     }
 
     fn norm(channels: usize, gain: f32) -> BatchNorm {

@@ -10,6 +10,7 @@ mod conv2d;
 mod error;
 mod infer;
 mod layers;
+mod padding;
 
 use crate::tensor::Shape;
 pub use activation::{ActivationKind, UnknownActivation};
@@ -17,6 +18,7 @@ pub use builder::{GraphBuilder, MAX_NODES};
 pub use conv2d::{Conv2d, MAX_SIDE};
 pub use error::{GraphError, NodeError};
 pub use layers::{BatchNorm, Linear, MAX_WEIGHTS, ParameterError};
+pub use padding::Padding;
 
 /// Names the result of one node of one graph, or the graph's input.
 ///

@@ -8,6 +8,7 @@ mod constants;
 mod convolution;
 mod linear;
 mod operands;
+mod padding;
 mod pointwise;
 mod pooling;
 mod renaming;

@@ -81,6 +81,15 @@ pub fn import(model: &[u8], external: &dyn ExternalData) -> Result<Imported, Imp
     convert::convert(&proto::decode(model)?, external)
 }
 
+/// Counts the nodes of an ONNX file, which need not be supported.
+///
+/// # Errors
+/// [`ImportError`] when the bytes are no ONNX model.
+pub fn node_count(model: &[u8]) -> Result<usize, ImportError> {
+    let model = proto::decode(model)?;
+    Ok(model.graph.ok_or(ImportError::NotOnnx)?.node.len())
+}
+
 /// Reads a model from an ONNX file and the files beside it.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use super::*;
 #[derive(Debug, Clone, Copy)]
 struct Case {
     kernel: usize,
+    before: usize,
     input: Shape,
     output: Shape,
     borders: Borders,
@@ -23,7 +24,12 @@ struct Case {
 impl Case {
     fn new(kernel: usize, input: [usize; 2], output: [usize; 2], borders: Borders) -> Self {
         let shape = |[channels, side]: [usize; 2]| Shape::new(channels, side, side).unwrap();
-        Self { kernel, input: shape(input), output: shape(output), borders }
+        Self { kernel, before: kernel / 2, input: shape(input), output: shape(output), borders }
+    }
+
+    /// The same with no zeros before, and one row and column after.
+    fn uneven(self) -> Self {
+        Self { before: 0, ..self }
     }
 
     fn weights(self, seed: u64) -> Vec<f32> {
@@ -38,6 +44,7 @@ impl Case {
             inputs: self.input.channels(),
             outputs: self.output.channels(),
             kernel: self.kernel,
+            before: self.before,
             from: Layout::of(self.input).unwrap(),
             to: Layout::of(self.output).unwrap(),
             borders: self.borders,
@@ -72,8 +79,36 @@ impl Case {
         for _ in 0..1 << to.stage() {
             found = rotated_left(&found, steps::RECENTRE);
         }
-        let expected = packed(&convolve(&input, &weights, self.kernel, self.output), to, 0.0);
+        let expected = packed(&self.convolve(&input, &weights), to, 0.0);
         assert_close(&format!("{self:?}"), &found, &expected);
+    }
+
+    /// By the definition, with zeros around the picture.
+    fn convolve(self, input: &Tensor, weights: &[f32]) -> Tensor {
+        let Self { kernel, before, output: shape, .. } = self;
+        let (inputs, side) = (input.shape().channels(), input.shape().height());
+        let stride = side / shape.height();
+        let planes: Vec<&[f32]> = input.planes().collect();
+        let mut output = Tensor::zeros(shape);
+        for (o, plane) in output.planes_mut().enumerate() {
+            for (at, value) in plane.iter_mut().enumerate() {
+                let (row, column) = (at / shape.width() * stride, at % shape.width() * stride);
+                let mut sum = 0.0;
+                for (i, plane) in planes.iter().enumerate() {
+                    for tap in 0..kernel * kernel {
+                        let (dy, dx) = (tap / kernel, tap % kernel);
+                        let y = (row + dy).wrapping_sub(before);
+                        let x = (column + dx).wrapping_sub(before);
+                        if y < side && x < side {
+                            let weight = weights[(o * inputs + i) * kernel * kernel + tap];
+                            sum += f64::from(weight) * f64::from(plane[y * side + x]);
+                        }
+                    }
+                }
+                *value = sum as f32;
+            }
+        }
+        output
     }
 }
 
@@ -84,35 +119,8 @@ fn joined(plan: &TransformPlan, slots: &[f64]) -> Vec<f64> {
     sum.iter().zip(rotated).map(|(z, w)| z.re + w.im).collect()
 }
 
-/// By the definition, with zeros around the picture.
-fn convolve(input: &Tensor, weights: &[f32], kernel: usize, shape: Shape) -> Tensor {
-    let (inputs, side) = (input.shape().channels(), input.shape().height());
-    let stride = side / shape.height();
-    let planes: Vec<&[f32]> = input.planes().collect();
-    let mut output = Tensor::zeros(shape);
-    for (o, plane) in output.planes_mut().enumerate() {
-        for (at, value) in plane.iter_mut().enumerate() {
-            let (row, column) = (at / shape.width() * stride, at % shape.width() * stride);
-            let mut sum = 0.0;
-            for (i, plane) in planes.iter().enumerate() {
-                for tap in 0..kernel * kernel {
-                    let (dy, dx) = (tap / kernel, tap % kernel);
-                    let y = (row + dy).wrapping_sub(kernel / 2);
-                    let x = (column + dx).wrapping_sub(kernel / 2);
-                    if y < side && x < side {
-                        let weight = weights[(o * inputs + i) * kernel * kernel + tap];
-                        sum += f64::from(weight) * f64::from(plane[y * side + x]);
-                    }
-                }
-            }
-            *value = sum as f32;
-        }
-    }
-    output
-}
-
-/// Every kind of layer: stages, transitions, both shortcuts, the first layer.
-fn cases() -> [Case; 8] {
+/// Every kind of layer: stages, transitions with both paddings, both shortcuts, the first layer.
+fn cases() -> [Case; 10] {
     use Borders::{Masked, Prepared};
     [
         Case::new(3, [3, 32], [16, 32], Prepared),
@@ -123,6 +131,8 @@ fn cases() -> [Case; 8] {
         Case::new(3, [32, 16], [64, 8], Masked),
         Case::new(1, [32, 16], [64, 8], Masked),
         Case::new(3, [64, 8], [64, 8], Masked),
+        Case::new(3, [16, 32], [32, 16], Masked).uneven(),
+        Case::new(3, [32, 16], [64, 8], Masked).uneven(),
     ]
 }
 
@@ -134,7 +144,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_layer_of_a_resnet20_is_a_convolution(seed: u64) {
+    fn every_layer_of_a_resnet_is_a_convolution(seed: u64) {
         for case in cases() {
             case.check(seed);
         }
@@ -149,10 +159,13 @@ proptest! {
         outputs in 1_usize..=16,
         kernel in prop::sample::select(vec![1_usize, 3]),
         strided: bool,
+        uneven: bool,
     ) {
         let to = if strided && stage < 2 { stage + 1 } else { stage };
         let (input, output) = ([inputs << stage, 32 >> stage], [outputs << to, 32 >> to]);
-        Case::new(kernel, input, output, Borders::Masked).check(seed);
+        let case = Case::new(kernel, input, output, Borders::Masked);
+        // Without a stride there is only one way to keep the size.
+        if uneven && to > stage { case.uneven() } else { case }.check(seed);
     }
 }
 
@@ -169,6 +182,8 @@ fn plans_stay_within_their_sizes() {
         (46, 7, 320, 2048),
         (17, 7, 96, 2048),
         (48, 7, 384, 512),
+        (26, 7, 160, 1024),
+        (52, 7, 320, 2048),
     ];
     for (case, (babies, giants, weights, period)) in cases().into_iter().zip(sizes) {
         let plan = case.plan(&case.weights(5));
@@ -201,7 +216,7 @@ fn zero_diagonals_are_left_out() {
     for _ in 0..2 {
         found = rotated_left(&found, steps::RECENTRE);
     }
-    let expected = convolve(&input, &weights, 1, case.output);
+    let expected = case.convolve(&input, &weights);
     let expected = packed(&expected, Layout::of(case.output).unwrap(), 0.0);
     assert_close("subsampling", &found, &expected);
 }

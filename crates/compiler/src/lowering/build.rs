@@ -6,7 +6,7 @@ use super::{
     Block, Convolution, Head, Lowered, LoweredActivation, LoweringError, Shortcut, Source,
 };
 use blindsight_model::calibration::{ActivationRange, Calibration};
-use blindsight_model::graph::{Graph, NodeId};
+use blindsight_model::graph::{Graph, NodeId, Padding};
 
 pub(super) fn lower(graph: &Graph, calibration: &Calibration) -> Result<Lowered, LoweringError> {
     let ranges = calibration.activations();
@@ -87,6 +87,7 @@ impl Blocks {
             weights: singles(scaled, term.node)?,
             kernel,
             stride: term.conv.stride(),
+            padding: term.conv.padding(),
             input: term.input,
             output: term.output,
         })
@@ -110,6 +111,7 @@ impl Blocks {
             weights: singles(kept, term.node)?,
             kernel: 1,
             stride: 2,
+            padding: Padding::default(),
             input: term.input,
             output: term.output,
         })

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use blindsight_model::graph::ActivationKind;
+use blindsight_model::graph::{ActivationKind, Padding};
 use blindsight_model::tensor::Shape;
 
 /// Why a network was not lowered. Nodes are numbered in execution order from 1; 0 is the picture.
@@ -52,7 +52,8 @@ pub enum LoweringError {
     /// The kernel or its padding is not supported.
     #[error(
         "the convolution at node {node} has a kernel of {height}x{width} with a padding of \
-         {padding}; under encryption it can be 3x3 with a padding of 1 or 1x1 without padding"
+         {padding}; under encryption it can be 3x3 with a padding of 1 (with a stride of 2 also \
+         with 1 at the bottom and the right alone) or 1x1 without padding"
     )]
     Kernel {
         /// The convolution.
@@ -61,8 +62,19 @@ pub enum LoweringError {
         height: usize,
         /// Columns of the kernel.
         width: usize,
-        /// Padding on every side.
-        padding: usize,
+        /// Zeros around what it reads.
+        padding: Padding,
+    },
+    /// The picture is padded on some sides alone.
+    #[error(
+        "the convolution at node {node} reads the picture with a padding of {padding}; under \
+         encryption only what activations compute can be padded unevenly"
+    )]
+    UnevenPicture {
+        /// The convolution.
+        node: usize,
+        /// Zeros around the picture.
+        padding: Padding,
     },
     /// The stride is not supported.
     #[error("the convolution at node {node} has a stride of {stride}; it can be 1 or 2")]

@@ -2,7 +2,7 @@
 
 use super::{LoweringError, Source};
 use crate::packing::Layout;
-use blindsight_model::graph::{ActivationKind, Conv2d, Graph, Linear, Node, NodeId};
+use blindsight_model::graph::{ActivationKind, Conv2d, Graph, Linear, Node, NodeId, Padding};
 use blindsight_model::tensor::Shape;
 
 /// An activation and the sum before it.
@@ -123,9 +123,15 @@ impl<'a> Pattern<'a> {
         match self.graph.node(node) {
             Some(Node::Conv2d { source, conv }) => {
                 check_convolution(node, conv)?;
+                let (input, padding) = (self.source(node, *source)?, conv.padding());
+                // The rows that a request repeats are those for taps on both sides.
+                if input == Source::Picture && padding.as_even().is_none() {
+                    let node = node.index();
+                    return Err(LoweringError::UnevenPicture { node, padding });
+                }
                 Ok(Term::Convolution(ConvolutionTerm {
                     node,
-                    source: self.source(node, *source)?,
+                    source: input,
                     conv,
                     input: self.shape(*source)?,
                     output: self.shape(node)?,
@@ -194,10 +200,16 @@ fn check_convolution(node: NodeId, conv: &Conv2d) -> Result<(), LoweringError> {
     let node = node.index();
     let (height, width) = (conv.kernel_height(), conv.kernel_width());
     let padding = conv.padding();
-    if !matches!((height, width, padding), (1, 1, 0) | (3, 3, 1)) {
+    let stride = conv.stride();
+    let supported = match (height, width, padding.as_even()) {
+        (1, 1, Some(0)) | (3, 3, Some(1)) => true,
+        (3, 3, None) => stride == 2 && padding == Padding::uneven(0, 1),
+        _ => false,
+    };
+    if !supported {
         return Err(LoweringError::Kernel { node, height, width, padding });
     }
-    match conv.stride() {
+    match stride {
         1 | 2 => Ok(()),
         stride => Err(LoweringError::Stride { node, stride }),
     }
@@ -205,6 +217,7 @@ fn check_convolution(node: NodeId, conv: &Conv2d) -> Result<(), LoweringError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check;
     use super::super::testing::{Downsampling, Parts, network};
     use super::*;
 
@@ -212,10 +225,7 @@ mod tests {
 
     /// What a graph is refused for.
     fn refusal(graph: &Graph) -> String {
-        let pattern = Pattern::new(graph);
-        let sums = pattern.sums().map(|sum| sum.map(|_| ()));
-        let all = sums.chain([pattern.scores().map(|_| ()), pattern.input().map(|_| ())]);
-        all.filter_map(Result::err).next().unwrap().to_string()
+        check(graph).unwrap_err().to_string()
     }
 
     /// A network of one convolution and one activation between picture and scores.
@@ -229,6 +239,7 @@ mod tests {
     #[test]
     fn residual_networks_are_recognised() {
         let graph = network(RELU, Downsampling::SubsamplePad);
+        assert_eq!(check(&graph), Ok(()));
         let pattern = Pattern::new(&graph);
         let sums: Vec<_> = pattern.sums().collect::<Result<_, _>>().unwrap();
         let sources: Vec<_> = sums.iter().map(|sum| sum.main.source).collect();
@@ -266,20 +277,35 @@ mod tests {
 
     #[test]
     fn other_kernels_and_strides_are_refused() {
-        let refused = |dims: [usize; 4], stride, padding| {
+        fn refused(dims: [usize; 4], stride: usize, padding: impl Into<Padding>) -> String {
             let graph = one_layer(|parts, input| {
                 let conv = parts.padded_conv(input, dims, stride, padding);
                 parts.activation(conv, RELU)
             });
             refusal(&graph)
-        };
+        }
         let sentence = "the convolution at node 1 has a kernel of 5x5 with a padding of 2; under \
-                        encryption it can be 3x3 with a padding of 1 or 1x1 without padding";
+                        encryption it can be 3x3 with a padding of 1 (with a stride of 2 also \
+                        with 1 at the bottom and the right alone) or 1x1 without padding";
         assert_eq!(refused([16, 3, 5, 5], 1, 2), sentence);
         for (height, width, padding) in [(3, 3, 0), (1, 1, 1), (3, 1, 1), (1, 3, 0)] {
             let sentence = refused([16, 3, height, width], 1, padding);
             assert!(sentence.contains("kernel of"), "{sentence}");
         }
+        let columns_alone = Padding { rows: [1, 1], columns: [0, 1] };
+        for (stride, padding) in [
+            (1, Padding::uneven(0, 2)),
+            (1, Padding::uneven(0, 1)),
+            (2, Padding::uneven(1, 0)),
+            (2, columns_alone),
+            (3, Padding::uneven(0, 1)),
+        ] {
+            let sentence = refused([16, 3, 3, 3], stride, padding);
+            assert!(sentence.contains(&format!("a padding of {padding}")), "{sentence}");
+            assert!(sentence.contains("kernel of 3x3"), "{sentence}");
+        }
+        let sentence = refused([16, 3, 3, 3], 2, Padding::uneven(0, 1));
+        assert!(sentence.contains("reads the picture with a padding of 0 (top)"), "{sentence}");
         let sentence = refused([16, 3, 3, 3], 3, 1);
         assert!(sentence.contains("a stride of 3"), "{sentence}");
     }

@@ -80,8 +80,7 @@ impl Convolution {
     fn apply(&self, results: &Results<'_>, bias: &[f32]) -> Tensor {
         let (outputs, inputs) = (self.output.channels(), self.input.channels());
         let dims = [outputs, inputs, self.kernel, self.kernel];
-        let padding = self.kernel / 2;
-        let conv = PackedConv::from_parts(dims, &self.weights, bias, self.stride, padding);
+        let conv = PackedConv::from_parts(dims, &self.weights, bias, self.stride, self.padding);
         conv.run(results.get(self.source), self.output)
     }
 }
@@ -121,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_lowered_network_computes_the_same() {
-        for downsampling in [Downsampling::SubsamplePad, Downsampling::Convolution] {
+        for downsampling in Downsampling::ALL {
             for kind in ActivationKind::ALL {
                 let graph = network(kind, downsampling);
                 let lowered = Lowered::new(&graph, &calibration(&graph)).unwrap();

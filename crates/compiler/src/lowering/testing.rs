@@ -4,14 +4,24 @@ use std::ops::ControlFlow;
 
 use blindsight_model::calibration::{Calibration, Margins, calibrate_inputs};
 use blindsight_model::fingerprint::Fingerprint;
-use blindsight_model::graph::{ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId};
+use blindsight_model::graph::{
+    ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId, Padding,
+};
 use blindsight_model::tensor::{Shape, Tensor};
 
-/// How the last block of [`network`] carries its input past its convolutions.
+/// How the last block of [`network`] halves the side of its input.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Downsampling {
+    /// Padding on all sides, a shortcut without parameters.
     SubsamplePad,
+    /// Padding on all sides, a shortcut with a convolution.
     Convolution,
+    /// Padding after alone, a shortcut with a convolution.
+    Uneven,
+}
+
+impl Downsampling {
+    pub(super) const ALL: [Self; 3] = [Self::SubsamplePad, Self::Convolution, Self::Uneven];
 }
 
 /// A convolution of 16 channels, a block that keeps and a block that halves the side, the scores.
@@ -26,12 +36,16 @@ pub(super) fn network(kind: ActivationKind, downsampling: Downsampling) -> Graph
     let sum = parts.sum(first, outer);
     let second = parts.activation(sum, kind);
 
-    let inner = parts.conv(second, [32, 16, 3, 3], 2);
+    let padding = match downsampling {
+        Downsampling::Uneven => Padding::uneven(0, 1),
+        _ => Padding::even(1),
+    };
+    let inner = parts.padded_conv(second, [32, 16, 3, 3], 2, padding);
     let inner = parts.activation(inner, kind);
     let outer = parts.conv(inner, [32, 32, 3, 3], 1);
     let shortcut = match downsampling {
         Downsampling::SubsamplePad => parts.subsample(second, 32),
-        Downsampling::Convolution => parts.conv(second, [32, 16, 1, 1], 2),
+        _ => parts.conv(second, [32, 16, 1, 1], 2),
     };
     let sum = parts.sum(outer, shortcut);
     let last = parts.activation(sum, kind);
@@ -88,7 +102,7 @@ impl Parts {
         source: NodeId,
         dims: [usize; 4],
         stride: usize,
-        padding: usize,
+        padding: impl Into<Padding>,
     ) -> NodeId {
         let [out, inputs, height, width] = dims;
         let size = (3.0 / (inputs * height * width) as f32).sqrt();

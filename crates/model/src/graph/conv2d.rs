@@ -1,5 +1,6 @@
 //! Parameters of a convolution.
 
+use super::Padding;
 use super::layers::{ParameterError, count, expect_numbers};
 
 /// Largest stride, padding or kernel side of a convolution.
@@ -7,14 +8,14 @@ pub const MAX_SIDE: usize = 1 << 10;
 
 /// A two-dimensional convolution (cross-correlation, as in every deep-learning library).
 ///
-/// Weights are finite and in `[out, in, height, width]` order; padding adds zeros on all sides.
+/// Weights are finite and in `[out, in, height, width]` order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conv2d {
     dims: [usize; 4],
     weights: Vec<f32>,
     bias: Vec<f32>,
     stride: usize,
-    padding: usize,
+    padding: Padding,
 }
 
 impl Conv2d {
@@ -28,18 +29,19 @@ impl Conv2d {
         weights: Vec<f32>,
         bias: Option<Vec<f32>>,
         stride: usize,
-        padding: usize,
+        padding: impl Into<Padding>,
     ) -> Result<Self, ParameterError> {
         let [out, _, height, width] = dims;
-        for (what, side, least) in [
-            ("stride", stride, 1),
-            ("padding", padding, 0),
-            ("kernel height", height, 1),
-            ("kernel width", width, 1),
-        ] {
+        let padding = padding.into();
+        for (what, side, least) in
+            [("stride", stride, 1), ("kernel height", height, 1), ("kernel width", width, 1)]
+        {
             if !(least..=MAX_SIDE).contains(&side) {
                 return Err(ParameterError::Side { what, side });
             }
+        }
+        if let Some(side) = padding.sides().into_iter().find(|side| *side > MAX_SIDE) {
+            return Err(ParameterError::Side { what: "padding", side });
         }
         expect_numbers("weights", &weights, count(&dims)?)?;
         let bias = bias.unwrap_or_else(|| vec![0.0; out]);
@@ -95,9 +97,9 @@ impl Conv2d {
         self.stride
     }
 
-    /// Zero rows and columns added on every side.
+    /// Zero rows and columns added around what is read.
     #[must_use]
-    pub const fn padding(&self) -> usize {
+    pub const fn padding(&self) -> Padding {
         self.padding
     }
 }
@@ -122,5 +124,8 @@ mod tests {
         assert_eq!(refused, ParameterError::Side { what: "stride", side: 0 });
         let refused = conv(vec![1.0; 18], None, 1, usize::MAX).unwrap_err();
         assert_eq!(refused, ParameterError::Side { what: "padding", side: usize::MAX });
+        let uneven = Padding::uneven(0, MAX_SIDE + 1);
+        let refused = Conv2d::new(dims, vec![1.0; 18], None, 1, uneven).unwrap_err();
+        assert_eq!(refused, ParameterError::Side { what: "padding", side: MAX_SIDE + 1 });
     }
 }

@@ -37,8 +37,9 @@ pub(super) fn output_shape(
 fn convolved(source: Shape, conv: &Conv2d) -> Result<Shape, NodeError> {
     expect_channels(conv.in_channels(), source)?;
     // Executors hold the padded feature map too, so it has to be a possible one.
-    let margin = 2 * conv.padding();
-    let padded = Shape::new(source.channels(), source.height() + margin, source.width() + margin)?;
+    let [top, left, bottom, right] = conv.padding().sides();
+    let (height, width) = (top + source.height() + bottom, left + source.width() + right);
+    let padded = Shape::new(source.channels(), height, width)?;
     let side = |length: usize, kernel: usize| {
         let span = length.checked_sub(kernel).ok_or(NodeError::KernelTooLarge(source))?;
         Ok::<_, NodeError>(span / conv.stride() + 1)
@@ -66,7 +67,7 @@ fn expect_channels(expected: usize, source: Shape) -> Result<(), NodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{BatchNorm, GraphBuilder, Linear};
+    use crate::graph::{BatchNorm, GraphBuilder, Linear, Padding};
     use crate::tensor::MAX_ELEMENTS;
 
     const INPUT: [usize; 3] = [3, 7, 8];
@@ -81,7 +82,7 @@ mod tests {
         Shape::new(channels, height, width).unwrap()
     }
 
-    fn conv(dims: [usize; 4], stride: usize, padding: usize) -> Conv2d {
+    fn conv(dims: [usize; 4], stride: usize, padding: impl Into<Padding>) -> Conv2d {
         Conv2d::new(dims, vec![0.5; dims.iter().product()], None, stride, padding).unwrap()
     }
 
@@ -97,6 +98,10 @@ mod tests {
             let found = infer(|source| Node::Conv2d { source, conv: conv(dims, stride, padding) });
             assert_eq!(found, Ok(shape(expected)));
         }
+        let columns_after = Padding { rows: [2, 0], columns: [0, 1] };
+        let found =
+            infer(|source| Node::Conv2d { source, conv: conv([5, 3, 3, 3], 2, columns_after) });
+        assert_eq!(found, Ok(shape([5, 4, 4])));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! every tile; a tile times a panel fits in registers, and the inner loop vectorises on any
 //! target because both sizes are constants.
 
-use crate::graph::Conv2d;
+use crate::graph::{Conv2d, Padding};
 use crate::tensor::{Shape, Tensor};
 
 /// Output positions computed together.
@@ -24,7 +24,7 @@ pub struct PackedConv {
     kernel_height: usize,
     kernel_width: usize,
     stride: usize,
-    padding: usize,
+    padding: Padding,
 }
 
 impl PackedConv {
@@ -42,7 +42,7 @@ impl PackedConv {
         weights: &[f32],
         bias: &[f32],
         stride: usize,
-        padding: usize,
+        padding: impl Into<Padding>,
     ) -> Self {
         let [out_channels, in_channels, kernel_height, kernel_width] = dims;
         let depth = in_channels * kernel_height * kernel_width;
@@ -60,7 +60,7 @@ impl PackedConv {
             kernel_height,
             kernel_width,
             stride,
-            padding,
+            padding: padding.into(),
         }
     }
 
@@ -118,14 +118,15 @@ struct Padded {
 }
 
 impl Padded {
-    fn new(source: &Tensor, padding: usize) -> Self {
+    fn new(source: &Tensor, padding: Padding) -> Self {
         let shape = source.shape();
-        let (height, width) = (shape.height() + 2 * padding, shape.width() + 2 * padding);
+        let [top, left, bottom, right] = padding.sides();
+        let (height, width) = (top + shape.height() + bottom, left + shape.width() + right);
         let mut values = vec![0.0; shape.channels() * height * width];
         for (to, from) in values.chunks_exact_mut(height * width).zip(source.planes()) {
-            let inner_rows = to.chunks_exact_mut(width).skip(padding);
+            let inner_rows = to.chunks_exact_mut(width).skip(top);
             for (to, from) in inner_rows.zip(from.chunks_exact(shape.width())) {
-                to[padding..padding + shape.width()].copy_from_slice(from);
+                to[left..left + shape.width()].copy_from_slice(from);
             }
         }
         Self { values, height, width }
@@ -167,9 +168,10 @@ mod tests {
     fn slow(conv: &Conv2d, source: &Tensor, shape: Shape) -> Vec<f64> {
         let [_, channels, kernel_height, kernel_width] = conv.dims();
         let from = source.shape();
+        let [top, left, ..] = conv.padding().sides();
         let at = |c: usize, y: usize, x: usize| {
-            let y = y.checked_sub(conv.padding()).filter(|&y| y < from.height());
-            let x = x.checked_sub(conv.padding()).filter(|&x| x < from.width());
+            let y = y.checked_sub(top).filter(|&y| y < from.height());
+            let x = x.checked_sub(left).filter(|&x| x < from.width());
             match (y, x) {
                 (Some(y), Some(x)) => {
                     f64::from(source.values()[(c * from.height() + y) * from.width() + x])
@@ -203,11 +205,13 @@ mod tests {
     fn panels_agree_with_the_definition() {
         // Odd sizes leave partial tiles and panels; strides and paddings of every kind.
         let cases = [
-            ([5, 3, 3, 3], 1, 1, [3, 7, 5]),
-            ([4, 2, 3, 3], 2, 1, [2, 8, 8]),
-            ([6, 4, 1, 1], 2, 0, [4, 5, 9]),
-            ([1, 1, 2, 5], 1, 2, [1, 3, 4]),
-            ([9, 2, 3, 1], 3, 0, [2, 3, 1]),
+            ([5, 3, 3, 3], 1, Padding::even(1), [3, 7, 5]),
+            ([4, 2, 3, 3], 2, Padding::even(1), [2, 8, 8]),
+            ([6, 4, 1, 1], 2, Padding::even(0), [4, 5, 9]),
+            ([1, 1, 2, 5], 1, Padding::even(2), [1, 3, 4]),
+            ([9, 2, 3, 1], 3, Padding::even(0), [2, 3, 1]),
+            ([4, 2, 3, 3], 2, Padding::uneven(0, 1), [2, 8, 6]),
+            ([2, 3, 3, 2], 1, Padding { rows: [2, 0], columns: [1, 3] }, [3, 4, 5]),
         ];
         for (dims, stride, padding, [channels, height, width]) in cases {
             let count: usize = dims.iter().product();

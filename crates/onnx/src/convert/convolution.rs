@@ -1,6 +1,6 @@
 //! Convolution and batch normalisation.
 
-use blindsight_model::graph::{BatchNorm, Conv2d, Node};
+use blindsight_model::graph::{BatchNorm, Conv2d, Node, NodeId, Padding};
 use blindsight_model::tensor::Shape;
 
 use super::slots::State;
@@ -36,10 +36,10 @@ impl<'m> Converter<'m, '_> {
         };
         let map = self.map(call, 0, "input")?;
         self.expect_channels_first(&map)?;
-        let before = self.shape_of(&map);
-        let padding = window.symmetric(before, kernel)?;
+        let padding = window.padding(self.shape_of(&map), kernel);
+        let (source, before, padding) = self.with_zeros_before(&map, padding)?;
+        let padding = window.reduced(before, kernel, padding);
         let conv = Conv2d::new(dims, weights.values().to_vec(), bias, stride, padding)?;
-        let source = self.build(&map)?;
         let slot = match window.result(before, kernel, padding) {
             Some([height, width]) => {
                 let after = Shape::new(dims[0], height, width)?;
@@ -91,6 +91,23 @@ impl<'m> Converter<'m, '_> {
         let source = self.build(&map)?;
         let slot = self.slots.emit(call.index, Node::BatchNorm { source, norm })?;
         Ok(Done::new(Value::Map(Map { slot, axes: map.axes }), how))
+    }
+
+    /// What a convolution reads, its shape and the padding, with the zeros that a Pad before it adds.
+    fn with_zeros_before(
+        &mut self,
+        map: &Map,
+        padding: Padding,
+    ) -> Result<(NodeId, Shape, Padding), Stop> {
+        match *self.slots.state(map.slot) {
+            State::Padded { slot, source, padding: earlier } => {
+                let sum = |[a, b]: [usize; 2], [c, d]: [usize; 2]| [a + c, b + d];
+                let rows = sum(earlier.rows, padding.rows);
+                let columns = sum(earlier.columns, padding.columns);
+                Ok((source, self.slots.shape(slot), Padding { rows, columns }))
+            }
+            _ => Ok((self.build(map)?, self.shape_of(map), padding)),
+        }
     }
 
     fn expect_channels_first(&self, map: &Map) -> Result<(), Reason> {

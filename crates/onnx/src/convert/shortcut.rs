@@ -4,11 +4,9 @@
 use blindsight_model::graph::Node;
 use blindsight_model::tensor::Shape;
 
-use super::operands::missing;
 use super::slots::State;
 use super::{Call, Converter, Done, Map, Stop, Value};
 use crate::array::axis_of;
-use crate::attributes::problem;
 use crate::axes::{Axes, Side};
 use crate::error::Reason;
 
@@ -53,31 +51,13 @@ impl<'m> Converter<'m, '_> {
         self.thin(call, map, thinned)
     }
 
-    pub(super) fn pad(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
-        call.operands(1, 4)?;
-        let mode = call.attributes.text("mode", "constant")?;
-        if mode != "constant" {
-            return Err(problem("mode", "is not constant".to_owned()).into());
-        }
-        let pads = self.integers_either(call, "pads", 1, "paddings")?;
-        let pads = pads.ok_or_else(|| missing("paddings"))?;
-        let mut value = call.attributes.float("value", 0.0)?;
-        if self.value(call, 2).is_some() {
-            let array = self.reals(call, 2, "padding value")?;
-            value = array.scalar().unwrap_or(f32::NAN);
-        }
-        if value != 0.0 {
-            return Err(Reason::Computation("it pads with something else than 0".to_owned()).into());
-        }
-        let axes = match self.value(call, 3) {
-            Some(_) => Some(self.integers(call, 3, "axes")?.values().to_vec()),
-            None => None,
-        };
-        let map = self.map(call, 0, "input")?;
-        let added = channel_padding(&map.axes, &pads, axes)?;
-        if added == 0 {
-            return Ok(Done::new(Value::Map(map), "does nothing: it adds no zeros"));
-        }
+    /// Channels of zeros, as many before as after.
+    pub(super) fn pad_channels(
+        &mut self,
+        call: &Call<'m>,
+        map: Map,
+        added: usize,
+    ) -> Result<Done<'m>, Stop> {
         let shape = self.shape_of(&map);
         let State::Thinned { slot: before, source, rows, columns } = *self.slots.state(map.slot)
         else {
@@ -183,46 +163,4 @@ fn cuts(
         cuts.push(Cut { axis, start, end, step });
     }
     Some(cuts)
-}
-
-/// How many channels are added on either side, when nothing else is.
-fn channel_padding(axes: &Axes, pads: &[i64], given: Option<Vec<i64>>) -> Result<usize, Reason> {
-    let misfit = || Reason::Operands("its paddings and axes do not fit together".to_owned());
-    let rank = axes.rank();
-    let padded: Vec<usize> = match given {
-        None => (0..rank).collect(),
-        Some(given) => {
-            let known: Option<Vec<usize>> = given.iter().map(|&axis| axis_of(axis, rank)).collect();
-            known.ok_or_else(misfit)?
-        }
-    };
-    if pads.len() != 2 * padded.len() {
-        return Err(misfit());
-    }
-    let (before, after) = pads.split_at(padded.len());
-    let mut added = 0;
-    for (index, (axis, (&first, &last))) in padded.iter().zip(before.iter().zip(after)).enumerate()
-    {
-        if padded.iter().take(index).any(|earlier| earlier == axis) {
-            return Err(misfit());
-        }
-        if first == 0 && last == 0 {
-            continue;
-        }
-        // A single channel has no side of its own, but is where channels belong.
-        let single = (0..rank).all(|axis| !axes.sides(axis).contains(&Side::Channel));
-        let lone_place = single && rank == 4 && *axis == 1 && axes.sides(1).is_empty();
-        let channels = axes.sides(*axis) == [Side::Channel] || lone_place;
-        match usize::try_from(first) {
-            Ok(first) if channels && last == i64::try_from(first).unwrap_or(-1) => added = first,
-            _ => {
-                let text = format!(
-                    "it adds {first} before and {last} after dimension {axis}; only channels of \
-                     zeros, as many before as after, are supported"
-                );
-                return Err(Reason::Layout(text));
-            }
-        }
-    }
-    Ok(added)
 }

@@ -4,7 +4,7 @@
 //! takes one step.
 
 use blindsight_model::graph::{
-    ActivationKind, Conv2d, Graph, GraphBuilder, GraphError, Linear, Node, NodeId,
+    ActivationKind, Conv2d, Graph, GraphBuilder, GraphError, Linear, Node, NodeId, Padding,
 };
 use blindsight_model::tensor::Shape;
 
@@ -59,6 +59,12 @@ pub(super) enum State {
         slot: usize,
         source: NodeId,
         term: ErfTerm,
+    },
+    /// A slot with zeros around it, for a convolution.
+    Padded {
+        slot: usize,
+        source: NodeId,
+        padding: Padding,
     },
     /// Every second row or column of a slot, or both.
     Thinned {
@@ -139,6 +145,9 @@ impl Slots {
             State::Gated { .. } | State::Erf { .. } => Err("Erf is only supported as part of GELU"),
             State::Scaled { .. } => {
                 Err("multiplying by a constant is only supported as part of GELU")
+            }
+            State::Padded { .. } => {
+                Err("zeros around a picture are only supported directly before a convolution")
             }
             State::Thinned { source, rows, columns, .. } => match self.builder.shape(source) {
                 Some(before)

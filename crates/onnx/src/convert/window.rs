@@ -1,6 +1,6 @@
 //! Attributes of operators that move a window over the picture.
 
-use blindsight_model::graph::MAX_SIDE;
+use blindsight_model::graph::{MAX_SIDE, Padding};
 use blindsight_model::tensor::Shape;
 
 use crate::attributes::{Attributes, problem};
@@ -10,10 +10,10 @@ use crate::error::Reason;
 pub(super) struct Window {
     kernel: Option<[usize; 2]>,
     pub(super) stride: [usize; 2],
-    padding: Padding,
+    border: Border,
 }
 
-enum Padding {
+enum Border {
     /// Before and after, for height and width.
     Given([[usize; 2]; 2]),
     /// So many zeros that the result is the picture divided by the stride; an odd one comes first.
@@ -35,20 +35,20 @@ impl Window {
         }
         let pads = lengths::<4>(attributes, "pads")?
             .map(|[top, left, bottom, right]| [[top, bottom], [left, right]]);
-        let padding = match attributes.text("auto_pad", "NOTSET")? {
-            "NOTSET" => Padding::Given(pads.unwrap_or_default()),
+        let border = match attributes.text("auto_pad", "NOTSET")? {
+            "NOTSET" => Border::Given(pads.unwrap_or_default()),
             _ if pads.is_some_and(|pads| pads != [[0; 2]; 2]) => {
                 return Err(problem("pads", "is given beside auto_pad".to_owned()));
             }
-            "VALID" => Padding::Given([[0; 2]; 2]),
-            "SAME_UPPER" => Padding::SameUpper,
-            "SAME_LOWER" => Padding::SameLower,
+            "VALID" => Border::Given([[0; 2]; 2]),
+            "SAME_UPPER" => Border::SameUpper,
+            "SAME_LOWER" => Border::SameLower,
             _ => return Err(problem("auto_pad", "has an unknown value".to_owned())),
         };
         if stride.contains(&0) || kernel.is_some_and(|kernel| kernel.contains(&0)) {
             return Err(problem("strides", "or kernel_shape contains 0".to_owned()));
         }
-        Ok(Self { kernel, stride, padding })
+        Ok(Self { kernel, stride, border })
     }
 
     /// The kernel's height and width, which `found` must agree with.
@@ -68,42 +68,42 @@ impl Window {
 
     /// Whether nothing is added at the border.
     pub(super) const fn is_bare(&self) -> bool {
-        matches!(self.padding, Padding::Given([[0, 0], [0, 0]]))
+        matches!(self.border, Border::Given([[0, 0], [0, 0]]))
     }
 
-    /// One number of zeros that, added on all four sides, gives the same result.
-    pub(super) fn symmetric(&self, source: Shape, kernel: [usize; 2]) -> Result<usize, Reason> {
+    /// The zeros that this operator adds around what it reads.
+    pub(super) fn padding(&self, source: Shape, kernel: [usize; 2]) -> Padding {
         let sides = [source.height(), source.width()];
-        let mut margins = [[0; 2]; 2];
-        for axis in 0..2 {
-            margins[axis] = match self.padding {
-                Padding::Given(pads) => pads[axis],
-                Padding::SameLower | Padding::SameUpper => {
-                    let stride = self.stride[axis];
-                    let reach = (sides[axis].div_ceil(stride) - 1) * stride + kernel[axis];
-                    let total = reach.saturating_sub(sides[axis]);
-                    let (less, more) = (total / 2, total.div_ceil(2));
-                    let lower = matches!(self.padding, Padding::SameLower);
-                    if lower { [more, less] } else { [less, more] }
-                }
-            };
-        }
-        let [[top, bottom], [left, right]] = margins;
-        let steps = |axis: usize, total: usize| {
-            let span = (sides[axis] + total).checked_sub(kernel[axis])?;
-            Some(span / self.stride[axis])
+        let added = |axis: usize| match self.border {
+            Border::Given(pads) => pads[axis],
+            Border::SameLower | Border::SameUpper => {
+                let stride = self.stride[axis];
+                let reach = (sides[axis].div_ceil(stride) - 1) * stride + kernel[axis];
+                let total = reach.saturating_sub(sides[axis]);
+                let (less, more) = (total / 2, total.div_ceil(2));
+                let lower = matches!(self.border, Border::SameLower);
+                if lower { [more, less] } else { [less, more] }
+            }
         };
-        // What is added at the end only matters as far as a window reaches it.
-        let same = |axis: usize, [before, after]: [usize; 2]| {
-            before == after || steps(axis, before + after) == steps(axis, 2 * before)
-        };
-        if top == left && same(0, margins[0]) && same(1, margins[1]) {
-            return Ok(top);
+        Padding { rows: added(0), columns: added(1) }
+    }
+
+    /// Of all paddings that give the same result, the even one, else the smallest: what is added at
+    /// the end only matters as far as a window reaches it.
+    pub(super) fn reduced(&self, source: Shape, kernel: [usize; 2], padding: Padding) -> Padding {
+        let Some(result) = self.result(source, kernel, padding) else { return padding };
+        let even = Padding::even(padding.rows[0]);
+        if padding.columns[0] == padding.rows[0]
+            && self.result(source, kernel, even) == Some(result)
+        {
+            return even;
         }
-        Err(Reason::Layout(format!(
-            "its padding (top {top}, left {left}, bottom {bottom}, right {right}) is not the same \
-             on all sides"
-        )))
+        let sides = [source.height(), source.width()];
+        let reached = |axis: usize, before: usize| {
+            let reach = (result[axis] - 1) * self.stride[axis] + kernel[axis];
+            [before, reach.saturating_sub(before + sides[axis])]
+        };
+        Padding { rows: reached(0, padding.rows[0]), columns: reached(1, padding.columns[0]) }
     }
 
     /// Height and width of the result; `None` when the kernel does not fit.
@@ -111,10 +111,11 @@ impl Window {
         &self,
         source: Shape,
         kernel: [usize; 2],
-        padding: usize,
+        padding: Padding,
     ) -> Option<[usize; 2]> {
-        let height = (source.height() + 2 * padding).checked_sub(kernel[0])?;
-        let width = (source.width() + 2 * padding).checked_sub(kernel[1])?;
+        let [top, left, bottom, right] = padding.sides();
+        let height = (top + source.height() + bottom).checked_sub(kernel[0])?;
+        let width = (left + source.width() + right).checked_sub(kernel[1])?;
         Some([height / self.stride[0] + 1, width / self.stride[1] + 1])
     }
 }
@@ -148,24 +149,30 @@ fn lengths<const N: usize>(
 mod tests {
     use super::*;
 
-    fn window(stride: usize, padding: Padding) -> Window {
-        Window { kernel: None, stride: [stride; 2], padding }
+    fn window(stride: usize, border: Border) -> Window {
+        Window { kernel: None, stride: [stride; 2], border }
     }
 
     #[test]
-    fn only_symmetric_padding_passes() {
-        let picture = Shape::new(1, 32, 32).unwrap();
-        let same = window(1, Padding::SameUpper);
-        assert_eq!(same.symmetric(picture, [3, 3]), Ok(1));
-        assert_eq!(same.symmetric(picture, [1, 1]), Ok(0));
-        assert!(same.symmetric(picture, [3, 1]).is_err());
+    fn paddings_are_reduced_to_what_is_reached() {
+        let reduced = |stride, border, side, kernel| {
+            let picture = Shape::new(1, side, side).unwrap();
+            let window = window(stride, border);
+            window.reduced(picture, kernel, window.padding(picture, kernel))
+        };
+        assert_eq!(reduced(1, Border::SameUpper, 32, [3, 3]), Padding::even(1));
+        assert_eq!(reduced(1, Border::SameUpper, 32, [1, 1]), Padding::even(0));
+        let rows_alone = Padding { rows: [1, 1], columns: [0, 0] };
+        assert_eq!(reduced(1, Border::SameUpper, 32, [3, 1]), rows_alone);
         // At stride 2 the odd zero comes last, and is reached; first, the last is not.
-        assert!(window(2, Padding::SameUpper).symmetric(picture, [3, 3]).is_err());
-        assert_eq!(window(2, Padding::SameLower).symmetric(picture, [3, 3]), Ok(1));
-        assert_eq!(window(2, Padding::SameUpper).symmetric(picture, [1, 1]), Ok(0));
-        let odd = Shape::new(1, 31, 31).unwrap();
-        assert_eq!(window(2, Padding::SameUpper).symmetric(odd, [3, 3]), Ok(1));
-        let given = window(1, Padding::Given([[1, 1], [1, 0]]));
-        assert!(given.symmetric(picture, [3, 3]).is_err());
+        assert_eq!(reduced(2, Border::SameUpper, 32, [3, 3]), Padding::uneven(0, 1));
+        assert_eq!(reduced(2, Border::SameLower, 32, [3, 3]), Padding::even(1));
+        assert_eq!(reduced(2, Border::SameUpper, 32, [1, 1]), Padding::even(0));
+        assert_eq!(reduced(2, Border::SameUpper, 31, [3, 3]), Padding::even(1));
+        let too_many = Border::Given([[0, 2], [0, 2]]);
+        assert_eq!(reduced(2, too_many, 32, [3, 3]), Padding::uneven(0, 1));
+        let given = Border::Given([[1, 1], [1, 0]]);
+        let uneven = Padding { rows: [1, 1], columns: [1, 0] };
+        assert_eq!(reduced(1, given, 32, [3, 3]), uneven);
     }
 }

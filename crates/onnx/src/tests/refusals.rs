@@ -64,14 +64,6 @@ fn attributes() {
         let reason = only(what, conv(attributes));
         assert!(matches!(reason, R::Attribute { .. }), "{what}: {reason:?}");
     }
-    for (what, attributes) in [
-        ("uneven pads", vec![ints("pads", &[0, 0, 1, 1])]),
-        ("pads of one direction", vec![ints("pads", &[1, 0, 1, 0])]),
-        ("an odd number of zeros", vec![text("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])]),
-    ] {
-        let reason = only(what, conv(attributes));
-        assert!(matches!(reason, R::Layout(_)), "{what}: {reason:?}");
-    }
     let reason = only("an attribute of the future", conv(vec![int("sparsity", 1)]));
     assert!(matches!(reason, R::UnknownAttribute(name) if name.contains("sparsity")));
     let reason = only("an attribute twice", conv(vec![int("group", 1), int("group", 1)]));
@@ -171,7 +163,7 @@ type Build = fn(&mut Model);
 
 #[test]
 fn computations_and_layouts() {
-    let layouts: [(&str, Build); 14] = [
+    let layouts: [(&str, Build); 17] = [
         ("a pool of a part", |m| m.end("AveragePool", &["x"], &[ints("kernel_shape", &[2, 2])])),
         ("a padded pool", |m| {
             m.end("AveragePool", &["x"], &[ints("kernel_shape", &[6, 6]), ints("pads", &[1; 4])]);
@@ -209,8 +201,20 @@ fn computations_and_layouts() {
             let [starts, ends, axes] = [&[1][..], &[5], &[2]].map(|values| m.ints(values));
             m.end("Slice", &["x", &starts, &ends, &axes], &[]);
         }),
-        ("a border of zeros", |m| {
-            let pads = m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
+        ("a border that is cut off", |m| {
+            let pads = m.ints(&[0, 0, -1, 0, 0, 0, 0, 0]);
+            m.end("Pad", &["x", &pads], &[]);
+        }),
+        ("an endless border", |m| {
+            let pads = m.ints(&[0, 0, i64::MAX, 0, 0, 0, i64::MAX, 0]);
+            m.end("Pad", &["x", &pads], &[]);
+        }),
+        ("more channels on one side", |m| {
+            let pads = m.ints(&[0, 1, 0, 0, 0, 2, 0, 0]);
+            m.end("Pad", &["x", &pads], &[]);
+        }),
+        ("a border and channels", |m| {
+            let pads = m.ints(&[0, 1, 1, 0, 0, 1, 1, 0]);
             m.end("Pad", &["x", &pads], &[]);
         }),
     ];
@@ -218,7 +222,7 @@ fn computations_and_layouts() {
         let reason = only(what, build);
         assert!(matches!(reason, R::Layout(_)), "{what}: {reason:?}");
     }
-    let computations: [(&str, Build); 14] = [
+    let computations: [(&str, Build); 16] = [
         ("a scaled picture", |m| {
             let factor = m.floats(&[], &[0.5]);
             let scaled = m.add("Mul", &["x", &factor], &[]);
@@ -255,8 +259,17 @@ fn computations_and_layouts() {
             let pads = m.ints(&[0, 1, 0, 0, 0, 1, 0, 0]);
             m.end("Pad", &["x", &pads], &[]);
         }),
+        ("a border that no convolution reads", |m| {
+            let pads = m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
+            let padded = m.add("Pad", &["x", &pads], &[]);
+            m.end("Relu", &[&padded], &[]);
+        }),
+        ("a border at the end", |m| {
+            let pads = m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
+            m.end("Pad", &["x", &pads], &[]);
+        }),
         ("ones around", |m| {
-            let pads = m.ints(&[0, 1, 0, 0, 0, 1, 0, 0]);
+            let pads = m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
             let one = m.floats(&[], &[1.0]);
             m.end("Pad", &["x", &pads, &one], &[]);
         }),

@@ -1,7 +1,7 @@
 //! What is said of every node of a file.
 
 use super::encode::{Model, floats_tensor, ints, node};
-use crate::{NoExternalData, import};
+use crate::{NoExternalData, import, node_count};
 
 #[test]
 fn every_node_is_accounted_for() {
@@ -46,6 +46,7 @@ fn every_node_is_accounted_for() {
             ("TopK", "left out: nothing uses its result"),
         ]
     );
+    assert_eq!(node_count(&model.bytes()).unwrap(), said.len());
     assert_eq!(imported.nodes[0].name, "the_v2");
     assert_eq!((imported.opset, imported.producer.as_str()), (13, "blindsight"));
     assert_eq!((imported.input_name.as_str(), imported.output_name.as_str()), ("x", "y"));
