@@ -184,11 +184,11 @@ classify PHOTO: sdk
     cargo build --locked --release -q -p blindsight-evaluator
     {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$1"
 
-# The same without HTTP, all in one process, beside the plain network.
-classify-native PHOTO: setup
-    {{ absolute }} {{ run }} classify "$1"
+# The same without HTTP, all in one process, beside the plain network: --model, --network.
+classify-native PHOTO *ARGS: setup
+    {{ absolute }} {{ run }} classify "$@"
 
-# Classifies pictures of a CIFAR-10 file (binary records), encrypted and plain: --first N --count M.
+# Classifies pictures of a data set, encrypted and plain: --first N --count M, --model, --network.
 accuracy FILE *ARGS: setup
     {{ absolute }} {{ run }} accuracy "$@"
 
@@ -198,9 +198,9 @@ bench *ARGS: setup
     cargo build --locked --release -q -p blindsight-cli -p blindsight-evaluator
     {{ run }} bench "$@"
 
-# Measures the ranges of the model's activations on a CIFAR-10 file: --output FILE, from the root.
-calibrate FILE *ARGS: setup
-    {{ absolute }} {{ run }} calibrate "$@"
+# Compiles a network (ONNX): --calibrate PICTURES -o MODEL.bs; paths of options start at the root.
+compile NETWORK *ARGS: setup
+    {{ absolute }} {{ run }} compile "$@"
 
 # Fuzzes one target until stopped; ARGS go to libFuzzer, such as -max_total_time=60.
 fuzz TARGET *ARGS: setup
