@@ -184,11 +184,11 @@ classify PHOTO *ARGS: sdk
     cargo build --locked --release -q -p blindsight-evaluator
     {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$@"
 
-# The same without HTTP, all in one process, beside the plain network.
-classify-native PHOTO: setup
-    {{ absolute }} {{ run }} classify "$1"
+# The same without HTTP, all in one process, beside the plain network: --model, --network.
+classify-native PHOTO *ARGS: setup
+    {{ absolute }} {{ run }} classify "$@"
 
-# Classifies pictures of a CIFAR-10 file (binary records), encrypted and plain: --first N --count M.
+# Classifies pictures of a data set, encrypted and plain: --first N --count M, --model, --network.
 accuracy FILE *ARGS: setup
     {{ absolute }} {{ run }} accuracy "$@"
 
