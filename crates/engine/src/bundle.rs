@@ -17,6 +17,8 @@ mod data;
 mod error;
 mod pack;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::sync::Arc;
