@@ -1,11 +1,15 @@
 //! What all models of one scheme share, and how a model is made ready.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use blindsight_ckks::keys::KeyError;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::LinearTransform;
 use blindsight_ckks_eval::{BootstrapParameters, Bootstrapper, Context, Plaintext};
+use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::bundle::{Bundle, BundleError, CheckedProgram};
@@ -52,7 +56,7 @@ impl Engine {
         let context = &scheme.context;
         // One after another: all constants in the clear would take more memory than the model.
         let transform = |index| Ok(LinearTransform::new(context, source.transform(index)?));
-        let transforms = (0..source.program.transforms.len()).map(transform);
+        let transforms = (0..source.program.transforms.len()).into_par_iter().map(transform);
         let transforms = transforms.collect::<Result<_, BundleError>>()?;
         let plaintext = |index| {
             let PlaintextData { values, level, scale } = source.plaintext(index)?;

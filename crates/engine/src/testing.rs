@@ -15,23 +15,25 @@ use crate::bundle::Bundle;
 use crate::program::{Operation, PlaintextData, Program, Step, ValueType};
 
 /// The scheme of all tests.
-pub(crate) static SET: LazyLock<Arc<Parameters>> = LazyLock::new(|| {
+pub static SET: LazyLock<Arc<Parameters>> = LazyLock::new(|| {
     Arc::new(Parameters::new(Literal::bootstrapped_2_15()).expect("the preset is sound"))
 });
 
 /// Its bootstrap.
-pub(crate) static BOOTSTRAP: LazyLock<BootstrapParameters> = LazyLock::new(|| {
+pub static BOOTSTRAP: LazyLock<BootstrapParameters> = LazyLock::new(|| {
     let literal = BootstrapLiteral::degree_15();
     BootstrapParameters::new(SET.clone(), literal).expect("the preset is sound")
 });
 
 /// The scale of answers that the sample contract names, at level 1.
-pub(crate) fn answer_scale() -> f64 {
+#[must_use]
+pub fn answer_scale() -> f64 {
     131_072.0 * SET.prime(1) / 4_194_304.0
 }
 
 /// `x / 2 + rot_1(x) / 4`, which keeps the scale.
-pub(crate) fn transform(level: usize, rescales: usize) -> TransformPlan {
+#[must_use]
+pub fn transform(level: usize, rescales: usize) -> TransformPlan {
     let special = BOOTSTRAP.key_levels().at(level).expect("there are keys at the level").special;
     let element = GaloisElement::rotation(1, SET.degree());
     let term = |node, weight| Term { node, weights: vec![Complex64::new(weight, 0.0); 2] };
@@ -60,7 +62,8 @@ fn program(steps: Vec<(usize, Operation)>) -> Program {
 }
 
 /// Every operation once or twice, in two layers.
-pub(crate) fn full() -> Program {
+#[must_use]
+pub fn full() -> Program {
     let scale = BOOTSTRAP.linear_scale();
     let values = vec![Complex64::new(0.5, 0.0), Complex64::new(-0.25, 0.0)];
     let terms = vec![([1, 0], 4), ([0, -1], 5)];
@@ -82,12 +85,14 @@ pub(crate) fn full() -> Program {
 }
 
 /// The request of [`full`].
-pub(crate) fn full_request() -> ValueType {
+#[must_use]
+pub fn full_request() -> ValueType {
     ValueType { level: 5, scale: BOOTSTRAP.linear_scale() }
 }
 
 /// A transform, a plaintext and a rescale, in two layers: nothing that takes time.
-pub(crate) fn light() -> Program {
+#[must_use]
+pub fn light() -> Program {
     let values = vec![Complex64::new(0.5, 0.0), Complex64::new(-0.25, 0.0)];
     Program {
         transforms: vec![transform(3, 1)],
@@ -101,12 +106,14 @@ pub(crate) fn light() -> Program {
 }
 
 /// The request of [`light`].
-pub(crate) fn light_request() -> ValueType {
+#[must_use]
+pub fn light_request() -> ValueType {
     ValueType { level: 3, scale: 2_f64.powi(29) }
 }
 
 /// The contract of a program.
-pub(crate) fn contract(program: &Program, request: ValueType) -> Contract {
+#[must_use]
+pub fn contract(program: &Program, request: ValueType) -> Contract {
     let mut contract = blindsight_contract::testing::sample();
     let checked = program.check(&SET, request).expect("the program is sound");
     contract.keys = checked.keys.specs().iter().map(KeyData::of).collect();
@@ -116,7 +123,8 @@ pub(crate) fn contract(program: &Program, request: ValueType) -> Contract {
 }
 
 /// The file of [`light`], under this name.
-pub(crate) fn light_bundle(id: &str) -> Vec<u8> {
+#[must_use]
+pub fn light_bundle(id: &str) -> Vec<u8> {
     let program = light();
     let contract = Contract { id: id.to_owned(), ..contract(&program, light_request()) };
     Bundle::write(&contract, &program, program.encoded_byte_len(&SET)).expect("it is sound")
