@@ -9,7 +9,6 @@ use blindsight_ckks::keys::KeyError;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::LinearTransform;
 use blindsight_ckks_eval::{BootstrapParameters, Bootstrapper, Context, Plaintext};
-use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::bundle::{Bundle, BundleError, CheckedProgram};
@@ -54,9 +53,9 @@ impl Engine {
         let scheme = self.scheme(&source.checked.bootstrap);
         scheme.prepare()?;
         let context = &scheme.context;
-        // One after another: all constants in the clear would take more memory than the model.
+        // One after another: each is encoded by all threads, and all in the clear take much memory.
         let transform = |index| Ok(LinearTransform::new(context, source.transform(index)?));
-        let transforms = (0..source.program.transforms.len()).into_par_iter().map(transform);
+        let transforms = (0..source.program.transforms.len()).map(transform);
         let transforms = transforms.collect::<Result<_, BundleError>>()?;
         let plaintext = |index| {
             let PlaintextData { values, level, scale } = source.plaintext(index)?;

@@ -26,12 +26,18 @@ pub static BOOTSTRAP: LazyLock<BootstrapParameters> = LazyLock::new(|| {
 });
 
 /// The scale of answers that the sample contract names, at level 1.
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn answer_scale() -> f64 {
     131_072.0 * SET.prime(1) / 4_194_304.0
 }
 
 /// `x / 2 + rot_1(x) / 4`, which keeps the scale.
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn transform(level: usize, rescales: usize) -> TransformPlan {
     let special = BOOTSTRAP.key_levels().at(level).expect("there are keys at the level").special;
@@ -62,6 +68,9 @@ fn program(steps: Vec<(usize, Operation)>) -> Program {
 }
 
 /// Every operation once or twice, in two layers.
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn full() -> Program {
     let scale = BOOTSTRAP.linear_scale();
@@ -85,12 +94,18 @@ pub fn full() -> Program {
 }
 
 /// The request of [`full`].
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn full_request() -> ValueType {
     ValueType { level: 5, scale: BOOTSTRAP.linear_scale() }
 }
 
 /// A transform, a plaintext and a rescale, in two layers: nothing that takes time.
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn light() -> Program {
     let values = vec![Complex64::new(0.5, 0.0), Complex64::new(-0.25, 0.0)];
@@ -106,12 +121,18 @@ pub fn light() -> Program {
 }
 
 /// The request of [`light`].
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn light_request() -> ValueType {
     ValueType { level: 3, scale: 2_f64.powi(29) }
 }
 
 /// The contract of a program.
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn contract(program: &Program, request: ValueType) -> Contract {
     let mut contract = blindsight_contract::testing::sample();
@@ -123,6 +144,9 @@ pub fn contract(program: &Program, request: ValueType) -> Contract {
 }
 
 /// The file of [`light`], under this name.
+///
+/// # Panics
+/// When there is a mistake in the test.
 #[must_use]
 pub fn light_bundle(id: &str) -> Vec<u8> {
     let program = light();

@@ -231,6 +231,21 @@ const CONSTANTS: &[(&str, Change, Refused)] = &[
         |e| matches!(e, E::Plan { index: 0, source: PlanError::Sums }),
     ),
     (
+        "a transform without terms",
+        |p| p.transforms[0].sums = vec![Vec::new()],
+        |e| matches!(e, E::Plan { index: 0, source: PlanError::Sums }),
+    ),
+    (
+        "a bootstrap of one huge group",
+        |p| {
+            // One group fewer, one prime more for linear layers: the chain is as long as before.
+            p.bootstrap.slots_to_coefficients.truncate(1);
+            p.bootstrap.slots_to_coefficients[0].last_len = 1 << 14;
+            p.bootstrap.linear += 1;
+        },
+        |e| matches!(e, E::Bootstrap(BootstrapParameterError::Groups { .. })),
+    ),
+    (
         "a node that does not exist",
         |p| p.transforms[0].sums[0][0].node = 2,
         |e| matches!(e, E::Plan { index: 0, source: PlanError::Node { index: 2 } }),

@@ -12,6 +12,7 @@ use crate::bundle::{Bundle, BundleError as E, BundleLimits};
 use crate::program::ProgramError as P;
 use crate::testing::{contract, full, full_request, light_bundle};
 
+type Damage = fn(&mut Vec<u8>);
 type Refused = fn(&E) -> bool;
 
 fn assert_refused(what: &str, bytes: &[u8], refused: Refused) {
@@ -21,7 +22,7 @@ fn assert_refused(what: &str, bytes: &[u8], refused: Refused) {
 }
 
 /// Changes to the bytes. All but the first are sealed again.
-const BYTES: &[(&str, fn(&mut Vec<u8>), Refused)] = &[
+const BYTES: &[(&str, Damage, Refused)] = &[
     ("nothing", Vec::clear, |e| matches!(e, E::NotABundle)),
     ("half the letters", |b| b.truncate(4), |e| matches!(e, E::NotABundle)),
     ("other letters", |b| b[3] ^= 32, |e| matches!(e, E::NotABundle)),
