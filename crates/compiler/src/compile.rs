@@ -6,7 +6,7 @@ use blindsight_ckks::keys::KeyError;
 use blindsight_ckks::parameters::{Literal, ParameterError, Parameters};
 use blindsight_ckks_eval::activation::FitError;
 use blindsight_ckks_eval::bootstrap::{BootstrapLiteral, BootstrapParameterError};
-use blindsight_ckks_eval::{BootstrapParameters, linear_transform::TransformPlan};
+use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_contract::Contract;
 use blindsight_engine::{Bundle, BundleError, Program, ProgramError, ValueType};
 use blindsight_model::calibration::Calibration;
@@ -152,10 +152,7 @@ pub fn compile(
     let program = emit(&bootstrap, &lowered)?;
     let request = ValueType { level: request_level(&bootstrap), scale: bootstrap.linear_scale() };
     let checked = program.check(&set, request)?;
-    let transforms = program.transforms.iter();
-    let loaded: usize = transforms.map(|plan: &TransformPlan| plan.encoded_byte_len(&set)).sum();
-    let plaintexts: usize = program.plaintexts.iter().map(|p| p.level * set.degree() * 4).sum();
-    let loaded_bytes = (loaded + plaintexts) as u64;
+    let loaded_bytes = program.encoded_byte_len(&set);
     let forecast = forecast::forecast(&program, &checked, &lowered, loaded_bytes, samples)?;
     let contract = contract::contract(&checked, &lowered, description, forecast)?;
     Ok(Compiled { contract, program, lowered, loaded_bytes })

@@ -17,13 +17,18 @@ mod data;
 mod error;
 mod pack;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::sync::Arc;
 
+use blindsight_ckks_eval::linear_transform::TransformPlan;
 use blindsight_contract::AcceptedContract;
 
-use crate::program::{Checked, Program, ProgramError, ValueType};
+use crate::program::{
+    Checked, PlaintextData, Program, ProgramError, ValueType, check_plaintext, check_plan,
+};
 
 pub use error::BundleError;
 
@@ -79,7 +84,7 @@ impl Bundle {
     /// Layers of a run, as its progress counts them.
     #[must_use]
     pub fn layers(&self) -> usize {
-        self.data.steps.last().map_or(0, |step| step.layer + 1)
+        self.data.steps.last().map_or(0, |step| step.layer.saturating_add(1))
     }
 
     /// The bytes of memory that loading takes while it lasts and that the loaded model will occupy,
@@ -89,20 +94,72 @@ impl Bundle {
         self.data.loaded_bytes
     }
 
-    /// The program with its constants, checked.
-    pub(crate) fn program(&self) -> Result<(Program, Checked), BundleError> {
+    /// Checks the program with its constants: all that can be wrong with a bundle that was read.
+    ///
+    /// # Errors
+    /// When the constants are damaged or too many, or the program cannot be run under its contract.
+    pub fn check(&self) -> Result<(), BundleError> {
+        self.program().map(drop)
+    }
+
+    /// The checked program. Constants are many: they are checked one after another, and read again
+    /// when they are encoded.
+    pub(crate) fn program(&self) -> Result<CheckedProgram<'_>, BundleError> {
         let constants = pack::unpack_constants(&self.constants, self.constants_len)?;
-        let program = self.data.program(&constants)?;
-        let checked = check(&program, &self.contract)?;
-        Ok((program, checked))
+        let set = self.contract.set();
+        let mut program = self.data.outline()?;
+        let mut needed = 0_u64;
+        for index in 0..self.data.transforms() {
+            let mut plan = self.data.transform(index, &constants)?;
+            check_plan(index, &plan, set)?;
+            needed = needed.saturating_add(plan.encoded_byte_len(set) as u64);
+            plan.sums.iter_mut().flatten().for_each(|term| term.weights = Vec::new());
+            plan.masks.fill(Vec::new());
+            program.transforms.push(plan);
+        }
+        for index in 0..self.data.plaintexts() {
+            let mut plaintext = self.data.plaintext(index, &constants)?;
+            check_plaintext(index, &plaintext, set)?;
+            needed = needed.saturating_add(plaintext.encoded_byte_len(set) as u64);
+            plaintext.values = Vec::new();
+            program.plaintexts.push(plaintext);
+        }
+        check_memory(self.loaded_bytes(), needed)?;
+        let checked = check_steps(&program, &self.contract)?;
+        Ok(CheckedProgram { program, checked, constants, data: &self.data })
     }
 }
 
-/// Checks a program against its contract.
-fn check(program: &Program, contract: &AcceptedContract) -> Result<Checked, ProgramError> {
-    let request = contract.request();
-    let request = ValueType { level: request.level(), scale: request.scale() };
-    let checked = program.check(contract.set(), request)?;
+/// A program whose constants are sound, and not in memory.
+pub(crate) struct CheckedProgram<'a> {
+    /// Without the numbers of its transforms and plaintexts.
+    pub(crate) program: Program,
+    pub(crate) checked: Checked,
+    constants: Vec<f32>,
+    data: &'a data::ProgramData,
+}
+
+impl CheckedProgram<'_> {
+    /// A transform with its numbers.
+    pub(crate) fn transform(&self, index: usize) -> Result<TransformPlan, BundleError> {
+        self.data.transform(index, &self.constants)
+    }
+
+    /// A plaintext with its numbers.
+    pub(crate) fn plaintext(&self, index: usize) -> Result<PlaintextData, BundleError> {
+        self.data.plaintext(index, &self.constants)
+    }
+}
+
+/// Checks that the encoded constants take no more memory than the compiler declared: whoever loads
+/// a bundle decides by that.
+fn check_memory(declared: u64, needed: u64) -> Result<(), BundleError> {
+    if needed <= declared { Ok(()) } else { Err(BundleError::Memory { declared, needed }) }
+}
+
+/// Checks a program, whose constants are sound, against its contract.
+fn check_steps(program: &Program, contract: &AcceptedContract) -> Result<Checked, ProgramError> {
+    let checked = program.check_steps(contract.set(), request(contract))?;
     if checked.keys != *contract.keys() {
         return Err(ProgramError::Keys);
     }
@@ -114,4 +171,9 @@ fn check(program: &Program, contract: &AcceptedContract) -> Result<Checked, Prog
         return Err(ProgramError::Answer { level, scale });
     }
     Ok(checked)
+}
+
+fn request(contract: &AcceptedContract) -> ValueType {
+    let request = contract.request();
+    ValueType { level: request.level(), scale: request.scale() }
 }

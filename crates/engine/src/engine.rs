@@ -1,5 +1,8 @@
 //! What all models of one scheme share, and how a model is made ready.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use blindsight_ckks::keys::KeyError;
@@ -8,8 +11,9 @@ use blindsight_ckks_eval::linear_transform::LinearTransform;
 use blindsight_ckks_eval::{BootstrapParameters, Bootstrapper, Context, Plaintext};
 use thiserror::Error;
 
-use crate::bundle::{Bundle, BundleError};
+use crate::bundle::{Bundle, BundleError, CheckedProgram};
 use crate::model::Model;
+use crate::program::PlaintextData;
 
 /// Makes models of bundles.
 #[derive(Debug, Default)]
@@ -45,18 +49,23 @@ impl Engine {
     /// # Errors
     /// When the bundle's constants are damaged.
     pub fn load(&self, bundle: &Bundle) -> Result<Model, LoadError> {
-        let (mut program, checked) = bundle.program()?;
-        let scheme = self.scheme(&checked.bootstrap);
+        let source = bundle.program()?;
+        let scheme = self.scheme(&source.checked.bootstrap);
         scheme.prepare()?;
-        let transforms = std::mem::take(&mut program.transforms);
-        let transforms =
-            transforms.into_iter().map(|plan| LinearTransform::new(&scheme.context, plan));
-        let transforms = transforms.collect();
-        let plaintexts = std::mem::take(&mut program.plaintexts);
-        let plaintexts = plaintexts
-            .iter()
-            .map(|p| Plaintext::encode(&scheme.context, &p.values, p.scale, p.level));
-        let plaintexts = plaintexts.collect();
+        let context = &scheme.context;
+        // One after another: each is encoded by all threads, and all in the clear take much memory.
+        let transform = |index| Ok(LinearTransform::new(context, source.transform(index)?));
+        let transforms = (0..source.program.transforms.len()).map(transform);
+        let transforms = transforms.collect::<Result<_, BundleError>>()?;
+        let plaintext = |index| {
+            let PlaintextData { values, level, scale } = source.plaintext(index)?;
+            Ok(Plaintext::encode(context, &values, scale, level))
+        };
+        let plaintexts = (0..source.program.plaintexts.len()).map(plaintext);
+        let plaintexts = plaintexts.collect::<Result<_, BundleError>>()?;
+        let CheckedProgram { mut program, checked, .. } = source;
+        program.transforms = Vec::new();
+        program.plaintexts = Vec::new();
         let contract = bundle.contract().clone();
         Ok(Model { contract, scheme, program, checked, transforms, plaintexts })
     }

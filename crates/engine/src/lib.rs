@@ -10,6 +10,8 @@ mod engine;
 pub mod memory;
 mod model;
 mod program;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use blindsight_ckks_eval::{KeySet, Observer, Stage};
 pub use bundle::{Bundle, BundleError, BundleLimits};

@@ -5,14 +5,21 @@
 
 mod check;
 mod error;
+#[cfg(test)]
+mod tests;
 mod uses;
 
+use std::sync::Arc;
+
 use blindsight_ckks::encoding::Complex64;
+use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::activation::TrigPolynomial;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::TransformPlan;
+use blindsight_ring::Prime;
 
 pub use check::{Checked, ValueType};
+pub(crate) use check::{check_plaintext, check_plan};
 pub use error::ProgramError;
 
 /// Names the request (0) or the result of step `i - 1`.
@@ -128,10 +135,28 @@ impl Operation {
     }
 }
 
+impl PlaintextData {
+    /// The bytes that the encoded values will occupy in memory.
+    #[must_use]
+    pub fn encoded_byte_len(&self, set: &Parameters) -> usize {
+        let word = |prime: &Arc<Prime>| if prime.is_narrow() { 4 } else { 8 };
+        let words: usize = set.chain().primes().iter().take(self.level).map(word).sum();
+        words * set.degree()
+    }
+}
+
 impl Program {
+    /// The bytes that the encoded constants will occupy in memory.
+    #[must_use]
+    pub fn encoded_byte_len(&self, set: &Parameters) -> u64 {
+        let transforms = self.transforms.iter().map(|plan| plan.encoded_byte_len(set) as u64);
+        let plaintexts = self.plaintexts.iter().map(|p| p.encoded_byte_len(set) as u64);
+        transforms.chain(plaintexts).fold(0, u64::saturating_add)
+    }
+
     /// The number of layers that progress counts.
     #[must_use]
     pub fn layers(&self) -> usize {
-        self.steps.last().map_or(0, |step| step.layer + 1)
+        self.steps.last().map_or(0, |step| step.layer.saturating_add(1))
     }
 }

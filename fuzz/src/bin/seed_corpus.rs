@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("npy", &[&npy_head[..], npy_header, &[0; 24]].concat())?;
     let contract = blindsight_contract::testing::sample();
     write("contract", &contract.to_bytes())?;
+    write("bundle", &blindsight_engine::testing::light_bundle("light"))?;
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! Groups of butterfly stages: how the linear transforms of a bootstrap are cut.
 
+/// The lengths of a group's largest and smallest stage: up to 8 stages, which have 511 diagonals.
+const MOST_RATIO: usize = 128;
+
 /// One group of butterfly stages as a baby-step giant-step linear transform.
 ///
 /// The group's diagonals are multiples of `step`. `babies` of them are reached by small rotations,
@@ -45,12 +48,14 @@ impl StepGroup {
         if self.last_len == slots { 0 } else { self.last_len - self.step() }
     }
 
-    /// Whether the numbers make a group of a ring with so many slots.
+    /// Whether the numbers make a group of a ring with so many slots, and one that is worth it: the
+    /// diagonals, each of which fills all slots, double with each stage.
     pub(super) fn is_sound(&self, slots: usize) -> bool {
         let lens = [self.first_len, self.last_len, self.babies];
         lens.iter().all(|len| len.is_power_of_two())
             && (2..=self.last_len).contains(&self.first_len)
             && self.last_len <= slots
+            && self.last_len / self.first_len <= MOST_RATIO
             && self.giant_step() <= slots
             && (1..=self.babies).contains(&self.hoisted)
     }

@@ -74,8 +74,8 @@ pub enum PlanError {
     /// The special primes do not exist, or those of the baby steps are not among the others.
     #[error("the special primes of a transform's giant steps must include those of its baby steps")]
     Special,
-    /// There are no sums, or several without a giant step.
-    #[error("a transform needs sums, and a giant step between any two")]
+    /// There are no sums, or none with a term, or several without a giant step.
+    #[error("a transform needs sums with terms, and a giant step between any two")]
     Sums,
     /// A node, a mask or a term names something that does not come before it.
     #[error("node {index} of a transform names something that is not there")]
@@ -106,7 +106,8 @@ impl TransformPlan {
         if !(within(baby, giant) && within(giant, all)) {
             return Err(PlanError::Special);
         }
-        if self.sums.is_empty() || (self.sums.len() > 1 && self.giant.is_none()) {
+        // A sum may be empty, but not all of them.
+        if self.sums.iter().all(Vec::is_empty) || (self.sums.len() > 1 && self.giant.is_none()) {
             return Err(PlanError::Sums);
         }
         for (index, node) in self.nodes.iter().enumerate() {

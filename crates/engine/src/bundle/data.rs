@@ -49,7 +49,7 @@ pub(super) struct StepData {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum OperationData {
     Transform { input: Value, transform: usize },
     Rotate { input: Value, steps: i64 },
@@ -77,7 +77,7 @@ struct TransformData {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum NodeData {
     Input,
     Masked(usize),
@@ -134,12 +134,8 @@ impl ProgramData {
         Ok(())
     }
 
-    /// The program with its constants.
-    pub(super) fn program(&self, arena: &[f32]) -> Result<Program, BundleError> {
-        let plaintext = |p: &PlaintextReference| {
-            let values = p.values.read(arena)?;
-            Ok::<_, BundleError>(PlaintextData { values, level: p.level, scale: p.scale })
-        };
+    /// The program without its transforms and plaintexts.
+    pub(super) fn outline(&self) -> Result<Program, BundleError> {
         let activation = |coefficients: &Vec<[f64; 2]>| {
             TrigPolynomial::new(coefficients.clone())
                 .map_err(|_| BundleError::Number("an activation"))
@@ -147,10 +143,39 @@ impl ProgramData {
         Ok(Program {
             bootstrap: self.bootstrap.literal(),
             steps: self.steps.iter().map(StepData::step).collect(),
-            transforms: self.transforms.iter().map(|t| t.plan(arena)).collect::<Result<_, _>>()?,
-            plaintexts: self.plaintexts.iter().map(plaintext).collect::<Result<_, _>>()?,
+            transforms: Vec::new(),
+            plaintexts: Vec::new(),
             activations: self.activations.iter().map(activation).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The number of transforms.
+    pub(super) fn transforms(&self) -> usize {
+        self.transforms.len()
+    }
+
+    /// A transform with its numbers.
+    pub(super) fn transform(
+        &self,
+        index: usize,
+        arena: &[f32],
+    ) -> Result<TransformPlan, BundleError> {
+        self.transforms.get(index).ok_or(BundleError::Constant)?.plan(arena)
+    }
+
+    /// The number of plaintexts.
+    pub(super) fn plaintexts(&self) -> usize {
+        self.plaintexts.len()
+    }
+
+    /// A plaintext with its numbers.
+    pub(super) fn plaintext(
+        &self,
+        index: usize,
+        arena: &[f32],
+    ) -> Result<PlaintextData, BundleError> {
+        let p = self.plaintexts.get(index).ok_or(BundleError::Constant)?;
+        Ok(PlaintextData { values: p.values.read(arena)?, level: p.level, scale: p.scale })
     }
 }
 

@@ -55,6 +55,14 @@ pub enum BundleError {
     /// A constant lies outside the constants there are, or all together are too many.
     #[error("the constants of the program lie outside those of the file, or are too many")]
     Constant,
+    /// The encoded constants take more memory than declared.
+    #[error("the constants take {needed} bytes of memory, but the file declares {declared}")]
+    Memory {
+        /// Bytes that the file declares.
+        declared: u64,
+        /// Bytes that the encoded constants take.
+        needed: u64,
+    },
     /// A polynomial, a rotation or a number of the program is impossible.
     #[error("{0} of the program is impossible")]
     Number(&'static str),

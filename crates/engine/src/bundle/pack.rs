@@ -23,8 +23,11 @@ pub(super) fn unpack(
 ) -> Result<Vec<u8>, BundleError> {
     let mut unpacked = Vec::new();
     let most = length as u64 + 1;
-    let read = DeflateDecoder::new(bytes).take(most).read_to_end(&mut unpacked);
-    if read.is_ok() && unpacked.len() == length {
+    let mut decoder = DeflateDecoder::new(bytes);
+    let read = decoder.by_ref().take(most).read_to_end(&mut unpacked);
+    // Nothing may hide behind the end.
+    let whole = decoder.total_in() == bytes.len() as u64;
+    if read.is_ok() && whole && unpacked.len() == length {
         Ok(unpacked)
     } else {
         Err(BundleError::Packing(what))

@@ -5,14 +5,15 @@ use sha2::{Digest, Sha256};
 
 use super::data::ProgramData;
 use super::read::{FINGERPRINT_END, MAGIC, VERSION};
-use super::{Bundle, BundleError, check, pack};
+use super::{Bundle, BundleError, check_memory, check_steps, pack, request};
 use crate::program::Program;
 
 impl Bundle {
     /// The file of a compiled model.
     ///
     /// # Errors
-    /// When the contract would be refused, or the program cannot be run under it.
+    /// When the contract would be refused, the program cannot be run under it, or takes more
+    /// memory than declared.
     pub fn write(
         contract: &Contract,
         program: &Program,
@@ -20,7 +21,9 @@ impl Bundle {
     ) -> Result<Vec<u8>, BundleError> {
         let contract = contract.to_bytes();
         let accepted = Contract::parse(&contract, &Policy::default())?;
-        check(program, &accepted)?;
+        program.check(accepted.set(), request(&accepted))?;
+        check_steps(program, &accepted)?;
+        check_memory(loaded_bytes, program.encoded_byte_len(accepted.set()))?;
         let mut constants = Vec::new();
         let data = ProgramData::new(program, loaded_bytes, &mut constants);
         let data = serde_json::to_vec(&data)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use blindsight_ckks::keys::KeyList;
 use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
 use blindsight_ckks_eval::{BootstrapParameters, polynomial};
 
 use super::{Operation, PlaintextData, Program, ProgramError, Value};
@@ -44,17 +45,28 @@ impl Program {
         set: &Arc<Parameters>,
         request: ValueType,
     ) -> Result<Checked, ProgramError> {
-        let bootstrap = BootstrapParameters::new(set.clone(), self.bootstrap.clone())?;
         for (index, plan) in self.transforms.iter().enumerate() {
-            plan.check(set).map_err(|source| ProgramError::Plan { index, source })?;
+            check_plan(index, plan, set)?;
         }
         for (index, plaintext) in self.plaintexts.iter().enumerate() {
-            if !is_sound(plaintext, set) {
-                return Err(ProgramError::Plaintext { index });
-            }
+            check_plaintext(index, plaintext, set)?;
         }
+        self.check_steps(set, request)
+    }
+
+    /// The same, of a program whose constants have been checked: their numbers may be gone.
+    pub(crate) fn check_steps(
+        &self,
+        set: &Arc<Parameters>,
+        request: ValueType,
+    ) -> Result<Checked, ProgramError> {
+        let bootstrap = BootstrapParameters::new(set.clone(), self.bootstrap.clone())?;
         if self.steps.is_empty() {
             return Err(ProgramError::Empty);
+        }
+        if !((1..=set.top_level()).contains(&request.level) && is_scale(request.scale)) {
+            let (level, scale) = (request.level, request.scale.log2());
+            return Err(ProgramError::Request { level, scale });
         }
         let mut types = Types { program: self, bootstrap: &bootstrap, values: vec![request] };
         for step in 0..self.steps.len() {
@@ -114,10 +126,10 @@ impl Types<'_> {
             Operation::Transform { input, transform } => {
                 let plan = program.transforms.get(*transform).ok_or_else(operand)?;
                 at.level(value(input).level, plan.level)?;
-                ValueType {
-                    level: plan.level - plan.rescales,
-                    scale: value(input).scale * plan.gain(set),
-                }
+                self.check_special(step, plan)?;
+                let scale = value(input).scale * plan.gain(set);
+                at.some_scale(scale)?;
+                ValueType { level: plan.level - plan.rescales, scale }
             }
             Operation::Rotate { input, .. } => value(input),
             Operation::Combine { terms } => {
@@ -147,15 +159,24 @@ impl Types<'_> {
             }
             Operation::Rescale { input, level, scale } => {
                 at.level(*level, 1)?;
-                at.level(value(input).level, *level + 1)?;
-                if !(scale.is_finite() && *scale >= 1.0) {
-                    let (actual, needed) = (scale.log2(), 0.0);
-                    let operation = operation.name();
-                    return Err(ProgramError::Scale { step, operation, actual, needed });
-                }
+                at.level(value(input).level, level.saturating_add(1))?;
+                at.some_scale(*scale)?;
                 ValueType { level: *level, scale: *scale }
             }
         })
+    }
+
+    /// A transform's sums meet only if its keys have the special primes that it is made for.
+    fn check_special(&self, step: usize, plan: &TransformPlan) -> Result<(), ProgramError> {
+        let baby = plan.nodes.iter().any(|node| matches!(node, Node::Step { .. }));
+        let giant = plan.giant.is_some() && plan.sums.len() > 1;
+        let used = [baby.then_some(plan.baby_special), giant.then_some(plan.giant_special)];
+        for special in used.into_iter().flatten() {
+            if self.bootstrap.key_levels().at(plan.level)?.special != special {
+                return Err(ProgramError::Special { step });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -174,6 +195,15 @@ impl At {
         Err(ProgramError::Level { step, operation, actual, needed })
     }
 
+    /// Any scale will do that is one.
+    fn some_scale(&self, actual: f64) -> Result<(), ProgramError> {
+        let &Self { step, operation } = self;
+        if is_scale(actual) {
+            return Ok(());
+        }
+        Err(ProgramError::Scale { step, operation, actual: actual.log2(), needed: 0.0 })
+    }
+
     fn scale(&self, actual: f64, needed: f64) -> Result<(), ProgramError> {
         let &Self { step, operation } = self;
         // Written so that a NaN fails.
@@ -185,12 +215,30 @@ impl At {
     }
 }
 
-fn is_sound(plaintext: &PlaintextData, set: &Parameters) -> bool {
+/// Checks a transform with its numbers.
+pub(crate) fn check_plan(
+    index: usize,
+    plan: &TransformPlan,
+    set: &Parameters,
+) -> Result<(), ProgramError> {
+    plan.check(set).map_err(|source| ProgramError::Plan { index, source })
+}
+
+/// Checks a plaintext with its numbers.
+pub(crate) fn check_plaintext(
+    index: usize,
+    plaintext: &PlaintextData,
+    set: &Parameters,
+) -> Result<(), ProgramError> {
     let count = plaintext.values.len();
-    count.is_power_of_two()
+    let sound = count.is_power_of_two()
         && count <= set.slots()
         && plaintext.values.iter().all(|value| value.is_finite())
         && (1..=set.top_level()).contains(&plaintext.level)
-        && plaintext.scale.is_finite()
-        && plaintext.scale >= 1.0
+        && is_scale(plaintext.scale);
+    if sound { Ok(()) } else { Err(ProgramError::Plaintext { index }) }
+}
+
+fn is_scale(scale: f64) -> bool {
+    scale.is_finite() && scale >= 1.0
 }

@@ -29,6 +29,20 @@ pub enum ProgramError {
     /// There are no steps.
     #[error("the program has no steps")]
     Empty,
+    /// There is no such request.
+    #[error("a request cannot have level {level} and scale 2^{scale:.3}")]
+    Request {
+        /// Its level.
+        level: usize,
+        /// `log2` of its scale.
+        scale: f64,
+    },
+    /// A transform is made for other special primes than the keys at its level have.
+    #[error("step {step} (linear transform) needs keys with other special primes than there are")]
+    Special {
+        /// Its index.
+        step: usize,
+    },
     /// A step reads a value that does not exist when it runs, or a constant that does not exist.
     #[error("step {step} ({operation}) reads something that does not exist")]
     Operand {

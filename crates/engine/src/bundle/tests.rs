@@ -1,0 +1,61 @@
+mod hostile;
+mod mutations;
+mod parts;
+
+use super::{Bundle, BundleError, BundleLimits};
+use crate::program::Program;
+use crate::testing::{SET, contract, full, full_request, light, light_bundle, light_request};
+
+/// Through the door, and what loading does first.
+fn read(bytes: &[u8]) -> Result<Bundle, BundleError> {
+    let bundle = Bundle::parse(bytes, &BundleLimits::default())?;
+    bundle.check()?;
+    Ok(bundle)
+}
+
+/// The whole program of a bundle.
+fn program(bundle: &Bundle) -> Program {
+    let checked = bundle.program().unwrap();
+    let mut program = checked.program.clone();
+    for (index, plan) in program.transforms.iter_mut().enumerate() {
+        *plan = checked.transform(index).unwrap();
+    }
+    for (index, plaintext) in program.plaintexts.iter_mut().enumerate() {
+        *plaintext = checked.plaintext(index).unwrap();
+    }
+    program
+}
+
+#[test]
+fn bundles_come_back() {
+    for (program, request) in [(full(), full_request()), (light(), light_request())] {
+        let contract = contract(&program, request);
+        let loaded = program.encoded_byte_len(&SET);
+        let bytes = Bundle::write(&contract, &program, loaded).unwrap();
+        let bundle = read(&bytes).unwrap();
+        assert_eq!(bundle.contract_bytes()[..], contract.to_bytes());
+        assert_eq!((bundle.loaded_bytes(), bundle.layers()), (loaded, 2));
+        let back = self::program(&bundle);
+        assert_eq!(format!("{back:?}"), format!("{program:?}"));
+        assert_eq!(Bundle::write(&contract, &back, loaded).unwrap(), bytes);
+        assert_eq!(bundle.fingerprint()[..], bytes[12..44]);
+    }
+    let [one, other] = ["one", "other"].map(|id| read(&light_bundle(id)).unwrap());
+    assert_ne!(one.fingerprint(), other.fingerprint());
+}
+
+#[test]
+fn what_cannot_be_run_is_not_written() {
+    let program = light();
+    let contract = contract(&program, light_request());
+    let loaded = program.encoded_byte_len(&SET);
+    let write = |contract, program, loaded| Bundle::write(contract, program, loaded).unwrap_err();
+    assert!(matches!(write(&contract, &program, loaded - 1), BundleError::Memory { .. }));
+    let mut other = contract.clone();
+    other.keys.clear();
+    assert!(matches!(write(&other, &program, loaded), BundleError::Contract(_)));
+    let mut broken = program.clone();
+    broken.transforms[0].sums[0][0].weights.pop();
+    broken.transforms[0].sums[0][0].weights.clear();
+    assert!(matches!(write(&contract, &broken, loaded), BundleError::Program(_)));
+}

@@ -1,0 +1,103 @@
+//! Bundles changed at random and sealed again: refused or accepted, never a panic.
+
+use blindsight_ring::sampling::{Seed, StreamId, UniformExpander};
+
+use super::parts::{HEADER, Parts, seal};
+use super::read;
+
+/// Seeded randomness.
+struct Dice {
+    words: Vec<u64>,
+    next: usize,
+}
+
+impl Dice {
+    fn new(seed: u8) -> Self {
+        let mut words = vec![0; 1 << 16];
+        let expander = UniformExpander::new(&Seed::from_bytes([seed; 32]), StreamId::new(0, 0, 0));
+        expander.fill_u64(1 << 49, &mut words);
+        Self { words, next: 0 }
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.next += 1;
+        self.words[self.next % self.words.len()] as usize % bound
+    }
+}
+
+#[test]
+fn changed_bytes_never_panic() {
+    let good = Parts::light().join();
+    let mut dice = Dice::new(3);
+    let _kept = read(&good).unwrap();
+    for _ in 0..1_500 {
+        let mut bytes = good.clone();
+        for _ in 0..=dice.below(3) {
+            let at = if dice.below(3) == 0 { dice.below(HEADER) } else { dice.below(bytes.len()) };
+            bytes[at] = dice.below(256) as u8;
+        }
+        seal(&mut bytes);
+        let _ = read(&bytes);
+    }
+}
+
+const NUMBERS: [&str; 20] = [
+    "0",
+    "1",
+    "2",
+    "3",
+    "5",
+    "16",
+    "19",
+    "20",
+    "32",
+    "16384",
+    "65535",
+    "65537",
+    "4294967295",
+    "18446744073709551615",
+    "-1",
+    "-9223372036854775808",
+    "0.5",
+    "1e300",
+    "1e-300",
+    "null",
+];
+
+/// Other numbers and missing pieces: what gets past unpacking.
+#[test]
+fn changed_programs_never_panic() {
+    let parts = Parts::light();
+    let text = serde_json::to_vec(&parts.program).unwrap();
+    let digit = |at: usize| text[at].is_ascii_digit();
+    let starts = (1..text.len()).filter(|&at| digit(at) && !digit(at - 1));
+    let places: Vec<(usize, usize)> =
+        starts.map(|at| (at, (at..text.len()).find(|&end| !digit(end)).unwrap_or(at))).collect();
+    let mut dice = Dice::new(4);
+    let _kept = read(&parts.join()).unwrap();
+    let mut accepted = 0;
+    for round in 0..1_500 {
+        let mut text = text.clone();
+        let mut parts = parts.clone();
+        if round % 8 == 0 {
+            let at = dice.below(parts.constants.len());
+            parts.constants[at] = dice.below(256) as u8;
+        } else if round % 8 == 1 {
+            let at = dice.below(text.len());
+            text[at] = dice.below(128) as u8;
+        } else {
+            // From the end, so that places stay.
+            let mut chosen =
+                vec![places[dice.below(places.len())], places[dice.below(places.len())]];
+            chosen.truncate(1 + round % 2);
+            chosen.sort_unstable_by(|a, b| b.cmp(a));
+            chosen.dedup();
+            for (start, end) in chosen {
+                text.splice(start..end, NUMBERS[dice.below(NUMBERS.len())].bytes());
+            }
+        }
+        accepted += usize::from(read(&parts.join_program(&text)).is_ok());
+    }
+    // Some changes are harmless: if none were accepted, nothing behind the reader was tried.
+    assert!((20..1_450).contains(&accepted), "{accepted} were accepted");
+}

@@ -1,0 +1,155 @@
+//! Small programs, and contracts for them.
+
+use std::sync::{Arc, LazyLock};
+
+use blindsight_ckks::encoding::Complex64;
+use blindsight_ckks::parameters::{Literal, Parameters};
+use blindsight_ckks_eval::BootstrapParameters;
+use blindsight_ckks_eval::activation::TrigPolynomial;
+use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
+use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
+use blindsight_contract::{Contract, KeyData};
+use blindsight_ring::GaloisElement;
+
+use crate::bundle::Bundle;
+use crate::program::{Operation, PlaintextData, Program, Step, ValueType};
+
+/// The scheme of all tests.
+pub static SET: LazyLock<Arc<Parameters>> = LazyLock::new(|| {
+    Arc::new(Parameters::new(Literal::bootstrapped_2_15()).expect("the preset is sound"))
+});
+
+/// Its bootstrap.
+pub static BOOTSTRAP: LazyLock<BootstrapParameters> = LazyLock::new(|| {
+    let literal = BootstrapLiteral::degree_15();
+    BootstrapParameters::new(SET.clone(), literal).expect("the preset is sound")
+});
+
+/// The scale of answers that the sample contract names, at level 1.
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn answer_scale() -> f64 {
+    131_072.0 * SET.prime(1) / 4_194_304.0
+}
+
+/// `x / 2 + rot_1(x) / 4`, which keeps the scale.
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn transform(level: usize, rescales: usize) -> TransformPlan {
+    let special = BOOTSTRAP.key_levels().at(level).expect("there are keys at the level").special;
+    let element = GaloisElement::rotation(1, SET.degree());
+    let term = |node, weight| Term { node, weights: vec![Complex64::new(weight, 0.0); 2] };
+    TransformPlan {
+        level,
+        baby_special: special,
+        giant_special: special,
+        nodes: vec![Node::Input { mask: None }, Node::Step { from: 0, element }],
+        masks: Vec::new(),
+        mask_scale: 1.0,
+        sums: vec![vec![term(0, 0.5), term(1, 0.25)]],
+        giant: None,
+        weight_scale: (level - rescales + 1..=level).map(|l| SET.prime(l)).product(),
+        rescales,
+    }
+}
+
+fn program(steps: Vec<(usize, Operation)>) -> Program {
+    Program {
+        bootstrap: BootstrapLiteral::degree_15(),
+        steps: steps.into_iter().map(|(layer, operation)| Step { operation, layer }).collect(),
+        transforms: Vec::new(),
+        plaintexts: Vec::new(),
+        activations: Vec::new(),
+    }
+}
+
+/// Every operation once or twice, in two layers.
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn full() -> Program {
+    let scale = BOOTSTRAP.linear_scale();
+    let values = vec![Complex64::new(0.5, 0.0), Complex64::new(-0.25, 0.0)];
+    let terms = vec![([1, 0], 4), ([0, -1], 5)];
+    let activation = vec![[0.0, 0.0], [0.0, -0.5], [0.125, 0.0]];
+    Program {
+        transforms: vec![transform(5, 2), transform(5, 2)],
+        plaintexts: vec![PlaintextData { values, level: 3, scale }],
+        activations: vec![TrigPolynomial::new(activation).expect("they are finite")],
+        ..program(vec![
+            (0, Operation::Transform { input: 0, transform: 0 }),
+            (0, Operation::AddPlaintext { input: 1, plaintext: 0 }),
+            (0, Operation::Bootstrap { input: 2, activation: 0 }),
+            (1, Operation::Transform { input: 3, transform: 1 }),
+            (1, Operation::Rotate { input: 4, steps: 2 }),
+            (1, Operation::Combine { terms }),
+            (1, Operation::Rescale { input: 6, level: 1, scale: answer_scale() }),
+        ])
+    }
+}
+
+/// The request of [`full`].
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn full_request() -> ValueType {
+    ValueType { level: 5, scale: BOOTSTRAP.linear_scale() }
+}
+
+/// A transform, a plaintext and a rescale, in two layers: nothing that takes time.
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn light() -> Program {
+    let values = vec![Complex64::new(0.5, 0.0), Complex64::new(-0.25, 0.0)];
+    Program {
+        transforms: vec![transform(3, 1)],
+        plaintexts: vec![PlaintextData { values, level: 2, scale: light_request().scale }],
+        ..program(vec![
+            (0, Operation::Transform { input: 0, transform: 0 }),
+            (0, Operation::AddPlaintext { input: 1, plaintext: 0 }),
+            (1, Operation::Rescale { input: 2, level: 1, scale: answer_scale() }),
+        ])
+    }
+}
+
+/// The request of [`light`].
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn light_request() -> ValueType {
+    ValueType { level: 3, scale: 2_f64.powi(29) }
+}
+
+/// The contract of a program.
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn contract(program: &Program, request: ValueType) -> Contract {
+    let mut contract = blindsight_contract::testing::sample();
+    let checked = program.check(&SET, request).expect("the program is sound");
+    contract.keys = checked.keys.specs().iter().map(KeyData::of).collect();
+    contract.request.level = request.level as u32;
+    contract.request.scale = request.scale;
+    contract
+}
+
+/// The file of [`light`], under this name.
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn light_bundle(id: &str) -> Vec<u8> {
+    let program = light();
+    let contract = Contract { id: id.to_owned(), ..contract(&program, light_request()) };
+    Bundle::write(&contract, &program, program.encoded_byte_len(&SET)).expect("it is sound")
+}
