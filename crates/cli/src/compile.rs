@@ -158,7 +158,14 @@ fn measure(
     let dataset = Dataset::open(pictures, Some(arguments.pictures))?;
     let inputs = dataset.prepared(preparation);
     let (calibration, coverage) = match &arguments.calibration {
-        Some(path) => (Calibration::from_json(&read(path)?)?, None),
+        Some(path) => {
+            let calibration = Calibration::from_json(&read(path)?)?;
+            if calibration.model() != network.fingerprint {
+                let path = path.display();
+                return Err(format!("{path} is the calibration of another network").into());
+            }
+            (calibration, None)
+        }
         None => {
             let (calibration, coverage) = calibrate(network, &inputs)?;
             println!("{coverage}");

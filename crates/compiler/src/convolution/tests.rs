@@ -169,6 +169,21 @@ proptest! {
     }
 }
 
+/// Pictures of all sides that a layout has, of few channels, and a first layer that halves the side.
+#[test]
+fn first_layers_read_every_picture_that_fits() {
+    use Borders::Prepared;
+    for (input, output) in [
+        ([3, 16], [32, 16]),
+        ([5, 8], [64, 8]),
+        ([1, 32], [16, 32]),
+        ([3, 32], [32, 16]),
+        ([3, 16], [64, 8]),
+    ] {
+        Case::new(3, input, output, Prepared).check(7);
+    }
+}
+
 /// A plan that grows costs speed and memory: its steps to babies are key switches.
 #[test]
 fn plans_stay_within_their_sizes() {

@@ -76,6 +76,15 @@ pub enum LoweringError {
         /// Zeros around the picture.
         padding: Padding,
     },
+    /// The picture itself is added to a convolution.
+    #[error(
+        "node {node} adds the picture itself to a convolution; under encryption only the result of \
+         an activation can be added, or a convolution of the picture"
+    )]
+    PictureShortcut {
+        /// The sum.
+        node: usize,
+    },
     /// The stride is not supported.
     #[error("the convolution at node {node} has a stride of {stride}; it can be 1 or 2")]
     Stride {

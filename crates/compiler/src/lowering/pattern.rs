@@ -113,6 +113,9 @@ impl<'a> Pattern<'a> {
         let Term::Convolution(main) = main else {
             return Err(LoweringError::NoConvolution { node });
         };
+        if matches!(other, Some(Term::Unchanged(Source::Picture))) {
+            return Err(LoweringError::PictureShortcut { node });
+        }
         if other.as_ref().is_some_and(|other| other.kernel() > 1) {
             return Err(LoweringError::TwoKernels { node });
         }

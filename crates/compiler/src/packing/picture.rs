@@ -3,7 +3,7 @@
 use blindsight_contract::BoxData;
 use blindsight_model::tensor::Shape;
 
-use super::layout::{Layout, SLOTS};
+use super::layout::{Layout, ROW_SLOTS, SLOTS};
 
 /// Which copy of the picture a vertical tap of the first convolution reads. Rotations are cyclic:
 /// without a row of zeros, the tap above the first row would read the last row.
@@ -48,17 +48,19 @@ impl RowGroup {
 }
 
 /// Where the values of a picture go in a request whose slots stand rotated left by `shift`: a box for
-/// each [`RowGroup`], channel after channel. Channels without a box are zero.
+/// each [`RowGroup`] and copy, channel after channel. Channels without a box are zero.
 ///
 /// Returns `None` for an input that does not fit the widest layout three times.
 #[must_use]
 pub fn request_boxes(shape: Shape, shift: usize) -> Option<Vec<BoxData>> {
     let layout = Layout::of(shape)?;
     let fits = GROUPS.len() * shape.channels() <= layout.channels();
-    let boxes = GROUPS.iter().map(|group| {
+    let copies = 0..layout.copies();
+    let boxes = GROUPS.iter().flat_map(|group| copies.clone().map(move |copy| (group, copy)));
+    let boxes = boxes.map(|(group, copy)| {
         let rows = (0..shape.height()).filter(|row| group.keeps(*row, shape.height()));
         let (first, count) = (rows.clone().next().unwrap_or(0), rows.count());
-        let slot = layout.slot(group.channel(shape.channels(), 0), first, 0);
+        let slot = layout.slot(group.channel(shape.channels(), 0), first, 0) + copy * ROW_SLOTS;
         BoxData {
             from: [0, first as u32, 0],
             extent: [shape.channels(), count, shape.width()].map(|n| n as u32),
