@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use blindsight_ckks::keys::KeyError;
 use blindsight_ckks::parameters::{Literal, ParameterError, Parameters};
+use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::activation::FitError;
 use blindsight_ckks_eval::bootstrap::{BootstrapLiteral, BootstrapParameterError};
-use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_contract::Contract;
 use blindsight_engine::{Bundle, BundleError, Program, ProgramError, ValueType};
 use blindsight_model::calibration::Calibration;
