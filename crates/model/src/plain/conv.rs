@@ -67,6 +67,17 @@ impl PackedConv {
     /// The convolution of `source`; `shape` is the inferred shape of the result.
     #[must_use]
     pub fn run(&self, source: &Tensor, shape: Shape) -> Tensor {
+        // Sums are added in one order however long the vectors are, and no product is fused into
+        // its sum: every processor gives the same bits.
+        #[cfg(target_arch = "x86_64")]
+        return pulp::Arch::new().dispatch(|| self.panels(source, shape));
+        #[cfg(not(target_arch = "x86_64"))]
+        self.panels(source, shape)
+    }
+
+    /// Inlined where longer vectors are allowed, with the loops that it calls.
+    #[inline(always)]
+    fn panels(&self, source: &Tensor, shape: Shape) -> Tensor {
         let padded = Padded::new(source, self.padding);
         let offsets = self.patch_offsets(&padded);
         let mut panel = vec![[0.0; LANES]; offsets.len()];
@@ -134,6 +145,7 @@ impl Padded {
 }
 
 /// Fills the panel: row `k` holds element `k` of the patch at each corner.
+#[inline(always)]
 fn gather(panel: &mut [[f32; LANES]], values: &[f32], offsets: &[usize], corners: [usize; LANES]) {
     // Mostly the patches lie side by side, and a row of the panel is one copy.
     let adjacent = corners.windows(2).all(|pair| pair[0] + 1 == pair[1]);
@@ -147,6 +159,7 @@ fn gather(panel: &mut [[f32; LANES]], values: &[f32], offsets: &[usize], corners
 }
 
 /// Dot products of a tile's kernels with a panel's patches.
+#[inline(always)]
 fn multiply(weights: &[[f32; TILE]], panel: &[[f32; LANES]]) -> [[f32; LANES]; TILE] {
     let mut sums = [[0.0; LANES]; TILE];
     for (weights, patch) in weights.iter().zip(panel) {
@@ -227,7 +240,9 @@ mod tests {
             let id = builder.add(node).unwrap();
             let shape = builder.shape(id).unwrap();
 
-            let fast = PackedConv::new(&conv).run(&source, shape);
+            let packed = PackedConv::new(&conv);
+            let fast = packed.run(&source, shape);
+            assert_eq!(fast, packed.panels(&source, shape), "the same on every processor");
             for (x, y) in fast.values().iter().zip(slow(&conv, &source, shape)) {
                 assert!((f64::from(*x) - y).abs() < 1e-5, "{dims:?}: {x} is not {y}");
             }
