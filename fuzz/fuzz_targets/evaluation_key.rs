@@ -2,10 +2,9 @@
 #![no_main]
 
 use blindsight_ckks::evaluation_key::SeededKey;
-use blindsight_fuzz::{SET, wire_target};
+use blindsight_fuzz::{SET, SMALLEST_KEY, wire_target};
 
-// Key 0 is the smallest.
 wire_target!(|data| {
-    let read = SeededKey::from_bytes(&SET, 0, data);
+    let read = SeededKey::from_bytes(&SET, &SMALLEST_KEY, data);
     read.ok().map(|object| object.to_bytes(&SET))
 });

@@ -13,13 +13,21 @@
 
 use std::sync::LazyLock;
 
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::keys::{KeyKind, KeyLayout, KeySpec};
+use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::wire::frame::HEADER_BYTES;
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale};
 
 /// The parameter set of all targets.
-pub static SET: LazyLock<Parameters> =
-    LazyLock::new(|| Parameters::degree_15().expect("the preset is sound"));
+pub static SET: LazyLock<Parameters> = LazyLock::new(|| {
+    Parameters::new(Literal::bootstrapped_2_15()).expect("the preset is sound")
+});
+
+/// The smallest key that there is: it keeps inputs short.
+pub static SMALLEST_KEY: LazyLock<KeySpec> = LazyLock::new(|| {
+    let layout = KeyLayout::balanced(&SET, 1, 1).expect("level 1 has keys");
+    KeySpec::new(&SET, KeyKind::DenseToSparse, layout).expect("the set has a sparse secret")
+});
 
 /// The level of ciphertexts: the lowest keeps inputs short.
 pub const LEVEL: usize = 1;

@@ -17,7 +17,7 @@ use crate::{client, poll};
 pub const MODEL: &str = "resnet20";
 
 /// Longest part of an upload that is sent here.
-pub const PART: usize = 4 << 20;
+pub const PART: usize = 8 << 20;
 
 /// How long a job may take once it runs, on a slow and busy machine.
 pub const RUN: Duration = Duration::from_secs(240);

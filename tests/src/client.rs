@@ -77,6 +77,12 @@ impl Client {
         &self.bundle[self.frames[index].clone()]
     }
 
+    /// The frame of the smallest key.
+    pub fn smallest_key(&self) -> &[u8] {
+        let smallest = (1..self.frames.len()).min_by_key(|&index| self.frames[index].len());
+        self.frame(smallest.expect("there are keys"))
+    }
+
     /// The bytes of a request for a sample picture.
     pub fn request(&self, sample: &str, seed: u8) -> Vec<u8> {
         self.request_for(contract(), sample, seed)

@@ -87,6 +87,10 @@ fn no_linked_source_knows_a_secret_key() {
 fn for_each_source(folder: &Path, visit: &mut impl FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // Tests beside the code are not linked, and may play the client.
+        if path.file_stem().is_some_and(|stem| stem == "tests") {
+            continue;
+        }
         if path.is_dir() {
             for_each_source(&path, visit);
         } else if path.extension().is_some_and(|extension| extension == "rs") {

@@ -6,23 +6,26 @@ use std::path::Path;
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::response::CompactCiphertext;
+use blindsight_ckks::keys::KeyList;
 use blindsight_ckks::wire::KeySetManifest;
-use blindsight_ckks_client::{SecretKey, SecretRng, encrypt, generate_key};
-use blindsight_fuzz::{LEVEL, RESPONSE, SET};
+use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
+use blindsight_fuzz::{LEVEL, RESPONSE, SET, SMALLEST_KEY};
+use zeroize::Zeroizing;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = SecretRng::from_key([1; 32]);
-    let secret = SecretKey::generate(&SET, &mut rng);
-    let fresh = encrypt(&SET, &secret, &[Complex64::ONE], 1e6, LEVEL, &mut rng)?;
+    let family = KeyFamily::new(&SET, &ClientSeed::from_bytes(Zeroizing::new([1; 32])));
+    let fresh = encrypt(&SET, family.secret(), &[Complex64::ONE], 1e6, LEVEL, &mut rng)?;
     let ciphertext = fresh.clone().expand();
     let response = CompactCiphertext::from_base_level(&SET, &ciphertext, 20, RESPONSE.period)?;
-    let key = generate_key(&SET, &secret, 0, &mut rng);
+    let key = family.evaluation_key(&SET, &SMALLEST_KEY);
+    let keys = KeyList::new(vec![SMALLEST_KEY.clone()])?;
     write("seeded_ciphertext", &fresh.to_bytes(&SET))?;
     write("ciphertext", &ciphertext.to_bytes(&SET))?;
     write("evaluation_key", &key.to_bytes(&SET))?;
     write(
         "key_set_manifest",
-        &KeySetManifest::new(&SET).to_bytes(&SET),
+        &KeySetManifest::new(&SET, &keys).to_bytes(&SET),
     )?;
     write("response", &response.to_bytes(&SET))?;
     // Two grey pictures of 2 x 3 pixels.

@@ -37,7 +37,6 @@ fn says_why_it_cannot_start() {
         (["--web", "no/such/page"], "no/such/page"),
         (["--models", "no/such/models"], "no/such/models"),
         (["--models", "samples"], "samples"),
-        (["--default-model", "no-such-model"], "no-such-model"),
         (["--config", "no/such/file"], "no/such/file"),
         (["--config", file.to_str().unwrap()], "unknown field `queu`"),
         (["--blobs", "ftp://elsewhere"], "ftp://elsewhere"),

@@ -78,7 +78,7 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
         table.refused(api, wrong, &name, &request.clone().header("Upload-Metadata", &value));
     }
 
-    let unknown = (422, "unknown_model");
+    let unknown = (404, "unknown_model");
     for (name, model) in [
         ("another", "resnet21".to_owned()),
         ("of no name", String::new()),

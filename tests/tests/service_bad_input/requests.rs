@@ -79,7 +79,7 @@ fn objects(world: &World, request: &[u8]) -> Vec<(String, &'static str, Vec<u8>)
         ("version 7", "unsupported_version", header(4, &[7])),
         ("of kind 99", "unknown_kind", header(6, &[99])),
         ("a ciphertext in full", "wrong_kind", header(6, &[1])),
-        ("an evaluation key", "wrong_kind", world.client.frame(1).to_vec()),
+        ("an evaluation key", "wrong_kind", world.client.smallest_key().to_vec()),
         ("a manifest", "wrong_kind", world.client.frame(0).to_vec()),
         ("a response", "wrong_kind", header(6, &[5])),
         ("a secret key", "secret_key_refused", header(6, &[6])),
