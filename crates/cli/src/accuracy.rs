@@ -67,6 +67,12 @@ struct Seconds {
     evaluations: Vec<f64>,
 }
 
+/// A prepared picture, with its class if the data set says one.
+struct Picture {
+    input: Tensor,
+    label: Option<usize>,
+}
+
 /// What became of one picture.
 struct Outcome {
     label: Option<usize>,
@@ -86,18 +92,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let keys = client.register(&contract)?;
     let side_by_side = arguments.side_by_side.unwrap_or_else(rayon::current_num_threads).max(1);
 
-    let encrypt = |(input, _): &(Tensor, _)| client.encrypt(&contract, input.values());
+    let encrypt = |picture: &Picture| client.encrypt(&contract, picture.input.values());
     let requests: Vec<Vec<u8>> = pictures.iter().map(encrypt).collect::<Result<_, _>>()?;
     let start = Instant::now();
     let answers = evaluate(&model, &keys.set, &requests, side_by_side)?;
     let wall = start.elapsed().as_secs_f64();
 
     let mut outcomes = Vec::with_capacity(pictures.len());
-    for ((input, label), (answer, seconds)) in pictures.iter().zip(&answers) {
+    for (picture, (answer, seconds)) in pictures.iter().zip(&answers) {
         outcomes.push(Outcome {
-            label: *label,
+            label: picture.label,
             encrypted: client.decrypt(&contract, answer)?,
-            plain: plain.scores(input)?,
+            plain: plain.scores(&picture.input)?,
             seconds: *seconds,
         });
     }
@@ -110,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn pictures(
     arguments: &Arguments,
     contract: &AcceptedContract,
-) -> Result<Vec<(Tensor, Option<usize>)>, Box<dyn Error>> {
+) -> Result<Vec<Picture>, Box<dyn Error>> {
     let preparation = preparation(contract)?;
     let end = arguments.first.saturating_add(arguments.count);
     let dataset = Dataset::open(&arguments.pictures, Some(end as u64))?;
@@ -119,7 +125,7 @@ fn pictures(
     for sample in dataset.samples()?.skip(arguments.first) {
         let sample = sample?;
         let label = sample.label;
-        pictures.push((sample.prepare(&preparation)?, label));
+        pictures.push(Picture { input: sample.prepare(&preparation)?, label });
     }
     if pictures.is_empty() {
         return Err("there are no pictures in this range".into());
