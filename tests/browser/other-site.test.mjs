@@ -55,7 +55,7 @@ test("a page that is left cancels its job across sites", settings, async () => {
   await tab.goto("about:blank");
   await eventually("the job was not cancelled", async () => {
     const metrics = await (await fetch(`${evaluator.url}/metrics`)).text();
-    return metrics.includes('blindsight_jobs_ended_total{state="cancelled"} 1');
+    return /blindsight_jobs_ended_total\{[^}]*"cancelled"[^}]*\} 1\b/.test(metrics);
   });
 });
 

@@ -109,7 +109,7 @@ export class Page {
 
   /** Every line of the ledger, the parts of uploads included. */
   async ledger() {
-    for (const what of ["key-upload", "progress", "key-state"]) {
+    for (const what of ["contract", "key-upload", "progress", "key-state"]) {
       const parts = this.byId(`ledger-parts-${what}`);
       if ((await parts.count()) > 0 && (await parts.getAttribute("aria-expanded")) === "false") {
         await parts.click();
