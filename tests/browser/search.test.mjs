@@ -6,7 +6,7 @@ import { Secrets } from "./lib/secrets.mjs";
 import { strangers } from "./lib/tap.mjs";
 
 const rgb = Buffer.from(Array.from({ length: 3072 }, (_, i) => (i * i * 7 + i * 13) % 251));
-const statistics = { mean: [0.49, 0.48, 0.45], std: [0.25, 0.24, 0.26] };
+const statistics = { mean: [0.49, 0.48, 0.45], deviation: [0.25, 0.24, 0.26] };
 const secrets = new Secrets()
   .addPixels("pixels", rgb, statistics)
   .addBytes("seed", Buffer.from(rgb.subarray(40, 72)))
@@ -27,7 +27,7 @@ test("pixels are found however they are written", () => {
   }
   const values = Array.from(
     rgb,
-    (x, i) => (x / 255 - statistics.mean[i % 3]) / statistics.std[i % 3],
+    (x, i) => (x / 255 - statistics.mean[i % 3]) / statistics.deviation[i % 3],
   );
   assert.ok(finds(Float32Array.from(values).buffer));
   assert.ok(finds(Float64Array.from(values).buffer));
