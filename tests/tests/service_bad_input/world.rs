@@ -47,6 +47,8 @@ impl World {
             ["--queue", "2"],
             ["--jobs-per-keys", "2"],
             ["--threads", "2"],
+            // Made ready beside the requests, it would be in what refusing them takes.
+            ["--preload", "none"],
         ];
         let evaluator = Evaluator::start(&folder.path().join("data"), &flags.concat());
         let api = Api::of(&evaluator).with_token(TOKEN);
