@@ -14,7 +14,6 @@ pub mod jobs;
 pub mod keys;
 pub mod lifecycle;
 mod limits;
-pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod refusal;

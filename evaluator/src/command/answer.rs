@@ -5,8 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
-use blindsight_evaluator::memory;
+use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model, memory};
 use clap::Args;
 use serde::Serialize;
 

@@ -2,11 +2,11 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
+use blindsight_engine::memory;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Refused;
-use crate::memory;
 use crate::service::Service;
 
 /// Whether the process answers. Waits for nothing.
