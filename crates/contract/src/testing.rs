@@ -1,10 +1,14 @@
-//! A valid contract for tests: nothing that a model would run.
+//! A valid contract for tests, nothing that a model would run, and ways to damage texts.
+
+mod damage;
 
 use std::sync::LazyLock;
 
 use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
 use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ring::GaloisElement;
+
+pub use damage::{Dice, NumberPlaces};
 
 use crate::raw::{
     AnswerData, BoxData, Contract, Forecast, InputData, KeyData, PreparationData, RequestData,

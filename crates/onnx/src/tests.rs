@@ -3,6 +3,8 @@
 mod agreement;
 mod encode;
 mod exporters;
+mod files;
 mod hostile;
+mod keras;
 mod refusals;
 mod reports;

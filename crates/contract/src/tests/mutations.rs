@@ -1,36 +1,7 @@
 //! Contracts changed at random: refused or accepted, never a panic.
 
-use blindsight_ring::sampling::{Seed, StreamId, UniformExpander};
-
-use crate::testing::sample;
+use crate::testing::{Dice, NumberPlaces, sample};
 use crate::{Contract, Policy};
-
-/// Seeded randomness.
-struct Dice {
-    words: Vec<u64>,
-    next: usize,
-}
-
-impl Dice {
-    fn new(seed: u8) -> Self {
-        let mut words = vec![0; 1 << 16];
-        let expander = UniformExpander::new(&Seed::from_bytes([seed; 32]), StreamId::new(0, 0, 0));
-        expander.fill_u64(1 << 49, &mut words);
-        Self { words, next: 0 }
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.next += 1;
-        self.words[self.next % self.words.len()] as usize % bound
-    }
-}
-
-/// Places of numbers in a text.
-fn numbers(text: &[u8]) -> Vec<(usize, usize)> {
-    let digit = |at: usize| text[at].is_ascii_digit();
-    let starts = (1..text.len()).filter(|&at| digit(at) && !digit(at - 1));
-    starts.map(|at| (at, (at..text.len()).find(|&end| !digit(end)).unwrap_or(at))).collect()
-}
 
 const NUMBERS: [&str; 22] = [
     "0",
@@ -60,7 +31,7 @@ const NUMBERS: [&str; 22] = [
 #[test]
 fn changed_contracts_never_panic() {
     let original = sample().to_bytes();
-    let places = numbers(&original);
+    let places = NumberPlaces::of(&original);
     let mut dice = Dice::new(7);
     let mut accepted = 0;
     // Whose tables all those share that leave the scheme alone.
@@ -80,13 +51,7 @@ fn changed_contracts_never_panic() {
         } else {
             // Other numbers: what gets past the reader of JSON. From the end, so that places stay.
             let count = 1 + dice.below(2);
-            let mut chosen: Vec<_> = (0..count).map(|_| places[dice.below(places.len())]).collect();
-            chosen.sort_unstable_by(|a, b| b.cmp(a));
-            chosen.dedup();
-            for (start, end) in chosen {
-                let number = NUMBERS[dice.below(NUMBERS.len())];
-                bytes.splice(start..end, number.bytes());
-            }
+            bytes = places.replaced(&original, count, &NUMBERS, &mut dice);
         }
         accepted += usize::from(Contract::parse(&bytes, &Policy::default()).is_ok());
     }

@@ -1,29 +1,9 @@
 //! Bundles changed at random and sealed again: refused or accepted, never a panic.
 
-use blindsight_ring::sampling::{Seed, StreamId, UniformExpander};
+use blindsight_contract::testing::{Dice, NumberPlaces};
 
 use super::parts::{HEADER, Parts, seal};
 use super::read;
-
-/// Seeded randomness.
-struct Dice {
-    words: Vec<u64>,
-    next: usize,
-}
-
-impl Dice {
-    fn new(seed: u8) -> Self {
-        let mut words = vec![0; 1 << 16];
-        let expander = UniformExpander::new(&Seed::from_bytes([seed; 32]), StreamId::new(0, 0, 0));
-        expander.fill_u64(1 << 49, &mut words);
-        Self { words, next: 0 }
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.next += 1;
-        self.words[self.next % self.words.len()] as usize % bound
-    }
-}
 
 #[test]
 fn changed_bytes_never_panic() {
@@ -69,10 +49,7 @@ const NUMBERS: [&str; 20] = [
 fn changed_programs_never_panic() {
     let parts = Parts::light();
     let text = serde_json::to_vec(&parts.program).unwrap();
-    let digit = |at: usize| text[at].is_ascii_digit();
-    let starts = (1..text.len()).filter(|&at| digit(at) && !digit(at - 1));
-    let places: Vec<(usize, usize)> =
-        starts.map(|at| (at, (at..text.len()).find(|&end| !digit(end)).unwrap_or(at))).collect();
+    let places = NumberPlaces::of(&text);
     let mut dice = Dice::new(4);
     let _kept = read(&parts.join()).unwrap();
     let mut accepted = 0;
@@ -86,15 +63,7 @@ fn changed_programs_never_panic() {
             let at = dice.below(text.len());
             text[at] = dice.below(128) as u8;
         } else {
-            // From the end, so that places stay.
-            let mut chosen =
-                vec![places[dice.below(places.len())], places[dice.below(places.len())]];
-            chosen.truncate(1 + round % 2);
-            chosen.sort_unstable_by(|a, b| b.cmp(a));
-            chosen.dedup();
-            for (start, end) in chosen {
-                text.splice(start..end, NUMBERS[dice.below(NUMBERS.len())].bytes());
-            }
+            text = places.replaced(&text, 1 + round % 2, &NUMBERS, &mut dice);
         }
         accepted += usize::from(read(&parts.join_program(&text)).is_ok());
     }
