@@ -63,7 +63,7 @@ struct Summary {
 struct Other {
     model: String,
     seconds: f64,
-    /// How many times as long as the first model.
+    /// How many times as long as the first model: the median of runs in turn.
     ratio: f64,
     /// What its compiler expected.
     forecast_seconds: f64,
@@ -137,8 +137,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         response = answer.len();
         passes.push(pass);
     }
-    let seconds = passes[passes.len() - 1].seconds;
-    let speedup = passes[0].seconds / seconds;
+    let speedup = passes[0].seconds / passes[passes.len() - 1].seconds;
     let mut beside = Vec::new();
     for name in others {
         eprintln!("running {name}");
@@ -147,16 +146,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         if let Some(missing) = keys.set.first_missing(contract.keys()) {
             return Err(format!("{name} needs another key: {:?}", missing.kind()).into());
         }
-        let model = engine.load(&bundle)?;
-        let request = client.encrypt(contract, input.values())?;
-        let (pass, _) =
-            passes::measure(&model, &keys.set, &request, most_threads, arguments.passes)?;
+        let other = engine.load(&bundle)?;
+        let other_request = client.encrypt(contract, input.values())?;
+        let (seconds, ratio) = passes::beside(
+            passes::Run { model: &model, request: &request },
+            passes::Run { model: &other, request: &other_request },
+            &keys.set,
+            most_threads,
+            arguments.passes,
+        )?;
         beside.push(Other {
             model: contract.id().to_owned(),
-            seconds: pass.seconds,
-            ratio: pass.seconds / seconds,
+            seconds,
+            ratio,
             forecast_seconds: contract.forecast().seconds,
-            encoded_model: model.byte_len(),
+            encoded_model: other.byte_len(),
         });
     }
 

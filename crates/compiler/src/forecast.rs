@@ -10,15 +10,15 @@ use rayon::prelude::*;
 
 use crate::lowering::Lowered;
 
-/// Seconds of the steps of a program on two cores with AVX-512 IFMA, measured (docs/benchmarks.md).
-/// The first number is for each limb of the switched ciphertext, in units of a limb's key switch.
+/// Seconds of the steps of a program on the machine of docs/benchmarks.md: two cores of an AMD EPYC
+/// with AVX-512 IFMA. Older cores with the same instructions were seen to take 1.7 times as long.
 mod seconds {
     /// A bootstrap.
-    pub(super) const BOOTSTRAP: f64 = 0.2885;
+    pub(super) const BOOTSTRAP: f64 = 0.1727;
     /// A key switch of a linear layer, for each limb that it works on, special primes included.
-    pub(super) const KEY_SWITCH_LIMB: f64 = 0.000_12;
+    pub(super) const KEY_SWITCH_LIMB: f64 = 0.000_043;
     /// A weighted copy in a sum, for each limb.
-    pub(super) const TERM_LIMB: f64 = 0.000_012;
+    pub(super) const TERM_LIMB: f64 = 0.000_004_3;
 }
 
 /// The evaluator's memory beside matrices, weights and keys: ciphertexts and digits of one run, and

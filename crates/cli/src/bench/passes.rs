@@ -74,6 +74,38 @@ pub(super) fn measure(
     Ok((pass, answer))
 }
 
+/// A model and a request for it.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) model: &'a Model,
+    pub(super) request: &'a [u8],
+}
+
+/// The median time of `other`, and the median of its ratio to `first`: the two run in turn, so that
+/// what slows a machine for a while slows both.
+pub(super) fn beside(
+    first: Run<'_>,
+    other: Run<'_>,
+    keys: &KeySet,
+    threads: usize,
+    passes: usize,
+) -> Result<(f64, f64), Box<dyn Error>> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let time = |run: Run<'_>| -> Result<f64, String> {
+        let start = Instant::now();
+        pool.install(|| run.model.evaluate(keys, run.request, &mut ()))
+            .map_err(|e| e.to_string())?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    let (mut seconds, mut ratios) = (Vec::new(), Vec::new());
+    for _ in 0..passes.max(1) {
+        let (one, two) = (time(first)?, time(other)?);
+        seconds.push(two);
+        ratios.push(two / one);
+    }
+    Ok((median_of(seconds), median_of(ratios)))
+}
+
 /// Adds up the time between the events of one pass.
 struct Stopwatch {
     last: Instant,
