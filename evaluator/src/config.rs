@@ -5,7 +5,7 @@
 
 mod merge;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -50,9 +50,30 @@ pub struct Config {
     /// Threads that answer requests.
     #[arg(long, env = "BLINDSIGHT_HTTP_THREADS", default_value_t = 2)]
     pub http_threads: usize,
-    /// Bearer token that every use of the API needs.
-    #[arg(long, env = "BLINDSIGHT_TOKEN", hide_env_values = true)]
+    /// File with bearer tokens, one a line (`#` starts a comment): every use of the API needs one
+    /// of them. Each is a caller of its own. One token can also come from the variable
+    /// BLINDSIGHT_TOKEN or the settings file; there is no flag, which everybody on the machine
+    /// could read.
+    #[arg(long, env = "BLINDSIGHT_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// One token.
+    #[arg(skip)]
     pub token: Option<String>,
+    /// All tokens, from wherever they came.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub tokens: Vec<String>,
+    /// Serves everybody who can reach an address beyond this machine, without a token.
+    #[arg(long, env = "BLINDSIGHT_OPEN")]
+    pub open: bool,
+    /// Names by which clients may call the service, separated by commas, beside localhost and
+    /// addresses in digits.
+    #[arg(long, env = "BLINDSIGHT_HOSTS", value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Addresses of proxies in front, separated by commas: of their requests, the last address in
+    /// X-Forwarded-For that is not theirs is the sender's.
+    #[arg(long, env = "BLINDSIGHT_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpAddr>,
     /// Origins of other sites whose pages may use the API, separated by commas.
     #[arg(long, env = "BLINDSIGHT_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
@@ -63,9 +84,13 @@ pub struct Config {
     #[arg(long, env = "BLINDSIGHT_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// Jobs that may wait; further ones are refused for the moment.
+    /// Jobs that may wait. Beyond, only callers are let in that have none waiting, up to eight
+    /// times as many.
     #[arg(long, env = "BLINDSIGHT_QUEUE", default_value_t = 32)]
     pub queue: u32,
+    /// Unfinished jobs of one caller (a token, or an address).
+    #[arg(long, env = "BLINDSIGHT_JOBS_PER_CALLER", default_value_t = 16)]
+    pub jobs_per_caller: u32,
     /// Unfinished jobs of one key set.
     #[arg(long, env = "BLINDSIGHT_JOBS_PER_KEYS", default_value_t = 8)]
     pub jobs_per_keys: u32,
@@ -81,21 +106,43 @@ pub struct Config {
     /// Storage for everybody together, unfinished uploads included.
     #[arg(long, env = "BLINDSIGHT_STORAGE_BYTES", default_value_t = 16_000_000_000)]
     pub storage_bytes: u64,
+    /// Storage of one caller.
+    #[arg(long, env = "BLINDSIGHT_CALLER_BYTES", default_value_t = 1_000_000_000)]
+    pub caller_bytes: u64,
+    /// Uploads, key sets and jobs together that are remembered of one caller. The jobs that ended
+    /// first are forgotten first.
+    #[arg(long, env = "BLINDSIGHT_CALLER_ROWS", default_value_t = 900)]
+    pub caller_rows: u64,
     /// Storage of one capability.
     #[arg(long, env = "BLINDSIGHT_CAPABILITY_BYTES", default_value_t = 500_000_000)]
     pub capability_bytes: u64,
     /// Unfinished uploads of everybody together.
     #[arg(long, env = "BLINDSIGHT_UPLOADS", default_value_t = 64)]
     pub uploads: u32,
+    /// Unfinished uploads of one caller.
+    #[arg(long, env = "BLINDSIGHT_UPLOADS_PER_CALLER", default_value_t = 8)]
+    pub uploads_per_caller: u32,
+    /// Uploads that one caller may start in a minute, after a burst of as many.
+    #[arg(long, env = "BLINDSIGHT_UPLOADS_PER_MINUTE", default_value_t = 30)]
+    pub uploads_per_minute: u32,
     /// Uploads that are written to at the same time.
     #[arg(long, env = "BLINDSIGHT_UPLOADS_AT_ONCE", default_value_t = 16)]
     pub uploads_at_once: usize,
+    /// Uploads that one caller writes to at the same time.
+    #[arg(long, env = "BLINDSIGHT_UPLOADS_AT_ONCE_PER_CALLER", default_value_t = 4)]
+    pub uploads_at_once_per_caller: usize,
     /// Longest part of an upload.
     #[arg(long, env = "BLINDSIGHT_PART_BYTES", default_value_t = 16 << 20)]
     pub part_bytes: u64,
     /// Event streams that are open at the same time.
     #[arg(long, env = "BLINDSIGHT_EVENT_STREAMS", default_value_t = 512)]
     pub event_streams: usize,
+    /// Event streams of one caller.
+    #[arg(long, env = "BLINDSIGHT_EVENT_STREAMS_PER_CALLER", default_value_t = 32)]
+    pub event_streams_per_caller: usize,
+    /// Connections from one address, proxies aside.
+    #[arg(long, env = "BLINDSIGHT_CONNECTIONS_PER_ADDRESS", default_value_t = 256)]
+    pub connections_per_address: usize,
     /// Connections of each thread that answers requests.
     #[arg(long, env = "BLINDSIGHT_CONNECTIONS", default_value_t = 2048)]
     pub connections: usize,
@@ -103,7 +150,16 @@ pub struct Config {
     /// After how long an unfinished upload that nobody continues is deleted.
     #[arg(long, env = "BLINDSIGHT_UPLOAD_SECONDS", default_value_t = 24 * 3600)]
     pub upload_seconds: u64,
-    /// After how long keys that nobody uses are deleted.
+    /// After how long an upload is deleted of which no byte came.
+    #[arg(long, env = "BLINDSIGHT_EMPTY_UPLOAD_SECONDS", default_value_t = 300)]
+    pub empty_upload_seconds: u64,
+    /// How long an upload must have been idle to make room for another one.
+    #[arg(long, env = "BLINDSIGHT_IDLE_SECONDS", default_value_t = 20)]
+    pub idle_seconds: u64,
+    /// After how long keys that never were used are deleted.
+    #[arg(long, env = "BLINDSIGHT_UNUSED_KEYS_SECONDS", default_value_t = 24 * 3600)]
+    pub unused_keys_seconds: u64,
+    /// After how long keys that nobody uses any more are deleted.
     #[arg(long, env = "BLINDSIGHT_KEYS_SECONDS", default_value_t = 30 * 24 * 3600)]
     pub keys_seconds: u64,
     /// After how long a result is deleted.
@@ -118,6 +174,10 @@ pub struct Config {
     /// Slowest rate of a body, in bytes a second, after half a minute.
     #[arg(long, env = "BLINDSIGHT_BODY_RATE", default_value_t = 8192)]
     pub body_rate: u64,
+    /// How long an answer may wait for its reader before the connection is closed, and the slowest
+    /// rate at which it may be read is that of a body.
+    #[arg(long, env = "BLINDSIGHT_WRITE_PAUSE_SECONDS", default_value_t = 30)]
+    pub write_pause_seconds: u64,
     /// Pause between heartbeats of an event stream.
     #[arg(long, env = "BLINDSIGHT_HEARTBEAT_SECONDS", default_value_t = 10)]
     pub heartbeat_seconds: u64,
@@ -167,9 +227,9 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let shown = Self { token: None, ..self.clone() };
         let text = toml::to_string(&shown).expect("settings are numbers, texts and lists");
-        match self.token {
-            Some(_) => format!("{text}# token is set, but not shown\n"),
-            None => text,
+        if self.tokens.is_empty() {
+            return text;
         }
+        format!("{text}# tokens are set, but not shown\n")
     }
 }

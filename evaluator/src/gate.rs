@@ -1,22 +1,29 @@
 //! Who may come in, and how many at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::caller::Caller;
 use crate::capability::ServiceToken;
 use crate::config::Config;
+use crate::places::Places;
 use crate::refusal::{Code, Refusal};
 
 /// What requests must pass.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// What everybody must show, where one is configured.
-    pub(crate) token: Option<ServiceToken>,
+    /// What everybody must show one of, where there are any.
+    tokens: Vec<ServiceToken>,
+    /// Names by which the service may be called.
+    hosts: Vec<String>,
+    /// Whose word on a sender's address counts.
+    proxies: Vec<IpAddr>,
     /// Kibibytes of requests that may be in memory.
     requests: Arc<Semaphore>,
     /// Event streams that may be open.
-    pub(crate) events: Arc<Semaphore>,
+    pub(crate) events: Places,
 }
 
 /// Memory for requests while they are received and checked: a hundred and more of the usual ones,
@@ -26,10 +33,61 @@ const REQUEST_KIB: u32 = 64 << 10;
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            token: config.token.as_deref().map(ServiceToken::new),
+            tokens: config.tokens.iter().map(|token| ServiceToken::new(token)).collect(),
+            hosts: config.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            proxies: config.trusted_proxies.clone(),
             requests: Arc::new(Semaphore::new(REQUEST_KIB as usize)),
-            events: Arc::new(Semaphore::new(config.event_streams)),
+            events: Places::new(config.event_streams, config.event_streams_per_caller),
         }
+    }
+
+    /// Who is calling: by the token shown, where tokens are asked for, else by address.
+    ///
+    /// # Errors
+    /// `unauthorized`.
+    pub(crate) fn caller(&self, sender: IpAddr, shown: Option<&str>) -> Result<Caller, Refusal> {
+        if self.tokens.is_empty() {
+            return Ok(Caller::of_address(sender));
+        }
+        let token = shown.and_then(|shown| self.tokens.iter().find(|token| token.is(shown)));
+        token.map(Caller::of_token).ok_or_else(|| {
+            let detail = "This service is for those who hold its token.";
+            Refusal::new(Code::Unauthorized, detail)
+        })
+    }
+
+    /// The address that a request comes from: that of the connection, or what a trusted proxy says
+    /// of it in `X-Forwarded-For`, where the last address counts that is no such proxy's.
+    pub(crate) fn sender(&self, peer: IpAddr, forwarded_for: &[&str]) -> IpAddr {
+        let mut sender = peer;
+        let mut named = forwarded_for.iter().flat_map(|value| value.split(',')).rev();
+        while self.proxies.contains(&sender.to_canonical()) {
+            match named.next().map(|text| text.trim().parse()) {
+                Some(Ok(address)) => sender = address,
+                _ => break,
+            }
+        }
+        sender
+    }
+
+    /// Refuses requests that were meant for somebody else: a page of another site can have its own
+    /// name point to this machine, and would be let in by the browser (DNS rebinding). It cannot
+    /// have an address for a name.
+    ///
+    /// # Errors
+    /// `wrong_host`.
+    pub(crate) fn check_host(&self, host: &str) -> Result<(), Refusal> {
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let local = name == "localhost" || name.ends_with(".localhost");
+        if local || name.parse::<IpAddr>().is_ok() || self.hosts.contains(&name) {
+            return Ok(());
+        }
+        let detail = "This service does not go by that name (--hosts adds one).";
+        Err(Refusal::new(Code::WrongHost, detail))
     }
 
     /// Room in memory for a request of at most so many bytes, until what is returned is dropped.
@@ -48,6 +106,66 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_come_before_addresses() {
+        let address = "192.0.2.7".parse().unwrap();
+        let open = Gate::new(&Config::default());
+        assert_eq!(open.caller(address, None), Ok(Caller::of_address(address)));
+        assert_eq!(open.caller(address, Some("anything")), Ok(Caller::of_address(address)));
+        let tokens = ["one token of some length", "two tokens of some length"].map(str::to_owned);
+        let closed = Gate::new(&Config { tokens: tokens.to_vec(), ..Config::default() });
+        let of = |shown| closed.caller(address, shown).map_err(|refusal| refusal.code);
+        let named = |text| Ok(Caller::of_token(&ServiceToken::new(text)));
+        assert_eq!(of(Some(&tokens[0])), named(&tokens[0]));
+        assert_eq!(of(Some(&tokens[1])), named(&tokens[1]));
+        assert_eq!(of(Some("one token of some")), Err(Code::Unauthorized));
+        assert_eq!(of(None), Err(Code::Unauthorized));
+    }
+
+    #[test]
+    fn only_trusted_proxies_speak_for_others() {
+        let trusted_proxies = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap()).to_vec();
+        let gate = Gate::new(&Config { trusted_proxies, ..Config::default() });
+        let sender = |peer: &str, forwarded: &[&str]| {
+            gate.sender(peer.parse().unwrap(), forwarded).to_string()
+        };
+        assert_eq!(sender("192.0.2.7", &["198.51.100.1"]), "192.0.2.7");
+        assert_eq!(sender("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(sender("10.0.0.1", &["203.0.113.9, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(sender("10.0.0.1", &["198.51.100.1, 10.0.0.2"]), "198.51.100.1");
+        assert_eq!(sender("10.0.0.1", &["198.51.100.1", "10.0.0.2"]), "198.51.100.1");
+        assert_eq!(sender("10.0.0.1", &["nonsense"]), "10.0.0.1");
+        assert_eq!(sender("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        let hosts = vec!["Blindsight.example".to_owned()];
+        let gate = Gate::new(&Config { hosts, ..Config::default() });
+        for right in [
+            "127.0.0.1:8080",
+            "localhost",
+            "LOCALHOST:1",
+            "a.localhost:80",
+            "[::1]:8080",
+            "192.0.2.7",
+            "blindsight.example",
+            "blindsight.EXAMPLE.:443",
+        ] {
+            assert_eq!(gate.check_host(right), Ok(()), "{right}");
+        }
+        for wrong in [
+            "evil.example",
+            "blindsight.example.evil.example",
+            "localhost.evil.example",
+            "",
+            "127.0.0.1.evil.example",
+            "[evil.example]",
+        ] {
+            assert!(gate.check_host(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn requests_have_room_by_their_size() {

@@ -27,6 +27,7 @@ use actix_web::{HttpRequest, Resource, Route};
 
 use crate::service::Service;
 
+pub use access::host;
 pub use cors::cors;
 pub use method_override::method_override;
 pub use problem::Problem;

@@ -2,11 +2,13 @@
 //! in memory says who waits and how far who runs is.
 
 mod board;
+mod order;
 mod queue;
 mod record;
 mod removal;
 mod runner;
 mod submit;
+mod turns;
 mod view;
 
 use std::sync::Arc;
@@ -82,11 +84,7 @@ impl Jobs {
     /// # Errors
     /// `not_found`.
     pub async fn cancel(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
-        let cancelled = blocking(self, move |jobs| queue::cancel(jobs, owner, id)).await?;
-        if cancelled {
-            // If this fails, the request is swept up later.
-            let _ = self.store.blobs.delete(Blob::Request(id)).await;
-        }
+        blocking(self, move |jobs| queue::cancel(jobs, owner, id)).await?;
         self.view(owner, id).await
     }
 
@@ -125,9 +123,9 @@ impl Jobs {
         queue::recover(self)
     }
 
-    /// What became too old: jobs whose results are to be deleted.
-    pub(crate) fn sweep(&self, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
-        queue::sweep(self, now)
+    /// Forgets what became too old.
+    pub(crate) fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        queue::expire(self, now)
     }
 
     fn find_now(&self, owner: Owner, id: Uuid) -> Result<Record, Refusal> {
@@ -135,7 +133,7 @@ impl Jobs {
     }
 
     fn view_of(&self, record: &Record) -> JobView {
-        JobView::new(record, self.board.live(record.seq, record.id))
+        JobView::new(record, self.board.live(record.id))
     }
 }
 

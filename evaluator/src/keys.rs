@@ -25,7 +25,9 @@ use crate::time::Timestamp;
 
 pub(crate) use cover::{Used, cover, missing};
 pub use rows::{KeyRow, StoredList};
-pub(crate) use rows::{delete, exists_bundle, expired, insert_bundle, of_owner, renew, row};
+pub(crate) use rows::{
+    delete, exists_bundle, expired, insert_bundle, is_expired, of_owner, renew, row,
+};
 
 /// All key sets of a service.
 pub struct KeySets {
@@ -94,7 +96,7 @@ impl KeySets {
                     list: hex::encode(&row.digest),
                     count: row.count,
                     bytes: row.bytes,
-                    stored_bytes: usage::of_owner(c, owner)?,
+                    stored_bytes: usage::count(c, usage::Scope::Owner(owner))?.bytes,
                     created_at: row.created_at.to_rfc3339(),
                     expires_at: row.expires_at.to_rfc3339(),
                 })
@@ -111,6 +113,11 @@ impl KeySets {
         now: Timestamp,
     ) -> Result<(), rusqlite::Error> {
         rows::set_expiry(c, id, self.expiry(now))
+    }
+
+    /// When a new key set ends, if nobody uses it before.
+    pub(crate) fn first_expiry(&self, now: Timestamp) -> Timestamp {
+        now.after_seconds(self.config.unused_keys_seconds.min(self.config.keys_seconds))
     }
 
     /// When a key set ends that is used now.

@@ -5,8 +5,11 @@
 //! key.
 
 mod blocking;
+pub mod caller;
 pub mod capability;
 pub mod config;
+mod connection;
+pub mod disposal;
 mod gate;
 mod hex;
 pub mod http;
@@ -16,6 +19,8 @@ pub mod lifecycle;
 mod limits;
 pub mod metrics;
 pub mod models;
+mod pace;
+mod places;
 pub mod refusal;
 pub mod server;
 pub mod service;

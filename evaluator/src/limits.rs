@@ -1,32 +1,133 @@
-//! How much may be stored.
+//! How much may be stored, together and by each caller: room is reserved in the transaction that
+//! takes it. Where room is short, what nobody continues makes place.
 
 use rusqlite::Connection;
 
+use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::config::Config;
 use crate::refusal::{Code, Refusal};
-use crate::store::usage;
+use crate::store::usage::{Scope, count};
 
-/// Refuses what there is no room for: within the service's storage, and within that of a
-/// capability, if there is one already.
+/// Whoever asks for room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) caller: &'a Caller,
+    /// The capability it goes to, if there is one already.
+    pub(crate) owner: Option<Owner>,
+}
+
+/// What can make place for an upload: the one of a caller, or of everybody, that has been idle for
+/// longest, if it has been for long enough.
+pub(crate) trait Idle {
+    /// Deletes one. `false` if there is none.
+    fn evict(&self, c: &Connection, whose: Option<&Caller>) -> Result<bool, Refusal>;
+}
+
+/// Reserves a place and so many bytes for an upload.
 ///
 /// # Errors
-/// `storage_full`.
-pub(crate) fn check_room(
+/// `too_many_uploads`, `storage_full`.
+pub(crate) fn reserve_upload(
     config: &Config,
     c: &Connection,
-    owner: Option<Owner>,
+    asking: Asking<'_>,
     bytes: u64,
+    idle: &impl Idle,
 ) -> Result<(), Refusal> {
-    if usage::total(c)?.saturating_add(bytes) > config.storage_bytes {
-        let detail = "The service's storage is full; try again later.";
-        return Err(Refusal::new(Code::StorageFull, detail).retry_after(600));
+    let mine = Some(asking.caller);
+    while count(c, Scope::Caller(asking.caller))?.uploads >= config.uploads_per_caller {
+        if !idle.evict(c, mine)? {
+            let detail = "You have too many unfinished uploads; finish, delete or leave them.";
+            return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
+        }
     }
-    if let Some(owner) = owner
-        && usage::of_owner(c, owner)?.saturating_add(bytes) > config.capability_bytes
+    while count(c, Scope::All)?.uploads >= config.uploads {
+        if !idle.evict(c, None)? {
+            let detail = "Too many uploads are unfinished; try again later.";
+            return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
+        }
+    }
+    loop {
+        let Err((refusal, whose)) = room(config, c, asking, bytes)? else { return Ok(()) };
+        let evicted = match whose {
+            Whose::Everybody => idle.evict(c, None)?,
+            Whose::Caller => idle.evict(c, mine)?,
+            Whose::Owner => false,
+        };
+        if !evicted {
+            return Err(refusal);
+        }
+    }
+}
+
+/// Reserves a place in the queue and so many bytes for a job, and a row to remember it by. `pause`
+/// says after how long a place may be free.
+///
+/// # Errors
+/// `queue_full`, `too_many_jobs`, `storage_full`.
+pub(crate) fn reserve_job(
+    config: &Config,
+    c: &Connection,
+    asking: Asking<'_>,
+    bytes: u64,
+    pause: u32,
+) -> Result<(), Refusal> {
+    let mine = count(c, Scope::Caller(asking.caller))?;
+    let all = count(c, Scope::All)?.queued;
+    // A caller's first job finds a place even where others have filled the queue.
+    let most = if mine.queued == 0 { config.queue.saturating_mul(8) } else { config.queue };
+    if all >= most {
+        let detail = format!("{all} jobs are waiting already; try again later.");
+        return Err(Refusal::new(Code::QueueFull, detail).retry_after(pause));
+    }
+    let unfinished = mine.queued + mine.running;
+    if unfinished >= config.jobs_per_caller {
+        let detail = format!("{unfinished} of your jobs are unfinished; wait for one to end.");
+        return Err(Refusal::new(Code::TooManyJobs, detail).retry_after(pause));
+    }
+    room(config, c, asking, bytes)?.map_err(|(refusal, _)| refusal)
+}
+
+/// How many rows a caller has beyond its share when another one comes.
+pub(crate) fn rows_over(config: &Config, c: &Connection, caller: &Caller) -> Result<u64, Refusal> {
+    let rows = count(c, Scope::Caller(caller))?.rows;
+    Ok((rows + 1).saturating_sub(config.caller_rows))
+}
+
+/// Whose room is short.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    Everybody,
+    Caller,
+    Owner,
+}
+
+/// Whether there is room for so many bytes: in the service's storage, in the caller's share of it,
+/// and in the capability's.
+fn room(
+    config: &Config,
+    c: &Connection,
+    asking: Asking<'_>,
+    bytes: u64,
+) -> Result<Result<(), (Refusal, Whose)>, Refusal> {
+    let full = |scope, limit| -> Result<bool, Refusal> {
+        Ok(count(c, scope)?.bytes.saturating_add(bytes) > limit)
+    };
+    let refuse = |detail: &str| Refusal::new(Code::StorageFull, detail);
+    if let Some(owner) = asking.owner
+        && full(Scope::Owner(owner), config.capability_bytes)?
     {
-        let detail = "This capability has no room for more; delete keys or wait.";
-        return Err(Refusal::new(Code::StorageFull, detail));
+        let refusal = refuse("This capability has no room for more; delete keys or wait.");
+        return Ok(Err((refusal, Whose::Owner)));
     }
-    Ok(())
+    if full(Scope::Caller(asking.caller), config.caller_bytes)? {
+        let refusal = refuse("Your share of the storage is used up; delete keys or wait.");
+        return Ok(Err((refusal.retry_after(600), Whose::Caller)));
+    }
+    if full(Scope::All, config.storage_bytes)? {
+        let refusal = refuse("The service's storage is full; try again later.");
+        return Ok(Err((refusal.retry_after(600), Whose::Everybody)));
+    }
+    Ok(Ok(()))
 }

@@ -39,6 +39,8 @@ pub struct Metrics {
     resident_bytes: Gauge,
     /// Open event streams.
     pub event_streams: Gauge,
+    deletions: Gauge,
+    deletion_bytes: Gauge,
 }
 
 /// What is measured when somebody asks.
@@ -54,6 +56,8 @@ pub(crate) struct Snapshot {
     pub(crate) loaded_bytes: u64,
     /// Models, and files that are none.
     pub(crate) models: (usize, usize),
+    /// Number and bytes of what is still to be deleted.
+    pub(crate) deletions: (u64, u64),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -110,6 +114,8 @@ impl Metrics {
             cached_sets: Gauge::default(),
             resident_bytes: Gauge::default(),
             event_streams: Gauge::default(),
+            deletions: Gauge::default(),
+            deletion_bytes: Gauge::default(),
         };
         let mut registry = metrics.registry.lock().unwrap_or_else(PoisonError::into_inner);
         metrics.register(&mut registry);
@@ -134,6 +140,9 @@ impl Metrics {
         let metric = self.resident_bytes.clone();
         registry.register_with_unit("resident", "Memory of the process", Unit::Bytes, metric);
         registry.register("event_streams", "Open event streams", self.event_streams.clone());
+        registry.register("deletions", "What is still to be deleted", self.deletions.clone());
+        let metric = self.deletion_bytes.clone();
+        registry.register_with_unit("deletions", "Its size", Unit::Bytes, metric);
     }
 
     fn register_models(&self, registry: &mut Registry) {
@@ -199,6 +208,8 @@ impl Metrics {
         self.models_bytes.set(now.loaded_bytes as i64);
         self.models.set(now.models.0 as i64);
         self.broken_models.set(now.models.1 as i64);
+        self.deletions.set(now.deletions.0 as i64);
+        self.deletion_bytes.set(now.deletions.1 as i64);
         self.resident_bytes.set(memory::rss_bytes() as i64);
         let mut text = String::new();
         encode(&mut text, &registry).expect("writing to a string cannot fail");

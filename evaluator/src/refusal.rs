@@ -185,6 +185,8 @@ codes! {
     IdempotencyMismatch = 422 "idempotency_mismatch" "The idempotency key was used otherwise";
     /// Another request is writing to the upload.
     UploadBusy = 423 "upload_busy" "The upload is being written to";
+    /// A name in `Host` that is not the service's.
+    WrongHost = 421 "wrong_host" "The service does not go by that name";
     /// The job queue is full.
     QueueFull = 429 "queue_full" "The queue is full";
     /// Too many jobs of one key set.

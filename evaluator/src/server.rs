@@ -1,18 +1,28 @@
 //! The running server: starts everything, and ends it in order.
 
-use std::net::SocketAddr;
+use std::future::ready;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
-use actix_web::{App, HttpServer};
 use rayon::ThreadPool;
 use thiserror::Error;
+use tokio::net::TcpStream;
 
+use crate::caller::Caller;
+use crate::config::Config;
+use crate::connection::{Connection, ReadingPace};
+use crate::disposal;
 use crate::http::{self, SiteError, StaticSite};
 use crate::jobs::Runners;
+use crate::places::Places;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::upkeep;
@@ -62,6 +72,7 @@ pub fn serve(
         .build()?;
     background.block_on(upkeep::recover(service)).map_err(ServeError::Recovery)?;
     let sweeper = background.spawn(upkeep::sweep_until_stopped(service.clone()));
+    let disposer = background.spawn(disposal::dispose_until_stopped(service.clone()));
     let watcher = background.spawn(upkeep::watch_models_until_stopped(service.clone()));
 
     let result = actix_web::rt::System::new().block_on(async {
@@ -78,9 +89,9 @@ pub fn serve(
         }
         result
     });
-    // Sweeper and watcher end with the service, which has not begun where there was no address to be had.
+    // They end with the service, which has not begun where there was no address to be had.
     service.stop();
-    let _ = background.block_on(async { tokio::join!(sweeper, watcher) });
+    let _ = background.block_on(async { tokio::join!(sweeper, disposer, watcher) });
     result
 }
 
@@ -107,22 +118,75 @@ fn bind(
                 .wrap(Condition::new(has_cors, http::cors(&service.config)))
                 .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
                 .wrap(from_fn(http::method_override))
+                .wrap(from_fn(http::host))
                 .wrap(from_fn(http::trace))
         }
     };
     let config = &service.config;
-    let server = HttpServer::new(app)
+    let failed = |source| ServeError::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let builder = Server::build()
         .workers(config.http_threads.max(1))
-        .max_connections(config.connections)
-        .client_request_timeout(Duration::from_secs(10))
-        .client_disconnect_timeout(Duration::from_secs(5))
-        .keep_alive(Duration::from_secs(75))
+        .max_concurrent_connections(config.connections)
         .shutdown_timeout(config.shutdown_seconds)
-        .disable_signals()
-        .bind(config.listen)
-        .map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    let address = server.addrs().first().copied().unwrap_or(config.listen);
-    Ok((server.run(), address))
+        .disable_signals();
+    let ending = builder.graceful_shutdown_signal();
+    let door = Door::new(config);
+    // What `HttpServer` of actix-web does, but for connections that are counted and make progress.
+    let builder = builder.listen("blindsight", listener, move || {
+        let (door, ending) = (door.clone(), ending.clone());
+        let app = app().into_factory().map_err(|error: actix_web::Error| error.error_response());
+        let app = map_config(app, |()| AppConfig::default());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let ending = ending.clone();
+                async move { ending.notified().await }
+            })
+            .keep_alive(Duration::from_secs(75))
+            .client_request_timeout(Duration::from_secs(10))
+            .client_disconnect_timeout(Duration::from_secs(5))
+            .local_addr(address)
+            .h1(app);
+        fn_service(move |stream: TcpStream| ready(door.admit(stream))).and_then(http)
+    });
+    Ok((builder.map_err(failed)?.run(), address))
+}
+
+/// What connections pass before anything is read from them.
+#[derive(Debug, Clone)]
+struct Door {
+    places: Places,
+    proxies: Vec<IpAddr>,
+    pace: ReadingPace,
+}
+
+impl Door {
+    fn new(config: &Config) -> Self {
+        let together = config.connections.saturating_mul(config.http_threads.max(1));
+        Self {
+            places: Places::new(together, config.connections_per_address),
+            proxies: config.trusted_proxies.clone(),
+            pace: ReadingPace {
+                pause: Duration::from_secs(config.write_pause_seconds),
+                rate: config.body_rate,
+            },
+        }
+    }
+
+    fn admit(&self, stream: TcpStream) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
+        let peer = stream.peer_addr()?;
+        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let place = if self.proxies.contains(&peer.ip().to_canonical()) {
+            None
+        } else {
+            let caller = Caller::of_address(peer.ip());
+            Some(self.places.take(&caller).map_err(|_| refused())?)
+        };
+        // Answers are written whole; waiting for more to send only makes them late.
+        let _ = stream.set_nodelay(true);
+        Ok((Connection::new(stream, self.pace, place), Some(peer)))
+    }
 }
 
 /// Ends the server when a signal comes or the service is stopped.

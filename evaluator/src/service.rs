@@ -15,7 +15,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::{Metrics, Snapshot};
 use crate::models::{Models, ModelsError, Parse};
 use crate::refusal::Refusal;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, deletions};
 use crate::uploads::Uploads;
 
 /// A service. Its parts know each other only as far as they need each other; nothing but what
@@ -112,6 +112,8 @@ impl Service {
             loaded: loaded.into_iter().map(|(key, bytes)| (key.id.to_string(), bytes)).collect(),
             loaded_bytes,
             models: (catalogue.models().len(), catalogue.broken().len()),
+            // A scrape must not fail with the database.
+            deletions: self.store.db.read(deletions::pending).unwrap_or_default(),
         })
     }
 }

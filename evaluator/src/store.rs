@@ -3,12 +3,15 @@
 
 pub mod blobs;
 pub mod db;
+pub mod deletions;
 mod error;
 pub mod staging;
 pub mod usage;
 
 use std::fs::File;
 use std::path::Path;
+
+use tokio::sync::Notify;
 
 pub use blobs::Blobs;
 pub use db::Database;
@@ -26,6 +29,8 @@ pub struct Store {
     pub staging: Staging,
     /// Held while the process lives, so that no second evaluator runs the same jobs.
     _lock: File,
+    /// Told when something was noted that is to be deleted.
+    pub discarded: Notify,
 }
 
 impl Store {
@@ -49,6 +54,7 @@ impl Store {
             blobs,
             staging: Staging::open(&folder.join("uploads"))?,
             _lock: lock,
+            discarded: Notify::new(),
         })
     }
 }

@@ -21,6 +21,13 @@ impl Timestamp {
         Self(self.0.saturating_add(milliseconds).min(LATEST))
     }
 
+    /// This many seconds earlier.
+    #[must_use]
+    pub fn before_seconds(self, seconds: u64) -> Self {
+        let milliseconds = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+        Self(self.0.saturating_sub(milliseconds))
+    }
+
     /// As RFC 3339, in UTC with milliseconds.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

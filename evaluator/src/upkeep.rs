@@ -9,12 +9,13 @@ use rayon::ThreadPool;
 use rusqlite::Connection;
 
 use crate::blocking::blocking;
+use crate::disposal;
 use crate::hex;
 use crate::keys;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::shelf::AcquireError;
-use crate::store::blobs::{Blob, BlobName};
+use crate::store::blobs::BlobName;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
@@ -31,7 +32,8 @@ pub async fn recover(service: &Arc<Service>) -> Result<(), Refusal> {
     if deleted > 0 {
         tracing::info!(deleted, "blobs of nobody deleted");
     }
-    sweep(service).await
+    sweep(service).await?;
+    disposal::dispose(service).await
 }
 
 /// Sweeps from time to time until the service stops.
@@ -100,9 +102,7 @@ async fn pause(service: &Service, seconds: u64) -> bool {
 async fn sweep(service: &Arc<Service>) -> Result<(), Refusal> {
     let now = Timestamp::now();
     blocking(&service.uploads, move |uploads| uploads.sweep(now)).await?;
-    for job in blocking(&service.jobs, move |jobs| Ok(jobs.sweep(now)?)).await? {
-        service.store.blobs.delete(Blob::Result(job)).await?;
-    }
+    blocking(&service.jobs, move |jobs| Ok(jobs.sweep(now)?)).await?;
     let expired =
         blocking(&service.store, move |store| Ok(store.db.read(|c| keys::expired(c, now))?));
     for (owner, id) in expired.await? {
@@ -113,6 +113,7 @@ async fn sweep(service: &Arc<Service>) -> Result<(), Refusal> {
             Err(refusal) => return Err(refusal),
         }
     }
+    service.store.discarded.notify_one();
     Ok(())
 }
 

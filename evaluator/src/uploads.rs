@@ -6,11 +6,12 @@ mod finish;
 mod layout;
 mod lock;
 mod row;
+mod transfers;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use blindsight_ckks::keys::KeyList;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
@@ -20,11 +21,13 @@ use crate::keys::{self, KeySets};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::models::{Models, ServedModel};
+use crate::pace::Pace;
 use crate::refusal::{Code, Refusal};
 use crate::store::Store;
 use crate::time::Timestamp;
 use layout::Layout;
 use row::Row;
+use transfers::Transfers;
 
 pub use append::{Appended, Checksum, Part};
 pub use create::{Created, NewUpload};
@@ -40,8 +43,10 @@ pub struct Uploads {
     metrics: Arc<Metrics>,
     /// Who writes to which upload.
     locks: UploadLocks,
-    /// Uploads that may be written to at the same time.
-    permits: Arc<Semaphore>,
+    /// Who writes at this moment.
+    transfers: Transfers,
+    /// How often callers may start.
+    creations: Pace,
     /// Held while a key is checked: one at a time is in memory.
     frame_check: Mutex<()>,
 }
@@ -82,7 +87,11 @@ impl Uploads {
             lifecycle: lifecycle.clone(),
             metrics: metrics.clone(),
             locks: UploadLocks::default(),
-            permits: Arc::new(Semaphore::new(config.uploads_at_once)),
+            transfers: Transfers::new(config.uploads_at_once, config.uploads_at_once_per_caller),
+            creations: Pace::new(
+                config.uploads_per_minute,
+                Duration::from_secs(60) / config.uploads_per_minute.max(1),
+            ),
             frame_check: Mutex::new(()),
         }
     }
@@ -135,11 +144,9 @@ impl Uploads {
         Ok((model, keys, layout))
     }
 
-    /// Deletes row and file. The row goes first: a file without a row is swept up, a row without a
-    /// file would be a lie.
     fn delete_now(&self, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
-        let deleted = self.store.db.write(|t| Row::delete(t, owner, id))?;
-        self.store.staging.delete(id)?;
+        let deleted = self.store.db.write(|t| Row::delete(t, owner, id, Timestamp::now()))?;
+        self.store.discarded.notify_one();
         Ok(deleted)
     }
 

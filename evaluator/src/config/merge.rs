@@ -1,5 +1,6 @@
 //! Which of a setting's sources counts.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
@@ -31,9 +32,15 @@ pub enum ConfigError {
     /// A flag or a variable.
     #[error(transparent)]
     Flags(#[from] clap::Error),
-    /// The token is none that a header could carry.
-    #[error("the token must have visible ASCII characters, no blanks, and at least one of them")]
+    /// A token that no header could carry, or that somebody could guess.
+    #[error("a token must have {SHORTEST} visible ASCII characters at least, and no blanks")]
     Token,
+    /// Everybody could use the service, and nobody said so.
+    #[error(
+        "{0} can be reached from other machines and there is no token: set one \
+         (--token-file, BLINDSIGHT_TOKEN), or say --open to serve everybody"
+    )]
+    Exposed(SocketAddr),
 }
 
 impl Config {
@@ -45,17 +52,38 @@ impl Config {
     /// nobody could send the token.
     pub fn merge(matches: &ArgMatches, file: Option<&Path>) -> Result<Self, ConfigError> {
         let given = Self::from_arg_matches(matches)?;
-        let config = match file {
+        let mut config = match file {
             Some(path) => with_file(&given, matches, path)?,
             None => given,
         };
-        let sendable =
-            |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        if config.token.as_ref().is_some_and(|token| !sendable(token)) {
-            return Err(ConfigError::Token);
+        config.tokens = tokens(&config, std::env::var("BLINDSIGHT_TOKEN").ok())?;
+        if !config.open && config.tokens.is_empty() && !config.listen.ip().is_loopback() {
+            return Err(ConfigError::Exposed(config.listen));
         }
         Ok(config)
     }
+}
+
+/// The shortest token: random letters and digits of this length cannot be guessed.
+const SHORTEST: usize = 16;
+
+fn tokens(config: &Config, environment: Option<String>) -> Result<Vec<String>, ConfigError> {
+    let mut tokens: Vec<String> =
+        environment.or_else(|| config.token.clone()).into_iter().collect();
+    if let Some(path) = &config.token_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::File { path: path.clone(), source })?;
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        tokens.extend(lines.map(str::to_owned));
+        if tokens.is_empty() {
+            // Whoever names a file wants to be asked for a token.
+            return Err(ConfigError::Token);
+        }
+    }
+    let sendable =
+        |t: &String| t.len() >= SHORTEST && t.bytes().all(|byte| byte.is_ascii_graphic());
+    if tokens.iter().all(sendable) { Ok(tokens) } else { Err(ConfigError::Token) }
 }
 
 fn with_file(given: &Config, matches: &ArgMatches, path: &Path) -> Result<Config, ConfigError> {
@@ -126,21 +154,52 @@ mod tests {
 
     #[test]
     fn tokens_that_no_header_carries_are_refused() {
-        for wrong in ["", "a b", "\u{e9}", "a\n"] {
-            let merged = Config::merge(&matches(&["--token", wrong]), None);
-            assert!(matches!(merged, Err(ConfigError::Token)), "{wrong:?}");
+        let config = Config::default();
+        for wrong in
+            ["", "a", "fifteen-letters", "sixteen or more, but blanks", "\u{e9}-sixteen-or-more"]
+        {
+            let found = tokens(&config, Some(wrong.to_owned()));
+            assert!(matches!(found, Err(ConfigError::Token)), "{wrong:?}");
         }
-        let merged = Config::merge(&matches(&["--token", "a~1=."]), None);
-        assert_eq!(merged.unwrap().token.as_deref(), Some("a~1=."));
+        let right = "0123456789abcd~=";
+        assert_eq!(tokens(&config, Some(right.to_owned())).unwrap(), [right]);
+        assert!(tokens(&config, None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn tokens_come_from_a_file_too() {
+        let folder = crate::testing::TempFolder::new();
+        let path = folder.path().join("tokens");
+        std::fs::write(&path, "# the page\n0123456789abcdef\n\n  fedcba9876543210  \n").unwrap();
+        let config = Config { token_file: Some(path.clone()), ..Config::default() };
+        let all = tokens(&config, Some("from-the-environment".to_owned())).unwrap();
+        assert_eq!(all, ["from-the-environment", "0123456789abcdef", "fedcba9876543210"]);
+        std::fs::write(&path, "# nothing\n").unwrap();
+        assert!(matches!(tokens(&config, None), Err(ConfigError::Token)));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(tokens(&config, None), Err(ConfigError::File { .. })));
+    }
+
+    #[test]
+    fn nobody_serves_everybody_by_accident() {
+        let merge = |flags: &[&str]| Config::merge(&matches(flags), None);
+        assert!(merge(&["--listen", "127.0.0.9:80"]).is_ok());
+        assert!(merge(&["--listen", "[::1]:80"]).is_ok());
+        for listen in ["0.0.0.0:80", "[::]:80", "192.0.2.7:80"] {
+            let refused = merge(&["--listen", listen]);
+            assert!(matches!(refused, Err(ConfigError::Exposed(_))), "{listen}");
+            assert!(merge(&["--listen", listen, "--open"]).is_ok());
+        }
     }
 
     #[test]
     fn what_is_printed_is_a_file() {
-        let config = merged(&["--token", "secret", "--web", "dist"], "queue = 7").unwrap();
+        let mut config = merged(&["--web", "dist"], "queue = 7\ntoken = 'secret'").unwrap();
+        config.tokens = vec!["secret".to_owned()];
         let text = config.to_toml();
-        assert!(!text.contains("secret"));
+        assert!(!text.contains("secret") && text.contains("not shown"));
         let back = merged(&[], &text).unwrap();
         assert_eq!((back.queue, &back.web), (7, &Some(PathBuf::from("dist"))));
-        assert_eq!(back.to_toml(), Config { token: None, ..config }.to_toml());
+        assert_eq!(back.to_toml(), Config { token: None, tokens: Vec::new(), ..config }.to_toml());
     }
 }

@@ -8,14 +8,13 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::Interval;
-use uuid::Uuid;
 
-use super::access::{Holder, Name};
+use super::access::{Holder, Name, Who};
 use super::problem::Refused;
-use crate::capability::Owner;
 use crate::jobs::JobView;
+use crate::places::{NoPlace, Place};
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
 use crate::time::Timestamp;
@@ -40,21 +39,23 @@ pub(super) async fn events(
     service: Data<Service>,
     request: HttpRequest,
     holder: Holder,
+    who: Who,
     name: Name,
 ) -> Result<HttpResponse, Refused> {
     let service = service.into_inner();
-    // Subscribed before the first look, so that no change falls between.
-    let changes = service.jobs.board.changes();
+    // Before the first look, so that no change falls between.
+    let changes = service.jobs.board.watch(name.0);
     let first = service.jobs.view(holder.0, name.0).await?;
-    let permit = service.gate.events.clone().try_acquire_owned().map_err(|_| {
-        let detail = "Too many event streams are open; poll the job instead.";
+    let place = service.gate.events.take(&who.0).map_err(|why| {
+        let detail = match why {
+            NoPlace::Share => "You have too many event streams open; poll the job instead.",
+            NoPlace::Full => "Too many event streams are open; poll the job instead.",
+        };
         Refusal::new(Code::Busy, detail).retry_after(10)
     })?;
     service.metrics.event_streams.inc();
     let last = request.headers().get("Last-Event-ID").and_then(|value| value.to_str().ok());
     let mut listener = Listener {
-        owner: holder.0,
-        id: name.0,
         changes,
         stopping: service.lifecycle.stopping(),
         heartbeat: tokio::time::interval(Duration::from_secs(
@@ -65,7 +66,7 @@ pub(super) async fn events(
         waiting: VecDeque::new(),
         ended: false,
         service,
-        _permit: permit,
+        _place: place,
     };
     // The first tick of an interval comes at once.
     listener.heartbeat.reset();
@@ -86,16 +87,15 @@ pub(super) async fn events(
 
 struct Listener {
     service: Arc<Service>,
-    owner: Owner,
-    id: Uuid,
-    changes: watch::Receiver<u64>,
+    /// Nothing changes any more for a job that has ended.
+    changes: Option<watch::Receiver<Option<JobView>>>,
     stopping: watch::Receiver<bool>,
     heartbeat: Interval,
     last_id: i64,
     last: Option<JobView>,
     waiting: VecDeque<Bytes>,
     ended: bool,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Drop for Listener {
@@ -111,11 +111,10 @@ impl Listener {
             if let Some(bytes) = self.waiting.pop_front() {
                 return Some(bytes);
             }
-            if self.ended {
-                return None;
-            }
+            let changes = self.changes.as_mut().filter(|_| !self.ended)?;
             let changed = tokio::select! {
-                changed = self.changes.changed() => changed.is_ok(),
+                // Fails when the job was deleted.
+                changed = changes.changed() => changed.is_ok(),
                 _ = self.heartbeat.tick() => return Some(Bytes::from_static(b":\n\n")),
                 // The client comes back, and finds the job where it was.
                 _ = self.stopping.wait_for(|&stopping| stopping) => false,
@@ -123,15 +122,10 @@ impl Listener {
             if !changed {
                 return None;
             }
-            self.look().await;
-        }
-    }
-
-    async fn look(&mut self) {
-        match self.service.jobs.view(self.owner, self.id).await {
-            Ok(job) => self.note(job),
-            // The job was deleted with its keys, or storage fails: polling tells which.
-            Err(_) => self.ended = true,
+            let job = changes.borrow_and_update().clone();
+            if let Some(job) = job {
+                self.note(job);
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Json, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-use super::access::{Holder, Name};
+use super::access::{Holder, Name, Who};
 use super::problem::Refused;
 use super::{body, ids};
 use crate::jobs::{JobView, NewJob};
@@ -40,6 +40,7 @@ pub(super) async fn submit(
     service: Data<Service>,
     request: HttpRequest,
     holder: Holder,
+    who: Who,
     name: Name,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
@@ -63,7 +64,8 @@ pub(super) async fn submit(
     };
     let limit = model.description().request_bytes();
     let request = body::read_all(&request, payload, limit, &service.config).await?;
-    let new = NewJob { keys: name.0, with, model, idempotency_key, request };
+    let caller = who.0;
+    let new = NewJob { keys: name.0, with, model, idempotency_key, request, caller };
     let job = service.jobs.submit(holder.0, new).await?;
     let location = (header::LOCATION, format!("/v1/jobs/{}", job.id));
     Ok(HttpResponse::Accepted().insert_header(location).json(job))

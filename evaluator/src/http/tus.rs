@@ -9,7 +9,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder};
 use uuid::Uuid;
 
-use super::access::{CAPABILITY, Holder, MaybeHolder, Name};
+use super::access::{CAPABILITY, Holder, MaybeHolder, Name, Who};
 use super::body::{self, PacedBody};
 use super::metadata::{self, Metadata};
 use super::problem::Refused;
@@ -81,6 +81,7 @@ pub(super) async fn create(
     service: Data<Service>,
     request: HttpRequest,
     holder: MaybeHolder,
+    who: Who,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
     let result = async {
@@ -88,7 +89,8 @@ pub(super) async fn create(
         let length = number(&request, "Upload-Length", Code::UploadLength)?;
         let metadata = text(&request, "Upload-Metadata", Code::UploadMetadata)?;
         let Metadata { model, sha256, have } = Metadata::parse(metadata)?;
-        service.uploads.create(NewUpload { length, model, have, sha256, holder: holder.0 }).await
+        let (holder, caller) = (holder.0, who.0);
+        service.uploads.create(NewUpload { length, model, have, sha256, holder, caller }).await
     };
     let created = match result.await {
         Ok(created) => created,
@@ -172,6 +174,7 @@ pub(super) async fn patch(
     service: Data<Service>,
     request: HttpRequest,
     holder: Holder,
+    who: Who,
     name: Name,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
@@ -187,7 +190,8 @@ pub(super) async fn patch(
     // to be kept.
     let task = rt::spawn(async move {
         let mut body = PacedBody::new(payload, &service.config);
-        let result = service.uploads.append(holder.0, name.0, part, &mut body).await;
+        let whose = (holder.0, &who.0);
+        let result = service.uploads.append(whose, name.0, part, &mut body).await;
         if result.is_err() {
             body::drain(body.into_payload()).await;
         }

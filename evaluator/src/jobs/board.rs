@@ -1,6 +1,8 @@
-//! Who waits and who runs, in memory: what progress is read from.
+//! Who waits and who runs, in memory: what progress is read from, and whom it concerns.
 
-use std::collections::{BTreeMap, HashMap};
+mod estimate;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,29 +10,31 @@ use std::time::Instant;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::{JobView, Record};
+use estimate::RunTimes;
+
 /// Who waits and who runs.
 #[derive(Debug, Default)]
 pub struct Board {
     inner: Mutex<Inner>,
-    changes: watch::Sender<u64>,
     /// Held while a job changes its state in the database and here, so that the two agree.
     transitions: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Models of waiting jobs, in order.
-    queue: BTreeMap<i64, Arc<str>>,
+    /// Jobs that wait, in the order in which they will run.
+    queue: Vec<Arc<Record>>,
     running: HashMap<Uuid, Running>,
-    /// For each model, a moving average of how long a run takes.
-    run_seconds: HashMap<Arc<str>, f64>,
+    times: RunTimes,
+    /// Who looks on, for each job that has not ended.
+    audience: HashMap<Uuid, watch::Sender<Option<JobView>>>,
 }
 
 #[derive(Debug)]
 struct Running {
-    model: Arc<str>,
+    record: Arc<Record>,
     step: u32,
-    steps: u32,
     started: Instant,
     interrupt: Interrupt,
 }
@@ -71,23 +75,20 @@ pub enum Live {
 }
 
 impl Board {
-    /// A number that changes with everything on the board.
+    /// A job's states from now on, the last of them its end; the channel closes then, or when the
+    /// job is deleted. `None` until the first change.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    pub fn watch(&self, id: Uuid) -> Option<watch::Receiver<Option<JobView>>> {
+        let mut inner = self.inner();
+        inner.live(id)?;
+        let sender = inner.audience.entry(id).or_insert_with(|| watch::Sender::new(None));
+        Some(sender.subscribe())
     }
 
     /// What is known of a job; `None` if it has ended.
     #[must_use]
-    pub fn live(&self, seq: i64, id: Uuid) -> Option<Live> {
-        let inner = self.inner();
-        if let Some(running) = inner.running.get(&id) {
-            let eta_seconds = inner.left_of(running);
-            return Some(Live::Running { step: running.step, eta_seconds });
-        }
-        inner.queue.get(&seq)?;
-        let position = inner.queue.range(..seq).count() as u32;
-        Some(Live::Queued { position, eta_seconds: inner.wait_of(seq) })
+    pub fn live(&self, id: Uuid) -> Option<Live> {
+        self.inner().live(id)
     }
 
     /// How many jobs wait, and how many run.
@@ -100,13 +101,12 @@ impl Board {
     /// How long a run of a model takes, as far as one can tell.
     #[must_use]
     pub fn run_seconds(&self, model: &str) -> Option<f64> {
-        self.inner().run_seconds.get(model).copied()
+        self.inner().times.of(model)
     }
 
     /// Asks every run to end.
     pub fn interrupt_all(&self) {
         self.inner().running.values().for_each(|running| running.interrupt.set());
-        self.changed();
     }
 
     /// Held around a change of state in the database and here.
@@ -114,138 +114,114 @@ impl Board {
         self.transitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A job waits.
-    pub(super) fn enqueue(&self, seq: i64, id: Uuid, model: &str) {
+    /// The jobs that wait, in the order in which they will run. One that ran does so no more.
+    pub(super) fn set_queue(&self, queue: Vec<Record>) {
         let mut inner = self.inner();
-        inner.running.remove(&id);
-        inner.queue.insert(seq, model.into());
-        drop(inner);
-        self.changed();
+        inner.queue = queue.into_iter().map(Arc::new).collect();
+        for index in 0..inner.queue.len() {
+            let id = inner.queue[index].id;
+            inner.running.remove(&id);
+        }
+        inner.tell_who_waits();
     }
 
     /// A job that waited runs.
-    pub(super) fn start(&self, seq: i64, id: Uuid, model: &str, steps: u32) -> Interrupt {
+    pub(super) fn start(&self, record: Record) -> Interrupt {
         let interrupt = Interrupt::default();
-        let (model, started) = (model.into(), Instant::now());
+        let id = record.id;
         let mut inner = self.inner();
-        inner.queue.remove(&seq);
-        let running = Running { model, step: 0, steps, started, interrupt: interrupt.clone() };
+        inner.queue.retain(|waiting| waiting.id != id);
+        let (record, started) = (Arc::new(record), Instant::now());
+        let running = Running { record, step: 0, started, interrupt: interrupt.clone() };
         inner.running.insert(id, running);
-        drop(inner);
-        self.changed();
+        inner.tell(id);
+        inner.tell_who_waits();
         interrupt
     }
 
     /// A running job has got so far.
     pub(super) fn step(&self, id: Uuid, step: u32) {
-        let moved = (self.inner().running.get_mut(&id))
+        let mut inner = self.inner();
+        let moved = (inner.running.get_mut(&id))
             .is_some_and(|running| std::mem::replace(&mut running.step, step) != step);
         if moved {
-            self.changed();
+            inner.tell(id);
         }
     }
 
-    /// A job has ended, or is to end.
-    pub(crate) fn remove(&self, seq: i64, id: Uuid) {
+    /// A job has ended like this, or was deleted.
+    pub(super) fn end(&self, id: Uuid, record: Option<&Record>) {
         let mut inner = self.inner();
-        inner.queue.remove(&seq);
+        inner.queue.retain(|waiting| waiting.id != id);
         if let Some(running) = inner.running.remove(&id) {
             running.interrupt.set();
         }
-        drop(inner);
-        self.changed();
+        if let Some(sender) = inner.audience.remove(&id)
+            && let Some(record) = record
+        {
+            sender.send_replace(Some(JobView::new(record, None)));
+        }
+        inner.tell_who_waits();
     }
 
     /// A run came to its end.
     pub(super) fn note_run(&self, model: &str, seconds: f64) {
-        let mut inner = self.inner();
-        let average = inner.run_seconds.entry(model.into()).or_insert(seconds);
-        *average = 0.7 * *average + 0.3 * seconds;
+        self.inner().times.note(model, seconds);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn changed(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
-    }
 }
 
 impl Inner {
-    /// All that runs, then all that waits up to this job.
-    fn wait_of(&self, seq: i64) -> Option<f64> {
-        let running = self.running.values().map(|running| self.left_of(running));
-        let waiting =
-            self.queue.range(..=seq).map(|(_, model)| self.run_seconds.get(model).copied());
-        running.chain(waiting).sum()
+    fn live(&self, id: Uuid) -> Option<Live> {
+        if let Some(running) = self.running.get(&id) {
+            let eta_seconds = self.left_of(running);
+            return Some(Live::Running { step: running.step, eta_seconds });
+        }
+        let position = self.queue.iter().position(|waiting| waiting.id == id)?;
+        Some(Live::Queued { position: position as u32, eta_seconds: self.wait_of(position) })
     }
 
-    /// Steps take about the same time each.
+    /// All that runs, then all that waits up to this job.
+    fn wait_of(&self, position: usize) -> Option<f64> {
+        let running = self.running.values().map(|running| self.left_of(running));
+        let waiting = self.queue.iter().take(position + 1);
+        running.chain(waiting.map(|record| self.times.of(&record.model))).sum()
+    }
+
     fn left_of(&self, running: &Running) -> Option<f64> {
-        let passed = running.started.elapsed().as_secs_f64();
-        let (step, steps) = (f64::from(running.step), f64::from(running.steps));
-        if running.step == 0 {
-            let run = self.run_seconds.get(&running.model);
-            return run.map(|run| (run - passed).max(0.0));
+        let Running { record, step, started, .. } = running;
+        self.times.left(&record.model, started.elapsed().as_secs_f64(), *step, record.steps)
+    }
+
+    /// Tells those who look at a job how it is.
+    fn tell(&mut self, id: Uuid) {
+        let Some(sender) = self.audience.get(&id) else { return };
+        if sender.is_closed() {
+            self.audience.remove(&id);
+            return;
         }
-        Some(passed * (steps - step) / step)
+        let record = match self.running.get(&id) {
+            Some(running) => Some(&running.record),
+            None => self.queue.iter().find(|waiting| waiting.id == id),
+        };
+        if let Some(record) = record {
+            let view = JobView::new(record, self.live(id));
+            sender.send_replace(Some(view));
+        }
+    }
+
+    /// Places in the queue have changed.
+    fn tell_who_waits(&mut self) {
+        let watched = self.queue.iter().map(|waiting| waiting.id);
+        let watched: Vec<Uuid> = watched.filter(|id| self.audience.contains_key(id)).collect();
+        for id in watched {
+            self.tell(id);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const JOBS: [Uuid; 3] = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3)];
-
-    #[test]
-    fn positions_follow_the_order_of_acceptance() {
-        let board = Board::default();
-        for (seq, id) in [(3, JOBS[2]), (1, JOBS[0]), (2, JOBS[1])] {
-            board.enqueue(seq, id, "a");
-        }
-        let position = |seq: i64| match board.live(seq, JOBS[seq as usize - 1]) {
-            Some(Live::Queued { position, .. }) => Some(position),
-            _ => None,
-        };
-        assert_eq!([1, 2, 3].map(position), [Some(0), Some(1), Some(2)]);
-        board.start(1, JOBS[0], "a", 20);
-        assert_eq!([1, 2, 3].map(position), [None, Some(0), Some(1)]);
-        board.remove(2, JOBS[1]);
-        assert_eq!([1, 2, 3].map(position), [None, None, Some(0)]);
-        assert_eq!(board.counts(), (1, 1));
-    }
-
-    #[test]
-    fn removal_interrupts_a_run() {
-        let board = Board::default();
-        let mut changes = board.changes();
-        board.enqueue(1, JOBS[0], "a");
-        let interrupt = board.start(1, JOBS[0], "a", 20);
-        assert!(!interrupt.is_set() && changes.has_changed().unwrap());
-        changes.mark_unchanged();
-        board.step(JOBS[0], 5);
-        assert!(changes.has_changed().unwrap());
-        assert!(matches!(board.live(1, JOBS[0]), Some(Live::Running { step: 5, .. })));
-        board.remove(1, JOBS[0]);
-        assert!(interrupt.is_set());
-        assert_eq!(board.live(1, JOBS[0]), None);
-    }
-
-    #[test]
-    fn estimates_need_a_finished_run() {
-        let board = Board::default();
-        board.enqueue(1, JOBS[0], "a");
-        board.enqueue(2, JOBS[1], "b");
-        let eta = |seq: i64| match board.live(seq, JOBS[seq as usize - 1]) {
-            Some(Live::Queued { eta_seconds, .. }) => eta_seconds,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(eta(2), None);
-        board.note_run("a", 10.0);
-        assert_eq!((eta(1), eta(2)), (Some(10.0), None));
-        board.note_run("b", 3.0);
-        assert_eq!((eta(1), eta(2)), (Some(10.0), Some(13.0)));
-    }
-}
+mod tests;

@@ -4,13 +4,16 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::Jobs;
 use super::board::Interrupt;
+use super::order::{self, Waiting};
 use super::record::{self, Record, State};
+use super::{Jobs, turns};
+use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::keys::{self, KeyRow};
 use crate::refusal::{Code, Refusal};
 use crate::store::StoreError;
+use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 /// A job that a runner took.
@@ -18,6 +21,10 @@ use crate::time::Timestamp;
 pub(super) struct Claim {
     pub(super) seq: i64,
     pub(super) id: Uuid,
+    pub(super) caller: Caller,
+    /// What the caller was charged for the run.
+    pub(super) cost_ms: u64,
+    /// Starts, this one included.
     pub(super) attempts: u32,
     pub(super) model: String,
     pub(super) contract: [u8; 32],
@@ -39,31 +46,54 @@ pub(super) enum Outcome {
     Interrupted,
 }
 
-/// Takes the oldest job that waits.
+/// Takes the job whose turn it is.
 pub(super) fn claim(jobs: &Jobs) -> Result<Option<Claim>, StoreError> {
     let _transitions = jobs.board.transitions();
     if jobs.lifecycle.is_stopping() {
         return Ok(None);
     }
     let claimed = jobs.store.db.write(|t| {
-        let Some((owner, record)) = Record::first_queued(t)? else {
+        let Some(first) = in_order(t)?.into_iter().next() else {
             return Ok::<_, StoreError>(None);
         };
+        let (seq, caller, cost_ms) = (first.seq, first.caller, first.cost_ms);
         t.execute(
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?2
              WHERE seq = ?1",
-            params![record.seq, Timestamp::now().0],
+            params![seq, Timestamp::now().0],
         )?;
+        // Paid in advance, so that what runs side by side is shared fairly too.
+        turns::charge(t, &caller, i64::try_from(cost_ms).unwrap_or(i64::MAX))?;
+        let Some(record) = Record::at(t, seq)? else { return Ok(None) };
         let mut ids = vec![record.keys];
-        ids.extend(record::further_keys(t, record.seq)?);
-        let sets = keys::of_owner(t, owner, &ids)?.unwrap_or_default();
-        Ok(Some((record, sets)))
+        ids.extend(record::further_keys(t, seq)?);
+        let sets = keys::of_owner(t, Record::owner(t, seq)?, &ids)?.unwrap_or_default();
+        Ok(Some((record, caller, sets, in_order(t)?)))
     })?;
-    Ok(claimed.map(|(record, sets)| {
-        let Record { seq, id, steps, attempts, contract, model, .. } = record;
-        let interrupt = jobs.board.start(seq, id, &model, steps);
-        Claim { seq, id, attempts: attempts + 1, model, contract, sets, interrupt }
+    Ok(claimed.map(|(record, caller, sets, order)| {
+        let Record { seq, id, attempts, contract, cost_ms, .. } = record;
+        let model = record.model.clone();
+        let interrupt = jobs.board.start(record);
+        show(jobs, order);
+        Claim { seq, id, caller, cost_ms, attempts, model, contract, sets, interrupt }
     }))
+}
+
+/// The jobs that wait, in the order in which they will run.
+fn in_order(c: &Connection) -> Result<Vec<Waiting<Record>>, rusqlite::Error> {
+    let spent = turns::spent(c)?;
+    let spent_ms = |caller: &Caller| spent.get(caller).copied().unwrap_or(0);
+    Ok(order::fair(Record::waiting(c)?, spent_ms))
+}
+
+fn show(jobs: &Jobs, order: Vec<Waiting<Record>>) {
+    jobs.board.set_queue(order.into_iter().map(|waiting| waiting.job).collect());
+}
+
+/// Brings the board in line with the rows. To be called where transitions are held.
+pub(super) fn refresh(jobs: &Jobs) -> Result<(), rusqlite::Error> {
+    show(jobs, jobs.store.db.read(in_order)?);
+    Ok(())
 }
 
 /// Ends a run. Returns the job's new state, or `None` if the job was cancelled or deleted
@@ -81,7 +111,55 @@ pub(super) fn end(
         Outcome::Broken(_) if claim.attempts >= jobs.config.max_attempts => State::Dead,
         Outcome::Broken(_) | Outcome::Interrupted => State::Queued,
     };
-    let changed = jobs.store.db.write(|t| match outcome {
+    let record = jobs.store.db.write(|t| {
+        if note(t, claim, outcome, state, now)? == 0 {
+            return Ok::<_, StoreError>(None);
+        }
+        turns::charge(t, &claim.caller, correction(claim, outcome))?;
+        if state != State::Queued {
+            discard_request(t, claim.id, Timestamp(now))?;
+        }
+        Ok(Record::at(t, claim.seq)?)
+    })?;
+    if record.is_none() {
+        jobs.store.db.write(|t| {
+            discard_request(t, claim.id, Timestamp(now))?;
+            // It may have been stored before it was known that nobody wants it.
+            deletions::discard(t, Discarded::Result(claim.id), 0, Timestamp(now))
+        })?;
+    }
+    if state != State::Queued || record.is_none() {
+        jobs.board.end(claim.id, record.as_ref());
+    }
+    refresh(jobs)?;
+    jobs.store.discarded.notify_one();
+    Ok(record.map(|record| record.state))
+}
+
+/// What a caller is charged beyond what was charged in advance.
+fn correction(claim: &Claim, outcome: &Outcome) -> i64 {
+    let real = match outcome {
+        Outcome::Done { evaluate_ms, .. } => *evaluate_ms,
+        // What a job breaks costs its caller a turn, what the service breaks off costs nothing.
+        Outcome::Failed(_) | Outcome::Broken(_) => claim.cost_ms,
+        Outcome::Interrupted => 0,
+    };
+    let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    signed(real).saturating_sub(signed(claim.cost_ms))
+}
+
+fn discard_request(c: &Connection, job: Uuid, now: Timestamp) -> Result<(), rusqlite::Error> {
+    deletions::discard(c, Discarded::Request(job), 0, now)
+}
+
+fn note(
+    t: &Connection,
+    claim: &Claim,
+    outcome: &Outcome,
+    state: State,
+    now: i64,
+) -> Result<usize, rusqlite::Error> {
+    match outcome {
         Outcome::Done { result_bytes, evaluate_ms } => t.execute(
             "UPDATE jobs SET state = 'done', finished_at = ?3, result_bytes = ?4, evaluate_ms = ?5,
                              request_bytes = 0
@@ -106,17 +184,7 @@ pub(super) fn end(
              WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
             params![claim.seq, claim.attempts],
         ),
-    })?;
-    if changed == 0 {
-        jobs.board.remove(claim.seq, claim.id);
-        return Ok(None);
     }
-    if state == State::Queued {
-        jobs.board.enqueue(claim.seq, claim.id, &claim.model);
-    } else {
-        jobs.board.remove(claim.seq, claim.id);
-    }
-    Ok(Some(state))
 }
 
 fn give_up(
@@ -135,24 +203,31 @@ fn give_up(
     )
 }
 
-/// Cancels a job. `false` if it had ended already.
-pub(super) fn cancel(jobs: &Jobs, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
+/// Cancels a job, if it has not ended already.
+pub(super) fn cancel(jobs: &Jobs, owner: Owner, id: Uuid) -> Result<(), Refusal> {
     let _transitions = jobs.board.transitions();
-    let (seq, cancelled) = jobs.store.db.write(|t| {
+    let now = Timestamp::now();
+    let cancelled = jobs.store.db.write(|t| {
         let record = Record::find(t, owner, id)?.ok_or_else(Refusal::not_found)?;
         let changed = t.execute(
             "UPDATE jobs SET state = 'cancelled', finished_at = ?2, request_bytes = 0
              WHERE seq = ?1 AND state IN ('queued', 'running')",
-            params![record.seq, Timestamp::now().0],
+            params![record.seq, now.0],
         )?;
-        Ok::<_, Refusal>((record.seq, (changed == 1).then_some(record.model)))
+        if changed == 0 {
+            return Ok::<_, Refusal>(None);
+        }
+        discard_request(t, id, now)?;
+        Ok(Record::at(t, record.seq)?)
     })?;
-    if let Some(model) = &cancelled {
-        jobs.board.remove(seq, id);
-        jobs.metrics.job_ended(model, State::Cancelled.as_str());
+    if let Some(record) = &cancelled {
+        jobs.board.end(id, Some(record));
+        refresh(jobs)?;
+        jobs.store.discarded.notify_one();
+        jobs.metrics.job_ended(&record.model, State::Cancelled.as_str());
         tracing::info!(job = %id, "job cancelled");
     }
-    Ok(cancelled.is_some())
+    Ok(())
 }
 
 /// Puts jobs that ran when the process ended back into the queue, or gives them up if they were
@@ -174,24 +249,47 @@ pub(crate) fn recover(jobs: &Jobs) -> Result<(), StoreError> {
     if dead + requeued > 0 {
         tracing::warn!(requeued, dead, "jobs were running when the service ended");
     }
-    for record in jobs.store.db.read(|c| Record::in_state(c, State::Queued))? {
-        jobs.board.enqueue(record.seq, record.id, &record.model);
-    }
-    Ok(())
+    Ok(refresh(jobs)?)
 }
 
-/// What became too old: jobs whose results are to be deleted.
-pub(crate) fn sweep(jobs: &Jobs, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
-    let before = |seconds: u64| now.0 - i64::try_from(seconds).unwrap_or(i64::MAX / 2) * 1000;
+/// Forgets what became too old: results first, jobs later.
+pub(crate) fn expire(jobs: &Jobs, now: Timestamp) -> Result<(), StoreError> {
     jobs.store.db.write(|t| {
-        let query = "UPDATE jobs SET result_bytes = NULL
-                     WHERE result_bytes IS NOT NULL AND finished_at <= ?1 RETURNING id";
-        let mut query = t.prepare(query)?;
-        let limit = before(jobs.config.result_seconds);
-        let results = query.query_map([limit], |row| record::uuid(row, 0))?;
-        let results: Vec<Uuid> = results.collect::<Result<_, _>>()?;
+        let query = "UPDATE jobs SET result_bytes = NULL WHERE seq IN (
+                         SELECT seq FROM jobs
+                         WHERE finished_at <= ?1 AND result_bytes IS NOT NULL)
+                     RETURNING id";
+        let mut query = t.prepare_cached(query)?;
+        let limit = now.before_seconds(jobs.config.result_seconds);
+        let results = query.query_map([limit.0], |row| record::uuid(row, 0))?;
+        for job in results.collect::<Result<Vec<Uuid>, _>>()? {
+            deletions::discard(t, Discarded::Result(job), 0, now)?;
+        }
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= ?1";
-        t.execute(forget, [before(jobs.config.job_seconds)])?;
-        Ok(results)
+        t.execute(forget, [now.before_seconds(jobs.config.job_seconds).0])?;
+        Ok(())
     })
+}
+
+/// Forgets so many of a caller's jobs, those first that ended first.
+pub(super) fn forget_oldest(
+    c: &Connection,
+    caller: &Caller,
+    count: u64,
+    now: Timestamp,
+) -> Result<(), rusqlite::Error> {
+    let query = "DELETE FROM jobs WHERE seq IN (
+                     SELECT seq FROM jobs WHERE caller = ?1 AND finished_at IS NOT NULL
+                     ORDER BY finished_at LIMIT ?2)
+                 RETURNING id, result_bytes";
+    let mut query = c.prepare_cached(query)?;
+    let forgotten = query.query_map(params![caller.to_string(), count], |row| {
+        Ok((record::uuid(row, 0)?, row.get::<_, Option<u64>>(1)?))
+    })?;
+    for (job, bytes) in forgotten.collect::<Result<Vec<_>, _>>()? {
+        if let Some(bytes) = bytes {
+            deletions::discard(c, Discarded::Result(job), bytes, now)?;
+        }
+    }
+    Ok(())
 }

@@ -6,6 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::order::Waiting;
+use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::time::Timestamp;
 
@@ -79,6 +81,8 @@ pub struct Record {
     pub error: Option<(String, String)>,
     /// How long its last run took.
     pub evaluate_ms: Option<u64>,
+    /// How long its run was expected to take when it was accepted.
+    pub cost_ms: u64,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it was last started.
@@ -90,7 +94,8 @@ pub struct Record {
 type Sql<T> = Result<T, rusqlite::Error>;
 
 const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
-     error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps";
+     error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
+     cost_ms";
 
 impl Record {
     pub(super) fn find(c: &Connection, owner: Owner, id: Uuid) -> Sql<Option<Self>> {
@@ -104,18 +109,27 @@ impl Record {
         c.query_row(&query, params![keys.to_string(), key], Self::read).optional()
     }
 
-    /// The oldest job that waits, and whose it is.
-    pub(super) fn first_queued(c: &Connection) -> Sql<Option<(Owner, Self)>> {
-        let query = format!(
-            "SELECT {COLUMNS}, owner FROM jobs WHERE state = 'queued' ORDER BY seq LIMIT 1"
-        );
-        c.query_row(&query, [], |row| Ok((Owner(row.get("owner")?), Self::read(row)?))).optional()
+    /// A job by its place in the order of acceptance.
+    pub(super) fn at(c: &Connection, seq: i64) -> Sql<Option<Self>> {
+        let query = format!("SELECT {COLUMNS} FROM jobs WHERE seq = ?1");
+        c.prepare_cached(&query)?.query_row([seq], Self::read).optional()
     }
 
-    /// All jobs in a state, oldest first.
-    pub(super) fn in_state(c: &Connection, state: State) -> Sql<Vec<Self>> {
-        let query = format!("SELECT {COLUMNS} FROM jobs WHERE state = ?1 ORDER BY seq");
-        c.prepare(&query)?.query_map([state.as_str()], Self::read)?.collect()
+    /// All jobs that wait, in the order of acceptance.
+    pub(super) fn waiting(c: &Connection) -> Sql<Vec<Waiting<Self>>> {
+        let query =
+            format!("SELECT {COLUMNS}, caller FROM jobs WHERE state = 'queued' ORDER BY seq");
+        let waiting = |row: &Row<'_>| {
+            let job = Self::read(row)?;
+            let caller = Caller::stored(&row.get::<_, String>("caller")?);
+            Ok(Waiting { seq: job.seq, caller, cost_ms: job.cost_ms, job })
+        };
+        c.prepare_cached(&query)?.query_map([], waiting)?.collect()
+    }
+
+    /// Whose job it is.
+    pub(super) fn owner(c: &Connection, seq: i64) -> Sql<Owner> {
+        c.query_row("SELECT owner FROM jobs WHERE seq = ?1", [seq], |row| row.get(0).map(Owner))
     }
 
     fn read(row: &Row<'_>) -> Sql<Self> {
@@ -136,6 +150,7 @@ impl Record {
             finished_at: row.get::<_, Option<i64>>(13)?.map(Timestamp),
             contract: row.get(14)?,
             steps: row.get(15)?,
+            cost_ms: row.get(16)?,
         })
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{Jobs, record};
+use super::{Jobs, queue, record};
 use crate::blocking::blocking;
 use crate::capability::Owner;
 use crate::keys;
 use crate::refusal::Refusal;
-use crate::store::blobs::Blob;
+use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, Copy)]
@@ -18,12 +18,6 @@ enum Condition {
     Always,
     /// Somebody may have used it since it was found expired.
     Expired(Timestamp),
-}
-
-/// What the rows pointed to.
-struct Left {
-    jobs: Vec<(i64, Uuid)>,
-    bundle: Option<[u8; 32]>,
 }
 
 impl Jobs {
@@ -52,37 +46,43 @@ impl Jobs {
         id: Uuid,
         condition: Condition,
     ) -> Result<(), Refusal> {
-        // So that nobody finds the bundle stored while its blobs are being deleted.
-        let _bundles = self.keys.bundles.lock().await;
         let left = blocking(self, move |jobs| jobs.delete_rows(owner, id, condition)).await?;
-        // The rows are gone, so whatever fails from here on is swept up later.
-        for (seq, job) in left.jobs {
-            self.board.remove(seq, job);
-            self.store.blobs.delete(Blob::Request(job)).await?;
-            self.store.blobs.delete(Blob::Result(job)).await?;
-        }
-        if let Some(sha256) = left.bundle {
+        if let Some(sha256) = left {
             self.keys.forget(&sha256);
-            self.store.blobs.delete_bundle(&sha256).await?;
         }
+        self.store.discarded.notify_one();
         tracing::info!(keys = %id, "key set deleted");
         Ok(())
     }
 
-    fn delete_rows(&self, owner: Owner, id: Uuid, condition: Condition) -> Result<Left, Refusal> {
+    /// Returns the bundle that nobody else has.
+    fn delete_rows(
+        &self,
+        owner: Owner,
+        id: Uuid,
+        condition: Condition,
+    ) -> Result<Option<[u8; 32]>, Refusal> {
         let _transitions = self.board.transitions();
-        self.store.db.write(|t| {
+        let now = Timestamp::now();
+        let (jobs, bundle) = self.store.db.write(|t| {
             if let Condition::Expired(now) = condition
-                && !keys::expired(t, now)?.contains(&(owner, id))
+                && !keys::is_expired(t, id, now)?
             {
                 return Err(Refusal::not_found());
             }
             let jobs = record::of_keys(t, id)?;
-            let bundle = keys::delete(t, owner, id)?;
-            for (seq, _) in &jobs {
+            let bundle = keys::delete(t, owner, id, now)?;
+            for (seq, job) in &jobs {
                 t.execute("DELETE FROM jobs WHERE seq = ?1", params![seq])?;
+                deletions::discard(t, Discarded::Request(*job), 0, now)?;
+                deletions::discard(t, Discarded::Result(*job), 0, now)?;
             }
-            Ok(Left { jobs, bundle })
-        })
+            Ok((jobs, bundle))
+        })?;
+        for (_, job) in jobs {
+            self.board.end(job, None);
+        }
+        queue::refresh(self)?;
+        Ok(bundle)
     }
 }

@@ -121,13 +121,8 @@ impl Runner {
             Some(state) => {
                 tracing::info!(state = state.as_str(), "job finished");
                 self.jobs.metrics.job_ended(&claim.model, state.as_str());
-                self.delete(Blob::Request(claim.id));
             }
-            None => {
-                tracing::info!("job was cancelled or deleted");
-                self.delete(Blob::Request(claim.id));
-                self.delete(Blob::Result(claim.id));
-            }
+            None => tracing::info!("job was cancelled or deleted"),
         }
         if matches!(outcome, Outcome::Broken(_)) {
             std::thread::sleep(PAUSE);
@@ -234,12 +229,5 @@ impl Runner {
 
     fn read(&self, blob: Blob) -> Result<Bytes, StoreError> {
         self.io.block_on(self.jobs.store.blobs.get(blob))
-    }
-
-    /// What is not deleted now is swept up later.
-    fn delete(&self, blob: Blob) {
-        if let Err(error) = self.io.block_on(self.jobs.store.blobs.delete(blob)) {
-            tracing::warn!(%error, "a blob could not be deleted");
-        }
     }
 }

@@ -7,14 +7,17 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{JobView, Jobs, Record, State};
+use super::{JobView, Jobs, Record, State, queue, turns};
 use crate::blocking::blocking;
+use crate::caller::Caller;
 use crate::capability::{self, Owner};
 use crate::keys;
-use crate::limits;
+use crate::limits::{self, Asking};
 use crate::models::ServedModel;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
+use crate::store::deletions::{self, Discarded};
+use crate::store::usage::{Scope, count};
 use crate::time::Timestamp;
 
 /// What a client submits.
@@ -30,6 +33,8 @@ pub struct NewJob {
     pub idempotency_key: Option<String>,
     /// The encrypted input.
     pub request: Bytes,
+    /// Whose share it comes out of.
+    pub caller: Caller,
 }
 
 impl Jobs {
@@ -56,7 +61,13 @@ impl Jobs {
         let accepted = accepted.await;
         if !matches!(&accepted, Ok(record) if record.id == id) {
             // Refused, or another request with the same key was faster.
-            let _ = self.store.blobs.delete(Blob::Request(id)).await;
+            let now = Timestamp::now();
+            blocking(self, move |jobs| {
+                let what = Discarded::Request(id);
+                Ok(jobs.store.db.write(|t| deletions::discard(t, what, 0, now))?)
+            })
+            .await?;
+            self.store.discarded.notify_one();
         }
         let record = accepted?;
         if record.id == id {
@@ -99,19 +110,24 @@ impl Jobs {
     }
 
     fn check_limits(&self, c: &Connection, owner: Owner, new: &NewJob) -> Result<(), Refusal> {
-        let queued = "SELECT count(*) FROM jobs WHERE state = 'queued'";
-        let queued: u32 = c.query_row(queued, [], |row| row.get(0))?;
-        if queued >= self.config.queue {
-            let detail = format!("{queued} jobs are waiting already; try again later.");
-            return Err(Refusal::new(Code::QueueFull, detail).retry_after(self.pause(new)));
-        }
         let mine = "SELECT count(*) FROM jobs WHERE keys = ?1 AND state IN ('queued', 'running')";
         let mine: u32 = c.query_row(mine, [new.keys.to_string()], |row| row.get(0))?;
         if mine >= self.config.jobs_per_keys {
             let detail = format!("{mine} jobs of these keys are unfinished; wait for one to end.");
             return Err(Refusal::new(Code::TooManyJobs, detail).retry_after(self.pause(new)));
         }
-        limits::check_room(&self.config, c, Some(owner), new.request.len() as u64)
+        let asking = Asking { caller: &new.caller, owner: Some(owner) };
+        let bytes = new.request.len() as u64;
+        limits::reserve_job(&self.config, c, asking, bytes, self.pause(new))
+    }
+
+    /// How long the run will take, as far as one can tell, in milliseconds.
+    fn cost_ms(&self, model: &dyn ServedModel) -> u64 {
+        let description = model.description();
+        let known = self.board.run_seconds(description.id());
+        let seconds = known.unwrap_or(description.contract().forecast().seconds);
+        // A forecast is a word of whoever made the model.
+        (seconds.clamp(0.001, 3600.0) * 1000.0) as u64
     }
 
     /// A place is free when a run has ended.
@@ -132,13 +148,22 @@ impl Jobs {
             for &id in std::iter::once(&row.new.keys).chain(&row.new.with) {
                 self.keys.prolong(t, id, now)?;
             }
-            row.insert(t, now)?;
+            let caller = &row.new.caller;
+            let over = limits::rows_over(&self.config, t, caller)?;
+            if over > 0 {
+                queue::forget_oldest(t, caller, over, now)?;
+            }
+            let before = count(t, Scope::Caller(caller))?;
+            row.insert(t, self.cost_ms(&*row.new.model), now)?;
+            if before.queued + before.running == 0 {
+                turns::arrive(t, caller)?;
+            }
             let record = Record::find(t, row.owner, row.id)?;
             record.ok_or_else(|| Refusal::internal("a job that was just inserted is not there"))
         })?;
         if record.id == row.id {
             debug_assert_eq!(record.state, State::Queued);
-            self.board.enqueue(record.seq, record.id, &record.model);
+            queue::refresh(self)?;
         }
         Ok(record)
     }
@@ -177,12 +202,13 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn insert(&self, c: &Connection, now: Timestamp) -> Result<(), rusqlite::Error> {
+    fn insert(&self, c: &Connection, cost_ms: u64, now: Timestamp) -> Result<(), rusqlite::Error> {
         let model = self.new.model.description();
         c.execute(
             "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
-                               idempotency_key, request_sha256, request_bytes, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10)",
+                               idempotency_key, request_sha256, request_bytes, created_at,
+                               caller, cost_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10, ?11, ?12)",
             params![
                 self.id.to_string(),
                 self.owner.0,
@@ -193,7 +219,9 @@ impl Row<'_> {
                 self.new.idempotency_key,
                 self.sha256,
                 self.new.request.len() as u64,
-                now.0
+                now.0,
+                self.new.caller.to_string(),
+                cost_ms
             ],
         )?;
         let seq = c.last_insert_rowid();

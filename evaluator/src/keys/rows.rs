@@ -7,8 +7,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::refusal::Refusal;
+use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 /// A key set.
@@ -99,7 +101,7 @@ pub(crate) fn exists_bundle(c: &Connection, sha256: &[u8; 32]) -> Sql<bool> {
 /// Notes a bundle and a key set that uses it.
 pub(crate) fn insert_bundle(
     c: &Connection,
-    (owner, id): (Owner, Uuid),
+    (owner, caller, id): (Owner, &Caller, Uuid),
     sha256: [u8; 32],
     (list, bytes): (&StoredList, u64),
     (now, expires_at): (Timestamp, Timestamp),
@@ -110,9 +112,9 @@ pub(crate) fn insert_bundle(
         params![sha256, list.scheme, list.manifest, list.digest(), list.count(), bytes, now.0],
     )?;
     c.execute(
-        "INSERT INTO keys (id, owner, sha256, bytes, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![id.to_string(), owner.0, sha256, bytes, now.0, expires_at.0],
+        "INSERT INTO keys (id, owner, sha256, bytes, created_at, expires_at, caller)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![id.to_string(), owner.0, sha256, bytes, now.0, expires_at.0, caller.to_string()],
     )?;
     Ok(())
 }
@@ -137,31 +139,48 @@ pub(super) fn set_expiry(c: &Connection, id: Uuid, until: Timestamp) -> Sql<()> 
     Ok(())
 }
 
-/// Key sets that nobody used for too long and that no unfinished job uses.
+/// What makes a key set whose time has come expired: no unfinished job uses it.
+const UNUSED: &str = "expires_at <= ?1
+    AND NOT EXISTS (
+        SELECT 1 FROM jobs WHERE jobs.keys = keys.id AND state IN ('queued', 'running'))
+    AND NOT EXISTS (
+        SELECT 1 FROM job_keys JOIN jobs ON job_keys.job = jobs.seq
+        WHERE job_keys.keys = keys.id AND state IN ('queued', 'running'))";
+
+/// Key sets that nobody used for too long and that no unfinished job uses: some of them.
 pub(crate) fn expired(c: &Connection, now: Timestamp) -> Sql<Vec<(Owner, Uuid)>> {
-    let query = "SELECT owner, id FROM keys WHERE expires_at <= ?1
-                 AND NOT EXISTS (
-                     SELECT 1 FROM jobs
-                     WHERE jobs.keys = keys.id AND state IN ('queued', 'running'))
-                 AND NOT EXISTS (
-                     SELECT 1 FROM job_keys JOIN jobs ON job_keys.job = jobs.seq
-                     WHERE job_keys.keys = keys.id AND state IN ('queued', 'running'))";
-    let mut query = c.prepare(query)?;
+    let query = format!("SELECT owner, id FROM keys WHERE {UNUSED} LIMIT 1000");
+    let mut query = c.prepare(&query)?;
     let rows =
         query.query_map([now.0], |row| Ok((Owner(row.get(0)?), row.get::<_, String>(1)?)))?;
     let rows: Vec<(Owner, String)> = rows.collect::<Sql<_>>()?;
     Ok(rows.into_iter().filter_map(|(o, id)| Some((o, Uuid::parse_str(&id).ok()?))).collect())
 }
 
-/// Deletes a key set with the jobs that were submitted for it. Returns its bundle if nobody else
-/// has it.
+/// Whether a key set is such a one.
+pub(crate) fn is_expired(c: &Connection, id: Uuid, now: Timestamp) -> Sql<bool> {
+    let query = format!("SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?2 AND {UNUSED})");
+    c.query_row(&query, params![now.0, id.to_string()], |row| row.get(0))
+}
+
+/// Deletes a key set with the jobs that were submitted for it, and its bundle if nobody else has it.
+/// Returns the bundle's SHA-256 then.
 ///
 /// # Errors
 /// `not_found`.
-pub(crate) fn delete(c: &Connection, owner: Owner, id: Uuid) -> Result<Option<[u8; 32]>, Refusal> {
+pub(crate) fn delete(
+    c: &Connection,
+    owner: Owner,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Option<[u8; 32]>, Refusal> {
     let keys = row(c, owner, id)?.ok_or_else(Refusal::not_found)?;
     c.execute("DELETE FROM keys WHERE id = ?1", [id.to_string()])?;
     let unused = "DELETE FROM bundles WHERE sha256 = ?1
                   AND NOT EXISTS (SELECT 1 FROM keys WHERE sha256 = ?1)";
-    Ok((c.execute(unused, [keys.sha256])? == 1).then_some(keys.sha256))
+    if c.execute(unused, [keys.sha256])? == 0 {
+        return Ok(None);
+    }
+    deletions::discard(c, Discarded::Bundle(keys.sha256), keys.bytes, now)?;
+    Ok(Some(keys.sha256))
 }

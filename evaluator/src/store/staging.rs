@@ -28,21 +28,19 @@ impl Staging {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Makes the empty file of a new upload.
-    ///
-    /// # Errors
-    /// When the file cannot be made.
-    pub fn create(&self, id: Uuid) -> io::Result<()> {
-        File::create_new(self.path(id))?.sync_all()?;
-        File::open(&self.folder)?.sync_all()
-    }
-
-    /// Opens an upload's file to write at `offset`, without what lies beyond.
+    /// Opens an upload's file to write at `offset`, without what lies beyond. The file is made with
+    /// the first byte: an upload that was only announced is none.
     ///
     /// # Errors
     /// When the file cannot be opened, or is shorter.
     pub fn writer(&self, id: Uuid, offset: u64) -> io::Result<StagedWriter> {
-        let mut file = OpenOptions::new().write(true).open(self.path(id))?;
+        let path = self.path(id);
+        let makes = offset == 0 && !path.exists();
+        let mut file = OpenOptions::new().write(true).create(makes).truncate(false).open(path)?;
+        if makes {
+            // The name must be as durable as the bytes.
+            File::open(&self.folder)?.sync_all()?;
+        }
         if file.metadata()?.len() < offset {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an upload lost bytes"));
         }
@@ -149,7 +147,7 @@ mod tests {
         let folder = TempFolder::new();
         let staging = Staging::open(&folder.path().join("uploads")).unwrap();
         let id = Uuid::from_u128(1);
-        staging.create(id).unwrap();
+        assert!(staging.writer(id, 1).is_err());
         staging.writer(id, 0).unwrap().write(b"committed, not").unwrap();
         let mut writer = staging.writer(id, 9).unwrap();
         writer.write(b" again").unwrap();

@@ -1,29 +1,58 @@
-//! How much is stored: the bytes that count against the limits.
+//! Sums over the stored rows, kept by the database itself with every change of a row: who has how
+//! much. No limit needs a scan.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::caller::Caller;
 use crate::capability::Owner;
+use crate::hex;
 
-/// Bytes stored for everybody, unfinished uploads at their full length.
-///
-/// # Errors
-/// When the database fails.
-pub fn total(c: &Connection) -> Result<u64, rusqlite::Error> {
-    let query = "SELECT (SELECT coalesce(sum(length), 0) FROM uploads)
-                      + (SELECT coalesce(sum(bytes), 0) FROM bundles)
-                      + (SELECT coalesce(sum(request_bytes + coalesce(result_bytes, 0)), 0)
-                         FROM jobs)";
-    c.query_row(query, [], |row| row.get(0))
+/// Whose rows are summed.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// Everybody's.
+    All,
+    /// What came from one caller.
+    Caller(&'a Caller),
+    /// What belongs to one capability.
+    Owner(Owner),
 }
 
-/// Bytes stored for one capability. A bundle counts for each key set that uses it.
+/// How much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Rows of any kind.
+    pub rows: u64,
+    /// Uploads that still take bytes.
+    pub uploads: u32,
+    /// Bytes: uploads at their full length, keys, requests and results.
+    pub bytes: u64,
+    /// Jobs that wait.
+    pub queued: u32,
+    /// Jobs that run.
+    pub running: u32,
+}
+
+/// Counts by one look at a row.
 ///
 /// # Errors
 /// When the database fails.
-pub fn of_owner(c: &Connection, owner: Owner) -> Result<u64, rusqlite::Error> {
-    let query = "SELECT (SELECT coalesce(sum(length), 0) FROM uploads WHERE owner = ?1)
-                      + (SELECT coalesce(sum(bytes), 0) FROM keys WHERE owner = ?1)
-                      + (SELECT coalesce(sum(request_bytes + coalesce(result_bytes, 0)), 0)
-                         FROM jobs WHERE owner = ?1)";
-    c.query_row(query, params![owner.0], |row| row.get(0))
+pub fn count(c: &Connection, scope: Scope<'_>) -> Result<Usage, rusqlite::Error> {
+    let (scope, name) = match scope {
+        Scope::All => ("all", String::new()),
+        Scope::Caller(caller) => ("caller", caller.to_string()),
+        Scope::Owner(owner) => ("owner", hex::encode(&owner.0).to_uppercase()),
+    };
+    let query = "SELECT rows, uploads, bytes, queued, running FROM usage
+                 WHERE scope = ?1 AND name = ?2";
+    let found = c.prepare_cached(query)?.query_row([scope, &name], |row| {
+        Ok(Usage {
+            rows: row.get(0)?,
+            uploads: row.get(1)?,
+            bytes: row.get(2)?,
+            queued: row.get(3)?,
+            running: row.get(4)?,
+        })
+    });
+    Ok(found.optional()?.unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! A part of an upload: written, made durable, checked, committed, in this order.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -10,8 +11,10 @@ use uuid::Uuid;
 
 use super::lock::UploadLock;
 use super::row::Row;
+use super::transfers::Transfer;
 use super::{Progress, Uploads, finish};
 use crate::blocking::blocking;
+use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::refusal::{Code, Refusal};
 use crate::store::staging::StagedWriter;
@@ -49,7 +52,7 @@ impl Uploads {
     /// `busy`, those of `body`, and those of a key that is wrong: then the upload is lost.
     pub async fn append<S>(
         self: &Arc<Self>,
-        owner: Owner,
+        (owner, caller): (Owner, &Caller),
         id: Uuid,
         part: Part,
         mut body: S,
@@ -61,10 +64,7 @@ impl Uploads {
         if self.look(owner, id).await?.is_complete() {
             return repeat_of_the_end(self, owner, id, &part).await;
         }
-        let Ok(_permit) = self.permits.clone().try_acquire_owned() else {
-            let detail = "Too many uploads at this moment; try again.";
-            return Err(Refusal::new(Code::Busy, detail).retry_after(2));
-        };
+        let transfer = self.transfers.take(caller, Instant::now())?;
         let mut lock = self.locks.take(id).await?;
         let found = self.find(owner, id).await?;
         let Some(row) = found else {
@@ -77,7 +77,7 @@ impl Uploads {
             return Err(too_large(most));
         }
 
-        let mut incoming = Incoming::open(self, &row, part.checksum.as_ref()).await?;
+        let mut incoming = Incoming::open(self, &row, part.checksum.as_ref(), transfer).await?;
         let end = incoming.take_all(&mut body, most, &mut lock).await;
         self.metrics.uploaded_bytes.inc_by(incoming.count);
         if let Err(refusal) = &end
@@ -87,6 +87,12 @@ impl Uploads {
         }
         if let (Ok(()), Some(checksum)) = (&end, &part.checksum) {
             incoming.check(checksum)?;
+        }
+        if incoming.count == 0 {
+            // Nothing came, so nothing is prolonged.
+            end?;
+            let expires_at = Some(row.expires_at);
+            return Ok(Progress { received: row.received, length: row.length, expires_at });
         }
         let progress = commit(self, row, incoming).await?;
         end?;
@@ -131,6 +137,7 @@ struct Incoming {
     pending_bytes: usize,
     count: u64,
     hasher: Option<Hasher>,
+    transfer: Transfer,
 }
 
 enum Hasher {
@@ -146,6 +153,7 @@ impl Incoming {
         uploads: &Arc<Uploads>,
         row: &Row,
         checksum: Option<&Checksum>,
+        transfer: Transfer,
     ) -> Result<Self, Refusal> {
         let (id, at) = (row.id, row.received);
         let writer =
@@ -157,7 +165,8 @@ impl Incoming {
         });
         let (pending, pending_bytes, count) = (Vec::new(), 0, 0);
         let uploads = uploads.clone();
-        Ok(Self { uploads, writer: Some(writer), pending, pending_bytes, count, hasher })
+        let writer = Some(writer);
+        Ok(Self { uploads, writer, pending, pending_bytes, count, hasher, transfer })
     }
 
     /// Takes the body to its end, or to whatever interrupts it.
@@ -178,12 +187,17 @@ impl Incoming {
                     let detail = "A later request continues this upload.";
                     return Err(Refusal::new(Code::UploadBusy, detail));
                 }
+                () = self.transfer.wanted() => {
+                    let detail = "Others are waiting to upload; go on in a moment.";
+                    return Err(Refusal::new(Code::Busy, detail).retry_after(2));
+                }
                 _ = stopping.wait_for(|&stopping| stopping) => return Err(Refusal::stopping()),
             };
             let Some(bytes) = next.transpose()? else {
                 return self.flush().await;
             };
             self.count += bytes.len() as u64;
+            self.transfer.moved(bytes.len() as u64);
             if self.count > most {
                 return Err(too_large(most));
             }
@@ -253,13 +267,14 @@ fn commit_now(
     if let Err(refusal) = check_frames(uploads, row, received) {
         if !matches!(refusal.code, Code::Internal | Code::UnknownModel) {
             tracing::info!(upload = %row.id, code = refusal.code.as_str(), "upload refused");
-            uploads.store.db.write(|t| row.refuse(t, refusal.code))?;
-            uploads.store.staging.delete(row.id)?;
+            uploads.store.db.write(|t| row.refuse(t, refusal.code, Timestamp::now()))?;
+            uploads.store.discarded.notify_one();
         }
         return Err(refusal);
     }
-    let expires_at = Timestamp::now().after_seconds(uploads.config.upload_seconds);
-    if !uploads.store.db.write(|t| row.advance(t, received, expires_at))? {
+    let now = Timestamp::now();
+    let expires_at = now.after_seconds(uploads.config.upload_seconds);
+    if !uploads.store.db.write(|t| row.advance(t, received, (now, expires_at)))? {
         return Err(Refusal::not_found());
     }
     Ok(Progress { received, length: row.length, expires_at: Some(expires_at) })

@@ -1,6 +1,7 @@
 //! The start of an upload.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;
@@ -9,9 +10,10 @@ use super::layout::Layout;
 use super::row::Row;
 use super::{Progress, Uploads};
 use crate::blocking::blocking;
+use crate::caller::Caller;
 use crate::capability::{self, Owner};
 use crate::keys::{self, StoredList};
-use crate::limits;
+use crate::limits::{self, Asking, Idle};
 use crate::models::ServedModel;
 use crate::refusal::{Code, Refusal};
 use crate::time::Timestamp;
@@ -29,6 +31,8 @@ pub struct NewUpload {
     pub sha256: Option<[u8; 32]>,
     /// Who the client says it is.
     pub holder: Option<Owner>,
+    /// Whose share it comes out of.
+    pub caller: Caller,
 }
 
 /// An upload that was accepted.
@@ -54,20 +58,17 @@ impl Uploads {
         self.lifecycle.check_running()?;
         let model = self.models.find(&new.model);
         let model = model.ok_or_else(|| Refusal::unknown_model(&new.model))?;
-        let id = capability::new_id();
-        // So that the file is not taken for an orphan before its row is there.
-        let _lock = self.locks.take(id).await?;
-        blocking(self, move |uploads| uploads.create_now(id, &new, &*model)).await
+        self.creations.take(&new.caller, Instant::now()).map_err(|wait| {
+            let detail = "You start uploads too often; try again.";
+            let seconds = wait.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32;
+            Refusal::new(Code::TooManyUploads, detail).retry_after(seconds)
+        })?;
+        blocking(self, move |uploads| uploads.create_now(&new, &*model)).await
     }
 
-    fn create_now(
-        &self,
-        id: Uuid,
-        new: &NewUpload,
-        model: &dyn ServedModel,
-    ) -> Result<Created, Refusal> {
-        let now = Timestamp::now();
-        self.store.db.write(|t| {
+    fn create_now(&self, new: &NewUpload, model: &dyn ServedModel) -> Result<Created, Refusal> {
+        let (id, now) = (capability::new_id(), Timestamp::now());
+        let created = self.store.db.write(|t| {
             let known = match new.holder {
                 Some(holder) if is_known(t, holder)? => Some(holder),
                 _ => None,
@@ -81,11 +82,9 @@ impl Uploads {
                 let progress = Progress { received, length, expires_at: None };
                 return Ok(Created { id, capability: None, progress });
             }
-            if Row::count_open(t)? >= self.config.uploads {
-                let detail = "Too many uploads are unfinished; try again later.";
-                return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
-            }
-            limits::check_room(&self.config, t, known, new.length)?;
+            let asking = Asking { caller: &new.caller, owner: known };
+            let idle = IdleUploads { uploads: self, now };
+            limits::reserve_upload(&self.config, t, asking, new.length, &idle)?;
             let (owner, capability) = match known {
                 Some(owner) => (owner, None),
                 None => {
@@ -97,20 +96,42 @@ impl Uploads {
             let row = Row {
                 id,
                 owner,
+                caller: new.caller.clone(),
                 list,
                 length: new.length,
                 received: 0,
                 sha256: new.sha256,
                 refused: None,
                 created_at: now,
-                expires_at: now.after_seconds(self.config.upload_seconds),
+                expires_at: now.after_seconds(self.config.empty_upload_seconds),
             };
             row.insert(t)?;
-            self.store.staging.create(id)?;
             let expires_at = Some(row.expires_at);
             let progress = Progress { received: 0, length: row.length, expires_at };
-            Ok(Created { id, capability, progress })
-        })
+            Ok::<_, Refusal>(Created { id, capability, progress })
+        });
+        // Whatever made place is deleted now.
+        self.store.discarded.notify_one();
+        created
+    }
+}
+
+/// Uploads that nobody continues, and nobody is writing to.
+struct IdleUploads<'a> {
+    uploads: &'a Uploads,
+    now: Timestamp,
+}
+
+impl Idle for IdleUploads<'_> {
+    fn evict(&self, c: &Connection, whose: Option<&Caller>) -> Result<bool, Refusal> {
+        let before = self.now.before_seconds(self.uploads.config.idle_seconds);
+        for (owner, id) in Row::idle(c, whose, before)? {
+            if !self.uploads.locks.is_taken(id) {
+                tracing::info!(upload = %id, "an idle upload made place for another");
+                return Ok(Row::delete(c, owner, id, self.now)?);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::capability::Owner;
 use crate::keys;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
+use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 /// Makes a key set of an upload whose bytes are all there and were checked.
@@ -42,8 +43,8 @@ pub(super) async fn finish(uploads: &Arc<Uploads>, owner: Owner, id: Uuid) -> Re
 fn hash(uploads: &Uploads, row: &Row) -> Result<[u8; 32], Refusal> {
     let sha256 = uploads.store.staging.sha256(row.id, row.length)?;
     if row.sha256.is_some_and(|announced| announced != sha256) {
-        uploads.store.db.write(|t| row.refuse(t, Code::Sha256Mismatch))?;
-        uploads.store.staging.delete(row.id)?;
+        uploads.store.db.write(|t| row.refuse(t, Code::Sha256Mismatch, Timestamp::now()))?;
+        uploads.store.discarded.notify_one();
         let detail = "The uploaded bytes do not have the SHA-256 that was announced.";
         return Err(Refusal::new(Code::Sha256Mismatch, detail));
     }
@@ -68,12 +69,15 @@ async fn store(uploads: &Arc<Uploads>, row: &Row, sha256: [u8; 32]) -> Result<()
 fn to_keys(uploads: &Uploads, row: &Row, sha256: [u8; 32]) -> Result<(), Refusal> {
     let now = Timestamp::now();
     uploads.store.db.write(|t| {
-        if !Row::delete(t, row.owner, row.id)? {
+        if !Row::delete(t, row.owner, row.id, now)? {
             return Err(Refusal::not_found());
         }
-        let times = (now, uploads.keys.expiry(now));
+        let times = (now, uploads.keys.first_expiry(now));
         let content = (&row.list, row.length);
-        Ok(keys::insert_bundle(t, (row.owner, row.id), sha256, content, times)?)
+        let whose = (row.owner, &row.caller, row.id);
+        keys::insert_bundle(t, whose, sha256, content, times)?;
+        Ok::<_, Refusal>(deletions::done(t, Discarded::Bundle(sha256))?)
     })?;
-    uploads.store.staging.delete(row.id).map_err(Refusal::from)
+    uploads.store.discarded.notify_one();
+    Ok(())
 }

@@ -73,15 +73,21 @@ fn one_capability_holds_several_key_sets() {
 
 #[test]
 fn a_service_token_is_asked_for_everywhere() {
-    let server = Server::start(|config| config.token = Some("the token".to_owned()));
+    let server = Server::start(|config| config.tokens = vec!["the token of this test".to_owned()]);
     for path in ["/v1/models", "/v1/status", "/v1/openapi.json", "/metrics", "/v1/jobs/x"] {
-        for token in ["", "Bearer", "Bearer the", "Basic the token", "Bearer the token2"] {
+        for token in [
+            "",
+            "Bearer",
+            "Bearer the",
+            "Basic the token of this test",
+            "Bearer the token of this test2",
+        ] {
             let answer = server.send("GET", path, &[("Authorization", token)], &[]);
             assert_eq!(answer.refusal(), (401, "unauthorized".to_owned()), "{path} {token}");
             assert_eq!(answer.header("www-authenticate").as_deref(), Some("Bearer"));
         }
     }
-    let token = ("Authorization", "Bearer the token");
+    let token = ("Authorization", "Bearer the token of this test");
     for path in ["/v1/models", "/v1/status", "/v1/openapi.json", "/metrics"] {
         assert_eq!(server.send("GET", path, &[token], &[]).status, 200, "{path}");
     }
@@ -108,7 +114,7 @@ fn other_origins_need_permission() {
     ];
     let answer = server.raw(
         format!(
-            "OPTIONS /v1/uploads/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n",
+            "OPTIONS /v1/uploads/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n",
             ask.map(|(name, value)| format!("{name}: {value}\r\n")).concat()
         )
         .as_bytes(),

@@ -1,7 +1,7 @@
 //! What the service refuses to be loaded with.
 
 use crate::fake::{Behaviour, bundle, request};
-use crate::server::Server;
+use crate::server::{Keys, Server};
 
 fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
@@ -42,7 +42,12 @@ fn storage_is_bounded() {
     let length = bundle(1).len() as u64;
     let server = Server::start(|config| config.storage_bytes = 2 * length + 50);
     let keys = server.keys(1);
-    let open = server.begin();
+    // The upload's file, of which the keys are a copy now, is about to be deleted.
+    let open = server.wait(|| {
+        let created = server.create(&[]);
+        let capability = created.header("blindsight-capability")?;
+        Some(Keys { id: created.id(), capability })
+    });
     assert_eq!(server.create(&[]).refusal(), refused(507, "storage_full"));
     let job = server.submit(&keys, &request(0, Behaviour::Works), &[]);
     assert_eq!(job.refusal(), refused(507, "storage_full"));
@@ -60,7 +65,7 @@ fn storage_is_bounded() {
 fn unfinished_uploads_are_bounded_and_expire() {
     let server = Server::start(|config| {
         config.uploads = 1;
-        config.upload_seconds = 1;
+        config.empty_upload_seconds = 1;
         config.sweep_seconds = 1;
     });
     let first = server.begin();

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod access;
+mod callers;
 mod document;
 mod events;
 mod fake;

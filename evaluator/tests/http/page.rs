@@ -11,7 +11,7 @@ fn the_page_is_served_with_strict_headers() {
     fs::write(folder.join("index.html"), "<p>page</p>".repeat(100)).unwrap();
     fs::write(folder.join("assets/x-12.wasm"), "\0asm").unwrap();
     let server = Server::start(|config| config.web = Some(folder.clone()));
-    let page = server.raw(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let page = server.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let lower = page.to_lowercase();
     for part in [
         "http/1.1 200",

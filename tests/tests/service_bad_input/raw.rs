@@ -36,10 +36,10 @@ fn malformed(world: &World, table: &mut Table) {
     let rows: [(&str, Vec<u8>); 14] = [
         ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec()),
         ("a line alone", b"hello\r\n\r\n".to_vec()),
-        ("HTTP/9.9", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n".to_vec()),
-        ("no path", b"GET HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
-        ("a path with a space", b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
-        ("a path with a zero", b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
+        ("HTTP/9.9", b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n".to_vec()),
+        ("no path", b"GET HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
+        ("a path with a space", b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
+        ("a path with a zero", b"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
         ("a header with a zero", models("X: a\0b\r\n\r\n")),
         ("a header without a colon", models("nonsense\r\n\r\n")),
         ("a header with a space in its name", models("A b: c\r\n\r\n")),
@@ -125,7 +125,7 @@ fn large(world: &World, table: &mut Table) {
 /// A body that two servers would read differently must not be read at all, or as HTTP says:
 /// chunks count, and then the connection ends.
 fn smuggled(world: &World, table: &mut Table) {
-    let hidden = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+    let hidden = "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let rest = format!(
         "Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}",
         hidden.len() + 5

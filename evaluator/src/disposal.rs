@@ -1,0 +1,88 @@
+//! Deletes what was noted for deletion, and goes on trying where that fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::blocking::blocking;
+use crate::keys;
+use crate::refusal::Refusal;
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::blobs::Blob;
+use crate::store::deletions::{self, Discarded, Due};
+use crate::time::Timestamp;
+
+/// Deletes as soon as something is noted, until the service stops.
+pub async fn dispose_until_stopped(service: Arc<Service>) {
+    let mut stopping = service.lifecycle.stopping();
+    loop {
+        if let Err(refusal) = dispose(&service).await {
+            tracing::warn!(%refusal, "what is to be deleted cannot be read");
+        }
+        tokio::select! {
+            () = service.store.discarded.notified() => {}
+            // What failed is tried again.
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            _ = stopping.wait_for(|&stopping| stopping) => return,
+        }
+    }
+}
+
+/// Deletes everything that is due.
+pub(crate) async fn dispose(service: &Arc<Service>) -> Result<(), Refusal> {
+    loop {
+        let now = Timestamp::now();
+        let due = blocking(&service.store, move |store| {
+            Ok(store.db.read(|c| deletions::due(c, now, AT_ONCE))?)
+        });
+        let due = due.await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        for due in due {
+            dispose_of(service, due).await?;
+        }
+    }
+}
+
+const AT_ONCE: u32 = 64;
+
+async fn dispose_of(service: &Arc<Service>, due: Due) -> Result<(), Refusal> {
+    // Nobody stores this bundle anew meanwhile.
+    let bundles = match due.what {
+        Discarded::Bundle(_) => Some(service.keys.bundles.lock().await),
+        _ => None,
+    };
+    let deleted = delete(service, due.what).await;
+    let now = Timestamp::now();
+    blocking(&service.store, move |store| {
+        Ok(store.db.write(|t| match deleted {
+            Ok(()) => deletions::done(t, due.what),
+            Err(error) => {
+                tracing::warn!(%error, attempts = due.attempts + 1, "a deletion failed");
+                deletions::failed(t, due, now)
+            }
+        })?)
+    })
+    .await?;
+    drop(bundles);
+    Ok(())
+}
+
+async fn delete(service: &Arc<Service>, what: Discarded) -> Result<(), StoreError> {
+    let store = &service.store;
+    match what {
+        Discarded::Upload(id) => {
+            // Whoever writes to it holds the file, which then goes with the last hand on it.
+            Ok(store.staging.delete(id)?)
+        }
+        Discarded::Bundle(sha256) => {
+            if store.db.read(|c| keys::exists_bundle(c, &sha256))? {
+                return Ok(());
+            }
+            store.blobs.delete_bundle(&sha256).await
+        }
+        Discarded::Request(job) => store.blobs.delete(Blob::Request(job)).await,
+        Discarded::Result(job) => store.blobs.delete(Blob::Result(job)).await,
+    }
+}

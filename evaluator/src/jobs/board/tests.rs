@@ -1,0 +1,117 @@
+use super::*;
+use crate::jobs::State;
+use crate::time::Timestamp;
+
+fn record(number: u128, model: &str, state: State) -> Record {
+    Record {
+        seq: number as i64,
+        id: Uuid::from_u128(number),
+        keys: Uuid::from_u128(99),
+        model: model.to_owned(),
+        contract: [0; 32],
+        steps: 20,
+        state,
+        attempts: 0,
+        request_sha256: [0; 32],
+        result_bytes: None,
+        error: None,
+        evaluate_ms: None,
+        cost_ms: 1000,
+        created_at: Timestamp(0),
+        started_at: None,
+        finished_at: None,
+    }
+}
+
+fn queued(number: u128, model: &str) -> Record {
+    record(number, model, State::Queued)
+}
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+fn position(board: &Board, number: u128) -> Option<u32> {
+    match board.live(id(number)) {
+        Some(Live::Queued { position, .. }) => Some(position),
+        _ => None,
+    }
+}
+
+#[test]
+fn positions_follow_the_queue() {
+    let board = Board::default();
+    board.set_queue([3, 1, 2].map(|number| queued(number, "a")).to_vec());
+    assert_eq!([1, 2, 3].map(|n| position(&board, n)), [Some(1), Some(2), Some(0)]);
+    board.start(record(3, "a", State::Running));
+    assert_eq!([1, 2, 3].map(|n| position(&board, n)), [Some(0), Some(1), None]);
+    board.end(id(1), None);
+    assert_eq!([1, 2, 3].map(|n| position(&board, n)), [None, Some(0), None]);
+    assert_eq!(board.counts(), (1, 1));
+    // A job that is put back waits again.
+    board.set_queue([3, 2].map(|number| queued(number, "a")).to_vec());
+    assert_eq!(board.counts(), (2, 0));
+}
+
+#[test]
+fn the_end_interrupts_a_run() {
+    let board = Board::default();
+    board.set_queue(vec![queued(1, "a")]);
+    let interrupt = board.start(record(1, "a", State::Running));
+    board.step(id(1), 5);
+    assert!(!interrupt.is_set());
+    assert!(matches!(board.live(id(1)), Some(Live::Running { step: 5, .. })));
+    board.end(id(1), None);
+    assert!(interrupt.is_set());
+    assert_eq!(board.live(id(1)), None);
+}
+
+#[test]
+fn only_what_concerns_a_job_is_told_to_those_who_look_at_it() {
+    let board = Board::default();
+    board.set_queue([1, 2, 3].map(|number| queued(number, "a")).to_vec());
+    assert!(board.watch(id(4)).is_none());
+    let [mut one, mut two, mut three] = [1, 2, 3].map(|n| board.watch(id(n)).unwrap());
+    let seen = |watch: &mut watch::Receiver<Option<JobView>>| {
+        let changed = watch.has_changed().unwrap_or(false);
+        changed.then(|| {
+            let view = watch.borrow_and_update().clone().unwrap();
+            (view.state, view.position, view.step)
+        })
+    };
+    board.start(record(1, "a", State::Running));
+    assert_eq!(seen(&mut one), Some((State::Running, None, 0)));
+    assert_eq!(seen(&mut two), Some((State::Queued, Some(0), 0)));
+    assert_eq!(seen(&mut three), Some((State::Queued, Some(1), 0)));
+    // Steps of a run are nobody else's business.
+    board.step(id(1), 7);
+    assert_eq!(seen(&mut one), Some((State::Running, None, 7)));
+    assert_eq!((seen(&mut two), seen(&mut three)), (None, None));
+    // The end is the last that is told.
+    board.end(id(1), Some(&record(1, "a", State::Done)));
+    assert_eq!(one.borrow_and_update().as_ref().map(|view| view.state), Some(State::Done));
+    assert!(one.has_changed().is_err());
+    // What is deleted ends without a word.
+    board.end(id(2), None);
+    assert!(two.has_changed().is_err());
+    assert_eq!(seen(&mut three), Some((State::Queued, Some(0), 0)));
+    // Nobody is remembered who has left.
+    drop(three);
+    board.set_queue(vec![queued(3, "a")]);
+    assert!(board.inner().audience.is_empty());
+}
+
+#[test]
+fn estimates_need_a_finished_run() {
+    let board = Board::default();
+    board.set_queue(vec![queued(1, "a"), queued(2, "b")]);
+    let eta = |number: u128| match board.live(id(number)) {
+        Some(Live::Queued { eta_seconds, .. }) => eta_seconds,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(eta(2), None);
+    board.note_run("a", 10.0);
+    assert_eq!((eta(1), eta(2)), (Some(10.0), None));
+    board.note_run("b", 3.0);
+    assert_eq!((eta(1), eta(2)), (Some(10.0), Some(13.0)));
+}
