@@ -212,6 +212,18 @@ compile NETWORK *ARGS: setup
     cd {{ here }}
     exec "$program" compile "$@"
 
+# Lets hostile clients at a service: writes target/attack/summary.json; a minute an attack.
+attack SECONDS="60": setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --locked --release -q -p blindsight-evaluator
+    target=${CARGO_TARGET_DIR:-target}
+    BLINDSIGHT_ATTACK_SECONDS={{ SECONDS }} \
+        BLINDSIGHT_TEST_EVALUATOR="$(realpath "$target/release/blindsight-evaluator")" \
+        cargo test --locked -q -p blindsight-tests --test attack -- --nocapture >&2
+    node -p 'JSON.stringify(JSON.parse(require("fs").readFileSync(process.argv[1])))' \
+        "$target/attack/summary.json"
+
 # Fuzzes one target until stopped; ARGS go to libFuzzer, such as -max_total_time=60.
 fuzz TARGET *ARGS: setup
     #!/usr/bin/env bash

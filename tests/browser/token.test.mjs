@@ -1,13 +1,18 @@
 // A service that only people with its token may use.
 import assert from "node:assert/strict";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { api } from "./lib/tap.mjs";
 import { eventually, settings } from "./lib/wait.mjs";
 import { world } from "./lib/world.mjs";
 
-const TOKEN = "opensesame-4711";
-const here = world({ flags: ["--token", TOKEN] });
+const TOKEN = "opensesame-4711-4712";
+const tokens = join(await mkdtemp(join(tmpdir(), "blindsight-token-")), "tokens");
+await writeFile(tokens, TOKEN);
+const here = world({ flags: ["--token-file", tokens] });
 
 test("the page asks for the token, and everything works with it", settings, async () => {
   const page = await here.visitor.open(here.evaluator.url);

@@ -1,6 +1,6 @@
 //! The service's API as a client uses it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub struct Api {
     /// Where it listens.
     pub address: SocketAddr,
     token: Option<String>,
+    from: Option<Ipv4Addr>,
 }
 
 /// An upload, or the key set that it has become, and the capability for it.
@@ -71,7 +72,7 @@ pub struct JobError {
 impl Api {
     /// The API of an evaluator that asks for no token.
     pub fn of(evaluator: &Evaluator) -> Self {
-        Self { address: evaluator.address(), token: None }
+        Self { address: evaluator.address(), token: None, from: None }
     }
 
     /// With a service token.
@@ -81,9 +82,21 @@ impl Api {
         self
     }
 
+    /// As a caller with an address of its own: 127.0.0.`number`.
+    #[must_use]
+    pub fn from(mut self, number: u8) -> Self {
+        self.from = Some(Ipv4Addr::new(127, 0, 0, number));
+        self
+    }
+
+    /// The address that it comes from, if that was chosen.
+    pub fn source(&self) -> Option<Ipv4Addr> {
+        self.from
+    }
+
     /// A request with the service token.
     pub fn request<'a>(&self, method: &str, target: &str) -> Request<'a> {
-        let request = Request::new(method, target);
+        let request = Request::new(method, target).from(self.from);
         match &self.token {
             Some(token) => request.header("Authorization", &format!("Bearer {token}")),
             None => request,

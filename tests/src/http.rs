@@ -4,10 +4,11 @@ mod response;
 
 use std::borrow::Cow;
 use std::io::{self, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 pub use response::{Chunks, Response};
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 /// A request that is sent as it is written, on a connection of its own.
 #[derive(Debug, Clone)]
@@ -16,13 +17,21 @@ pub struct Request<'a> {
     target: String,
     headers: Vec<(String, String)>,
     body: Option<Cow<'a, [u8]>>,
+    from: Option<Ipv4Addr>,
 }
 
 impl<'a> Request<'a> {
     /// A request without a body. `target` is not touched, whatever it holds.
     pub fn new(method: &str, target: &str) -> Self {
         let (method, target) = (method.to_owned(), target.to_owned());
-        Self { method, target, headers: Vec::new(), body: None }
+        Self { method, target, headers: Vec::new(), body: None, from: None }
+    }
+
+    /// From this address: all of 127.0.0.0/8 is this machine.
+    #[must_use]
+    pub fn from(mut self, address: Option<Ipv4Addr>) -> Self {
+        self.from = address;
+        self
     }
 
     /// With a header.
@@ -82,7 +91,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// When there is no answer within [`PATIENCE`].
     pub fn exchange(&self, address: SocketAddr) -> io::Result<Response> {
-        let mut connection = Connection::open(address)?;
+        let mut connection = Connection::open_from(self.from, address)?;
         connection.send(&self.head())?;
         if let Some(body) = &self.body {
             // A server that has seen enough answers and hangs up; the answer is what counts.
@@ -96,7 +105,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// When there is no head of an answer.
     pub fn open(&self, address: SocketAddr) -> io::Result<(Response, Chunks)> {
-        let mut connection = Connection::open(address)?;
+        let mut connection = Connection::open_from(self.from, address)?;
         connection.send(&self.head())?;
         let Connection { mut stream } = connection;
         stream.get_mut().set_read_timeout(Some(PATIENCE))?;
@@ -120,11 +129,26 @@ impl Connection {
     /// # Errors
     /// When nobody listens.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::with(TcpStream::connect_timeout(&address, PATIENCE)?)
+    }
+
+    fn with(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Connects from an address of this machine.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn open_from(from: Option<Ipv4Addr>, address: SocketAddr) -> io::Result<Self> {
+        let Some(from) = from else { return Self::open(address) };
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddrV4::new(from, 0))?;
+        connect(&socket, &address)?;
+        Self::with(TcpStream::from(socket))
     }
 
     /// Says these bytes.

@@ -31,6 +31,8 @@ fn says_why_it_cannot_start() {
     let taken = listener.local_addr().unwrap().to_string();
     let file = folder.path().join("file");
     std::fs::write(&file, "queu = 5").unwrap();
+    let tokens = folder.path().join("tokens");
+    std::fs::write(&tokens, "two words").unwrap();
     let data = folder.path().join("data");
     for (flags, cause) in [
         (["--listen", &taken], "cannot listen on 127.0.0.1:"),
@@ -41,7 +43,9 @@ fn says_why_it_cannot_start() {
         (["--config", file.to_str().unwrap()], "unknown field `queu`"),
         (["--blobs", "ftp://elsewhere"], "ftp://elsewhere"),
         (["--blobs", "s3://"], "names no bucket"),
-        (["--token", "two words"], "the token must"),
+        (["--token-file", tokens.to_str().unwrap()], "a token must have 16"),
+        (["--token", "a-token-that-ps-would-show"], "unexpected argument '--token'"),
+        (["--listen", "0.0.0.0:0"], "there is no token"),
         (["--log", "]["], "filter"),
     ] {
         let words = last_words(&data, &flags);

@@ -38,9 +38,14 @@ impl World {
         std::os::unix::fs::symlink(folder.path().join("secret.txt"), web.join("link.txt")).unwrap();
         std::os::unix::fs::symlink(folder.path(), web.join("folder")).unwrap();
 
+        let tokens = folder.path().join("tokens");
+        fs::write(&tokens, TOKEN).unwrap();
         let part = PART.to_string();
         let flags = [
-            ["--token", TOKEN],
+            ["--token-file", tokens.to_str().unwrap()],
+            // All questions come from one address.
+            ["--uploads-per-minute", "100000"],
+            ["--uploads-per-caller", "64"],
             ["--web", web.to_str().unwrap()],
             ["--part-bytes", &part],
             ["--body-pause-seconds", "1"],

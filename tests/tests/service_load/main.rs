@@ -36,8 +36,19 @@ const PEAK: u64 = 1_300_000_000;
 #[test]
 fn everybody_is_served_or_told_when_to_come_back() {
     let folder = TempDir::new().unwrap();
-    let flags = ["--queue", "4", "--jobs-per-keys", "32", "--heartbeat-seconds", "2"];
-    let mut evaluator = Evaluator::start(&folder.path().join("data"), &flags);
+    // All of them come from one address: shares would keep them from loading the service.
+    let flags = [
+        ["--queue", "4"],
+        ["--jobs-per-keys", "32"],
+        ["--jobs-per-caller", "32"],
+        ["--event-streams-per-caller", "64"],
+        ["--uploads-at-once-per-caller", "16"],
+        ["--uploads-per-caller", "64"],
+        ["--uploads-per-minute", "100000"],
+        ["--caller-bytes", "16000000000"],
+        ["--heartbeat-seconds", "2"],
+    ];
+    let mut evaluator = Evaluator::start(&folder.path().join("data"), &flags.concat());
     let api = Api::of(&evaluator);
     let clients: Vec<Client> = (0..UPLOADERS as u8).map(|index| Client::new(20 + index)).collect();
     let keys = api.upload(&clients[0].bundle);
