@@ -48,17 +48,17 @@ pub(crate) fn reserve_upload(
             return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
         }
     }
-    loop {
-        let Err((refusal, whose)) = room(config, c, asking, bytes)? else { return Ok(()) };
-        let evicted = match whose {
-            Whose::Everybody => idle.evict(c, None)?,
-            Whose::Caller => idle.evict(c, mine)?,
-            Whose::Owner => false,
+    while let Some(shortage) = shortage(config, c, asking, bytes)? {
+        let evicted = match shortage {
+            Shortage::Everybody => idle.evict(c, None)?,
+            Shortage::Caller => idle.evict(c, mine)?,
+            Shortage::Owner => false,
         };
         if !evicted {
-            return Err(refusal);
+            return Err(shortage.refusal());
         }
     }
+    Ok(())
 }
 
 /// Reserves a place in the queue and so many bytes for a job, and a row to remember it by. `pause`
@@ -86,7 +86,10 @@ pub(crate) fn reserve_job(
         let detail = format!("{unfinished} of your jobs are unfinished; wait for one to end.");
         return Err(Refusal::new(Code::TooManyJobs, detail).retry_after(pause));
     }
-    room(config, c, asking, bytes)?.map_err(|(refusal, _)| refusal)
+    match shortage(config, c, asking, bytes)? {
+        Some(shortage) => Err(shortage.refusal()),
+        None => Ok(()),
+    }
 }
 
 /// How many rows a caller has beyond its share when another one comes.
@@ -95,39 +98,47 @@ pub(crate) fn rows_over(config: &Config, c: &Connection, caller: &Caller) -> Res
     Ok((rows + 1).saturating_sub(config.caller_rows))
 }
 
-/// Whose room is short.
+/// Whose room is too short.
 #[derive(Debug, Clone, Copy)]
-enum Whose {
+enum Shortage {
     Everybody,
     Caller,
     Owner,
 }
 
-/// Whether there is room for so many bytes: in the service's storage, in the caller's share of it,
-/// and in the capability's.
-fn room(
+impl Shortage {
+    fn refusal(self) -> Refusal {
+        let refusal = |detail: &str| Refusal::new(Code::StorageFull, detail);
+        match self {
+            Self::Everybody => {
+                refusal("The service's storage is full; try again later.").retry_after(600)
+            }
+            Self::Caller => {
+                let detail = "Your share of the storage is used up; delete keys or wait.";
+                refusal(detail).retry_after(600)
+            }
+            Self::Owner => refusal("This capability has no room for more; delete keys or wait."),
+        }
+    }
+}
+
+/// Who has no room for so many bytes: the capability, its caller, or the whole service.
+fn shortage(
     config: &Config,
     c: &Connection,
     asking: Asking<'_>,
     bytes: u64,
-) -> Result<Result<(), (Refusal, Whose)>, Refusal> {
+) -> Result<Option<Shortage>, Refusal> {
     let full = |scope, limit| -> Result<bool, Refusal> {
         Ok(count(c, scope)?.bytes.saturating_add(bytes) > limit)
     };
-    let refuse = |detail: &str| Refusal::new(Code::StorageFull, detail);
     if let Some(owner) = asking.owner
         && full(Scope::Owner(owner), config.capability_bytes)?
     {
-        let refusal = refuse("This capability has no room for more; delete keys or wait.");
-        return Ok(Err((refusal, Whose::Owner)));
+        return Ok(Some(Shortage::Owner));
     }
     if full(Scope::Caller(asking.caller), config.caller_bytes)? {
-        let refusal = refuse("Your share of the storage is used up; delete keys or wait.");
-        return Ok(Err((refusal.retry_after(600), Whose::Caller)));
+        return Ok(Some(Shortage::Caller));
     }
-    if full(Scope::All, config.storage_bytes)? {
-        let refusal = refuse("The service's storage is full; try again later.");
-        return Ok(Err((refusal.retry_after(600), Whose::Everybody)));
-    }
-    Ok(Ok(()))
+    Ok(full(Scope::All, config.storage_bytes)?.then_some(Shortage::Everybody))
 }

@@ -131,11 +131,7 @@ impl Listener {
 
     fn note(&mut self, job: JobView) {
         self.ended = job.state.is_final();
-        let same = self.last.as_ref().is_some_and(|last| {
-            // Estimates change all the time, and are no news.
-            JobView { eta_seconds: job.eta_seconds, ..last.clone() } == job
-        });
-        if same {
+        if self.last.as_ref().is_some_and(|last| last.says_as_much_as(&job)) {
             return;
         }
         // Milliseconds, so that ids also grow when the service was restarted in between.

@@ -65,6 +65,7 @@ impl Modify for Common {
 }
 
 fn add_common(operation: &mut Operation, path: &str) {
+    add(operation, StatusCode::MISDIRECTED_REQUEST, "Meant for a server of another name");
     if path.starts_with("/v1/") || path == "/metrics" {
         add(operation, StatusCode::UNAUTHORIZED, "No service token");
         add(operation, StatusCode::INTERNAL_SERVER_ERROR, "The service failed");

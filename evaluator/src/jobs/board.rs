@@ -209,7 +209,13 @@ impl Inner {
         };
         if let Some(record) = record {
             let view = JobView::new(record, self.live(id));
-            sender.send_replace(Some(view));
+            sender.send_if_modified(|told| {
+                let is_news = !told.as_ref().is_some_and(|told| told.says_as_much_as(&view));
+                if is_news {
+                    *told = Some(view);
+                }
+                is_news
+            });
         }
     }
 

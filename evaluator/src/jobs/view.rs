@@ -50,6 +50,11 @@ pub struct JobError {
 }
 
 impl JobView {
+    /// Whether another view tells nothing else. Estimates change all the time, and are no news.
+    pub(crate) fn says_as_much_as(&self, other: &Self) -> bool {
+        Self { eta_seconds: other.eta_seconds, ..self.clone() } == *other
+    }
+
     /// What is stored of a job and what is known of it at this moment. The two may be a moment
     /// apart; the stored state counts.
     #[must_use]

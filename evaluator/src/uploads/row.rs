@@ -106,7 +106,7 @@ impl Row {
                  ORDER BY expires_at DESC LIMIT -1 OFFSET ?2)",
             params![self.caller.to_string(), REFUSED_OF_CALLER],
         )?;
-        deletions::discard(c, Discarded::Upload(self.id), self.length, now)
+        deletions::discard(c, Discarded::Upload(self.id), self.received, now)
     }
 
     /// Deletes row and file.

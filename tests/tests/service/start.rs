@@ -44,7 +44,7 @@ fn says_why_it_cannot_start() {
         (["--blobs", "ftp://elsewhere"], "ftp://elsewhere"),
         (["--blobs", "s3://"], "names no bucket"),
         (["--token-file", tokens.to_str().unwrap()], "a token must have 16"),
-        (["--token", "a-token-that-ps-would-show"], "unexpected argument '--token'"),
+        (["--token", "a-token-that-ps-would-show"], "try '--help'"),
         (["--listen", "0.0.0.0:0"], "there is no token"),
         (["--log", "]["], "filter"),
     ] {

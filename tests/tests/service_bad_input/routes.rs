@@ -80,5 +80,9 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
     for path in ["/v1/models", "/v1/status", "/v1/openapi.json", "/metrics", "/v1/nothing"] {
         let request = api.request("GET", path).without("Authorization");
         table.refused(api, unauthorized, &format!("{path} without a token"), &request);
+        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", ""] {
+            let request = api.request("GET", path).header("Host", host);
+            table.refused(api, (421, "wrong_host"), &format!("{path} of {host:?}"), &request);
+        }
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
     assert!(query.body == page.body && !query.body.ends_with(SECRET.as_bytes()));
     table.accepted(200, "a path in the query", query);
     let absolute = api.send(&Request::new("GET", "http://elsewhere.example/"));
-    table.accepted(200, "another host in the target", absolute);
+    table.refusal((421, "wrong_host"), "another host in the target", absolute);
     for range in ["bytes=0-", "bytes=5-1", "bytes=99999-", "bytes=0-0,1-1,2-2", "lines=1"] {
         let answer = api.send(&Request::new("GET", "/").header("Range", range));
         table.accepted(200, &format!("range {range}"), answer);
