@@ -140,20 +140,22 @@ function ternary(low: number, high: number): number {
 /** Windows with some weight among runs of -1, 0 and 1. */
 function runs(length: number, value: (at: number) => number, known: Set<string>): number {
   let found = 0;
-  const last: number[] = [];
+  let run = 0;
   let weight = 0;
   for (let at = 0; at < length; at += 1) {
     const next = value(at);
     if (next !== 0 && next !== 1 && next !== -1) {
-      last.length = 0;
+      run = 0;
       weight = 0;
       continue;
     }
-    last.push(next);
+    run += 1;
     weight += Math.abs(next);
-    if (last.length > WINDOW) weight -= Math.abs(last.shift() ?? 0);
+    if (run > WINDOW) weight -= Math.abs(value(at - WINDOW));
     // What is nearly all zero is everywhere; what is nearly all -1 is any other data.
-    if (last.length === WINDOW && weight > 8 && weight < 31 && known.has(last.join())) found += 1;
+    if (run < WINDOW || weight <= 8 || weight >= 31) continue;
+    const window = Array.from({ length: WINDOW }, (_, place) => value(at - WINDOW + 1 + place));
+    if (known.has(window.join())) found += 1;
   }
   return found;
 }

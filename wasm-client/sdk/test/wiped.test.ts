@@ -64,7 +64,7 @@ const own = { sha256: said.sha256, bytes: contractBytes };
 
 afterEach(() => vi.restoreAllMocks());
 
-describe("the memory of the module", () => {
+describe("the memory of the module", { timeout: 120_000 }, () => {
   test("holds the secret until it is freed, and nothing of it then", async () => {
     const secret = await sealed(seed, said);
     const keys = await ClientKeys.open(contract, secret.sealed, secret.key);
