@@ -18,7 +18,7 @@ import { settings } from "./lib/wait.mjs";
 
 const INSIDE = "BLINDSIGHT_TRAFFIC_INSIDE";
 const why = obstacle();
-// Who is not root may still be root of a world of their own.
+// Who may not do that here may still do it in a world of their own.
 const again = why !== null && process.env[INSIDE] === undefined && mayUnshare();
 if (why !== null && !again) console.error(`traffic: NOT RUN, ${why}`);
 

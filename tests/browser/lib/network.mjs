@@ -11,6 +11,9 @@ import { packetsOf } from "./packets.mjs";
 
 const run = promisify(execFile);
 
+/** Root's tcpdump becomes somebody else otherwise, who must not write the file. */
+const KEEP = process.getuid?.() === 0 ? ["-Z", "root"] : [];
+
 /** Addresses of the wire's ends, which are nobody's elsewhere: they exist in the namespaces alone. */
 export const EVALUATOR = "10.213.77.1";
 const BROWSER = "10.213.77.2";
@@ -24,7 +27,6 @@ export function obstacle() {
     const { error } = spawnSync(tool, ["--version"], { stdio: "ignore" });
     if (error) return `${tool} is missing (Debian: apt install iproute2 tcpdump)`;
   }
-  if (process.getuid() !== 0) return "only root may make network namespaces";
   const name = `bs-probe-${randomBytes(3).toString("hex")}`;
   const made = spawnSync("ip", ["netns", "add", name], { encoding: "utf8" });
   if (made.status !== 0) return `no network namespaces here: ${made.stderr.trim()}`;
@@ -32,14 +34,17 @@ export function obstacle() {
   return null;
 }
 
-/** Whether a user who is not root may become root of namespaces of their own. */
+/** Whether a user without rights has all of them in namespaces of their own. */
 export function mayUnshare() {
   const probe = "mount -t tmpfs none /run && ip netns add bs-probe";
   return spawnSync("unshare", [...UNSHARE, "sh", "-c", probe], { stdio: "ignore" }).status === 0;
 }
 
-/** For `unshare`: root of new namespaces of users, networks and mounts. */
-export const UNSHARE = ["--user", "--map-root-user", "--net", "--mount"];
+/**
+ * For `unshare`: all rights in new namespaces of users, networks and mounts, but under the own
+ * number, because tcpdump tries to become somebody else where it is root's.
+ */
+export const UNSHARE = ["--user", "--map-current-user", "--keep-caps", "--net", "--mount"];
 
 export class Network {
   #names = [];
@@ -96,7 +101,7 @@ export class Network {
   async capture() {
     const file = join(this.#folder, "packets");
     const [command, ...words] = this.browserSide;
-    const options = ["-i", "any", "-y", "LINUX_SLL2", "-n", "-U", "-s", "512", "-Z", "root"];
+    const options = ["-i", "any", "-y", "LINUX_SLL2", "-n", "-U", "-s", "512", ...KEEP];
     const child = spawn(command, [...words, "tcpdump", ...options, "-w", file], {
       stdio: ["ignore", "ignore", "pipe"],
     });
