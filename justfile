@@ -104,6 +104,36 @@ wasm: setup
     echo "wasm: $size bytes gzipped" >&2
     [ "$size" -lt 1000000 ] || { echo "wasm: more than 1 MB" >&2; exit 1; }
 
+# Builds the module in two other folders, from nothing, and compares: the last line is JSON.
+wasm-reproducible: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # Of different lengths, lest a path that got in leaves the length alone.
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    hashes=()
+    for folder in "$work/a" "$work/another folder/of the same tree"; do
+        mkdir -p "$folder"
+        # The tree as it is, without what was built in it.
+        git ls-files -z --cached --others --exclude-standard \
+            | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null \
+            | tar --extract --directory "$folder"
+        echo "wasm-reproducible: building in $folder" >&2
+        (
+            cd "$folder"
+            env -u CARGO_TARGET_DIR "{{ just_executable() }}" --justfile "$folder/justfile" \
+                --working-directory "$folder" wasm
+        )
+        hash=$(sha256sum <"$folder/wasm-client/sdk/src/wasm/blindsight_wasm_bg.wasm")
+        hashes+=("${hash%% *}")
+        rm -rf "$folder"
+    done
+    same=false
+    [ "${hashes[0]}" != "${hashes[1]}" ] || same=true
+    printf '{"reproducible":%s,"sha256":["%s","%s"],"rustc":"%s"}\n' \
+        "$same" "${hashes[@]}" "$(rustc --version)"
+    [ "$same" = true ]
+
 # Builds the JavaScript package "blindsight" (wasm-client/sdk/dist).
 sdk: wasm (packages "wasm-client/sdk")
     cd wasm-client/sdk && npm run --silent build
@@ -173,8 +203,22 @@ test-web: web chromium
     cd web && npm run --silent check && npm run --silent format && npm test --silent
     cd web && npm run --silent test:page
 
+# Installs what the capture of the browser's traffic needs, if it can: without, that test is skipped.
+[private]
+capture:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [ "$(uname)" = Linux ] || exit 0
+    { command -v ip && command -v tcpdump; } >/dev/null && exit 0
+    root=""; [ "$(id -u)" -eq 0 ] || root=sudo
+    if command -v apt-get >/dev/null && { [ -z "$root" ] || command -v sudo >/dev/null; }; then
+        echo "setup: installing iproute2 and tcpdump" >&2
+        $root apt-get update -qq || true
+        $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 tcpdump >/dev/null || true
+    fi
+
 # Tests page, SDK and evaluator together in Chromium: writes target/tests/browser.json.
-test-browser: web chromium
+test-browser: web chromium capture
     # The same build as that of the tests in Rust.
     cargo test --locked -q --workspace --no-run
     cd tests/browser && npm run --silent format && npm test --silent

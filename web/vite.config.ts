@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { moduleHash } from "./build/module-hash.ts";
 import { samples } from "./build/samples.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -8,7 +9,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 export default defineConfig(({ mode }) => ({
   // The page may be served under any path.
   base: "./",
-  plugins: [samples(here("../samples"))],
+  plugins: [samples(here("../samples")), moduleHash()],
   resolve: {
     alias: mode === "fake" ? [{ find: "./sdk/open", replacement: here("tests/fake/open.ts") }] : [],
   },

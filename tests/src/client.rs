@@ -13,7 +13,6 @@ use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_session::Session;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
 
 use crate::{api, repository};
 
@@ -54,7 +53,7 @@ pub struct Client {
 impl Client {
     /// Makes all keys of a seed.
     pub fn new(seed: u8) -> Self {
-        let seed = || ClientSeed::from_bytes(Zeroizing::new([seed; 32]));
+        let seed = || ClientSeed::from_bytes(&[seed; 32]);
         let session = Session::new(contract(), &seed());
         let keys = contract().keys();
         let frames: Vec<Vec<u8>> = keys
@@ -146,5 +145,5 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// A generator with a seed.
 pub fn rng(seed: u8) -> SecretRng {
-    SecretRng::from_key([seed; 32])
+    SecretRng::from_key(&[seed; 32])
 }

@@ -113,7 +113,7 @@ impl ClientKeys {
         let accepted = contract.accepted();
         let most = accepted.answer().byte_len(accepted.set()) as usize;
         let answer = input::bytes("the answer", answer, most, Code::BadAnswer)?;
-        self.session.decrypt(accepted, &answer).map_err(refusal)
+        Ok(self.session.decrypt(accepted, &answer).map_err(refusal)?.to_vec())
     }
 }
 
@@ -127,7 +127,7 @@ impl ClientKeys {
         let accepted = contract.accepted();
         let values = prepare(rgb, accepted.input())
             .map_err(|error: PrepareError| ClientError::new(Code::InvalidArgument, error))?;
-        self.session.encrypt(accepted, &Zeroizing::new(values), rng).map_err(refusal)
+        self.session.encrypt(accepted, &values, rng).map_err(refusal)
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn keys(contract: &ModelContract) -> ClientKeys {
-        let seed = ClientSeed::from_bytes(Zeroizing::new([5; 32]));
+        let seed = ClientSeed::from_bytes(&[5; 32]);
         ClientKeys { session: Session::new(contract.accepted(), &seed) }
     }
 
@@ -164,7 +164,7 @@ mod tests {
     fn requests_have_their_length() {
         let contract = contract();
         let keys = keys(&contract);
-        let mut rng = SecretRng::from_key([6; 32]);
+        let mut rng = SecretRng::from_key(&[6; 32]);
         let request = keys.encrypt_pixels(&contract, &[200; 3072], &mut rng).unwrap();
         let accepted = contract.accepted();
         assert_eq!(request.len() as u64, accepted.request().byte_len(accepted.set()));
@@ -175,7 +175,7 @@ mod tests {
         let contract = contract();
         let keys = keys(&contract);
         for length in [0, 3071, 3073] {
-            let mut rng = SecretRng::from_key([6; 32]);
+            let mut rng = SecretRng::from_key(&[6; 32]);
             let refused = keys.encrypt_pixels(&contract, &vec![0; length], &mut rng).unwrap_err();
             assert_eq!(refused.code, Code::InvalidArgument);
         }

@@ -3,7 +3,8 @@
 //! A thin layer over `blindsight-session` and `blindsight-model`. It runs in a worker, one
 //! instance for each. What crosses the boundary:
 //!
-//! - the secret only as [`ClientKeys`], an opaque handle that is wiped on `free()`, and as a *sealed
+//! - the secret only as [`ClientKeys`], an opaque handle that is wiped on `free()`, whose last traces
+//!   [`wipe_stack`] takes away, and as a *sealed
 //!   seed*: the seed encrypted under a `CryptoKey` that its owner keeps non-extractable;
 //! - what a server says of a model as [`ModelContract`], which exists only once it was checked.
 //!   Nothing is compiled in for one scheme or one model;
@@ -21,6 +22,7 @@ mod pictures;
 mod seal;
 mod versions;
 mod web_crypto;
+mod wipe;
 
 pub use client_keys::ClientKeys;
 pub use contract::ModelContract;
@@ -29,3 +31,4 @@ pub use hash::StreamingHash;
 pub use panics::last_panic;
 pub use pictures::{PreparedPicture, prepare_file, prepare_pixels};
 pub use versions::versions;
+pub use wipe::wipe_stack;

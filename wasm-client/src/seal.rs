@@ -15,7 +15,6 @@ use blindsight_contract::AcceptedContract;
 use blindsight_session::Session;
 use js_sys::Uint8Array;
 use web_sys::CryptoKey;
-use zeroize::Zeroizing;
 
 use crate::error::{ClientError, Code};
 use crate::web_crypto::{self, NONCE_BYTES, TAG_BYTES};
@@ -47,14 +46,11 @@ pub(crate) async fn open(
     let (nonce, encrypted) = split(sealed).ok_or_else(unreadable)?;
     let plain = web_crypto::decrypt(key, &nonce, &associated, encrypted).await;
     let plain: Uint8Array = plain.map_err(|_| unreadable())?;
-    let mut seed = Zeroizing::new([0; ClientSeed::BYTES]);
     let fits = plain.length() as usize == ClientSeed::BYTES;
-    if fits {
-        plain.copy_to(seed.as_mut_slice());
-    }
+    let seed = fits.then(|| ClientSeed::filled(|seed| plain.copy_to(seed)));
     // The only copy outside this module's memory.
     plain.fill(0, 0, plain.length());
-    if fits { Ok(ClientSeed::from_bytes(seed)) } else { Err(unreadable()) }
+    seed.ok_or_else(unreadable)
 }
 
 /// What a seed is bound to.

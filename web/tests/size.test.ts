@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,6 +43,14 @@ it("ships the client: its module and its worker", () => {
   const all = files();
   expect(all.filter((file) => extname(file) === ".wasm")).toHaveLength(1);
   expect(all.filter((file) => /worker.*\.js$/.test(file))).toHaveLength(1);
+});
+
+it("shows the hash of the module that it ships", () => {
+  const [module] = files().filter((file) => extname(file) === ".wasm");
+  const bytes = readFileSync(join(dist, module ?? ""));
+  const html = readFileSync(join(dist, "index.html"), "utf8");
+  const shown = /data-testid="module-sha256">([^<]*)</.exec(html)?.[1];
+  expect(shown).toBe(createHash("sha256").update(bytes).digest("hex"));
 });
 
 it("has nothing inline that the policy forbids, and names no other host", () => {

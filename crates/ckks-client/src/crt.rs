@@ -2,19 +2,20 @@
 
 use blindsight_ring::arith::{inv_mod_prime, mul_mod};
 use blindsight_ring::{Coefficients, Poly};
+use zeroize::Zeroizing;
 
 /// The coefficients of a polynomial, each in the centred interval of its modulus, as floating
 /// point numbers: exact below `2^53`, rounded above.
 ///
 /// The modulus must lie below `2^126`.
-pub(crate) fn centred(poly: &Poly<Coefficients>) -> Vec<f64> {
+pub(crate) fn centred(poly: &Poly<Coefficients>) -> Zeroizing<Vec<f64>> {
     let primes = poly.basis().primes();
     let steps = garner_steps(primes.iter().map(|p| p.value()).collect());
     let modulus = steps.iter().fold(1, |m, step| m * u128::from(step.prime));
     debug_assert!(modulus < 1 << 126);
-    let mut digits = vec![0; steps.len()];
+    let mut digits = Zeroizing::new(vec![0; steps.len()]);
     let degree = primes.first().map_or(0, |p| p.degree());
-    let number = |i| {
+    let mut number = |i| {
         let mut number = 0;
         let mut weight = 1;
         for (k, step) in steps.iter().enumerate() {
@@ -25,7 +26,10 @@ pub(crate) fn centred(poly: &Poly<Coefficients>) -> Vec<f64> {
         }
         if number > modulus / 2 { -((modulus - number) as f64) } else { number as f64 }
     };
-    (0..degree).map(number).collect()
+    // Of its full length from the start: what grows leaves parts of itself behind.
+    let mut numbers = Zeroizing::new(vec![0.0; degree]);
+    numbers.iter_mut().enumerate().for_each(|(i, to)| *to = number(i));
+    numbers
 }
 
 /// One step of Garner's algorithm: the mixed-radix digit that belongs to one prime.
@@ -78,7 +82,7 @@ mod tests {
             }
             // The most negative number is its own wrap: -modulus/2 rounded towards zero is inside.
             let expected: Vec<f64> = numbers.iter().map(|&n| n as f64).collect();
-            assert_eq!(centred(&poly), expected, "{count} primes");
+            assert_eq!(*centred(&poly), expected, "{count} primes");
         }
     }
 }

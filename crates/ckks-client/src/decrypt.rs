@@ -1,7 +1,6 @@
 //! Decryption of ciphertexts.
 
 use blindsight_ckks::ciphertext::Ciphertext;
-use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ring::{Basis, Ntt, Poly};
 use zeroize::Zeroizing;
@@ -9,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::crt;
 use crate::secret::SecretKey;
 use crate::secret_poly::SecretPoly;
+use crate::secret_slots::SecretSlots;
 
 /// The `N/2` slots of a ciphertext.
 ///
@@ -18,10 +18,10 @@ use crate::secret_poly::SecretPoly;
 /// # Panics
 /// If the secret key belongs to another parameter set.
 #[must_use]
-pub fn decrypt(set: &Parameters, secret: &SecretKey, ciphertext: &Ciphertext) -> Vec<Complex64> {
-    let mut coefficients = Zeroizing::new(decrypt_coefficients(set, secret, ciphertext));
+pub fn decrypt(set: &Parameters, secret: &SecretKey, ciphertext: &Ciphertext) -> SecretSlots {
+    let mut coefficients = decrypt_coefficients(set, secret, ciphertext);
     coefficients.iter_mut().for_each(|c| *c /= ciphertext.scale);
-    set.encoder().to_slots(&coefficients)
+    SecretSlots::of_coefficients(set.encoder(), &coefficients)
 }
 
 /// The `N` coefficients of `c0 + c1 s`: the message times the ciphertext's scale, plus noise.
@@ -37,7 +37,7 @@ pub fn decrypt_coefficients(
     set: &Parameters,
     secret: &SecretKey,
     ciphertext: &Ciphertext,
-) -> Vec<f64> {
+) -> Zeroizing<Vec<f64>> {
     secret.assert_belongs_to(set);
     let limbs = limbs_to_use(ciphertext.c0.basis());
     let basis = ciphertext.c0.basis().prefix(limbs);
@@ -66,6 +66,8 @@ fn lowest(poly: &Poly<Ntt>, limbs: usize) -> Poly<Ntt> {
 
 #[cfg(test)]
 mod tests {
+    use blindsight_ckks::encoding::Complex64;
+
     use super::*;
     use crate::encrypt::encrypt;
     use crate::testing::{rng, secret, set};

@@ -1,11 +1,11 @@
 //! Decryption of the compact answer.
 
-use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::response::CompactCiphertext;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretKey;
+use crate::secret_slots::SecretSlots;
 
 /// The distinct slots of an answer.
 ///
@@ -18,15 +18,16 @@ pub fn decrypt_response(
     set: &Parameters,
     secret: &SecretKey,
     response: &CompactCiphertext,
-) -> Vec<Complex64> {
+) -> SecretSlots {
     secret.assert_belongs_to(set);
     let phases = response.c0().iter().enumerate().map(|(j, &c0)| {
         let product = product_coefficient(response.c1(), secret.dense(), j * response.stride());
         let phase = centred(c0.wrapping_add(product), response.log2_modulus());
         f64::from(phase) / response.scale()
     });
-    let coefficients = Zeroizing::new(phases.collect::<Vec<_>>());
-    set.encoder().to_slots(&coefficients)
+    let mut coefficients = Zeroizing::new(vec![0.0; response.c0().len()]);
+    coefficients.iter_mut().zip(phases).for_each(|(to, phase)| *to = phase);
+    SecretSlots::of_coefficients(set.encoder(), &coefficients)
 }
 
 /// Coefficient `index` of `c1 * s` modulo `2^32`, and so modulo every smaller power of two.
@@ -57,6 +58,8 @@ fn centred(x: u32, k: u32) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use blindsight_ckks::encoding::Complex64;
+
     use super::*;
     use crate::decrypt::decrypt_coefficients;
     use crate::encrypt::encrypt;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::sampling::{DiscreteGaussian, SecretRng};
 use crate::secret::SecretKey;
 use crate::secret_poly::SecretPoly;
+use crate::secret_slots::SecretSlots;
 
 /// Why slots cannot be encrypted.
 #[derive(Debug, Error, Clone, PartialEq)]
@@ -99,9 +100,11 @@ fn encode(
     // A quarter of the modulus leaves room for noise; 2^62 for 64-bit integers.
     let bound = (basis.log2() - 2.0).min(62.0).exp2();
     let stride = most / count;
-    let message = Zeroizing::new(set.encoder().to_coefficients(slots));
+    let mut message = SecretSlots::copied(slots);
+    set.encoder().interpolate(&mut message);
+    let numbers = message.iter().map(|z| z.re).chain(message.iter().map(|z| z.im));
     let mut coefficients = Zeroizing::new(vec![0; set.degree()]);
-    for (to, from) in coefficients.iter_mut().step_by(stride).zip(message.iter()) {
+    for (to, from) in coefficients.iter_mut().step_by(stride).zip(numbers) {
         let scaled = (from * scale).round();
         // False for a NaN as well.
         if !(-bound..=bound).contains(&scaled) {

@@ -18,7 +18,7 @@ impl SecretRng {
     pub fn from_os() -> Result<Self, EntropyError> {
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(key.as_mut_slice()).map_err(EntropyError)?;
-        Ok(Self::from_key(*key))
+        Ok(Self::from_key(&key))
     }
 }
 

@@ -20,6 +20,7 @@ mod parallel;
 pub mod sampling;
 mod secret;
 mod secret_poly;
+mod secret_slots;
 mod seed;
 #[cfg(test)]
 mod testing;
@@ -32,4 +33,5 @@ pub use entropy::EntropyError;
 pub use key_family::{GENERATION_VERSION, KeyFamily};
 pub use sampling::SecretRng;
 pub use secret::SecretKey;
+pub use secret_slots::SecretSlots;
 pub use seed::ClientSeed;

@@ -11,7 +11,7 @@ use core::fmt;
 use blindsight_ring::sampling::Seed;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::ZeroizeOnDrop;
 
 pub use gaussian::DiscreteGaussian;
 
@@ -19,9 +19,10 @@ pub use gaussian::DiscreteGaussian;
 ///
 /// This crate never asks the operating system for entropy, so that it runs anywhere: the caller
 /// brings a key. The generator is neither `Clone` nor serialisable, because a repeated stream
-/// would repeat errors, which reveals the secret key. Its state is wiped when it is dropped.
+/// would repeat errors, which reveals the secret key. Its state lives on the heap, where moving the
+/// generator leaves no copy of it, and is wiped when it is dropped.
 pub struct SecretRng {
-    stream: ChaCha20Rng,
+    stream: Box<ChaCha20Rng>,
 }
 
 impl SecretRng {
@@ -30,10 +31,8 @@ impl SecretRng {
     ///
     /// The caller's own copy of the key is the caller's to wipe.
     #[must_use]
-    pub fn from_key(mut key: [u8; 32]) -> Self {
-        let stream = ChaCha20Rng::from_seed(key);
-        key.zeroize();
-        Self { stream }
+    pub fn from_key(key: &[u8; 32]) -> Self {
+        Self { stream: Box::new(ChaCha20Rng::from_seed(*key)) }
     }
 
     /// 64 uniform bits.
@@ -80,9 +79,9 @@ mod tests {
 
     #[test]
     fn same_key_same_words() {
-        let mut a = SecretRng::from_key([7; 32]);
-        let mut b = SecretRng::from_key([7; 32]);
-        let mut c = SecretRng::from_key([8; 32]);
+        let mut a = SecretRng::from_key(&[7; 32]);
+        let mut b = SecretRng::from_key(&[7; 32]);
+        let mut c = SecretRng::from_key(&[8; 32]);
         let words: Vec<u64> = (0..40).map(|_| a.next_u64()).collect();
         let mut filled = [0; 40];
         b.fill_u64(&mut filled);
@@ -94,20 +93,20 @@ mod tests {
     fn is_chacha20() {
         // The keystream of the all-zero key, nonce and counter (RFC 8439, appendix A.1, vector 1).
         let mut bytes = [0; 16];
-        SecretRng::from_key([0; 32]).fill_bytes(&mut bytes);
+        SecretRng::from_key(&[0; 32]).fill_bytes(&mut bytes);
         let expected = 0x28bd_8653_e56a_5d40_903d_f1a0_ade0_b876_u128;
         assert_eq!(u128::from_le_bytes(bytes), expected);
     }
 
     #[test]
     fn fresh_seeds_differ() {
-        let mut rng = SecretRng::from_key([1; 32]);
+        let mut rng = SecretRng::from_key(&[1; 32]);
         assert_ne!(rng.next_seed(), rng.next_seed());
     }
 
     #[test]
     fn debug_tells_nothing() {
-        let rng = SecretRng::from_key([0xAB; 32]);
+        let rng = SecretRng::from_key(&[0xAB; 32]);
         assert_eq!(format!("{rng:?}"), "SecretRng(..)");
     }
 }

@@ -10,8 +10,9 @@ use crate::sampling::SecretRng;
 /// [`KeyFamily`](crate::KeyFamily)).
 ///
 /// Who knows it can decrypt. It is wiped when dropped, and cannot be copied or printed by accident:
-/// [`ClientSeed::expose`] is the only way out.
-pub struct ClientSeed(Zeroizing<[u8; ClientSeed::BYTES]>);
+/// [`ClientSeed::expose`] is the only way out. It lives on the heap: an array that is moved leaves a
+/// copy behind, which nothing wipes.
+pub struct ClientSeed(Box<Zeroizing<[u8; ClientSeed::BYTES]>>);
 
 impl ClientSeed {
     /// Length of a seed in bytes.
@@ -20,14 +21,20 @@ impl ClientSeed {
     /// A fresh seed.
     #[must_use]
     pub fn generate(rng: &mut SecretRng) -> Self {
-        let mut bytes = Zeroizing::new([0; Self::BYTES]);
-        rng.fill_bytes(bytes.as_mut_slice());
-        Self(bytes)
+        Self::filled(|bytes| rng.fill_bytes(bytes))
     }
 
-    /// The seed made of these bytes, which must once have come from [`ClientSeed::expose`].
+    /// The seed made of these bytes, which must once have come from [`ClientSeed::expose`]. They stay
+    /// the caller's to wipe.
     #[must_use]
-    pub fn from_bytes(bytes: Zeroizing<[u8; Self::BYTES]>) -> Self {
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        Self::filled(|own| own.copy_from_slice(bytes))
+    }
+
+    /// The seed that `fill` writes where it stays.
+    pub fn filled(fill: impl FnOnce(&mut [u8; Self::BYTES])) -> Self {
+        let mut bytes = Box::new(Zeroizing::new([0; Self::BYTES]));
+        fill(&mut bytes);
         Self(bytes)
     }
 
@@ -54,7 +61,7 @@ mod tests {
     #[test]
     fn bytes_come_back_and_stay_out_of_logs() {
         let seed = ClientSeed::generate(&mut rng(20));
-        let back = ClientSeed::from_bytes(Zeroizing::new(*seed.expose()));
+        let back = ClientSeed::from_bytes(seed.expose());
         assert_eq!(back.expose(), seed.expose());
         assert_ne!(ClientSeed::generate(&mut rng(21)).expose(), seed.expose());
         assert_eq!(format!("{seed:?}"), "ClientSeed(..)");

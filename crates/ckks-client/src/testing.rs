@@ -41,7 +41,7 @@ pub(crate) fn secret() -> &'static SecretKey {
 }
 
 pub(crate) fn rng(seed: u8) -> SecretRng {
-    SecretRng::from_key([seed; 32])
+    SecretRng::from_key(&[seed; 32])
 }
 
 /// The centred residues of one limb.

@@ -17,17 +17,16 @@ use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::frame::{HEADER_BYTES, Header, Writer};
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale, KeySetManifest};
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
-use zeroize::Zeroizing;
 
 static SET: LazyLock<Parameters> =
     LazyLock::new(|| Parameters::new(Literal::bootstrapped_2_15()).unwrap());
 static FAMILY: LazyLock<KeyFamily> =
-    LazyLock::new(|| KeyFamily::new(&SET, &ClientSeed::from_bytes(Zeroizing::new([1; 32]))));
+    LazyLock::new(|| KeyFamily::new(&SET, &ClientSeed::from_bytes(&[1; 32])));
 
 const SCALES: ExpectedScale = ExpectedScale::Between { least: 1.0, most: 1e12 };
 
 fn fresh() -> SeededCiphertext {
-    let mut rng = SecretRng::from_key([2; 32]);
+    let mut rng = SecretRng::from_key(&[2; 32]);
     encrypt(&SET, FAMILY.secret(), &[Complex64::ONE], 1e6, 1, &mut rng).unwrap()
 }
 

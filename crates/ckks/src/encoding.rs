@@ -60,8 +60,15 @@ impl Encoder {
     /// The `2t` real coefficients (before scaling and rounding) whose slots repeat the `t` values.
     #[must_use]
     pub fn to_coefficients(&self, values: &[Complex64]) -> Vec<f64> {
-        let count = values.len();
         let mut work = values.to_vec();
+        self.interpolate(&mut work);
+        work.iter().map(|z| z.re).chain(work.iter().map(|z| z.im)).collect()
+    }
+
+    /// The same in place: coefficient `i` is the real part at place `i`, coefficient `t + i` the
+    /// imaginary part. Nothing is left elsewhere: for values that their owner wipes.
+    pub fn interpolate(&self, work: &mut [Complex64]) {
+        let count = work.len();
         let mut len = count;
         while len >= 2 {
             for block in work.chunks_exact_mut(len) {
@@ -72,9 +79,9 @@ impl Encoder {
             }
             len /= 2;
         }
-        reverse_bits(&mut work);
+        reverse_bits(work);
         let norm = 1.0 / count as f64;
-        work.iter().map(|z| z.re * norm).chain(work.iter().map(|z| z.im * norm)).collect()
+        work.iter_mut().for_each(|z| *z *= norm);
     }
 
     /// The `t` slot values of the polynomial in `X^(N/2t)` with the given `2t` coefficients.
@@ -83,7 +90,13 @@ impl Encoder {
         let (re, im) = coefficients.split_at(coefficients.len() / 2);
         let mut work: Vec<Complex64> =
             re.iter().zip(im).map(|(&re, &im)| Complex64::new(re, im)).collect();
-        reverse_bits(&mut work);
+        self.evaluate(&mut work);
+        work
+    }
+
+    /// The same in place, from coefficients placed as [`Encoder::interpolate`] leaves them.
+    pub fn evaluate(&self, work: &mut [Complex64]) {
+        reverse_bits(work);
         let mut len = 2;
         while len <= work.len() {
             for block in work.chunks_exact_mut(len) {
@@ -95,7 +108,6 @@ impl Encoder {
             }
             len *= 2;
         }
-        work
     }
 }
 

@@ -90,7 +90,7 @@ impl Client {
         contract: &AcceptedContract,
         answer: &[u8],
     ) -> Result<Vec<f64>, Box<dyn Error>> {
-        Ok(self.session.decrypt(contract, answer)?)
+        Ok(self.session.decrypt(contract, answer)?.to_vec())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use blindsight_contract::{Input, Preparation};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// Why pixels are not an input.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +27,12 @@ pub enum PrepareError {
 }
 
 /// The input that a picture is, channel by channel. Its pixels are row by row red, green, blue, and
-/// as many as the model has rows and columns: cutting and resizing come before.
+/// as many as the model has rows and columns: cutting and resizing come before. It is wiped when
+/// dropped.
 ///
 /// # Errors
 /// When the model reads no pictures, or pictures of another size.
-pub fn prepare(rgb: &[u8], input: &Input) -> Result<Vec<f32>, PrepareError> {
+pub fn prepare(rgb: &[u8], input: &Input) -> Result<Zeroizing<Vec<f32>>, PrepareError> {
     let Preparation::Picture { mean, deviation } = input.preparation() else {
         return Err(PrepareError::NoPictures);
     };
@@ -39,7 +41,7 @@ pub fn prepare(rgb: &[u8], input: &Input) -> Result<Vec<f32>, PrepareError> {
     if found != expected {
         return Err(PrepareError::Size { side, expected, found });
     }
-    let mut values = Vec::with_capacity(input.values());
+    let mut values = Zeroizing::new(Vec::with_capacity(input.values()));
     for (channel, (mean, deviation)) in mean.iter().zip(deviation).enumerate() {
         let level = |pixel: &[u8]| if channels == 1 { luma(pixel) } else { pixel[channel] };
         let normalised = |pixel| (f32::from(level(pixel)) / 255.0 - mean) / deviation;

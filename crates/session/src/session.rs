@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::evaluation_key::SeededKey;
 use blindsight_ckks::keys::{KeyList, KeySpec};
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks::wire::frame::ParameterFingerprint;
-use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, decrypt_response, encrypt};
+use blindsight_ckks_client::{
+    ClientSeed, KeyFamily, SecretRng, SecretSlots, decrypt_response, encrypt,
+};
 use blindsight_contract::{AcceptedContract, LARGEST_VALUE};
 use zeroize::Zeroizing;
 
@@ -129,13 +130,14 @@ impl Session {
         let (found, expected) = (values.len(), contract.input().values());
         let packed = request.slots().pack(values).ok_or(SessionError::Count { found, expected })?;
         let packed = Zeroizing::new(packed);
-        let slots: Vec<Complex64> = packed.iter().map(|&re| Complex64::new(re, 0.0)).collect();
+        let slots = SecretSlots::real(&packed);
         let (scale, level) = (request.scale(), request.level());
         let encrypted = encrypt(&self.set, self.family.secret(), &slots, scale, level, rng)?;
         Ok(encrypted.to_bytes(&self.set))
     }
 
-    /// Decrypts an answer: the values that the contract names, in units, all finite.
+    /// Decrypts an answer: the values that the contract names, in units, all finite. They are wiped
+    /// when dropped.
     ///
     /// They must not go back to the server, nor anything that depends on them.
     ///
@@ -145,7 +147,7 @@ impl Session {
         &self,
         contract: &AcceptedContract,
         answer: &[u8],
-    ) -> Result<Vec<f64>, SessionError> {
+    ) -> Result<Zeroizing<Vec<f64>>, SessionError> {
         self.serves(contract)?;
         let reading = contract.answer();
         let answer = CompactCiphertext::from_bytes(&self.set, answer, &reading.expected())?;
@@ -154,8 +156,9 @@ impl Session {
             return Err(SessionError::AnswerModulus { found, expected });
         }
         let slots = decrypt_response(&self.set, self.family.secret(), &answer);
-        let slots: Vec<f64> = slots.iter().map(|slot| slot.re).collect();
-        let values = reading.read(&slots).ok_or(SessionError::AnswerValues)?;
+        let mut real = Zeroizing::new(vec![0.0; slots.len()]);
+        real.iter_mut().zip(slots.iter()).for_each(|(to, slot)| *to = slot.re);
+        let values = Zeroizing::new(reading.read(&real).ok_or(SessionError::AnswerValues)?);
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
         } else {

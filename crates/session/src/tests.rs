@@ -8,7 +8,6 @@ use blindsight_ckks::wire::{ExpectedScale, KeySetManifest};
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, decrypt, encrypt};
 use blindsight_contract::testing::sample;
 use blindsight_contract::{AcceptedContract, Contract, Policy, PreparationData, SchemeData};
-use zeroize::Zeroizing;
 
 use crate::{PrepareError, Session, SessionError, prepare};
 
@@ -19,11 +18,11 @@ fn accepted(change: impl FnOnce(&mut Contract)) -> AcceptedContract {
 }
 
 fn seed() -> ClientSeed {
-    ClientSeed::from_bytes(Zeroizing::new([5; 32]))
+    ClientSeed::from_bytes(&[5; 32])
 }
 
 fn rng(seed: u8) -> SecretRng {
-    SecretRng::from_key([seed; 32])
+    SecretRng::from_key(&[seed; 32])
 }
 
 /// The same model in a smaller scheme: another ring, and one key.
@@ -121,7 +120,7 @@ fn hostile_answers_are_refused_or_finite() {
         assert!(session.decrypt(&contract, &bytes).is_err());
     }
     // An answer under somebody else's secret is noise, but it is numbers.
-    let stranger = Session::new(&contract, &ClientSeed::from_bytes(Zeroizing::new([6; 32])));
+    let stranger = Session::new(&contract, &ClientSeed::from_bytes(&[6; 32]));
     let values = stranger.decrypt(&contract, &good).unwrap();
     assert!(values.iter().all(|value| value.is_finite()));
 }

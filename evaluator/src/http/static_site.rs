@@ -65,7 +65,8 @@ const MOST_FILES: usize = 4096;
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; \
      script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; \
      object-src 'none'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'";
+     frame-ancestors 'none'; webrtc 'block'; \
+     require-trusted-types-for 'script'; trusted-types blindsight-worker";
 
 impl StaticSite {
     /// Reads a folder with an `index.html`. Hidden files and links are left out.

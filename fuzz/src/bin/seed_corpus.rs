@@ -10,11 +10,10 @@ use blindsight_ckks::keys::KeyList;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use blindsight_fuzz::{LEVEL, RESPONSE, SET, SMALLEST_KEY};
-use zeroize::Zeroizing;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut rng = SecretRng::from_key([1; 32]);
-    let family = KeyFamily::new(&SET, &ClientSeed::from_bytes(Zeroizing::new([1; 32])));
+    let mut rng = SecretRng::from_key(&[1; 32]);
+    let family = KeyFamily::new(&SET, &ClientSeed::from_bytes(&[1; 32]));
     let fresh = encrypt(&SET, family.secret(), &[Complex64::ONE], 1e6, LEVEL, &mut rng)?;
     let ciphertext = fresh.clone().expand();
     let response = CompactCiphertext::from_base_level(&SET, &ciphertext, 20, RESPONSE.period)?;

@@ -16,23 +16,31 @@ const PAGE = join(root, "web/dist");
 export class Evaluator {
   #data = "";
   #port = 0;
+  /** What it listens on, and the command that runs others where that is. */
+  #place = { command: [], address: "127.0.0.1" };
   #child = null;
   #log = "";
 
   /** A new one on a free port. */
-  static async start(...flags) {
+  static start(...flags) {
+    return Evaluator.startIn({ command: [], address: "127.0.0.1" }, ...flags);
+  }
+
+  /** The same at another address, run by another command. */
+  static async startIn(place, ...flags) {
     for (const path of [PROGRAM, PAGE]) {
       if (!existsSync(path)) throw new Error(`${path} is missing: use "just test-browser"`);
     }
     const evaluator = new Evaluator();
+    evaluator.#place = place;
     evaluator.#data = await mkdtemp(join(tmpdir(), "blindsight-browser-"));
     await evaluator.start(...flags);
     return evaluator;
   }
 
-  /** `127.0.0.1:PORT`. */
+  /** `127.0.0.1:PORT`, as a rule. */
   get host() {
-    return `127.0.0.1:${this.#port}`;
+    return `${this.#place.address}:${this.#port}`;
   }
 
   /** The address of the page. */
@@ -47,9 +55,9 @@ export class Evaluator {
 
   /** Starts the process. */
   async start(...flags) {
-    const listen = `127.0.0.1:${this.#port}`;
-    const all = ["serve", "--listen", listen, "--data", this.#data, "--web", PAGE, ...flags];
-    const child = spawn(PROGRAM, all, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const words = ["serve", "--listen", this.host, "--data", this.#data, "--web", PAGE, ...flags];
+    const [program, ...all] = [...this.#place.command, PROGRAM, ...words];
+    const child = spawn(program, all, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     child.stderr.on("data", (chunk) => (this.#log = (this.#log + chunk).slice(-20_000)));
     const url = await new Promise((resolve, reject) => {

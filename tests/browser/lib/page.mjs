@@ -18,12 +18,13 @@ export class Visitor {
   complaints = [];
   #asked = [];
 
-  static async arrive(proxy) {
+  /** Through a proxy, if there is one; with another program, and further flags, if need be. */
+  static async arrive(proxy, { executablePath, args = [] } = {}) {
     const visitor = new Visitor();
     visitor.#folder = await mkdtemp(join(tmpdir(), "blindsight-profile-"));
     visitor.#context = await chromium.launchPersistentContext(visitor.#folder, {
-      executablePath: chromiumPath(chromium.executablePath()),
-      args: FLAGS,
+      executablePath: executablePath ?? chromiumPath(chromium.executablePath()),
+      args: [...FLAGS, ...args],
       proxy,
       viewport: { width: 1280, height: 1000 },
     });
@@ -39,6 +40,11 @@ export class Visitor {
     const page = new Page(tab);
     await tab.goto(url);
     return page;
+  }
+
+  /** Gives the site a cookie, as one that people log in to has. */
+  async cookie(url) {
+    await this.#context.addCookies([{ name: "session", value: "of-the-site", url }]);
   }
 
   /** Lets the pages of an origin store so many bytes and no more. */

@@ -11,7 +11,6 @@ use blindsight_ckks_client::{ClientSeed, KeyFamily, encrypt};
 use blindsight_ckks_eval::{EvalError, KeySet, MissingKey};
 use blindsight_engine::{EvaluateError, Model, RunError};
 use blindsight_tests::client::rng;
-use zeroize::Zeroizing;
 
 use crate::fixture::{client, contract, model, sample};
 
@@ -104,7 +103,7 @@ fn objects_of_another_kind_or_parameter_set() {
     ));
 
     let other = other_set();
-    let family = KeyFamily::new(&other, &ClientSeed::from_bytes(Zeroizing::new([42; 32])));
+    let family = KeyFamily::new(&other, &ClientSeed::from_bytes(&[42; 32]));
     let (scale, level) = (contract().request().scale(), contract().request().level());
     let foreign = encrypt(&other, family.secret(), &[Complex64::ONE], scale, level, &mut rng(43));
     let (expected, found) = (contract().set().fingerprint(), other.fingerprint());

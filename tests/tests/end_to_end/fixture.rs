@@ -15,7 +15,6 @@ use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_session::Session;
 use blindsight_tests::client::{self, bundle_of, rng};
 use blindsight_tests::{api, repository};
-use zeroize::Zeroizing;
 
 /// The server's side.
 pub(crate) fn model() -> &'static Model {
@@ -58,7 +57,7 @@ pub(crate) struct Client {
 
 pub(crate) fn client() -> &'static Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-        let seed = || ClientSeed::from_bytes(Zeroizing::new([1; 32]));
+        let seed = || ClientSeed::from_bytes(&[1; 32]);
         let session = Session::new(contract(), &seed());
         let family = KeyFamily::new(contract().set(), &seed());
         let mut keys = KeySet::default();
@@ -80,7 +79,7 @@ impl Client {
 
     /// What an answer's bytes say.
     pub(crate) fn scores(&self, answer: &[u8]) -> Vec<f64> {
-        self.session.decrypt(contract(), answer).unwrap()
+        self.session.decrypt(contract(), answer).unwrap().to_vec()
     }
 
     /// Every copy of a feature map that stands in a ciphertext between bootstraps.

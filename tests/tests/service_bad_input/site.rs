@@ -16,6 +16,9 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
         "worker-src 'self'",
         "connect-src 'self'",
         "frame-ancestors 'none'",
+        "webrtc 'block'",
+        "require-trusted-types-for 'script'",
+        "trusted-types blindsight-worker",
     ] {
         assert!(policy.split(';').any(|given| given.trim() == part), "{part} is not in {policy}");
     }

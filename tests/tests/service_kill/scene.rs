@@ -46,7 +46,7 @@ impl Scene {
             api: Api::of(&evaluator),
             ledger: Ledger::default(),
             keys: None,
-            rng: SecretRng::from_key(key),
+            rng: SecretRng::from_key(&key),
             evaluator: Some(evaluator),
             max_attempts,
             folder,

@@ -130,21 +130,27 @@ export async function prepareInput(options: {
   const { context, model, input, signal } = options;
   // A copy: the caller's own must not change while workers have it.
   if (input instanceof Float32Array) return new Float32Array(input);
-  return (await preparePicture(context.pool, model, input, signal)).pixels;
+  const { pixels, rgba } = await preparePicture(context.pool, model, input, signal);
+  rgba.fill(0);
+  return pixels;
 }
 
-/** The encrypted request. */
-export function encryptInput(
+/** The encrypted request. What was prepared is overwritten. */
+export async function encryptInput(
   { pool }: Context,
   { contract }: Model,
   secret: SealedSecret,
   prepared: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>,
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (prepared instanceof Float32Array) {
-    return pool.run("encryptValues", { contract, secret, values: prepared }, { signal });
+  try {
+    if (prepared instanceof Float32Array) {
+      return await pool.run("encryptValues", { contract, secret, values: prepared }, { signal });
+    }
+    return await pool.run("encryptPicture", { contract, secret, pixels: prepared }, { signal });
+  } finally {
+    prepared.fill(0);
   }
-  return pool.run("encryptPicture", { contract, secret, pixels: prepared }, { signal });
 }
 
 /** The class with the best score, the first of equals; nothing here goes back to the server. */

@@ -189,7 +189,7 @@ export class CoreClient {
     const context = this.#context;
     return this.#guarded(options.signal, async (signal) => {
       const prepared = await prepareInput({ context, model, input, signal });
-      return encryptInput(context, model, record.secret, prepared, signal);
+      return await encryptInput(context, model, record.secret, prepared, signal);
     });
   }
 
@@ -218,11 +218,14 @@ export class CoreClient {
     return this.#context.http.ledger.listen(listener);
   }
 
-  /** Stops everything that is under way, ends the workers, deletes keys that are not kept. */
-  close(): void {
+  /**
+   * Stops everything that is under way, wipes and ends the workers, deletes keys that are not kept.
+   * All that takes effect at once; the result comes when the workers' memory is wiped.
+   */
+  async close(): Promise<void> {
     this.#unkept.deleteAll();
     this.#closing.abort(new BlindsightError("closed", "the client was closed"));
-    this.#context.pool.close();
+    await this.#context.pool.close();
   }
 
   /** Runs work that ends with the caller's signal and with the client. */
@@ -315,6 +318,10 @@ export class CoreClient {
   #handle(model: ModelInfo, persisted: boolean, { record, sent, timings }: ObtainedKeys): Keys {
     const name = `${record.scheme} ${persisted}`;
     const holder = this.#holders.get(name) ?? { record, persisted };
+    // A lost key set took the secret with it: what the old one had is deleted already.
+    for (const set of holder.record?.sets ?? []) {
+      if (!record.sets.includes(set)) this.#unkept.forget(set);
+    }
     holder.record = record;
     this.#holders.set(name, holder);
     const sets = record.sets.map(({ id, sha256, bytes }) => Object.freeze({ id, sha256, bytes }));
@@ -352,8 +359,8 @@ export class CoreClient {
     if (holder) holder.record = null;
     this.#holders.delete(name);
     await this.#guarded(asked, async (signal) => {
-      // Workers may have opened the secret.
-      pool.trim(0);
+      // Nothing that was made with the secret stays in the workers' memory.
+      await pool.retire();
       await (persisted ? store : memory).remove(server, record.scheme);
       const uploads: UploadHandle[] = [...record.sets];
       if (record.upload) uploads.push(record.upload);

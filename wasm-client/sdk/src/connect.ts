@@ -66,7 +66,7 @@ export async function connect(
     const opened = await openModels(http, context.pool, listed.models, retry);
     return { context, offer: { version: listed.version, ...opened } };
   } catch (error) {
-    context.pool.close();
+    void context.pool.close();
     throw error;
   }
 }

@@ -59,14 +59,14 @@ class Obtaining {
   async run(): Promise<ObtainedKeys> {
     const { context, onProgress } = this.#options;
     onProgress({ stage: "checking", fraction: 0 });
-    const record = (await this.#stored()) ?? (await this.#newRecord());
-    await this.#dropLost(record);
+    let record = (await this.#stored()) ?? (await this.#newRecord());
+    if (await this.#lost(record)) record = await this.#renewed(record);
     onProgress({ stage: "checking", fraction: 1 });
     const uploadBegan = performance.now();
-    await this.#complete(record);
+    record = await this.#complete(record);
     const upload = this.#sent > 0 ? (performance.now() - uploadBegan) / 1000 : 0;
     // One worker goes on to encrypt; the others have done their work.
-    context.pool.trim(1);
+    await context.pool.trim(1);
     onProgress({ stage: "ready", fraction: 1 });
     const total = (performance.now() - this.#began) / 1000;
     const timings = { generate: this.#generateSeconds, upload, total };
@@ -87,13 +87,31 @@ class Obtaining {
         if (!(error instanceof BlindsightError && error.code === "storage_corrupt")) throw error;
       }
     }
-    // Of another release, or damaged. What the server has of it is useless: let it go.
+    // Of another release, or damaged.
+    await this.#drop(record);
+    return null;
+  }
+
+  /** Lets a secret go. What the server has of it is useless then, and deleted if that succeeds. */
+  async #drop(record: KeyRecord): Promise<void> {
+    const { context, store, signal } = this.#options;
     for (const keys of [...record.sets, ...(record.upload ? [record.upload] : [])]) {
       await deleteKeySet(context.http, keys, signal).catch(() => undefined);
     }
     throwIfAborted(signal);
-    await store.remove(context.server, description.scheme);
-    return null;
+    await store.remove(context.server, record.scheme);
+  }
+
+  /**
+   * A new secret, without any keys yet.
+   *
+   * From one seed nothing is ever sent twice, but the rest of an interrupted upload. Keys that were
+   * sent may have been kept by anybody. If the same seed gave others now, because a sampler changed
+   * and nobody raised the version, one secret and error would be public under two uniform halves.
+   */
+  async #renewed(record: KeyRecord): Promise<KeyRecord> {
+    await this.#drop(record);
+    return this.#newRecord();
   }
 
   async #newRecord(): Promise<KeyRecord> {
@@ -118,11 +136,8 @@ class Obtaining {
     return record;
   }
 
-  /**
-   * Forgets the key sets that the server has deleted or that expired there. The secret is still
-   * good: the same keys are uploaded again.
-   */
-  async #dropLost(record: KeyRecord): Promise<void> {
+  /** Whether the server has deleted a key set, or it expired there, or another stands in its place. */
+  async #lost(record: KeyRecord): Promise<boolean> {
     const { context, signal } = this.#options;
     const known = await Promise.all(
       record.sets.map(async (set) => {
@@ -130,24 +145,29 @@ class Obtaining {
         return found?.sha256 === set.sha256 && found.scheme === record.scheme;
       }),
     );
-    if (known.every(Boolean)) return;
-    record.sets = record.sets.filter((_, index) => known[index]);
-    await this.#save(record);
+    return !known.every(Boolean);
   }
 
-  /** Uploads what the model needs and the server does not have. */
-  async #complete(record: KeyRecord): Promise<void> {
+  /** Uploads what the model needs and the server does not have: with a new secret if it must be. */
+  async #complete(begun: KeyRecord): Promise<KeyRecord> {
+    let record = begun;
     for (let restarts = 0; ; restarts += 1) {
       const { description } = this.#options.model;
       const useful = usefulSets(description, record.sets);
       const places = missingPlaces(description, useful);
-      if (places.length === 0) return;
+      if (places.length === 0) return record;
+      const { upload } = record;
+      // Another model was wanted then: some of these keys may have been sent.
+      if (upload && !sameNames(upload.keys, namesOf(description, places))) {
+        record = await this.#renewed(record);
+        continue;
+      }
       try {
-        return await this.#upload(record, useful, places);
+        await this.#upload(record, useful, places);
+        return record;
       } catch (error) {
         if (!(error instanceof UploadGone) || restarts >= 3) throw error;
-        record.upload = null;
-        await this.#dropLost(record);
+        record = await this.#renewed(record);
       }
     }
   }
@@ -205,10 +225,7 @@ class Obtaining {
   ): Promise<UploadRecord> {
     const { context, model, signal } = this.#options;
     const { http } = context;
-    const { upload } = record;
-    if (upload && sameNames(upload.keys, keys)) return upload;
-    // Of other keys: another model was wanted then.
-    if (upload) await deleteKeySet(http, upload, signal).catch(() => undefined);
+    if (record.upload) return record.upload;
     // All key sets of a secret are under one capability, even if this model needs none of them.
     const have = useful.length > 0 ? useful : record.sets.slice(0, 1);
     const handle = await withRetry(this.#retry, () =>
@@ -251,22 +268,22 @@ class Obtaining {
     const known = await withRetry(this.#retry, () => fetchKeySet(context.http, set, signal));
     if (!known) throw new UploadGone(null);
     const same = known.sha256 === set.sha256 && known.scheme === record.scheme;
-    record.upload = null;
-    if (same) record.sets = [...record.sets, set];
-    else await deleteKeySet(context.http, set, signal).catch(() => undefined);
-    await this.#save(record);
-    if (!same) {
+    if (same) {
+      record.upload = null;
+      record.sets = [...record.sets, set];
+      await this.#save(record);
+    } else {
+      await this.#drop(record);
       const message = "the server stored other keys than those that were sent";
       throw new BlindsightError("protocol", message);
     }
   }
 
-  /** An aborted upload that nobody will continue. */
+  /** An aborted upload that nobody will continue. Its secret goes with it, unless other keys have it. */
   async #abandon(record: KeyRecord, upload: UploadRecord): Promise<void> {
-    const { context, persist } = this.#options;
+    const { context, persist, store } = this.#options;
     if (persist) return;
-    record.upload = null;
-    await this.#save(record);
+    if (record.sets.length === 0) await store.remove(context.server, record.scheme);
     deleteKeySet(context.http, upload, AbortSignal.timeout(10_000)).catch(() => undefined);
   }
 

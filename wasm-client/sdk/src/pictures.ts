@@ -26,7 +26,10 @@ export async function preparePicture(
     return prepareFile(pool, contract, new Uint8Array(input), signal);
   if (input instanceof Uint8Array) {
     const bytes = new Uint8Array(input);
-    if (bytes.length !== 3 * rows * columns) return prepareFile(pool, contract, bytes, signal);
+    if (bytes.length !== 3 * rows * columns) {
+      const prepared = prepareFile(pool, contract, bytes, signal);
+      return prepared.finally(() => bytes.fill(0));
+    }
     return { pixels: bytes, side: rows, rgba: opaque(bytes) };
   }
   if (input instanceof Blob) return prepareFile(pool, contract, input, signal);

@@ -17,7 +17,17 @@ interface Pending {
 interface Slot {
   port: Port;
   task: Pending | null;
+  /** It ends after its task. */
+  last: boolean;
+  /** Told when its memory was wiped. */
+  onWiped: (() => void) | null;
 }
+
+/** The identifier of the message that wipes: no task has it. */
+const WIPE = 0;
+
+/** A worker that has not wiped its memory by then is ended as it is. */
+const WIPE_MS = 2000;
 
 /** Workers that share a queue of tasks. They are started when needed. */
 export class WorkerPool {
@@ -64,23 +74,33 @@ export class WorkerPool {
     });
   }
 
-  /** Ends idle workers, and with them their memory and opened secrets, until `count` are left. */
-  trim(count: number): void {
-    for (const slot of this.#slots) {
-      if (this.#slots.size <= count) return;
-      if (!slot.task) this.#end(slot);
+  /** Wipes and ends idle workers until `count` are left. */
+  async trim(count: number): Promise<void> {
+    const ended: Promise<void>[] = [];
+    for (const slot of [...this.#slots]) {
+      if (this.#slots.size <= count) break;
+      if (!slot.task) ended.push(this.#end(slot));
     }
+    await Promise.all(ended);
   }
 
-  /** Ends everything. */
-  close(): void {
+  /** Wipes and ends every worker: the busy ones when they have done their task. */
+  async retire(): Promise<void> {
+    for (const slot of this.#slots) slot.last = true;
+    await this.trim(0);
+  }
+
+  /** Wipes and ends everything. The result comes when it is done; the call itself takes effect at once. */
+  async close(): Promise<void> {
     this.#closed = true;
     for (const pending of this.#queue.splice(0)) settle(pending, closed());
+    const ended: Promise<void>[] = [];
     for (const slot of [...this.#slots]) {
       const { task } = slot;
-      this.#end(slot);
+      ended.push(this.#end(slot));
       if (task) settle(task, closed());
     }
+    await Promise.all(ended);
   }
 
   #advance(): void {
@@ -88,7 +108,8 @@ export class WorkerPool {
       // Tasks of one signal are stopped one after another: none of them shall start in between.
       const next = this.#queue.findIndex((pending) => !pending.signal.aborted);
       if (next < 0) return;
-      const slot = [...this.#slots].find((candidate) => !candidate.task) ?? this.#spawn();
+      const idle = (slot: Slot) => !slot.task && !slot.last;
+      const slot = [...this.#slots].find(idle) ?? this.#spawn();
       if (!slot) return;
       const [pending] = this.#queue.splice(next, 1);
       if (!pending) return;
@@ -107,7 +128,7 @@ export class WorkerPool {
   #spawn(): Slot | null {
     if (this.#slots.size >= this.#size) return null;
     // The port exists before any event: workers start asynchronously.
-    const slot = { task: null } as unknown as Slot;
+    const slot = { task: null, last: false, onWiped: null } as unknown as Slot;
     slot.port = this.#platform.spawn({
       onReply: (reply) => this.#replied(slot, reply),
       onFailure: (message) => this.#failed(slot, message),
@@ -117,24 +138,29 @@ export class WorkerPool {
   }
 
   #replied(slot: Slot, reply: ReplyMessage): void {
+    if (reply.id === WIPE) return slot.onWiped?.();
     const { task } = slot;
     if (!task || task.message.id !== reply.id || !this.#slots.has(slot)) return;
     slot.task = null;
     slot.port.keepAlive(false);
+    if (slot.last || (!reply.ok && reply.fatal)) void this.#end(slot);
     if (reply.ok) {
       task.release();
       task.resolve(reply.output);
     } else {
-      if (reply.fatal) this.#end(slot);
       settle(task, new BlindsightError(reply.code, reply.message));
     }
     this.#advance();
   }
 
   #failed(slot: Slot, message: string): void {
+    // Nobody is left to wipe anything.
+    slot.onWiped?.();
     if (!this.#slots.has(slot)) return;
     const { task } = slot;
-    this.#end(slot);
+    slot.task = null;
+    this.#slots.delete(slot);
+    slot.port.terminate();
     if (task) settle(task, new BlindsightError("worker_failed", `a worker failed: ${message}`));
     this.#advance();
   }
@@ -143,16 +169,30 @@ export class WorkerPool {
     const at = this.#queue.indexOf(pending);
     if (at >= 0) this.#queue.splice(at, 1);
     for (const slot of [...this.#slots]) {
-      if (slot.task === pending) this.#end(slot);
+      if (slot.task === pending) void this.#end(slot);
     }
     settle(pending, error);
     this.#advance();
   }
 
-  #end(slot: Slot): void {
+  /** A worker that is ended just so leaves its memory as it was, for whoever gets to see it. */
+  async #end(slot: Slot): Promise<void> {
     slot.task = null;
     this.#slots.delete(slot);
-    slot.port.terminate();
+    try {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, WIPE_MS);
+        slot.onWiped = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        slot.port.post({ id: WIPE, task: "wipe", input: {} }, []);
+      });
+    } catch {
+      // It takes no messages any more.
+    } finally {
+      slot.port.terminate();
+    }
   }
 }
 

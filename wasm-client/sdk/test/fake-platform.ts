@@ -77,6 +77,8 @@ export class DeviceStore implements KeyStore {
 export class FakeWorkers {
   started = 0;
   running = 0;
+  /** Workers that were told to wipe their memory. */
+  wiped = 0;
   made: number[] = [];
   /** No two secrets are the same. */
   #secrets = 0;
@@ -100,6 +102,9 @@ export class FakeWorkers {
         this.#secrets += 1;
         return new Uint8Array(61).fill(this.#secrets);
       case "checkSecret":
+        return true;
+      case "wipe":
+        this.wiped += 1;
         return true;
       case "evaluationKey": {
         const { contract, secret, place } = message.input;

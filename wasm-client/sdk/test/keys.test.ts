@@ -89,26 +89,46 @@ describe("keys", () => {
     expect(scene.whole().length).toBe(scene.server.length);
   });
 
-  test("are uploaded again with the same secret if the server forgot them", async () => {
+  test("are made with a new secret if the server forgot them", async () => {
     const scene = fresh();
     const keys = await (await scene.connect()).keys();
+    const [before] = scene.secrets();
     scene.server.uploads.clear();
     const again = await (await scene.connect()).keys();
     expect(again.fresh).toBe(true);
     expect(again.id).not.toBe(keys.id);
-    expect(again.sha256).toBe(keys.sha256);
+    // The fakes make keys of the secret, as the real module does.
+    expect(again.sha256).not.toBe(keys.sha256);
+    expect(scene.secrets()).toHaveLength(1);
+    expect(scene.secrets()).not.toContain(before);
   });
 
-  test("start over when the upload is gone in between", async () => {
+  test("start over with a new secret when the upload is gone in between", async () => {
     const scene = fresh();
     let patches = 0;
+    const secrets = new Set<string>();
     scene.server.fault = (request, _response, self) => {
       if (request.method === "PATCH" && ++patches === 4) self.uploads.clear();
+      for (const secret of scene.secrets()) secrets.add(secret);
       return false;
     };
     const keys = await (await scene.connect()).keys();
     expect(keys.fresh).toBe(true);
     expect(scene.server.sent("POST", /uploads/)).toHaveLength(2);
+    expect(secrets.size).toBe(2);
+  });
+
+  test("start over with a new secret when an interrupted upload has expired", async () => {
+    const scene = fresh();
+    const first = await scene.connect();
+    const stop = new AbortController();
+    const onProgress = (event: KeyProgress) =>
+      event.stage === "uploading" && event.bytesSent > 150 && stop.abort();
+    expect(await code(first.keys({ signal: stop.signal, onProgress }))).toBe("aborted");
+    const [before] = scene.secrets();
+    scene.server.uploads.clear();
+    await (await scene.connect()).keys();
+    expect(scene.secrets()).not.toContain(before);
   });
 
   test("of another release are dropped, there too", async () => {
@@ -151,7 +171,8 @@ describe("keys", () => {
       return false;
     };
     expect(await code(client.keys())).toBe("protocol");
-    expect(await client.storedKeys()).toMatchObject({ complete: false });
+    // They were sent, so their secret is not used again.
+    expect(await client.storedKeys()).toBeNull();
   });
 
   test("are forgotten here and there", async () => {
@@ -163,6 +184,7 @@ describe("keys", () => {
     expect(scene.server.uploads.size).toBe(0);
     expect(await code(client.classify(PICTURE, { keys }))).toBe("invalid_argument");
     expect(scene.workers.running).toBe(0);
+    expect(scene.workers.wiped).toBe(scene.workers.started);
   });
 
   test("that are not kept are deleted there when nobody can use them any more", async () => {

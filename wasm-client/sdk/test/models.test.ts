@@ -191,6 +191,44 @@ describe("keys of several models", () => {
     expect(scene.server.uploads.size).toBe(0);
   });
 
+  test.each([0, 1])("all go with one lost key set: with number %i", async (lost) => {
+    const scene = fresh();
+    const [one, two] = [own("abc"), own("acde")];
+    scene.server.models = [one, two];
+    const client = await scene.connect();
+    await client.keys();
+    const keys = await client.keys({ model: two.description.id });
+    expect(keys.sets).toHaveLength(2);
+    const [before] = scene.secrets();
+    const [gone, left] = [keys.sets[lost]?.id ?? "", keys.sets[1 - lost]?.id ?? ""];
+    scene.server.uploads.delete(gone);
+    scene.workers.made = [];
+
+    const again = await (await scene.connect()).keys({ model: two.description.id });
+    // Not the rest with the old secret, but all that this model needs with a new one.
+    expect(scene.workers.made.toSorted()).toEqual([0, 1, 2, 3]);
+    expect(again.sets).toHaveLength(1);
+    expect(scene.secrets()).not.toContain(before);
+    expect([...scene.server.uploads.keys()]).toEqual([again.id]);
+    expect(scene.server.sent("DELETE", new RegExp(left))).toHaveLength(1);
+  });
+
+  test("begun for another model are not sent again with the same secret", async () => {
+    const scene = fresh();
+    const [one, two] = [own("abcdef"), own("abd")];
+    scene.server.models = [one, two];
+    const client = await scene.connect();
+    const stop = new AbortController();
+    const onProgress = (event: { stage: string; bytesSent?: number }) =>
+      event.stage === "uploading" && (event.bytesSent ?? 0) > 50 && stop.abort();
+    expect(await code(client.keys({ signal: stop.signal, onProgress }))).toBe("aborted");
+    const [before] = scene.secrets();
+    const keys = await client.keys({ model: two.description.id });
+    expect(keys.fresh).toBe(true);
+    expect(scene.secrets()).not.toContain(before);
+    expect([...scene.server.uploads.keys()]).toEqual([keys.id]);
+  });
+
   test("that are not kept are shared, too", async () => {
     const scene = fresh();
     const [one, two] = [own("abc"), own("ac")];

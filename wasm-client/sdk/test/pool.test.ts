@@ -1,26 +1,38 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import type { Platform, PortEvents } from "../src/platform/platform.js";
 import { WorkerPool } from "../src/pool.js";
 import type { TaskMessage } from "../src/worker/messages.js";
 import { DeviceStore, FakeWorkers, fakePlatform } from "./fake-platform.js";
 
-/** A platform whose workers do as they are told by the test. */
-function scripted(script: (message: TaskMessage, events: PortEvents, worker: number) => void) {
+/** A platform whose workers do as they are told by the test. They wipe themselves at once, or never. */
+function scripted(
+  script: (message: TaskMessage, events: PortEvents, worker: number) => void,
+  wipes = true,
+) {
   let workers = 0;
   const ended: number[] = [];
+  const told: string[] = [];
   const platform: Platform = {
     ...fakePlatform(new FakeWorkers(), new DeviceStore()),
     spawn(events) {
       const worker = (workers += 1);
       return {
-        post: (message) => queueMicrotask(() => script(message, events, worker)),
-        terminate: () => ended.push(worker),
+        post: (message) => {
+          if (message.task !== "wipe") return queueMicrotask(() => script(message, events, worker));
+          told.push(`wipe ${worker}`);
+          const { id } = message;
+          if (wipes) queueMicrotask(() => events.onReply({ id, ok: true, output: true }));
+        },
+        terminate: () => {
+          ended.push(worker);
+          told.push(`end ${worker}`);
+        },
         keepAlive: () => undefined,
       };
     },
   };
-  return { platform, ended };
+  return { platform, ended, told };
 }
 
 const signal = new AbortController().signal;
@@ -43,7 +55,8 @@ describe("workers", () => {
       { status: "fulfilled", value: 3 },
       { status: "fulfilled", value: 3 },
     ]);
-    expect(ended).toEqual([1, 2]);
+    // The second one died; the first is told to wipe its memory before it ends.
+    expect(ended).toEqual([2, 1]);
   });
 
   test("keep their place after a refusal that is no crash", async () => {
@@ -79,9 +92,67 @@ describe("workers", () => {
     const pool = new WorkerPool(platform, 2);
     const work = [1, 2, 3].map(() => pool.run("memory", {}, { signal }));
     await Promise.resolve();
-    pool.close();
+    await pool.close();
     for (const each of work) await expect(each).rejects.toMatchObject({ code: "closed" });
     await expect(pool.run("memory", {}, { signal })).rejects.toMatchObject({ code: "closed" });
     expect(ended).toEqual([1, 2]);
+  });
+});
+
+describe("no worker ends before its memory is wiped", () => {
+  const answer = ({ id }: TaskMessage, { onReply }: PortEvents, worker: number) =>
+    onReply({ id, ok: true, output: worker });
+
+  test("when it is idle, stopped, or closed", async () => {
+    const { platform, told } = scripted(({ id, task }, { onReply }) => {
+      if (task === "memory") onReply({ id, ok: true, output: 0 });
+    });
+    const pool = new WorkerPool(platform, 2);
+    await pool.run("memory", {}, { signal });
+    await pool.trim(0);
+    expect(told).toEqual(["wipe 1", "end 1"]);
+    const stop = new AbortController();
+    const stuck = pool.run("manifest", manifest, { signal: stop.signal });
+    stop.abort();
+    await expect(stuck).rejects.toMatchObject({ code: "aborted" });
+    await expect.poll(() => told.slice(2)).toEqual(["wipe 2", "end 2"]);
+    await pool.run("memory", {}, { signal });
+    await pool.close();
+    expect(told.slice(4)).toEqual(["wipe 3", "end 3"]);
+  });
+
+  test("when it is busy while keys are forgotten: after its task", async () => {
+    let finish = () => {};
+    const { platform, told } = scripted((message, events, worker) => {
+      if (message.task === "memory") answer(message, events, worker);
+      else finish = () => events.onReply({ id: message.id, ok: true, output: worker });
+    });
+    const pool = new WorkerPool(platform, 2);
+    const busy = pool.run("manifest", manifest, { signal });
+    await Promise.resolve();
+    await pool.retire();
+    expect(told).toEqual([]);
+    // It gets no further task.
+    expect(await pool.run("memory", {}, { signal })).toBe(2);
+    finish();
+    expect(await busy).toBe(1);
+    await expect.poll(() => told).toEqual(["wipe 1", "end 1"]);
+  });
+
+  test("unless it does not answer for two seconds", async () => {
+    vi.useFakeTimers();
+    try {
+      const { platform, told } = scripted(answer, false);
+      const pool = new WorkerPool(platform, 1);
+      await pool.run("memory", {}, { signal });
+      const closing = pool.close();
+      await vi.advanceTimersByTimeAsync(1900);
+      expect(told).toEqual(["wipe 1"]);
+      await vi.advanceTimersByTimeAsync(200);
+      await closing;
+      expect(told).toEqual(["wipe 1", "end 1"]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

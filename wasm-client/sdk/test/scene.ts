@@ -20,6 +20,11 @@ export class Scene {
     return client;
   }
 
+  /** The secrets that this device keeps. */
+  secrets(): string[] {
+    return [...this.store.records.values()].map((record) => record.secret.sealed.join());
+  }
+
   /** Everything that was uploaded. */
   whole(): Buffer {
     const [upload] = [...this.server.uploads.values()];

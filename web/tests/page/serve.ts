@@ -2,9 +2,15 @@ import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { extname, join, normalize } from "node:path";
 
-/** The policy under which the evaluator serves the page. */
+/**
+ * The policy under which the evaluator serves the page, but for `webrtc`, of which Chromium 156 says
+ * that it does not know it.
+ */
 export const POLICY =
-  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; frame-ancestors 'none'";
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
+  "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; " +
+  "frame-ancestors 'none'; " +
+  "require-trusted-types-for 'script'; trusted-types blindsight-worker";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",

@@ -39,7 +39,7 @@ impl Purpose<'_> {
 /// What every stream of a family is derived from.
 pub(super) struct Derivation {
     /// The pseudorandom key of HKDF.
-    key: Zeroizing<[u8; 32]>,
+    key: Box<Zeroizing<[u8; 32]>>,
     context: Context,
 }
 
@@ -70,7 +70,7 @@ impl Derivation {
 
     fn in_context(context: Context, seed: &ClientSeed) -> Self {
         let (mut extracted, _) = Hkdf::<Sha256>::extract(Some(SALT), seed.expose());
-        let mut key = Zeroizing::new([0; 32]);
+        let mut key = Box::new(Zeroizing::new([0; 32]));
         key.copy_from_slice(&extracted);
         extracted.as_mut_slice().zeroize();
         Self { key, context }
@@ -88,7 +88,7 @@ impl Derivation {
         expander
             .expand_multi_info(&info, stream.as_mut_slice())
             .expect("32 bytes are less than 255 hashes");
-        SecretRng::from_key(*stream)
+        SecretRng::from_key(&stream)
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
         let described = Sha256::digest(spec.to_bytes());
         let fingerprint = set.fingerprint().0;
         let info = [&[2, 0, 0, 0][..], &fingerprint, &[3], &described, &[1]].concat();
-        let mut expected = SecretRng::from_key(hmac(&prk, &info));
+        let mut expected = SecretRng::from_key(&hmac(&prk, &info));
         let mut stream = Derivation::new(set, &seed).stream(Purpose::Errors(spec));
         assert_eq!(stream.next_u64(), expected.next_u64());
     }

@@ -93,7 +93,7 @@ mod tests {
 
     fn samples(count: usize) -> Vec<i32> {
         let mut out = vec![0; count];
-        DiscreteGaussian.fill(&mut SecretRng::from_key([1; 32]), &mut out);
+        DiscreteGaussian.fill(&mut SecretRng::from_key(&[1; 32]), &mut out);
         out
     }
 

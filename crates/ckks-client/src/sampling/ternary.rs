@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn uniform_takes_each_value_a_third_of_the_time() {
-        let mut rng = SecretRng::from_key([3; 32]);
+        let mut rng = SecretRng::from_key(&[3; 32]);
         let secret = uniform(&mut rng, 1 << 16);
         for value in [-1, 0, 1] {
             let share = secret.iter().filter(|&&c| c == value).count() as f64 / 65536.0;
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn uniform_neighbours_are_independent() {
-        let mut rng = SecretRng::from_key([4; 32]);
+        let mut rng = SecretRng::from_key(&[4; 32]);
         let secret = uniform(&mut rng, 1 << 16);
         let sum: i32 = secret.windows(2).map(|w| i32::from(w[0]) * i32::from(w[1])).sum();
         // Products have variance 4/9: five standard deviations are 5 * sqrt(65536 * 4/9) = 853.
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn any_length_is_filled() {
-        let mut rng = SecretRng::from_key([5; 32]);
+        let mut rng = SecretRng::from_key(&[5; 32]);
         for length in [0, 1, 31, 32, 33, 1000] {
             assert_eq!(uniform(&mut rng, length).len(), length);
         }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn sparse_has_exactly_the_weight() {
-        let mut rng = SecretRng::from_key([6; 32]);
+        let mut rng = SecretRng::from_key(&[6; 32]);
         for (length, weight) in [(0, 0), (1, 0), (1, 1), (64, 64), (1 << 15, 28), (1000, 999)] {
             let secret = sparse(&mut rng, length, weight).unwrap();
             assert_eq!(secret.len(), length);
@@ -134,7 +134,7 @@ mod tests {
     fn sparse_is_uniform_over_all_vectors() {
         // Length 5, weight 2: C(5, 2) * 4 = 40 vectors, 1000 draws expected of each.
         // Chi-squared with 39 degrees of freedom: above 90 has probability 7e-6.
-        let mut rng = SecretRng::from_key([7; 32]);
+        let mut rng = SecretRng::from_key(&[7; 32]);
         let mut counts: HashMap<Vec<i8>, u32> = HashMap::new();
         for _ in 0..40_000 {
             let secret = sparse(&mut rng, 5, 2).unwrap();
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn too_heavy_is_refused() {
-        let mut rng = SecretRng::from_key([8; 32]);
+        let mut rng = SecretRng::from_key(&[8; 32]);
         let error = sparse(&mut rng, 4, 5).unwrap_err();
         assert_eq!(error, TernaryError::TooHeavy { weight: 5, length: 4 });
         assert_eq!(error.to_string(), "a secret of 4 coefficients cannot have 5 nonzero ones");

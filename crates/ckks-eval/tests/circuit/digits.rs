@@ -56,7 +56,7 @@ fn every_number_of_digits_is_right_and_as_noisy_as_predicted() {
             let product = ProductSum { pairs: vec![(&a, &b)], factor: 1, linear };
             let product = evaluator.product_sum(&product, level).unwrap();
             let (u, v) = (slots(&a), slots(&b));
-            let expected: Vec<_> = u.iter().zip(&v).map(|(u, v)| u * v).collect();
+            let expected: Vec<_> = u.iter().zip(v.iter()).map(|(u, v)| u * v).collect();
             let errors = SlotErrors::between(&slots(&product), &expected);
             let variance = theory::rounding(&set) + switch / set.prime(level).powi(2);
             let predicted = in_slots(&set, variance, product.scale);

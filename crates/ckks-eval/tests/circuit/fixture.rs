@@ -113,11 +113,11 @@ impl Fixture {
     }
 
     pub(crate) fn decrypt(&self, c: &Ciphertext) -> Vec<Complex64> {
-        decrypt(self.set(), self.family.secret(), c)
+        decrypt(self.set(), self.family.secret(), c).to_vec()
     }
 
     pub(crate) fn coefficients(&self, c: &Ciphertext) -> Vec<f64> {
-        decrypt_coefficients(self.set(), self.family.secret(), c)
+        decrypt_coefficients(self.set(), self.family.secret(), c).to_vec()
     }
 }
 
@@ -134,7 +134,7 @@ fn keys<'a>(
 }
 
 pub(crate) fn rng(seed: u8) -> SecretRng {
-    SecretRng::from_key([seed; 32])
+    SecretRng::from_key(&[seed; 32])
 }
 
 /// Numbers between -1 and 1.

@@ -4,7 +4,6 @@ use std::sync::{Arc, LazyLock};
 use blindsight_ckks_client::{ClientSeed, SecretRng};
 use blindsight_ckks_eval::EvalError;
 use blindsight_session::Session;
-use zeroize::Zeroizing;
 
 use super::*;
 use crate::bundle::BundleLimits;
@@ -22,7 +21,7 @@ fn bundle(id: &str) -> Bundle {
 /// A client of the model, and its keys.
 fn client() -> (Session, KeySet) {
     let contract = MODEL.contract();
-    let seed = ClientSeed::from_bytes(Zeroizing::new([7; 32]));
+    let seed = ClientSeed::from_bytes(&[7; 32]);
     let session = Session::new(contract, &seed);
     let mut keys = KeySet::default();
     for spec in contract.keys().specs() {
@@ -39,7 +38,7 @@ fn input() -> Vec<f32> {
 }
 
 fn request(session: &Session) -> Vec<u8> {
-    let mut rng = SecretRng::from_key([8; 32]);
+    let mut rng = SecretRng::from_key(&[8; 32]);
     session.encrypt(MODEL.contract(), &input(), &mut rng).unwrap()
 }
 

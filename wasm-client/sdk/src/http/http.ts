@@ -148,8 +148,9 @@ export class Http {
       method,
       headers,
       signal,
-      // No cookies: a capability is what counts. No caching of what is secret or changes.
-      credentials: "same-origin",
+      // No cookies, not even to the own origin: a capability is what counts. No caching of what is
+      // secret or changes.
+      credentials: "omit",
       cache: "no-store",
       redirect: "error",
       referrerPolicy: "no-referrer",

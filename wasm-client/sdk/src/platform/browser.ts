@@ -1,6 +1,7 @@
 import { IndexedDbStore } from "../store/indexed-db.js";
 import type { ReplyMessage } from "../worker/messages.js";
 import type { Platform } from "./platform.js";
+import { startWorker } from "./trusted-worker.js";
 
 /** Browsers. */
 export const browser: Platform = {
@@ -16,11 +17,7 @@ export const browser: Platform = {
   },
 
   spawn({ onReply, onFailure }) {
-    // Bundlers recognise exactly this form.
-    const worker = new Worker(new URL("../worker/worker.js", import.meta.url), {
-      type: "module",
-      name: "blindsight",
-    });
+    const worker = startWorker();
     worker.onmessage = ({ data }: MessageEvent<ReplyMessage>) => onReply(data);
     worker.onmessageerror = () => onFailure("a message could not be read");
     worker.onerror = (event) => {

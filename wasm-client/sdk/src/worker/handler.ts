@@ -21,7 +21,9 @@ export class Handler {
   readonly #load: () => Promise<wasm.InitOutput>;
   #instance: Promise<wasm.InitOutput> | undefined;
   readonly #contracts = new Map<string, wasm.Contract>();
-  #opened: { sealed: Uint8Array; keys: wasm.ClientKeys } | undefined;
+  /** What is under way: a wipe must not come in between. */
+  #running: Promise<unknown> = Promise.resolve();
+  #wiped = false;
 
   /** `load` must resolve to the one instance of the module. */
   constructor(load: () => Promise<wasm.InitOutput>) {
@@ -32,15 +34,27 @@ export class Handler {
   async handle(message: TaskMessage): Promise<{ reply: ReplyMessage; transfer: ArrayBuffer[] }> {
     const { id } = message;
     try {
-      const output = await this.#run(message);
+      const work = message.task === "wipe" ? this.#wipe() : this.#run(message);
+      if (message.task !== "wipe") this.#running = work.catch(() => undefined);
+      const output = await work;
       return { reply: { id, ok: true, output }, transfer: buffers(output) };
     } catch (error) {
       return { reply: { id, ok: false, ...described(error) }, transfer: [] };
     }
   }
 
-  async #run(message: TaskMessage): Promise<Tasks[TaskName]["out"]> {
-    const instance = await this.#start();
+  /** A task, and no trace of its secrets after it. */
+  async #run(message: WorkMessage): Promise<Tasks[TaskName]["out"]> {
+    try {
+      const instance = await this.#start();
+      return await this.#work(message, instance);
+    } finally {
+      for (const bytes of plainOf(message)) bytes.fill(0);
+      if (this.#instance) wipeStack();
+    }
+  }
+
+  async #work(message: WorkMessage, instance: wasm.InitOutput): Promise<Tasks[TaskName]["out"]> {
     switch (message.task) {
       case "describe":
         return this.#contract(message.input.contract).describe() as Description;
@@ -53,11 +67,12 @@ export class Handler {
         return own(await wasm.ClientKeys.generate(contract, message.input.key));
       }
       case "checkSecret":
-        await this.#open(message.input);
-        return true;
+        return this.#withKeys(message.input, () => true);
       case "evaluationKey": {
-        const { contract, keys } = await this.#open(message.input);
-        const bytes = own(keys.evaluationKey(contract, message.input.place));
+        const { input } = message;
+        const bytes = await this.#withKeys(input, (keys, contract) =>
+          own(keys.evaluationKey(contract, input.place)),
+        );
         const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
         return { bytes, sha256 };
       }
@@ -67,23 +82,38 @@ export class Handler {
         const { file, mostSide, platform } = message.input;
         if (platform) return this.#prepare(message.input, await decodedByPlatform(file));
         const bytes = file instanceof Blob ? new Uint8Array(await file.arrayBuffer()) : file;
-        return taken(wasm.prepareFile(this.#contract(message.input.contract), bytes, mostSide));
+        try {
+          return taken(wasm.prepareFile(this.#contract(message.input.contract), bytes, mostSide));
+        } finally {
+          bytes.fill(0);
+        }
       }
       case "prepareBitmap":
         return this.#prepare(message.input, bitmapPixels(message.input.bitmap));
       case "preparePixels":
         return this.#prepare(message.input, message.input.pixels);
       case "encryptPicture": {
-        const { contract, keys } = await this.#open(message.input);
-        return own(keys.encryptPicture(contract, message.input.pixels));
+        const { input } = message;
+        return this.#withKeys(input, (keys, contract) =>
+          own(keys.encryptPicture(contract, input.pixels)),
+        );
       }
       case "encryptValues": {
-        const { contract, keys } = await this.#open(message.input);
-        return own(keys.encryptValues(contract, message.input.values));
+        const { input } = message;
+        return this.#withKeys(input, (keys, contract) =>
+          own(keys.encryptValues(contract, input.values)),
+        );
       }
       case "decrypt": {
-        const { contract, keys } = await this.#open(message.input);
-        return [...keys.decrypt(contract, message.input.answer)];
+        const { input } = message;
+        return this.#withKeys(input, (keys, contract) => {
+          const scores = keys.decrypt(contract, input.answer);
+          try {
+            return [...scores];
+          } finally {
+            scores.fill(0);
+          }
+        });
       }
       case "memory":
         return instance.memory.buffer.byteLength;
@@ -91,6 +121,7 @@ export class Handler {
   }
 
   async #start(): Promise<wasm.InitOutput> {
+    if (this.#wiped) throw new BlindsightError("worker_failed", "this worker was wiped");
     try {
       return await (this.#instance ??= this.#load());
     } catch (error) {
@@ -116,25 +147,78 @@ export class Handler {
   }
 
   /**
-   * Opening derives the secret key; the last one stays open for the next task. Which models it may
-   * be used for, the module checks each time.
+   * The secret key exists for one piece of work. Deriving it takes a millisecond or two, so nothing
+   * is gained by keeping it. Which models it may be used for, the module checks each time.
    */
-  async #open(input: { contract: ContractBytes; secret: SealedSecret }) {
+  async #withKeys<T>(
+    input: { contract: ContractBytes; secret: SealedSecret },
+    work: (keys: wasm.ClientKeys, contract: wasm.Contract) => T,
+  ): Promise<T> {
     const { sealed, key } = input.secret;
     const contract = this.#contract(input.contract);
-    const opened = this.#opened;
-    if (opened && same(opened.sealed, sealed)) return { contract, keys: opened.keys };
     const keys = await wasm.ClientKeys.open(contract, sealed, key);
-    this.#opened?.keys.free();
-    this.#opened = { sealed, keys };
-    return { contract, keys };
+    try {
+      return work(keys, contract);
+    } finally {
+      keys.free();
+    }
   }
 
   #prepare(
     { contract, mostSide }: { contract: ContractBytes; mostSide: number },
     { data, width, height }: Pixels,
   ): Prepared {
-    return taken(wasm.preparePixels(this.#contract(contract), data, width, height, mostSide));
+    try {
+      return taken(wasm.preparePixels(this.#contract(contract), data, width, height, mostSide));
+    } finally {
+      data.fill(0);
+    }
+  }
+
+  /** After the task under way, if there is one: what it writes must be wiped as well. */
+  async #wipe(): Promise<true> {
+    this.#wiped = true;
+    await this.#running;
+    const instance = await this.#instance?.catch(() => undefined);
+    this.#instance = undefined;
+    for (const contract of this.#contracts.values()) freed(contract);
+    this.#contracts.clear();
+    // The secrets are gone already. This takes all else: public bytes, and what a crash left.
+    if (instance) new Uint8Array(instance.memory.buffer).fill(0);
+    return true;
+  }
+}
+
+/** Every task but the one that wipes. */
+type WorkMessage = Exclude<TaskMessage, { task: "wipe" }>;
+
+/** What a task brought in clear. These are the worker's own copies. */
+function plainOf(message: WorkMessage): (Uint8Array | Float32Array)[] {
+  switch (message.task) {
+    case "encryptPicture":
+      return [message.input.pixels];
+    case "encryptValues":
+      return [message.input.values];
+    case "preparePixels":
+      return [message.input.pixels.data];
+    case "prepareFile":
+      return message.input.file instanceof Blob ? [] : [message.input.file];
+    default:
+      return [];
+  }
+}
+
+/** An instance that panicked must not be called again, but its memory is wiped with it. */
+function wipeStack(): void {
+  if (place() === undefined) wasm.wipeStack();
+}
+
+/** So that no finaliser comes to an instance that is gone. */
+function freed(contract: wasm.Contract): void {
+  try {
+    contract.free();
+  } catch {
+    // The instance crashed before.
   }
 }
 
@@ -162,10 +246,6 @@ function taken(picture: wasm.PreparedPicture): Prepared {
 /** The module's arrays are copies out of its memory: they have buffers of their own. */
 function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 function buffers(output: unknown): ArrayBuffer[] {

@@ -100,6 +100,8 @@ export interface Tasks {
   };
   /** Pages of memory, in bytes. */
   memory: { in: object; out: number };
+  /** Overwrites the whole memory when the task under way is over. Nothing may follow. */
+  wipe: { in: object; out: true };
 }
 
 /** A picture as the network reads it, and the square it came from as RGBA. */

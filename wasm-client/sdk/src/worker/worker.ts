@@ -11,7 +11,7 @@ const scope = globalThis as unknown as {
 
 // Bundlers recognise exactly this form.
 const module = new URL("../wasm/blindsight_wasm_bg.wasm", import.meta.url);
-const handler = new Handler(() => init({ module_or_path: module }));
+const handler = new Handler(() => init({ module_or_path: fetch(module, { credentials: "omit" }) }));
 
 scope.onmessage = ({ data }) => {
   void handler.handle(data).then(({ reply, transfer }) => scope.postMessage(reply, transfer));
