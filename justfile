@@ -213,7 +213,29 @@ compile NETWORK *ARGS: setup
     exec "$program" compile "$@"
 
 # Fuzzes one target until stopped; ARGS go to libFuzzer, such as -max_total_time=60.
-fuzz TARGET *ARGS: setup
+fuzz TARGET *ARGS: setup cargo-fuzz
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd fuzz
+    target=$1
+    shift
+    # Sanitizers are unstable options; the variable lets the stable compiler take them.
+    export RUSTC_BOOTSTRAP=1
+    # Valid objects to start from: no fuzzer guesses a whole frame.
+    BLINDSIGHT_FUZZ_SEEDS=$PWD/target/seeds cargo fuzz run seed_corpus
+    # What is found goes to the first folder: the corpus of the repository stays as it is.
+    mkdir -p "target/found/$target" "target/seeds/$target" "corpus/$target"
+    # The longest valid object of a target has a quarter of a megabyte.
+    cargo fuzz run "$target" "target/found/$target" "corpus/$target" "target/seeds/$target" \
+        -- -max_len=500000 "$@"
+
+# Fuzzes every target for SECONDS: the last line is one JSON object.
+fuzz-short SECONDS="15": setup cargo-fuzz
+    fuzz/short.sh {{ SECONDS }}
+
+# Installs cargo-fuzz, where there is none.
+[private]
+cargo-fuzz:
     #!/usr/bin/env bash
     set -euo pipefail
     if ! command -v c++ >/dev/null; then
@@ -224,13 +246,3 @@ fuzz TARGET *ARGS: setup
         echo "fuzz: installing cargo-fuzz" >&2
         cargo install --locked cargo-fuzz
     fi
-    cd fuzz
-    target=$1
-    shift
-    if [ ! -d "corpus/$target" ]; then
-        # Valid objects to start from: no fuzzer guesses a whole frame.
-        cargo run --locked --release -q --bin seed_corpus
-    fi
-    # Sanitizers are unstable options; the variable lets the stable compiler take them. The longest
-    # valid object of a target has a quarter of a megabyte.
-    RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" -- -max_len=500000 "$@"
