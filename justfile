@@ -82,10 +82,30 @@ test-long: setup
 check-wasm: setup
     cargo check --locked {{ client_crates }} --target {{ wasm }}
 
-# Checks formatting and lints; any warning is an error.
-lint: setup && check-wasm
+# Checks formatting, lints, and the licences and sources of dependencies; any warning is an error.
+lint: setup cargo-deny && check-wasm
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
+    # Two versions of a crate are a warning only: it is other people's choice.
+    cargo deny --locked --log-level error check licenses bans sources
+
+# Looks the dependencies up in the RustSec list of vulnerabilities, which it fetches from GitHub.
+advisories: setup cargo-deny
+    cargo deny --locked check advisories
+
+# Installs cargo-deny, where there is none.
+[private]
+cargo-deny:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! command -v cargo-deny >/dev/null; then
+        echo "lint: installing cargo-deny" >&2
+        cargo install --locked cargo-deny
+    fi
+
+# Lists all dependencies as CycloneDX files in target/sbom: the last line is one JSON object.
+sbom: setup node
+    .ci/sbom
 
 # Builds the WebAssembly module of the client, with its JavaScript glue.
 wasm: setup
