@@ -22,6 +22,9 @@ pub use gaussian::DiscreteGaussian;
 /// would repeat errors, which reveals the secret key. Its state is wiped when it is dropped.
 pub struct SecretRng {
     stream: ChaCha20Rng,
+    /// What comes instead of the stream, over and over: so a test chooses what is sampled.
+    #[cfg(test)]
+    replayed: Option<std::iter::Cycle<std::vec::IntoIter<u64>>>,
 }
 
 impl SecretRng {
@@ -33,18 +36,32 @@ impl SecretRng {
     pub fn from_key(mut key: [u8; 32]) -> Self {
         let stream = ChaCha20Rng::from_seed(key);
         key.zeroize();
-        Self { stream }
+        Self {
+            stream,
+            #[cfg(test)]
+            replayed: None,
+        }
+    }
+
+    /// A generator whose words are chosen.
+    #[cfg(test)]
+    pub(crate) fn replaying(words: Vec<u64>) -> Self {
+        Self { replayed: Some(words.into_iter().cycle()), ..Self::from_key([0; 32]) }
     }
 
     /// 64 uniform bits.
     #[must_use]
     pub fn next_u64(&mut self) -> u64 {
+        #[cfg(test)]
+        if let Some(word) = self.replayed.as_mut().and_then(Iterator::next) {
+            return word;
+        }
         self.stream.next_u64()
     }
 
     /// Overwrites `out` with uniform words.
     pub fn fill_u64(&mut self, out: &mut [u64]) {
-        out.fill_with(|| self.stream.next_u64());
+        out.fill_with(|| self.next_u64());
     }
 
     /// Overwrites `out` with uniform bytes.
