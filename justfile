@@ -82,10 +82,30 @@ test-long: setup
 check-wasm: setup
     cargo check --locked {{ client_crates }} --target {{ wasm }}
 
-# Checks formatting and lints; any warning is an error.
-lint: setup && check-wasm
+# Checks formatting, lints, and the licences and sources of dependencies; any warning is an error.
+lint: setup cargo-deny && check-wasm
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
+    # Two versions of a crate are a warning only: it is other people's choice.
+    cargo deny --locked --log-level error check licenses bans sources
+
+# Looks the dependencies up in the RustSec list of vulnerabilities, which it fetches from GitHub.
+advisories: setup cargo-deny
+    cargo deny --locked check advisories
+
+# Installs cargo-deny, where there is none.
+[private]
+cargo-deny:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! command -v cargo-deny >/dev/null; then
+        echo "lint: installing cargo-deny" >&2
+        cargo install --locked cargo-deny
+    fi
+
+# Lists all dependencies as CycloneDX files in target/sbom: the last line is one JSON object.
+sbom: setup node
+    .ci/sbom
 
 # Builds the WebAssembly module of the client, with its JavaScript glue.
 wasm: setup
@@ -269,7 +289,29 @@ attack SECONDS="60": setup
         "$target/attack/summary.json"
 
 # Fuzzes one target until stopped; ARGS go to libFuzzer, such as -max_total_time=60.
-fuzz TARGET *ARGS: setup
+fuzz TARGET *ARGS: setup cargo-fuzz
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd fuzz
+    target=$1
+    shift
+    # Sanitizers are unstable options; the variable lets the stable compiler take them.
+    export RUSTC_BOOTSTRAP=1
+    # Valid objects to start from: no fuzzer guesses a whole frame.
+    BLINDSIGHT_FUZZ_SEEDS=$PWD/target/seeds cargo fuzz run seed_corpus
+    # What is found goes to the first folder: the corpus of the repository stays as it is.
+    mkdir -p "target/found/$target" "target/seeds/$target" "corpus/$target"
+    # The longest valid object of a target has a quarter of a megabyte.
+    cargo fuzz run "$target" "target/found/$target" "corpus/$target" "target/seeds/$target" \
+        -- -max_len=500000 "$@"
+
+# Fuzzes every target for SECONDS: the last line is one JSON object.
+fuzz-short SECONDS="15": setup cargo-fuzz
+    fuzz/short.sh {{ SECONDS }}
+
+# Installs cargo-fuzz, where there is none.
+[private]
+cargo-fuzz:
     #!/usr/bin/env bash
     set -euo pipefail
     if ! command -v c++ >/dev/null; then
@@ -280,13 +322,3 @@ fuzz TARGET *ARGS: setup
         echo "fuzz: installing cargo-fuzz" >&2
         cargo install --locked cargo-fuzz
     fi
-    cd fuzz
-    target=$1
-    shift
-    if [ ! -d "corpus/$target" ]; then
-        # Valid objects to start from: no fuzzer guesses a whole frame.
-        cargo run --locked --release -q --bin seed_corpus
-    fi
-    # Sanitizers are unstable options; the variable lets the stable compiler take them. The longest
-    # valid object of a target has a quarter of a megabyte.
-    RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" -- -max_len=500000 "$@"

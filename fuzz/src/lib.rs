@@ -1,12 +1,7 @@
 //! What the fuzz targets of wire formats share.
 //!
-//! With a stable toolchain (`cargo install cargo-fuzz --locked` once):
-//!
-//! ```text
-//! cd fuzz
-//! cargo run --release --bin seed_corpus
-//! RUSTC_BOOTSTRAP=1 cargo fuzz run seeded_ciphertext -- -max_len=500000 -max_total_time=300
-//! ```
+//! `just fuzz TARGET` fuzzes one target, `just fuzz-short` all of them; both take the stable
+//! compiler. `corpus/` holds small inputs that reach far; what is large `seed_corpus` makes.
 //!
 //! A target of another kind (pictures, model files) needs none of this: a file in `fuzz_targets`
 //! with a plain `fuzz_target!`, and its `[[bin]]` in `Cargo.toml`.

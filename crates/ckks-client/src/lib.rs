@@ -24,6 +24,8 @@ mod secret_slots;
 mod seed;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod timing;
 
 pub use decrypt::{decrypt, decrypt_coefficients};
 pub use decrypt_response::decrypt_response;

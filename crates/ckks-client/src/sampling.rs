@@ -23,6 +23,9 @@ pub use gaussian::DiscreteGaussian;
 /// generator leaves no copy of it, and is wiped when it is dropped.
 pub struct SecretRng {
     stream: Box<ChaCha20Rng>,
+    /// What comes instead of the stream, over and over: so a test chooses what is sampled.
+    #[cfg(test)]
+    replayed: Option<std::iter::Cycle<std::vec::IntoIter<u64>>>,
 }
 
 impl SecretRng {
@@ -32,18 +35,32 @@ impl SecretRng {
     /// The caller's own copy of the key is the caller's to wipe.
     #[must_use]
     pub fn from_key(key: &[u8; 32]) -> Self {
-        Self { stream: Box::new(ChaCha20Rng::from_seed(*key)) }
+        Self {
+            stream: Box::new(ChaCha20Rng::from_seed(*key)),
+            #[cfg(test)]
+            replayed: None,
+        }
+    }
+
+    /// A generator whose words are chosen.
+    #[cfg(test)]
+    pub(crate) fn replaying(words: Vec<u64>) -> Self {
+        Self { replayed: Some(words.into_iter().cycle()), ..Self::from_key(&[0; 32]) }
     }
 
     /// 64 uniform bits.
     #[must_use]
     pub fn next_u64(&mut self) -> u64 {
+        #[cfg(test)]
+        if let Some(word) = self.replayed.as_mut().and_then(Iterator::next) {
+            return word;
+        }
         self.stream.next_u64()
     }
 
     /// Overwrites `out` with uniform words.
     pub fn fill_u64(&mut self, out: &mut [u64]) {
-        out.fill_with(|| self.stream.next_u64());
+        out.fill_with(|| self.next_u64());
     }
 
     /// Overwrites `out` with uniform bytes.

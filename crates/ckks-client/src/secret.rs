@@ -30,6 +30,13 @@ impl SecretKey {
         Self { parameters: set.fingerprint(), dense, sparse }
     }
 
+    /// A secret key of chosen coefficients, such as none but zeros, which no sampler returns.
+    #[cfg(test)]
+    pub(crate) fn of(set: &Parameters, dense: Vec<i8>, sparse: Vec<i8>) -> Self {
+        let [dense, sparse] = [dense, sparse].map(Zeroizing::new);
+        Self { parameters: set.fingerprint(), dense, sparse }
+    }
+
     /// The secret key whose halves come from streams of their own.
     pub(crate) fn sample(set: &Parameters, dense: &mut SecretRng, sparse: &mut SecretRng) -> Self {
         Self {

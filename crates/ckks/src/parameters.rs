@@ -353,6 +353,24 @@ mod tests {
         }
     }
 
+    /// Within 128 bits by the estimate, but in the margin that is demanded below it.
+    #[test]
+    fn a_chain_within_the_margin_is_refused() {
+        let with = |narrow: usize| {
+            let mut literal = literal();
+            literal.chain.append(&mut literal.wide_special);
+            literal.chain.extend(literal.narrow_special.drain(..narrow));
+            Parameters::new(literal)
+        };
+        // 539 + 250 + 31 = 820 bits, as the largest key has, and 31 more.
+        assert!(with(1).is_ok());
+        let Err(ParameterError::InsecureChain(refused)) = with(2) else {
+            panic!("a chain of 851 bits is a parameter set");
+        };
+        assert!(refused.actual < security::ternary_edge(15), "{refused:?}");
+        assert!(refused.actual > security::ternary_limit(15), "{refused:?}");
+    }
+
     /// Even where tests may build others.
     #[test]
     fn a_set_is_secure_unless_asked_otherwise() {

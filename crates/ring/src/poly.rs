@@ -187,11 +187,12 @@ impl Poly<Coefficients> {
         for (prime, limb) in basis.primes().iter().zip(&mut poly.limbs) {
             let q = prime.value() as i64;
             // Coefficients are nearly always smaller than the prime: one addition instead of a
-            // division.
+            // division. No branch on the sign: these may be the coefficients of a secret, and the
+            // client's tests of timing see one.
             limb.fill_with(|i| {
                 let c: i64 = coefficients[i].into();
                 let c = if c.unsigned_abs() < q as u64 { c } else { c % q };
-                (if c < 0 { c + q } else { c }) as u64
+                (c + (q & (c >> 63))) as u64
             });
         }
         poly

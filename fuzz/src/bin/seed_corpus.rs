@@ -1,4 +1,10 @@
-//! Writes one valid object of each kind to `corpus/TARGET/valid`, for the fuzzer to start from.
+//! Writes one valid object of each kind to `FOLDER/TARGET/valid`, for the fuzzer to start from; the
+//! folder is the variable `BLINDSIGHT_FUZZ_SEEDS`. Objects with a whole polynomial are too large to
+//! lie in the repository.
+//!
+//! It is built like a target and ends before it fuzzes: a program of its own kind would need all
+//! crates a second time, without instruments.
+#![no_main]
 
 use std::error::Error;
 use std::fs;
@@ -11,7 +17,17 @@ use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use blindsight_fuzz::{LEVEL, RESPONSE, SET, SMALLEST_KEY};
 
-fn main() -> Result<(), Box<dyn Error>> {
+libfuzzer_sys::fuzz_target!(init: seed_and_exit(), |_data: &[u8]| {});
+
+fn seed_and_exit() {
+    let done = seed();
+    if let Err(error) = &done {
+        eprintln!("seed_corpus: {error}");
+    }
+    std::process::exit(i32::from(done.is_err()));
+}
+
+fn seed() -> Result<(), Box<dyn Error>> {
     let mut rng = SecretRng::from_key(&[1; 32]);
     let family = KeyFamily::new(&SET, &ClientSeed::from_bytes(&[1; 32]));
     let fresh = encrypt(&SET, family.secret(), &[Complex64::ONE], 1e6, LEVEL, &mut rng)?;
@@ -40,9 +56,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn write(target: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
+    let root = std::env::var_os("BLINDSIGHT_FUZZ_SEEDS");
+    let root = root.ok_or_else(|| std::io::Error::other("BLINDSIGHT_FUZZ_SEEDS is not set"))?;
+    let folder = Path::new(&root).join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("valid"), bytes)
 }

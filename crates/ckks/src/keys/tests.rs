@@ -69,6 +69,14 @@ fn insecure_keys_cannot_be_described() {
         KeyLayout { special: set().all_special(), ..KeyLayout::balanced(set(), 19, 2).unwrap() };
     let refused = KeySpec::new(set(), rotation(1), all);
     assert!(matches!(refused, Err(KeyError::Insecure { level: 19, .. })));
+    // Two narrow ones, 851 bits: in the margin below the limit. One, 820 bits, is what is served.
+    let special = |narrow| Special { wide: 5, narrow };
+    let key = |narrow| {
+        let layout = KeyLayout::balanced(set(), 19, 2).unwrap();
+        KeySpec::new(set(), rotation(1), KeyLayout { special: special(narrow), ..layout })
+    };
+    assert!(key(1).is_ok());
+    assert!(matches!(key(2), Err(KeyError::Insecure { level: 19, .. })));
     // The sparse secret at its smallest modulus, but with more special primes than its row allows.
     let special = Special { wide: 2, narrow: 0 };
     let wide = KeyLayout { special, ..KeyLayout::balanced(set(), 1, 1).unwrap() };

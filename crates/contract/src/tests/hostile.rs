@@ -160,6 +160,15 @@ const KEYS: &[(&str, Change, Refused)] = &[
         |e| matches!(e, E::Key { source: KeyError::Insecure { level: 19, .. }, .. }),
     ),
     (
+        "a key in the margin below its security row",
+        |c| {
+            // 539 bits of chain and 312 of special primes: below 868, above 824.6.
+            let key = key(c, KeyKindData::Relinearisation);
+            (key.level, key.digits, key.special) = (19, vec![10, 19], [5, 2]);
+        },
+        |e| matches!(e, E::Key { source: KeyError::Insecure { level: 19, .. }, .. }),
+    ),
+    (
         "a key under the sparse secret above level 1",
         |c| {
             let key = key(c, KeyKindData::DenseToSparse);

@@ -1,0 +1,21 @@
+//! The decoder of photos: PNG, JPEG, WebP, BMP and GIF files from anywhere.
+//!
+//! The limit of memory is low, so that what is tried often is the decoder, not the resampling of
+//! large pictures; the path is the same.
+#![no_main]
+
+use blindsight_model::picture::Preview;
+use libfuzzer_sys::fuzz_target;
+
+const DECODED_BYTES: u64 = 1 << 18;
+const MOST_SIDE: u32 = 64;
+
+fuzz_target!(|data: &[u8]| {
+    match Preview::decode(data, MOST_SIDE, DECODED_BYTES) {
+        Ok(preview) => {
+            assert!((1..=MOST_SIDE).contains(&preview.side));
+            assert!(preview.rgb.len() == 3 * (preview.side * preview.side) as usize);
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+});
