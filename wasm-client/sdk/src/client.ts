@@ -359,9 +359,10 @@ export class CoreClient {
     if (holder) holder.record = null;
     this.#holders.delete(name);
     await this.#guarded(asked, async (signal) => {
-      // Nothing that was made with the secret stays in the workers' memory.
-      await pool.retire();
+      // Nothing that was made with the secret stays in the workers' memory, nor the seed here.
+      const wiped = pool.retire();
       await (persisted ? store : memory).remove(server, record.scheme);
+      await wiped;
       const uploads: UploadHandle[] = [...record.sets];
       if (record.upload) uploads.push(record.upload);
       for (const upload of uploads) this.#unkept.forget(upload);
