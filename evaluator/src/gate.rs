@@ -1,14 +1,11 @@
 //! Who may come in, and how many at once.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::caller::Caller;
 use crate::capability::ServiceToken;
 use crate::config::Config;
-use crate::places::Places;
+use crate::places::{NoPlace, Place, Places};
 use crate::refusal::{Code, Refusal};
 
 /// What requests must pass.
@@ -21,14 +18,14 @@ pub(crate) struct Gate {
     /// Whose word on a sender's address counts.
     proxies: Vec<IpAddr>,
     /// Kibibytes of requests that may be in memory.
-    requests: Arc<Semaphore>,
+    requests: Places,
     /// Event streams that may be open.
     pub(crate) events: Places,
 }
 
 /// Memory for requests while they are received and checked: a hundred and more of the usual ones,
 /// and the largest that a contract may ask for, one at a time.
-const REQUEST_KIB: u32 = 64 << 10;
+const REQUEST_KIB: usize = 64 << 10;
 
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
@@ -36,7 +33,7 @@ impl Gate {
             tokens: config.tokens.iter().map(|token| ServiceToken::new(token)).collect(),
             hosts: config.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             proxies: config.trusted_proxies.clone(),
-            requests: Arc::new(Semaphore::new(REQUEST_KIB as usize)),
+            requests: Places::new(REQUEST_KIB, REQUEST_KIB / 8),
             events: Places::new(config.event_streams, config.event_streams_per_caller),
         }
     }
@@ -90,14 +87,18 @@ impl Gate {
         Err(Refusal::new(Code::WrongHost, detail))
     }
 
-    /// Room in memory for a request of at most so many bytes, until what is returned is dropped.
+    /// Room in memory for a request of at most so many bytes, until what is returned is dropped. An
+    /// eighth of it is one caller's share: bodies may come slowly.
     ///
     /// # Errors
     /// `busy`.
-    pub(crate) fn admit(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
-        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(REQUEST_KIB);
-        self.requests.clone().try_acquire_many_owned(kib).map_err(|_| {
-            let detail = "Too many requests at this moment; try again.";
+    pub(crate) fn admit(&self, caller: &Caller, bytes: u64) -> Result<Place, Refusal> {
+        let kib = usize::try_from(bytes.div_ceil(1024)).unwrap_or(usize::MAX);
+        self.requests.take_some(caller, kib).map_err(|why| {
+            let detail = match why {
+                NoPlace::Share => "You send too many requests side by side; try again.",
+                NoPlace::Full => "Too many requests at this moment; try again.",
+            };
             Refusal::new(Code::Busy, detail).retry_after(1)
         })
     }
@@ -168,18 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn requests_have_room_by_their_size() {
+    fn requests_have_room_by_their_size_and_sender() {
         let gate = Gate::new(&Config::default());
-        let most = u64::from(REQUEST_KIB) << 10;
-        let half = gate.admit(most / 2).unwrap();
-        assert_eq!(gate.admit(most / 2 + 1).err().map(|r| r.code), Some(Code::Busy));
-        let rest = gate.admit(most / 2).unwrap();
-        assert!(gate.admit(1).is_err());
-        drop((half, rest));
+        let most = (REQUEST_KIB as u64) << 10;
+        let [a, b] = ["a", "b"].map(Caller::stored);
+        let share: Vec<_> = (0..8).map(|_| gate.admit(&a, most / 64).unwrap()).collect();
+        assert_eq!(gate.admit(&a, 1).err().map(|refusal| refusal.code), Some(Code::Busy));
+        let other = gate.admit(&b, most / 2).unwrap();
+        assert!(gate.admit(&Caller::stored("c"), most / 2).is_err());
+        drop((share, other));
         // What is larger than all there is comes alone.
-        let all = gate.admit(u64::MAX).unwrap();
-        assert!(gate.admit(1).is_err());
+        let all = gate.admit(&a, u64::MAX).unwrap();
+        assert!(gate.admit(&b, 1).is_err());
         drop(all);
-        assert!(gate.admit(1).is_ok());
+        assert!(gate.admit(&b, 1).is_ok());
     }
 }

@@ -30,6 +30,7 @@ use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
 pub use board::{Board, Live};
+pub(crate) use queue::forget_oldest;
 pub use record::{Record, State};
 pub use runner::Runners;
 pub use submit::NewJob;

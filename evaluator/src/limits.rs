@@ -92,6 +92,18 @@ pub(crate) fn reserve_job(
     }
 }
 
+/// Refuses another row where a caller's share is used up.
+///
+/// # Errors
+/// `storage_full`.
+pub(crate) fn check_rows(config: &Config, c: &Connection, caller: &Caller) -> Result<(), Refusal> {
+    if rows_over(config, c, caller)? == 0 {
+        return Ok(());
+    }
+    let detail = "You have too many uploads and key sets here; delete some or wait.";
+    Err(Refusal::new(Code::StorageFull, detail).retry_after(600))
+}
+
 /// How many rows a caller has beyond its share when another one comes.
 pub(crate) fn rows_over(config: &Config, c: &Connection, caller: &Caller) -> Result<u64, Refusal> {
     let rows = count(c, Scope::Caller(caller))?.rows;

@@ -52,7 +52,7 @@ pub(super) async fn submit(
         service.keys.find(holder.0, name.0).await?.ok_or_else(Refusal::not_found)?;
         let Parameters { model, with } = Parameters::parse(request.query_string(), name.0)?;
         let model = service.models.find(&model).ok_or_else(|| Refusal::unknown_model(&model))?;
-        let permit = service.gate.admit(model.description().request_bytes())?;
+        let permit = service.gate.admit(&who.0, model.description().request_bytes())?;
         Ok((idempotency_key, model, with, permit))
     };
     let (idempotency_key, model, with, _permit) = match checked.await {

@@ -272,7 +272,7 @@ pub(crate) fn expire(jobs: &Jobs, now: Timestamp) -> Result<(), StoreError> {
 }
 
 /// Forgets so many of a caller's jobs, those first that ended first.
-pub(super) fn forget_oldest(
+pub(crate) fn forget_oldest(
     c: &Connection,
     caller: &Caller,
     count: u64,

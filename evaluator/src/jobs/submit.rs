@@ -149,10 +149,8 @@ impl Jobs {
                 self.keys.prolong(t, id, now)?;
             }
             let caller = &row.new.caller;
-            let over = limits::rows_over(&self.config, t, caller)?;
-            if over > 0 {
-                queue::forget_oldest(t, caller, over, now)?;
-            }
+            queue::forget_oldest(t, caller, limits::rows_over(&self.config, t, caller)?, now)?;
+            limits::check_rows(&self.config, t, caller)?;
             let before = count(t, Scope::Caller(caller))?;
             row.insert(t, self.cost_ms(&*row.new.model), now)?;
             if before.queued + before.running == 0 {

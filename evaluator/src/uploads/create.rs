@@ -12,6 +12,7 @@ use super::{Progress, Uploads};
 use crate::blocking::blocking;
 use crate::caller::Caller;
 use crate::capability::{self, Owner};
+use crate::jobs;
 use crate::keys::{self, StoredList};
 use crate::limits::{self, Asking, Idle};
 use crate::models::ServedModel;
@@ -84,6 +85,9 @@ impl Uploads {
             }
             let asking = Asking { caller: &new.caller, owner: known };
             let idle = IdleUploads { uploads: self, now };
+            let over = limits::rows_over(&self.config, t, &new.caller)?;
+            jobs::forget_oldest(t, &new.caller, over, now)?;
+            limits::check_rows(&self.config, t, &new.caller)?;
             limits::reserve_upload(&self.config, t, asking, new.length, &idle)?;
             let (owner, capability) = match known {
                 Some(owner) => (owner, None),

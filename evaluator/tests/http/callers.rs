@@ -247,6 +247,16 @@ fn a_caller_has_so_many_jobs_bytes_and_rows() {
 }
 
 #[test]
+fn what_is_remembered_of_a_caller_is_bounded() {
+    let server = server(|config| config.caller_rows = 2);
+    for _ in 0..2 {
+        assert_eq!(server.create(&[FIRST]).status, 201);
+    }
+    assert_eq!(server.create(&[FIRST]).refusal(), refusal(507, "storage_full"));
+    assert_eq!(server.create(&[SECOND]).status, 201);
+}
+
+#[test]
 fn event_streams_and_connections_are_shared_out() {
     let server = server(|config| config.event_streams_per_caller = 1);
     let keys = keys_of(&server, FIRST, 1);
