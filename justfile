@@ -309,6 +309,25 @@ fuzz TARGET *ARGS: setup cargo-fuzz
 fuzz-short SECONDS="15": setup cargo-fuzz
     fuzz/short.sh {{ SECONDS }}
 
+# Runs kernels and readers under Miri, which finds undefined behaviour; needs a nightly compiler.
+miri: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! cargo +nightly miri --version >/dev/null 2>&1; then
+        echo "miri: missing: rustup toolchain install nightly --component miri --component rust-src" >&2
+        exit 1
+    fi
+    # Tests of damaged files write some, and property tests would take hours at their usual number.
+    export MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=1
+    # Miri has no AVX-512: the portable kernels run, and twins of back ends have nothing to compare.
+    # Skipped are also tests whose primes take Miri longer to find than all others together.
+    cargo +nightly miri test -q --locked -p blindsight-ring --lib -- \
+        --skip kernels::twins --skip prime:: --skip subring:: --skip transform::
+    # Readers in which no transform is made ready: that alone would take hours.
+    cargo +nightly miri test -q --locked -p blindsight-model --features datasets --lib -- \
+        dataset::npy weights::
+    cargo +nightly miri test -q --locked -p blindsight-ckks --lib -- wire::frame wire::expected_scale
+
 # Installs cargo-fuzz, where there is none.
 [private]
 cargo-fuzz:

@@ -18,11 +18,8 @@ static SAMPLE: LazyLock<AcceptedContract> = LazyLock::new(|| {
 /// Where the fingerprint ends, and what it covers begins.
 const FINGERPRINT_END: usize = 44;
 
-const LIMITS: BundleLimits = BundleLimits {
-    file_bytes: 1 << 20,
-    program_bytes: 1 << 20,
-    constant_bytes: 1 << 24,
-};
+const LIMITS: BundleLimits =
+    BundleLimits { file_bytes: 1 << 20, program_bytes: 1 << 20, constant_bytes: 1 << 24 };
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     LazyLock::force(&SAMPLE);

@@ -14,9 +14,8 @@ use blindsight_ckks::wire::frame::HEADER_BYTES;
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale};
 
 /// The parameter set of all targets.
-pub static SET: LazyLock<Parameters> = LazyLock::new(|| {
-    Parameters::new(Literal::bootstrapped_2_15()).expect("the preset is sound")
-});
+pub static SET: LazyLock<Parameters> =
+    LazyLock::new(|| Parameters::new(Literal::bootstrapped_2_15()).expect("the preset is sound"));
 
 /// The smallest key that there is: it keeps inputs short.
 pub static SMALLEST_KEY: LazyLock<KeySpec> = LazyLock::new(|| {
@@ -28,16 +27,10 @@ pub static SMALLEST_KEY: LazyLock<KeySpec> = LazyLock::new(|| {
 pub const LEVEL: usize = 1;
 
 /// The scales that readers accept.
-pub const SCALES: ExpectedScale = ExpectedScale::Between {
-    least: 1.0,
-    most: 1e12,
-};
+pub const SCALES: ExpectedScale = ExpectedScale::Between { least: 1.0, most: 1e12 };
 
 /// What the reader of responses expects.
-pub const RESPONSE: ExpectedResponse = ExpectedResponse {
-    period: 16,
-    scale: SCALES,
-};
+pub const RESPONSE: ExpectedResponse = ExpectedResponse { period: 16, scale: SCALES };
 
 /// A fuzz target for a reader of frames: no panic, and what is accepted is written as the same
 /// bytes.

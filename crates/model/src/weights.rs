@@ -281,6 +281,7 @@ pub(crate) mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "sixty megabytes")]
     fn limits_hold() {
         let refused = Weights::parse(&vec![0; MAX_FILE_BYTES + 1]).unwrap_err();
         assert!(matches!(refused, WeightsError::FileTooLarge { .. }));

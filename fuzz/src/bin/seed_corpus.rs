@@ -11,8 +11,8 @@ use std::fs;
 use std::path::Path;
 
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::keys::KeyList;
+use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use blindsight_fuzz::{LEVEL, RESPONSE, SET, SMALLEST_KEY};
@@ -38,10 +38,7 @@ fn seed() -> Result<(), Box<dyn Error>> {
     write("seeded_ciphertext", &fresh.to_bytes(&SET))?;
     write("ciphertext", &ciphertext.to_bytes(&SET))?;
     write("evaluation_key", &key.to_bytes(&SET))?;
-    write(
-        "key_set_manifest",
-        &KeySetManifest::new(&SET, &keys).to_bytes(&SET),
-    )?;
+    write("key_set_manifest", &KeySetManifest::new(&SET, &keys).to_bytes(&SET))?;
     write("response", &response.to_bytes(&SET))?;
     // Two grey pictures of 2 x 3 pixels.
     let idx_head = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];

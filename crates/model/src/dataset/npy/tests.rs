@@ -136,6 +136,7 @@ proptest! {
     #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
+    #[cfg_attr(miri, ignore = "the sine of Miri differs from call to call")]
     fn arrays_round_trip(
         [count, channels, height, width] in [0_usize..4, 1_usize..5, 4_usize..7, 4_usize..7],
         seed in any::<u32>(),
