@@ -75,8 +75,9 @@ test-rust: setup && check-wasm
         cargo test --locked --workspace
 
 # The tests with ten pictures end to end, a hundred kills and a long load: many minutes more.
-test-long: setup
+test-long: setup sdk
     BLINDSIGHT_LONG=1 cargo test --locked --workspace
+    cd wasm-client/sdk && BLINDSIGHT_LONG=1 npx vitest run test/timing.test.ts
 
 # Checks that the client's side compiles to WebAssembly.
 check-wasm: setup
