@@ -59,7 +59,9 @@ test(
     let evaluator;
     let visitor;
     try {
-      evaluator = await Evaluator.startIn({ command: network.evaluatorSide, address: EVALUATOR });
+      const place = { command: network.evaluatorSide, address: EVALUATOR };
+      // Nobody else is in this network.
+      evaluator = await Evaluator.startIn(place, "--open");
       await network.capture();
       const browser = chromiumPath(chromium.executablePath());
       visitor = await Visitor.arrive(undefined, {
