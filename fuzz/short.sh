@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes every target for SECONDS (15) and says in one line of JSON what came of it. No sanitizer:
 # the readers have no unsafe code of their own, and without one the build takes half the time and
-# every second has more runs; and with the same seed each time, since nobody's change shall fail by
-# chance: `just fuzz TARGET` has the address sanitizer.
+# every second has more runs. The same seed each time: nobody's change shall fail by chance. For
+# finding something new there is `just fuzz TARGET`, which has the address sanitizer too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 seconds=${1:-15}

@@ -145,7 +145,7 @@ impl Uploads {
     }
 
     fn delete_now(&self, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
-        let deleted = self.store.db.write(|t| Row::delete(t, owner, id, Timestamp::now()))?;
+        let deleted = self.store.db.write(|t| Row::delete(t, owner, id))?;
         self.store.discarded.notify_one();
         Ok(deleted)
     }
@@ -187,7 +187,7 @@ impl Uploads {
             }
         }
         for id in self.store.staging.list()? {
-            // In this order: whoever makes an upload lets go of its lock after the row is there.
+            // In this order: whoever makes a file holds the lock, and has seen the row before.
             let taken = self.locks.is_taken(id);
             if !taken && !self.store.db.read(|c| Row::exists(c, id))? {
                 self.store.staging.delete(id)?;

@@ -125,7 +125,7 @@ impl Board {
         inner.tell_who_waits();
     }
 
-    /// A job that waited runs.
+    /// A job that waited runs. The queue is to be set next.
     pub(super) fn start(&self, record: Record) -> Interrupt {
         let interrupt = Interrupt::default();
         let id = record.id;
@@ -135,7 +135,6 @@ impl Board {
         let running = Running { record, step: 0, started, interrupt: interrupt.clone() };
         inner.running.insert(id, running);
         inner.tell(id);
-        inner.tell_who_waits();
         interrupt
     }
 
@@ -149,7 +148,7 @@ impl Board {
         }
     }
 
-    /// A job has ended like this, or was deleted.
+    /// A job has ended like this, or was deleted. The queue is to be set next.
     pub(super) fn end(&self, id: Uuid, record: Option<&Record>) {
         let mut inner = self.inner();
         inner.queue.retain(|waiting| waiting.id != id);
@@ -161,7 +160,6 @@ impl Board {
         {
             sender.send_replace(Some(JobView::new(record, None)));
         }
-        inner.tell_who_waits();
     }
 
     /// A run came to its end.

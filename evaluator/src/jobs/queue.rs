@@ -116,17 +116,11 @@ pub(super) fn end(
             return Ok::<_, StoreError>(None);
         }
         turns::charge(t, &claim.caller, correction(claim, outcome))?;
-        if state != State::Queued {
-            discard_request(t, claim.id, Timestamp(now))?;
-        }
         Ok(Record::at(t, claim.seq)?)
     })?;
     if record.is_none() {
-        jobs.store.db.write(|t| {
-            discard_request(t, claim.id, Timestamp(now))?;
-            // It may have been stored before it was known that nobody wants it.
-            deletions::discard(t, Discarded::Result(claim.id), 0, Timestamp(now))
-        })?;
+        // It may have been stored before it was known that nobody wants it.
+        jobs.store.db.write(|t| deletions::discard(t, Discarded::Result(claim.id), 0))?;
     }
     if state != State::Queued || record.is_none() {
         jobs.board.end(claim.id, record.as_ref());
@@ -146,10 +140,6 @@ fn correction(claim: &Claim, outcome: &Outcome) -> i64 {
     };
     let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     signed(real).saturating_sub(signed(claim.cost_ms))
-}
-
-fn discard_request(c: &Connection, job: Uuid, now: Timestamp) -> Result<(), rusqlite::Error> {
-    deletions::discard(c, Discarded::Request(job), 0, now)
 }
 
 fn note(
@@ -217,7 +207,6 @@ pub(super) fn cancel(jobs: &Jobs, owner: Owner, id: Uuid) -> Result<(), Refusal>
         if changed == 0 {
             return Ok::<_, Refusal>(None);
         }
-        discard_request(t, id, now)?;
         Ok(Record::at(t, record.seq)?)
     })?;
     if let Some(record) = &cancelled {
@@ -255,16 +244,9 @@ pub(crate) fn recover(jobs: &Jobs) -> Result<(), StoreError> {
 /// Forgets what became too old: results first, jobs later.
 pub(crate) fn expire(jobs: &Jobs, now: Timestamp) -> Result<(), StoreError> {
     jobs.store.db.write(|t| {
-        let query = "UPDATE jobs SET result_bytes = NULL WHERE seq IN (
-                         SELECT seq FROM jobs
-                         WHERE finished_at <= ?1 AND result_bytes IS NOT NULL)
-                     RETURNING id";
-        let mut query = t.prepare_cached(query)?;
-        let limit = now.before_seconds(jobs.config.result_seconds);
-        let results = query.query_map([limit.0], |row| record::uuid(row, 0))?;
-        for job in results.collect::<Result<Vec<Uuid>, _>>()? {
-            deletions::discard(t, Discarded::Result(job), 0, now)?;
-        }
+        let expire = "UPDATE jobs SET result_bytes = NULL
+                      WHERE finished_at <= ?1 AND result_bytes IS NOT NULL";
+        t.execute(expire, [now.before_seconds(jobs.config.result_seconds).0])?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= ?1";
         t.execute(forget, [now.before_seconds(jobs.config.job_seconds).0])?;
         Ok(())
@@ -276,20 +258,10 @@ pub(crate) fn forget_oldest(
     c: &Connection,
     caller: &Caller,
     count: u64,
-    now: Timestamp,
 ) -> Result<(), rusqlite::Error> {
     let query = "DELETE FROM jobs WHERE seq IN (
                      SELECT seq FROM jobs WHERE caller = ?1 AND finished_at IS NOT NULL
-                     ORDER BY finished_at LIMIT ?2)
-                 RETURNING id, result_bytes";
-    let mut query = c.prepare_cached(query)?;
-    let forgotten = query.query_map(params![caller.to_string(), count], |row| {
-        Ok((record::uuid(row, 0)?, row.get::<_, Option<u64>>(1)?))
-    })?;
-    for (job, bytes) in forgotten.collect::<Result<Vec<_>, _>>()? {
-        if let Some(bytes) = bytes {
-            deletions::discard(c, Discarded::Result(job), bytes, now)?;
-        }
-    }
+                     ORDER BY finished_at LIMIT ?2)";
+    c.prepare_cached(query)?.execute(params![caller.to_string(), count])?;
     Ok(())
 }

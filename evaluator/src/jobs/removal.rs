@@ -10,7 +10,6 @@ use crate::blocking::blocking;
 use crate::capability::Owner;
 use crate::keys;
 use crate::refusal::Refusal;
-use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +62,6 @@ impl Jobs {
         condition: Condition,
     ) -> Result<Option<[u8; 32]>, Refusal> {
         let _transitions = self.board.transitions();
-        let now = Timestamp::now();
         let (jobs, bundle) = self.store.db.write(|t| {
             if let Condition::Expired(now) = condition
                 && !keys::is_expired(t, id, now)?
@@ -71,11 +69,9 @@ impl Jobs {
                 return Err(Refusal::not_found());
             }
             let jobs = record::of_keys(t, id)?;
-            let bundle = keys::delete(t, owner, id, now)?;
-            for (seq, job) in &jobs {
+            let bundle = keys::delete(t, owner, id)?;
+            for (seq, _) in &jobs {
                 t.execute("DELETE FROM jobs WHERE seq = ?1", params![seq])?;
-                deletions::discard(t, Discarded::Request(*job), 0, now)?;
-                deletions::discard(t, Discarded::Result(*job), 0, now)?;
             }
             Ok((jobs, bundle))
         })?;

@@ -45,7 +45,7 @@ impl Jobs {
     /// `idempotency_mismatch`, `stopping`, and those of a request that is wrong.
     pub async fn submit(self: &Arc<Self>, owner: Owner, new: NewJob) -> Result<JobView, Refusal> {
         self.lifecycle.check_running()?;
-        let id = capability::new_id();
+        let (id, length) = (capability::new_id(), new.request.len() as u64);
         let checked = {
             let new = new.clone();
             blocking(self, move |jobs| jobs.check(owner, &new))
@@ -61,12 +61,13 @@ impl Jobs {
         let accepted = accepted.await;
         if !matches!(&accepted, Ok(record) if record.id == id) {
             // Refused, or another request with the same key was faster.
-            let now = Timestamp::now();
-            blocking(self, move |jobs| {
+            let discarded = blocking(self, move |jobs| {
                 let what = Discarded::Request(id);
-                Ok(jobs.store.db.write(|t| deletions::discard(t, what, 0, now))?)
-            })
-            .await?;
+                Ok(jobs.store.db.write(|t| deletions::discard(t, what, length))?)
+            });
+            if let Err(refusal) = discarded.await {
+                tracing::warn!(%refusal, "a request stays until the service starts anew");
+            }
             self.store.discarded.notify_one();
         }
         let record = accepted?;
@@ -149,7 +150,7 @@ impl Jobs {
                 self.keys.prolong(t, id, now)?;
             }
             let caller = &row.new.caller;
-            queue::forget_oldest(t, caller, limits::rows_over(&self.config, t, caller)?, now)?;
+            queue::forget_oldest(t, caller, limits::rows_over(&self.config, t, caller)?)?;
             limits::check_rows(&self.config, t, caller)?;
             let before = count(t, Scope::Caller(caller))?;
             row.insert(t, self.cost_ms(&*row.new.model), now)?;

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::refusal::Refusal;
-use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 /// A key set.
@@ -168,19 +167,10 @@ pub(crate) fn is_expired(c: &Connection, id: Uuid, now: Timestamp) -> Sql<bool> 
 ///
 /// # Errors
 /// `not_found`.
-pub(crate) fn delete(
-    c: &Connection,
-    owner: Owner,
-    id: Uuid,
-    now: Timestamp,
-) -> Result<Option<[u8; 32]>, Refusal> {
+pub(crate) fn delete(c: &Connection, owner: Owner, id: Uuid) -> Result<Option<[u8; 32]>, Refusal> {
     let keys = row(c, owner, id)?.ok_or_else(Refusal::not_found)?;
     c.execute("DELETE FROM keys WHERE id = ?1", [id.to_string()])?;
     let unused = "DELETE FROM bundles WHERE sha256 = ?1
                   AND NOT EXISTS (SELECT 1 FROM keys WHERE sha256 = ?1)";
-    if c.execute(unused, [keys.sha256])? == 0 {
-        return Ok(None);
-    }
-    deletions::discard(c, Discarded::Bundle(keys.sha256), keys.bytes, now)?;
-    Ok(Some(keys.sha256))
+    Ok((c.execute(unused, [keys.sha256])? == 1).then_some(keys.sha256))
 }

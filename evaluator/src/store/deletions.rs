@@ -1,4 +1,4 @@
-//! What is to be deleted: noted in the transaction that deletes the rows which named it, and crossed
+//! What is to be deleted: noted by the database itself when the row goes which named it, and crossed
 //! off when it is gone. A failure or a crash in between forgets nothing.
 
 use rusqlite::{Connection, params};
@@ -31,15 +31,15 @@ pub struct Due {
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
-/// Notes that something is to be deleted which takes so many bytes.
+/// Notes that something is to be deleted which no row ever named, and which takes so many bytes.
 ///
 /// # Errors
 /// When the database fails.
-pub fn discard(c: &Connection, what: Discarded, bytes: u64, now: Timestamp) -> Sql<()> {
+pub fn discard(c: &Connection, what: Discarded, bytes: u64) -> Sql<()> {
     let (kind, name) = what.key();
     let query = "INSERT OR IGNORE INTO deletions (kind, name, bytes, attempts, next_at)
-                 VALUES (?1, ?2, ?3, 0, ?4)";
-    c.prepare_cached(query)?.execute(params![kind, name, bytes, now.0])?;
+                 VALUES (?1, ?2, ?3, 0, 0)";
+    c.prepare_cached(query)?.execute(params![kind, name, bytes])?;
     Ok(())
 }
 
@@ -136,7 +136,7 @@ mod tests {
             Discarded::Result(Uuid::from_u128(2)),
         ];
         let (now, later) = (Timestamp(1000), Timestamp(1500));
-        db.write(|t| all.iter().try_for_each(|&what| discard(t, what, 10, now))).unwrap();
+        db.write(|t| all.iter().try_for_each(|&what| discard(t, what, 10))).unwrap();
         assert_eq!(db.read(pending).unwrap(), (4, 40));
         assert_eq!(db.read(|c| count(c, Scope::All)).unwrap().bytes, 40);
         let found = db.read(|c| due(c, now, 10)).unwrap();
@@ -149,5 +149,41 @@ mod tests {
         let again = db.read(|c| due(c, Timestamp(2000), 10)).unwrap();
         assert!(again.contains(&Due { what: all[1], attempts: 1 }));
         assert_eq!(db.read(|c| count(c, Scope::All)).unwrap().bytes, 30);
+    }
+
+    #[test]
+    fn what_a_row_named_goes_with_it() {
+        let folder = TempFolder::new();
+        let db = Database::open(&folder.path().join("x.sqlite")).unwrap();
+        let (job, upload) = (Uuid::from_u128(5), Uuid::from_u128(6));
+        let rows = format!(
+            "INSERT INTO bundles VALUES (zeroblob(32), x'', x'', x'', 1, 300, 0);
+             INSERT INTO keys VALUES ('{upload}', x'01', zeroblob(32), 300, 0, 0, 'c');
+             INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
+                               request_sha256, request_bytes, created_at, caller)
+             VALUES ('{job}', x'01', '{upload}', 'm', x'', 1, 'running', 1, x'', 20, 0, 'c');
+             INSERT INTO uploads (id, owner, scheme, manifest, length, received, created_at,
+                                  expires_at, caller)
+             VALUES ('{upload}', x'01', x'', x'', 70, 7, 0, 0, 'c')"
+        );
+        let noted = |sql: &str| {
+            db.write(|t| t.execute_batch(sql)).unwrap();
+            let found = db.read(|c| due(c, Timestamp(0), 10)).unwrap();
+            let mut found: Vec<Discarded> = found.into_iter().map(|due| due.what).collect();
+            let bytes = db.read(pending).unwrap().1;
+            db.write(|t| t.execute("DELETE FROM deletions", [])).unwrap();
+            found.sort_by_key(|what| what.key());
+            (found, bytes)
+        };
+        assert_eq!(noted(&rows), (vec![], 0));
+        let ended = noted("UPDATE jobs SET state = 'done', request_bytes = 0, result_bytes = 9");
+        assert_eq!(ended, (vec![Discarded::Request(job)], 20));
+        assert_eq!(noted("DELETE FROM uploads"), (vec![Discarded::Upload(upload)], 7));
+        // Jobs go with the keys, and with them what they named.
+        assert_eq!(noted("DELETE FROM keys"), (vec![Discarded::Result(job)], 9));
+        assert_eq!(noted("DELETE FROM bundles"), (vec![Discarded::Bundle([0; 32])], 300));
+        db.read(|c| count(c, Scope::All))
+            .map(|all| assert_eq!((all.rows, all.bytes), (0, 0)))
+            .unwrap();
     }
 }

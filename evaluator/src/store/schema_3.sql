@@ -19,7 +19,7 @@ CREATE INDEX keys_by_expiry ON keys (expires_at);
 CREATE INDEX jobs_by_caller ON jobs (caller, finished_at);
 CREATE INDEX jobs_by_end ON jobs (finished_at);
 
--- What could not be deleted at once, and what is about to be: blobs and files.
+-- Blobs and files that no row names any more: what is about to be deleted, and what could not be.
 CREATE TABLE deletions (
     kind TEXT NOT NULL CHECK (kind IN ('upload', 'bundle', 'request', 'result')),
     name TEXT NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE deletions (
 ) STRICT;
 CREATE INDEX deletions_by_time ON deletions (next_at);
 
--- Sums over the rows: of everybody, of a caller, of a capability (its hash in hexadecimal).
+-- Sums over the rows: of everybody, of a caller, of a capability (its hash in hexadecimal digits).
 CREATE TABLE usage (
     scope TEXT NOT NULL CHECK (scope IN ('all', 'caller', 'owner')),
     name TEXT NOT NULL,
@@ -63,14 +63,14 @@ CREATE TRIGGER change_added INSTEAD OF INSERT ON change BEGIN
         bytes = bytes + excluded.bytes, queued = queued + excluded.queued,
         running = running + excluded.running;
     INSERT INTO usage (scope, name, rows, uploads, bytes, queued, running)
-    SELECT 'owner', hex(NEW.owner), NEW.rows, NEW.uploads, NEW.bytes, NEW.queued, NEW.running
+    SELECT 'owner', lower(hex(NEW.owner)), NEW.rows, NEW.uploads, NEW.bytes, NEW.queued, NEW.running
     WHERE NEW.owner IS NOT NULL
     ON CONFLICT (scope, name) DO UPDATE SET
         rows = rows + excluded.rows, uploads = uploads + excluded.uploads,
         bytes = bytes + excluded.bytes, queued = queued + excluded.queued,
         running = running + excluded.running;
     DELETE FROM usage WHERE rows <= 0
-        AND (scope, name) IN (VALUES ('caller', NEW.caller), ('owner', hex(NEW.owner)));
+        AND (scope, name) IN (VALUES ('caller', NEW.caller), ('owner', lower(hex(NEW.owner))));
 END;
 
 CREATE TRIGGER uploads_inserted AFTER INSERT ON uploads BEGIN
@@ -115,6 +115,39 @@ CREATE TRIGGER deletions_inserted AFTER INSERT ON deletions BEGIN
 END;
 CREATE TRIGGER deletions_deleted AFTER DELETE ON deletions BEGIN
     INSERT INTO change VALUES ('', NULL, -1, 0, -OLD.bytes, 0, 0);
+END;
+
+-- Whatever a row named is to be deleted when the row goes, or names it no longer.
+CREATE TRIGGER uploads_file_of_deleted AFTER DELETE ON uploads WHEN OLD.refused IS NULL BEGIN
+    INSERT INTO deletions VALUES ('upload', OLD.id, OLD.received, 0, 0) ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER uploads_file_of_refused AFTER UPDATE OF refused ON uploads
+WHEN OLD.refused IS NULL AND NEW.refused IS NOT NULL BEGIN
+    INSERT INTO deletions VALUES ('upload', OLD.id, OLD.received, 0, 0) ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER bundles_blobs AFTER DELETE ON bundles BEGIN
+    INSERT INTO deletions VALUES ('bundle', lower(hex(OLD.sha256)), OLD.bytes, 0, 0)
+    ON CONFLICT DO NOTHING;
+END;
+-- It was sent again before it was deleted.
+CREATE TRIGGER bundles_again AFTER INSERT ON bundles BEGIN
+    DELETE FROM deletions WHERE kind = 'bundle' AND name = lower(hex(NEW.sha256));
+END;
+CREATE TRIGGER jobs_request_of_ended AFTER UPDATE OF request_bytes ON jobs
+WHEN OLD.request_bytes > 0 AND NEW.request_bytes = 0 BEGIN
+    INSERT INTO deletions VALUES ('request', OLD.id, OLD.request_bytes, 0, 0)
+    ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER jobs_request_of_deleted AFTER DELETE ON jobs WHEN OLD.request_bytes > 0 BEGIN
+    INSERT INTO deletions VALUES ('request', OLD.id, OLD.request_bytes, 0, 0)
+    ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER jobs_result_of_expired AFTER UPDATE OF result_bytes ON jobs
+WHEN OLD.result_bytes IS NOT NULL AND NEW.result_bytes IS NULL BEGIN
+    INSERT INTO deletions VALUES ('result', OLD.id, OLD.result_bytes, 0, 0) ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER jobs_result_of_deleted AFTER DELETE ON jobs WHEN OLD.result_bytes IS NOT NULL BEGIN
+    INSERT INTO deletions VALUES ('result', OLD.id, OLD.result_bytes, 0, 0) ON CONFLICT DO NOTHING;
 END;
 
 INSERT INTO change SELECT caller, owner, 1, refused IS NULL, length, 0, 0 FROM uploads;

@@ -41,7 +41,7 @@ pub fn count(c: &Connection, scope: Scope<'_>) -> Result<Usage, rusqlite::Error>
     let (scope, name) = match scope {
         Scope::All => ("all", String::new()),
         Scope::Caller(caller) => ("caller", caller.to_string()),
-        Scope::Owner(owner) => ("owner", hex::encode(&owner.0).to_uppercase()),
+        Scope::Owner(owner) => ("owner", hex::encode(&owner.0)),
     };
     let query = "SELECT rows, uploads, bytes, queued, running FROM usage
                  WHERE scope = ?1 AND name = ?2";

@@ -86,7 +86,7 @@ impl Uploads {
             let asking = Asking { caller: &new.caller, owner: known };
             let idle = IdleUploads { uploads: self, now };
             let over = limits::rows_over(&self.config, t, &new.caller)?;
-            jobs::forget_oldest(t, &new.caller, over, now)?;
+            jobs::forget_oldest(t, &new.caller, over)?;
             limits::check_rows(&self.config, t, &new.caller)?;
             limits::reserve_upload(&self.config, t, asking, new.length, &idle)?;
             let (owner, capability) = match known {
@@ -132,7 +132,7 @@ impl Idle for IdleUploads<'_> {
         for (owner, id) in Row::idle(c, whose, before)? {
             if !self.uploads.locks.is_taken(id) {
                 tracing::info!(upload = %id, "an idle upload made place for another");
-                return Ok(Row::delete(c, owner, id, self.now)?);
+                return Ok(Row::delete(c, owner, id)?);
             }
         }
         Ok(false)

@@ -11,7 +11,6 @@ use crate::capability::Owner;
 use crate::keys;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
-use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 /// Makes a key set of an upload whose bytes are all there and were checked.
@@ -69,14 +68,13 @@ async fn store(uploads: &Arc<Uploads>, row: &Row, sha256: [u8; 32]) -> Result<()
 fn to_keys(uploads: &Uploads, row: &Row, sha256: [u8; 32]) -> Result<(), Refusal> {
     let now = Timestamp::now();
     uploads.store.db.write(|t| {
-        if !Row::delete(t, row.owner, row.id, now)? {
+        if !Row::delete(t, row.owner, row.id)? {
             return Err(Refusal::not_found());
         }
         let times = (now, uploads.keys.first_expiry(now));
         let content = (&row.list, row.length);
         let whose = (row.owner, &row.caller, row.id);
-        keys::insert_bundle(t, whose, sha256, content, times)?;
-        Ok::<_, Refusal>(deletions::done(t, Discarded::Bundle(sha256))?)
+        Ok(keys::insert_bundle(t, whose, sha256, content, times)?)
     })?;
     uploads.store.discarded.notify_one();
     Ok(())

@@ -7,7 +7,6 @@ use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::keys::StoredList;
 use crate::refusal::{Code, Refusal};
-use crate::store::deletions::{self, Discarded};
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone)]
@@ -92,8 +91,8 @@ impl Row {
         Ok(changed == 1)
     }
 
-    /// Marks the upload as refused: its bytes no longer count, its file goes, and for a while the
-    /// row tells why. So many are remembered of a caller.
+    /// Marks the upload as refused: its bytes no longer count, and for a while the row tells why. So
+    /// many are remembered of a caller.
     pub(super) fn refuse(&self, c: &Connection, code: Code, now: Timestamp) -> Sql<()> {
         c.execute(
             "UPDATE uploads SET refused = ?2, length = 0, received = 0, expires_at = ?3
@@ -106,18 +105,12 @@ impl Row {
                  ORDER BY expires_at DESC LIMIT -1 OFFSET ?2)",
             params![self.caller.to_string(), REFUSED_OF_CALLER],
         )?;
-        deletions::discard(c, Discarded::Upload(self.id), self.received, now)
+        Ok(())
     }
 
-    /// Deletes row and file.
-    pub(super) fn delete(c: &Connection, owner: Owner, id: Uuid, now: Timestamp) -> Sql<bool> {
-        let query = "DELETE FROM uploads WHERE id = ?1 AND owner = ?2 RETURNING received";
-        let parameters = params![id.to_string(), owner.0];
-        let received = c.query_row(query, parameters, |row| row.get(0)).optional()?;
-        if let Some(received) = received {
-            deletions::discard(c, Discarded::Upload(id), received, now)?;
-        }
-        Ok(received.is_some())
+    pub(super) fn delete(c: &Connection, owner: Owner, id: Uuid) -> Sql<bool> {
+        let query = "DELETE FROM uploads WHERE id = ?1 AND owner = ?2";
+        Ok(c.execute(query, params![id.to_string(), owner.0])? == 1)
     }
 
     /// Uploads in the order in which they have been idle, of a caller or of everybody: those first

@@ -27,11 +27,16 @@ fn refusal(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
-fn keys_of(server: &Server, caller: (&str, &str), salt: u8) -> Keys {
+/// An upload that must be accepted.
+fn begin(server: &Server, caller: (&str, &str)) -> Keys {
     let created = server.create(&[caller]);
     assert_eq!(created.status, 201, "{}", created.text());
     let capability = created.header("blindsight-capability").unwrap();
-    let keys = Keys { id: created.id(), capability };
+    Keys { id: created.id(), capability }
+}
+
+fn keys_of(server: &Server, caller: (&str, &str), salt: u8) -> Keys {
+    let keys = begin(server, caller);
     assert_eq!(server.append(&keys, 0, &bundle(salt), &[caller]).status, 204);
     keys
 }
@@ -76,12 +81,7 @@ fn the_idlest_upload_makes_place_and_one_that_is_written_to_does_not() {
         config.uploads_per_caller = 2;
         config.idle_seconds = 1;
     });
-    let begin = |caller| {
-        let created = server.create(&[caller]);
-        assert_eq!(created.status, 201, "{}", created.text());
-        let capability = created.header("blindsight-capability").unwrap();
-        Keys { id: created.id(), capability }
-    };
+    let begin = |caller| begin(&server, caller);
     let idle = begin(FIRST);
     let begun = begin(FIRST);
     assert_eq!(server.append(&begun, 0, &bundle(1)[..1000], &[FIRST]).status, 204);
@@ -112,10 +112,7 @@ fn only_bytes_prolong_an_upload() {
 fn refused_uploads_leave_a_bounded_trace() {
     let server = server(|config| config.uploads_per_minute = 100);
     for index in 0..30_u8 {
-        let created = server.create(&[FIRST]);
-        assert_eq!(created.status, 201, "{}", created.text());
-        let capability = created.header("blindsight-capability").unwrap();
-        let keys = Keys { id: created.id(), capability };
+        let keys = begin(&server, FIRST);
         let junk = vec![index; bundle(0).len()];
         assert_eq!(server.append(&keys, 0, &junk, &[FIRST]).status, 422);
         assert_eq!(server.append(&keys, 0, &junk, &[FIRST]).status, 410);
@@ -127,17 +124,12 @@ fn refused_uploads_leave_a_bounded_trace() {
 
 /// A part that comes slowly, and the connection that it comes on.
 fn slow_part(server: &Server, caller: (&str, &str)) -> TcpStream {
-    let created = server.create(&[caller]);
-    let capability = created.header("blindsight-capability").unwrap();
+    let Keys { id, capability } = begin(server, caller);
     let head = format!(
-        "PATCH /v1/uploads/{} HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\n{}: {}\r\n\
+        "PATCH /v1/uploads/{id} HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\n{}: {}\r\n\
          Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\n\
          Blindsight-Capability: {capability}\r\nContent-Length: 1000\r\n\r\nslow",
-        created.id(),
-        caller.0,
-        caller.1,
-        TUS.0,
-        TUS.1,
+        caller.0, caller.1, TUS.0, TUS.1,
     );
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
@@ -153,9 +145,7 @@ fn slow_uploads_make_place() {
         config.body_pause_seconds = 60;
     });
     let mut slow: Vec<TcpStream> = (0..3).map(|_| slow_part(&server, FIRST)).collect();
-    let created = server.create(&[SECOND]);
-    let capability = created.header("blindsight-capability").unwrap();
-    let keys = Keys { id: created.id(), capability };
+    let keys = begin(&server, SECOND);
     // Who came just now may be quick.
     let early = server.append(&keys, 0, &bundle(1), &[SECOND]);
     assert_eq!(early.refusal(), refusal(429, "busy"));
@@ -175,9 +165,7 @@ fn slow_uploads_make_place() {
 fn one_caller_does_not_upload_everything() {
     let server = server(|config| config.uploads_at_once_per_caller = 1);
     let _slow = slow_part(&server, FIRST);
-    let created = server.create(&[FIRST]);
-    let capability = created.header("blindsight-capability").unwrap();
-    let keys = Keys { id: created.id(), capability };
+    let keys = begin(&server, FIRST);
     let part = server.append(&keys, 0, &bundle(1), &[FIRST]);
     assert_eq!(part.refusal(), refusal(429, "busy"));
     keys_of(&server, SECOND, 2);

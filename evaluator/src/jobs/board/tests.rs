@@ -80,6 +80,7 @@ fn only_what_concerns_a_job_is_told_to_those_who_look_at_it() {
         })
     };
     board.start(record(1, "a", State::Running));
+    board.set_queue([2, 3].map(|number| queued(number, "a")).to_vec());
     assert_eq!(seen(&mut one), Some((State::Running, None, 0)));
     assert_eq!(seen(&mut two), Some((State::Queued, Some(0), 0)));
     assert_eq!(seen(&mut three), Some((State::Queued, Some(1), 0)));
@@ -93,6 +94,7 @@ fn only_what_concerns_a_job_is_told_to_those_who_look_at_it() {
     assert!(one.has_changed().is_err());
     // What is deleted ends without a word.
     board.end(id(2), None);
+    board.set_queue(vec![queued(3, "a")]);
     assert!(two.has_changed().is_err());
     assert_eq!(seen(&mut three), Some((State::Queued, Some(0), 0)));
     // Nobody is remembered who has left.
