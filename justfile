@@ -278,7 +278,7 @@ compile NETWORK *ARGS: setup
     exec "$program" compile "$@"
 
 # Lets hostile clients at a service: writes target/attack/summary.json; a minute an attack.
-attack SECONDS="60": setup
+attack SECONDS="60": setup node
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --locked --release -q -p blindsight-evaluator
