@@ -100,6 +100,7 @@ fn with_sources(node: &Node, renamed: &[NodeId]) -> Node {
         | Node::BatchNorm { source, .. }
         | Node::Activation { source, .. }
         | Node::SubsamplePad { source, .. }
+        | Node::AveragePool { source, .. }
         | Node::GlobalAveragePool { source }
         | Node::Linear { source, .. } => *source = rename(source),
         Node::Add { left, right } => (*left, *right) = (rename(left), rename(right)),

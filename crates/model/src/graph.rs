@@ -11,6 +11,7 @@ mod error;
 mod infer;
 mod layers;
 mod padding;
+mod pool;
 
 use crate::tensor::Shape;
 pub use activation::{ActivationKind, UnknownActivation};
@@ -19,6 +20,7 @@ pub use conv2d::{Conv2d, MAX_SIDE};
 pub use error::{GraphError, NodeError};
 pub use layers::{BatchNorm, Linear, MAX_WEIGHTS, ParameterError};
 pub use padding::Padding;
+pub use pool::Pool;
 
 /// Names the result of one node of one graph, or the graph's input.
 ///
@@ -73,6 +75,13 @@ pub enum Node {
         /// Number of channels of the result.
         channels: usize,
     },
+    /// Mean of a window that moves over every channel.
+    AveragePool {
+        /// The feature map that is averaged.
+        source: NodeId,
+        /// The window.
+        pool: Pool,
+    },
     /// Mean of every channel: C x H x W to C x 1 x 1.
     GlobalAveragePool {
         /// The feature map that is averaged.
@@ -95,6 +104,7 @@ impl Node {
             | Self::BatchNorm { source, .. }
             | Self::Activation { source, .. }
             | Self::SubsamplePad { source, .. }
+            | Self::AveragePool { source, .. }
             | Self::GlobalAveragePool { source }
             | Self::Linear { source, .. } => (source, None),
             Self::Add { left, right } => (left, Some(right)),
@@ -111,6 +121,7 @@ impl Node {
             Self::Activation { .. } => "activation",
             Self::Add { .. } => "sum",
             Self::SubsamplePad { .. } => "subsampling shortcut",
+            Self::AveragePool { .. } => "average pool of windows",
             Self::GlobalAveragePool { .. } => "average pool",
             Self::Linear { .. } => "fully connected layer",
         }

@@ -8,7 +8,7 @@ mod conv;
 
 use thiserror::Error;
 
-use crate::graph::{ActivationKind, Graph, Linear, Node, NodeId};
+use crate::graph::{ActivationKind, Graph, Linear, Node, NodeId, Pool};
 use crate::tensor::{Shape, Tensor};
 pub use conv::PackedConv;
 
@@ -133,6 +133,7 @@ impl PlainNetwork {
                 }
                 Node::Add { left, right } => sum(results.take(*left), &results.take(*right)),
                 Node::SubsamplePad { source, .. } => subsampled(&results.take(*source), shape),
+                Node::AveragePool { source, pool } => pooled(&results.take(*source), *pool, shape),
                 Node::GlobalAveragePool { source } => averaged(&results.take(*source), shape),
                 Node::Linear { source, linear } => product(linear, &results.take(*source), shape),
             };
@@ -213,6 +214,20 @@ fn subsampled(source: &Tensor, shape: Shape) -> Tensor {
     result
 }
 
+fn pooled(source: &Tensor, pool: Pool, shape: Shape) -> Tensor {
+    let width = source.shape().width();
+    let ([rows, columns], [down, right]) = (pool.kernel(), pool.stride());
+    let mut result = Tensor::zeros(shape);
+    for (to, from) in result.planes_mut().zip(source.planes()) {
+        for (index, mean) in to.iter_mut().enumerate() {
+            let (row, column) = (index / shape.width() * down, index % shape.width() * right);
+            let window = (row..row + rows).flat_map(|y| &from[y * width + column..][..columns]);
+            *mean = window.sum::<f32>() / (rows * columns) as f32;
+        }
+    }
+    result
+}
+
 fn averaged(source: &Tensor, shape: Shape) -> Tensor {
     let count = source.shape().plane() as f32;
     let mut result = Tensor::zeros(shape);
@@ -254,6 +269,14 @@ mod tests {
         let zeros = [0.0; 4];
         let kept = [[1.0, 3.0, 7.0, 9.0], [10.0, 12.0, 16.0, 18.0]];
         assert_eq!(result.values(), [zeros, kept[0], kept[1], zeros].concat());
+    }
+
+    #[test]
+    fn pools_average_windows() {
+        let pool = Pool::new([2, 1], [1, 2]).unwrap();
+        let result = network(|source| Node::AveragePool { source, pool }).run(&picture()).unwrap();
+        let expected = [2.5, 4.5, 5.5, 7.5, 11.5, 13.5, 14.5, 16.5];
+        assert_eq!(result.values(), expected);
     }
 
     #[test]

@@ -230,6 +230,7 @@ impl<'m> Converter<'m, '_> {
             "Add" => self.add(call),
             "Mul" => self.mul(call),
             "Div" => self.div(call),
+            "Pow" => self.pow(call),
             "Slice" => self.slice(call),
             "Pad" => self.pad(call),
             "GlobalAveragePool" => self.global_average_pool(call),

@@ -26,12 +26,21 @@ pub enum ActivationKind {
     Gelu,
     /// x itself: under encryption, a plain refresh.
     Identity,
+    /// x * x.
+    Square,
 }
 
 impl ActivationKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Relu, Self::Silu, Self::Sigmoid, Self::Tanh, Self::Gelu, Self::Identity];
+    pub const ALL: [Self; 7] = [
+        Self::Relu,
+        Self::Silu,
+        Self::Sigmoid,
+        Self::Tanh,
+        Self::Gelu,
+        Self::Identity,
+        Self::Square,
+    ];
 
     /// The function's value at `x`.
     #[must_use]
@@ -43,14 +52,16 @@ impl ActivationKind {
             Self::Tanh => x.tanh(),
             Self::Gelu => 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
             Self::Identity => x,
+            Self::Square => x * x,
         }
     }
 
-    /// Whether f(s x) = s f(x) for every s > 0, so that a positive factor may pass through.
+    /// Whether f(s x) = f(s) f(x) for every s > 0, so that a positive factor s may pass through
+    /// and comes out as f(s).
     #[must_use]
     pub const fn is_homogeneous(self) -> bool {
         match self {
-            Self::Relu | Self::Identity => true,
+            Self::Relu | Self::Identity | Self::Square => true,
             Self::Silu | Self::Sigmoid | Self::Tanh | Self::Gelu => false,
         }
     }
@@ -65,6 +76,7 @@ impl ActivationKind {
             Self::Tanh => "tanh",
             Self::Gelu => "gelu",
             Self::Identity => "identity",
+            Self::Square => "square",
         }
     }
 }
@@ -85,7 +97,7 @@ impl FromStr for ActivationKind {
 
 /// The name is none of the known activation functions.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the activation function is none of relu, silu, sigmoid, tanh, gelu, identity")]
+#[error("the activation function is none of relu, silu, sigmoid, tanh, gelu, identity, square")]
 pub struct UnknownActivation;
 
 fn sigmoid(x: f64) -> f64 {
@@ -125,6 +137,7 @@ mod tests {
             (ActivationKind::Gelu, 1.0, 0.841_344_746_068_542_9),
             (ActivationKind::Gelu, -2.0, -0.045_500_263_896_358_4),
             (ActivationKind::Identity, -0.25, -0.25),
+            (ActivationKind::Square, -1.5, 2.25),
         ];
         for (kind, x, expected) in cases {
             assert!((kind.eval(x) - expected).abs() < 1e-15, "{kind}({x}) = {}", kind.eval(x));
@@ -153,7 +166,8 @@ mod tests {
     #[test]
     fn only_homogeneous_functions_let_factors_pass() {
         for kind in ActivationKind::ALL {
-            let passes = |x: f64| (kind.eval(3.0 * x) - 3.0 * kind.eval(x)).abs() < 1e-12;
+            let factor = kind.eval(3.0);
+            let passes = |x: f64| (kind.eval(3.0 * x) - factor * kind.eval(x)).abs() < 1e-12;
             assert_eq!(passes(1.0) && passes(-0.5), kind.is_homogeneous(), "{kind}");
         }
     }

@@ -22,6 +22,12 @@ pub(super) fn output_shape(
             if left == right { Ok(left) } else { Err(NodeError::TermsDiffer { left, right }) }
         }
         Node::SubsamplePad { source, channels } => subsampled(shape(*source)?, *channels),
+        Node::AveragePool { source, pool } => {
+            let found = shape(*source)?;
+            let sides = pool.result([found.height(), found.width()]);
+            let [height, width] = sides.ok_or(NodeError::KernelTooLarge(found))?;
+            Ok(Shape::new(found.channels(), height, width)?)
+        }
         Node::GlobalAveragePool { source } => Ok(Shape::vector(shape(*source)?.channels())?),
         Node::Linear { source, linear } => {
             let found = shape(*source)?.elements();

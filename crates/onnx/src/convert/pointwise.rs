@@ -149,6 +149,9 @@ impl<'m> Converter<'m, '_> {
         let (left, right) =
             (self.map(call, 0, "first factor")?, self.map(call, 1, "second factor")?);
         self.expect_equal(&left, &right)?;
+        if left.slot == right.slot {
+            return self.activate(call, &left, ActivationKind::Square);
+        }
         for (plain, gate) in [(&left, &right), (&right, &left)] {
             match *self.slots.state(gate.slot) {
                 State::Sigmoid { slot, .. } if slot == plain.slot => {
@@ -172,8 +175,31 @@ impl<'m> Converter<'m, '_> {
                 _ => {}
             }
         }
-        let text = "products of two feature maps are only supported as part of SiLU or GELU";
+        let text = "products of two feature maps are only supported as squares, or as part of \
+                    SiLU or GELU";
         Err(Reason::Computation(text.to_owned()).into())
+    }
+
+    /// A power: the square alone.
+    pub(super) fn pow(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(2, 2)?;
+        let exponent = match self.beside_constant(call) {
+            Some((0, 1)) => self.exponent(call)?,
+            _ => None,
+        };
+        if exponent != Some(2.0) {
+            let text = "only the exponent 2 is supported";
+            return Err(Reason::Computation(text.to_owned()).into());
+        }
+        let map = self.map(call, 0, "base")?;
+        self.activate(call, &map, ActivationKind::Square)
+    }
+
+    fn exponent(&mut self, call: &Call<'m>) -> Result<Option<f64>, Stop> {
+        if let Ok(integers) = self.integers(call, 1, "exponent") {
+            return Ok(integers.scalar().map(|n| n as f64));
+        }
+        Ok(self.reals(call, 1, "exponent")?.scalar().map(f64::from))
     }
 
     fn activate(

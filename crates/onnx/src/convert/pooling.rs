@@ -1,6 +1,6 @@
-//! Averages over whole channels, in the ways that exporters write them.
+//! Averages over windows and over whole channels, in the ways that exporters write them.
 
-use blindsight_model::graph::Node;
+use blindsight_model::graph::{Node, Pool};
 
 use super::window::Window;
 use super::{Call, Converter, Done, Map, Stop, Value};
@@ -20,23 +20,36 @@ impl<'m> Converter<'m, '_> {
     pub(super) fn average_pool(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(1, 1)?;
         let window = Window::take(&mut call.attributes)?;
-        // There is one window and no border, so neither matters.
-        call.attributes.flag("ceil_mode", false)?;
+        // Without a border it does not matter what of it counts, nor with one window where it ends.
+        let partial = call.attributes.flag("ceil_mode", false)?;
         call.attributes.flag("count_include_pad", false)?;
         let map = self.map(call, 0, "input")?;
         let shape = self.shape_of(&map);
         let whole = [shape.height(), shape.width()];
-        let fits = map.axes == Axes::channels_first(shape)
-            && window.kernel() == Some(whole)
-            && window.is_bare();
-        if !fits {
-            let text = format!(
-                "only averages over a whole channel ({} x {} here) without padding are supported",
-                whole[0], whole[1]
-            );
-            return Err(Reason::Layout(text).into());
+        if map.axes != Axes::channels_first(shape) || !window.is_bare() {
+            let text = "only averages of pictures with channels first and without padding are \
+                        supported";
+            return Err(Reason::Layout(text.to_owned()).into());
         }
-        self.average(call, map, &[2, 3], true)
+        match window.kernel() {
+            Some(kernel) if kernel == whole => self.average(call, map, &[2, 3], true),
+            Some(kernel) if !partial => self.pool(call, &map, Pool::new(kernel, window.stride)?),
+            Some(_) => Err(problem("ceil_mode", "is set; it is not supported".to_owned()).into()),
+            None => Err(problem("kernel_shape", "is missing".to_owned()).into()),
+        }
+    }
+
+    /// The means of windows.
+    fn pool(&mut self, call: &Call<'m>, map: &Map, pool: Pool) -> Result<Done<'m>, Stop> {
+        let shape = self.shape_of(map);
+        if pool.result([shape.height(), shape.width()]).is_none() {
+            let text = "the window is larger than what it moves over";
+            return Err(Reason::Layout(text.to_owned()).into());
+        }
+        let source = self.build(map)?;
+        let slot = self.slots.emit(call.index, Node::AveragePool { source, pool })?;
+        let axes = Axes::channels_first(self.slots.shape(slot));
+        Ok(Done::new(Value::Map(Map { slot, axes }), "averages of windows"))
     }
 
     pub(super) fn reduce_mean(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
