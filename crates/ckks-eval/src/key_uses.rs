@@ -11,6 +11,8 @@ use blindsight_ckks::parameters::Parameters;
 pub struct KeyLevels {
     /// Lowest level first.
     layouts: Vec<KeyLayout>,
+    /// Whether one key serves every switch of its kind: no use is worth a second one.
+    one_key_a_kind: bool,
 }
 
 /// The key switches of a circuit.
@@ -32,7 +34,19 @@ impl KeyLevels {
         let mut layouts: Vec<KeyLayout> = levels.iter().map(layout).collect::<Result<_, _>>()?;
         layouts.sort_by_key(|layout| layout.level);
         layouts.dedup_by_key(|layout| layout.level);
-        Ok(Self { layouts })
+        Ok(Self { layouts, one_key_a_kind: false })
+    }
+
+    /// Keys of a circuit without bootstraps: one for each kind, at the highest level of its uses.
+    /// All have all special primes, and their digits end at the same limbs whatever the level, so
+    /// that keys made for different levels can meet in one sum.
+    ///
+    /// # Errors
+    /// When the special primes do not cover a single limb, or too few for the digits of a key.
+    pub fn leveled(set: &Parameters) -> Result<Self, KeyError> {
+        let most = set.top_level();
+        let layouts = (1..=most).map(|level| KeyLayout::packed(set, level));
+        Ok(Self { layouts: layouts.collect::<Result<_, _>>()?, one_key_a_kind: true })
     }
 
     /// The shape of the keys that a switch at `level` uses.
@@ -63,11 +77,15 @@ impl KeyUses {
     /// When one of them cannot exist.
     pub fn list(&self, set: &Parameters, levels: &KeyLevels) -> Result<KeyList, KeyError> {
         let mut made = BTreeSet::new();
-        for &(kind, level) in &self.frequent {
+        let (own, shared): (BTreeSet<_>, BTreeSet<_>) = match levels.one_key_a_kind {
+            true => (BTreeSet::new(), self.frequent.union(&self.rare).copied().collect()),
+            false => (self.frequent.clone(), self.rare.clone()),
+        };
+        for (kind, level) in own {
             made.insert((kind, Self::made_for(kind, level, set, levels)?));
         }
-        // From the top, so that a rare switch serves those below it.
-        for &(kind, level) in self.rare.iter().rev() {
+        // From the top, so that a shared key serves the switches below it.
+        for (kind, level) in shared.into_iter().rev() {
             let serves = |&(other, at): &(KeyKind, usize)| other == kind && at >= level;
             if !made.iter().any(serves) {
                 made.insert((kind, Self::made_for(kind, level, set, levels)?));

@@ -117,6 +117,32 @@ impl KeyLayout {
         Ok(Self { level, digits, special: covering(set, level, largest)? })
     }
 
+    /// The layout with all special primes and the fewest digits that these cover, filled from the
+    /// bottom: the digits of a lower level are those of a higher one, cut off.
+    ///
+    /// # Errors
+    /// When the level does not exist, a limb is too large for the special primes, or the digits
+    /// are too many.
+    pub fn packed(set: &Parameters, level: usize) -> Result<Self, KeyError> {
+        check_level(set, level)?;
+        let all = set.all_special();
+        let special = set.special(all).log2();
+        let room = special - Self::MARGIN_BITS;
+        let mut digits: Vec<Range<usize>> = Vec::new();
+        for limb in 0..level {
+            let one = digit_bits(set, &(limb..limb + 1));
+            match digits.last_mut() {
+                Some(last) if digit_bits(set, last) + one <= room => last.end = limb + 1,
+                _ if one <= room => digits.push(limb..limb + 1),
+                _ => return Err(KeyError::SmallSpecial { level, special, digit: one }),
+            }
+        }
+        if digits.len() > Self::MOST_DIGITS {
+            return Err(KeyError::Digits { level });
+        }
+        Ok(Self { level, digits, special: all })
+    }
+
     /// The layout of a key out of the raised modulus: one digit, small whatever the level.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use blindsight_ckks::keys::KeySpec;
+use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_engine::{Engine, Model};
 use clap::Args;
 use serde::Serialize;
@@ -75,8 +76,9 @@ struct ParameterFigures {
     log2_ring_degree: u32,
     log2_largest_modulus: f64,
     log2_modulus_limit: f64,
-    log2_failure_per_bootstrap: f64,
-    log2_failure_per_classification: f64,
+    /// None where nothing is bootstrapped.
+    log2_failure_per_bootstrap: Option<f64>,
+    log2_failure_per_classification: Option<f64>,
     evaluation_keys: usize,
 }
 
@@ -200,14 +202,15 @@ fn parameter_figures(model: &Model) -> Result<ParameterFigures, Box<dyn Error>> 
     let contract = model.contract();
     let set = contract.set();
     let bits = |spec: &KeySpec| spec.basis(set).log2();
-    let one = model.scheme().bootstrap().log2_failure()?;
+    let bootstrap = model.scheme().circuit().bootstrap();
+    let one = bootstrap.map(BootstrapParameters::log2_failure).transpose()?;
     let bootstraps = model.program().activations.len() as f64;
     Ok(ParameterFigures {
         log2_ring_degree: set.log_degree(),
         log2_largest_modulus: contract.keys().specs().iter().map(bits).fold(0.0, f64::max),
         log2_modulus_limit: blindsight_ckks::security::ternary_limit(set.log_degree()),
         log2_failure_per_bootstrap: one,
-        log2_failure_per_classification: one + bootstraps.log2(),
+        log2_failure_per_classification: one.map(|one| one + bootstraps.log2()),
         evaluation_keys: contract.keys().len(),
     })
 }

@@ -1,25 +1,21 @@
 //! A whole network: program, contract, and what they will cost.
 
-use std::sync::Arc;
-
 use blindsight_ckks::keys::KeyError;
-use blindsight_ckks::parameters::{Literal, ParameterError, Parameters};
-use blindsight_ckks_eval::BootstrapParameters;
+use blindsight_ckks::parameters::ParameterError;
 use blindsight_ckks_eval::activation::FitError;
-use blindsight_ckks_eval::bootstrap::{BootstrapLiteral, BootstrapParameterError};
-use blindsight_contract::Contract;
-use blindsight_engine::{Bundle, BundleError, Program, ProgramError, ValueType};
+use blindsight_ckks_eval::bootstrap::BootstrapParameterError;
+use blindsight_contract::{Contract, Forecast};
+use blindsight_engine::{Bundle, BundleError, Checked, Program, ProgramError};
 use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::Graph;
 use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use thiserror::Error;
 
-use crate::block::{self, Values};
-use crate::emit::Emitter;
-use crate::formats::{ANSWER_PERIOD, request_level};
-use crate::lowering::{Lowered, LoweringError};
-use crate::{contract, forecast, head};
+use crate::bootstrapped::lowering::LoweringError;
+use crate::contract::Formats;
+use crate::leveled::{self, LeveledError};
+use crate::{bootstrapped, contract};
 
 /// What a network does not say of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +51,6 @@ pub struct Compiled {
     pub contract: Contract,
     /// What the evaluator runs.
     pub program: Program,
-    /// The network in the units of the program.
-    pub lowered: Lowered,
     /// The bytes that the loaded model occupies in memory.
     pub loaded_bytes: u64,
 }
@@ -68,6 +62,17 @@ pub enum CompileError {
     /// The network is of a kind that cannot be run encrypted.
     #[error(transparent)]
     Lowering(#[from] LoweringError),
+    /// The network cannot be run without bootstraps.
+    #[error(transparent)]
+    Leveled(#[from] LeveledError),
+    /// The network can be run neither with bootstraps nor without.
+    #[error("with bootstraps: {bootstrapped}; without: {leveled}")]
+    NoForm {
+        /// Why not with bootstraps.
+        bootstrapped: LoweringError,
+        /// Why not without.
+        leveled: LeveledError,
+    },
     /// The parameter set is wrong.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
@@ -109,8 +114,13 @@ pub enum CompileError {
         error: f64,
     },
     /// More classes than an answer has room for.
-    #[error("an answer has room for {ANSWER_PERIOD} classes, the network has {0}")]
-    Classes(usize),
+    #[error("an answer has room for {most} classes, the network has {found}")]
+    Classes {
+        /// Classes of the network.
+        found: usize,
+        /// Classes that there is room for.
+        most: usize,
+    },
     /// The description names more or fewer classes than the network has.
     #[error("{given} names of classes are given, but the network has {found} classes")]
     ClassNames {
@@ -142,32 +152,50 @@ pub fn compile(
     description: &Description,
     samples: &[Tensor],
 ) -> Result<Compiled, CompileError> {
-    let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15())?);
-    let bootstrap = BootstrapParameters::new(set.clone(), BootstrapLiteral::degree_15())?;
-    let lowered = Lowered::new(graph, calibration)?;
-    let (given, found) = (description.classes.len(), lowered.head.bias.len());
+    let (given, found) = (description.classes.len(), graph.shape(graph.output()).elements());
     if given != found {
         return Err(CompileError::ClassNames { given, found });
     }
-    let program = emit(&bootstrap, &lowered)?;
-    let request = ValueType { level: request_level(&bootstrap), scale: bootstrap.linear_scale() };
-    let checked = program.check(&set, request)?;
-    let loaded_bytes = program.encoded_byte_len(&set);
-    let forecast = forecast::forecast(&program, &checked, &lowered, loaded_bytes, samples)?;
-    let contract = contract::contract(&checked, &lowered, description, forecast)?;
-    Ok(Compiled { contract, program, lowered, loaded_bytes })
+    let emit = match check(graph)? {
+        Form::Bootstrapped => bootstrapped::emit,
+        Form::Leveled => leveled::emit,
+    };
+    let Emitted { program, checked, formats, forecast } = emit(graph, calibration, samples)?;
+    let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
+    let contract = contract::contract(&checked, &formats, description, forecast);
+    Ok(Compiled { contract, program, loaded_bytes })
 }
 
-fn emit(bootstrap: &BootstrapParameters, lowered: &Lowered) -> Result<Program, CompileError> {
-    let mut emitter = Emitter::new(bootstrap);
-    let mut values = Values::default();
-    for (index, block) in lowered.blocks.iter().enumerate() {
-        let result = block::emit(&mut emitter, index, block, &values)?;
-        values.blocks.push(result);
-        emitter.next_layer();
+/// How a network is run encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// On the bootstrapped ring: each activation refreshes the ciphertext.
+    Bootstrapped,
+    /// On a ring whose chain carries all of it.
+    Leveled,
+}
+
+/// How a graph without batch normalisations can be run, as far as its ranges are no matter.
+///
+/// # Errors
+/// [`CompileError::NoForm`] when it cannot be run.
+pub fn check(graph: &Graph) -> Result<Form, CompileError> {
+    let Err(bootstrapped) = bootstrapped::lowering::check(graph) else {
+        return Ok(Form::Bootstrapped);
+    };
+    match leveled::check(graph) {
+        Ok(()) => Ok(Form::Leveled),
+        Err(leveled) => Err(CompileError::NoForm { bootstrapped, leveled }),
     }
-    head::emit(&mut emitter, lowered, values.blocks[lowered.head.source])?;
-    Ok(emitter.finish())
+}
+
+/// A program with what its contract is made of.
+#[derive(Debug)]
+pub(crate) struct Emitted {
+    pub(crate) program: Program,
+    pub(crate) checked: Checked,
+    pub(crate) formats: Formats,
+    pub(crate) forecast: Forecast,
 }
 
 impl Compiled {

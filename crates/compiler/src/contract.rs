@@ -1,33 +1,50 @@
 //! The contract of a compiled network.
 
 use blindsight_contract::{
-    AnswerData, Contract, Forecast, InputData, KeyData, PreparationData, RequestData, SchemeData,
-    VERSION,
+    AnswerData, BoxData, Contract, Forecast, InputData, KeyData, PreparationData, RequestData,
+    SchemeData, VERSION,
 };
 use blindsight_engine::Checked;
+use blindsight_model::tensor::Shape;
 
-use crate::compile::{CompileError, Description, InputRule};
-use crate::formats::{ANSWER_LOG2_MODULUS, ANSWER_PERIOD, ANSWER_SCALE};
-use crate::lowering::Lowered;
-use crate::packing::request_boxes;
+use crate::compile::{Description, InputRule};
+
+/// What travels of a program: where an input goes, and where its result stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Formats {
+    /// Shape of the input.
+    pub(crate) input: Shape,
+    /// Where its values go in the slots of a request.
+    pub(crate) boxes: Vec<BoxData>,
+    /// `log2` of the modulus of an answer.
+    pub(crate) answer_log2_modulus: u32,
+    /// The number of distinct slots of an answer.
+    pub(crate) answer_period: usize,
+    /// The scale of an answer modulo the smallest prime.
+    pub(crate) answer_scale: f64,
+    /// What a decrypted 1 means.
+    pub(crate) answer_unit: f64,
+    /// The slot of each class.
+    pub(crate) answer_slots: Vec<u32>,
+}
 
 pub(crate) fn contract(
     checked: &Checked,
-    lowered: &Lowered,
+    formats: &Formats,
     description: &Description,
     forecast: Forecast,
-) -> Result<Contract, CompileError> {
-    let set = checked.bootstrap.set();
-    let shape = lowered.input;
+) -> Contract {
+    let set = checked.circuit.set();
+    let shape = formats.input;
     let request = checked.values[0];
-    let slots = request_boxes(shape, checked.bootstrap.slot_shift());
     let preparation = match &description.input {
         InputRule::Picture { mean, deviation } => {
             PreparationData::Picture { mean: mean.clone(), deviation: deviation.clone() }
         }
         InputRule::Tensor => PreparationData::Tensor {},
     };
-    Ok(Contract {
+    let sent = 2_f64.powi(formats.answer_log2_modulus as i32) / set.prime(1);
+    Contract {
         blindsight_contract: VERSION,
         id: description.id.clone(),
         title: description.title.clone(),
@@ -41,15 +58,15 @@ pub(crate) fn contract(
         request: RequestData {
             level: request.level as u32,
             scale: request.scale,
-            slots: slots.ok_or(CompileError::Input(shape))?,
+            slots: formats.boxes.clone(),
         },
         answer: AnswerData {
-            log2_modulus: ANSWER_LOG2_MODULUS,
-            period: ANSWER_PERIOD as u32,
-            scale: ANSWER_SCALE * 2_f64.powi(ANSWER_LOG2_MODULUS as i32) / set.prime(1),
-            unit: f64::from(lowered.head.bound),
-            slots: (0..lowered.head.bias.len() as u32).collect(),
+            log2_modulus: formats.answer_log2_modulus,
+            period: formats.answer_period as u32,
+            scale: formats.answer_scale * sent,
+            unit: formats.answer_unit,
+            slots: formats.answer_slots.clone(),
         },
         forecast,
-    })
+    }
 }

@@ -1,29 +1,28 @@
 //! A program under construction.
 
-use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::activation::TrigPolynomial;
+use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::TransformPlan;
-use blindsight_engine::{Operation, PlaintextData, Program, Step, Value};
-
-use crate::packing::steps;
+use blindsight_engine::{Operation, PlaintextData, PolynomialData, Program, Step, Value};
 
 /// Collects steps and constants.
-pub(crate) struct Emitter<'a> {
-    pub(crate) bootstrap: &'a BootstrapParameters,
+pub(crate) struct Emitter {
     program: Program,
     layer: usize,
 }
 
-impl<'a> Emitter<'a> {
-    pub(crate) fn new(bootstrap: &'a BootstrapParameters) -> Self {
+impl Emitter {
+    /// A program with this bootstrap, or without any.
+    pub(crate) fn new(bootstrap: Option<BootstrapLiteral>) -> Self {
         let program = Program {
-            bootstrap: bootstrap.literal().clone(),
+            bootstrap,
             steps: Vec::new(),
             transforms: Vec::new(),
             plaintexts: Vec::new(),
             activations: Vec::new(),
+            polynomials: Vec::new(),
         };
-        Self { bootstrap, program, layer: 0 }
+        Self { program, layer: 0 }
     }
 
     /// What follows belongs to the next layer.
@@ -55,12 +54,18 @@ impl<'a> Emitter<'a> {
         self.push(Operation::Bootstrap { input, activation: self.program.activations.len() - 1 })
     }
 
-    /// The real part plus the imaginary part of the slot to the right. What is left in the
-    /// imaginary part is of no use; bootstrapping drops it.
-    pub(crate) fn join_parts(&mut self, sum: Value) -> Value {
-        let rotated = self.push(Operation::Rotate { input: sum, steps: steps::JOIN });
-        // Re(z - i w) = Re z + Im w.
-        self.push(Operation::Combine { terms: vec![([1, 0], sum), ([0, -1], rotated)] })
+    pub(crate) fn rotate(&mut self, input: Value, steps: i64) -> Value {
+        self.push(Operation::Rotate { input, steps })
+    }
+
+    pub(crate) fn square(&mut self, input: Value) -> Value {
+        self.push(Operation::Square { input })
+    }
+
+    pub(crate) fn polynomial(&mut self, input: Value, polynomial: PolynomialData) -> Value {
+        self.program.polynomials.push(polynomial);
+        let polynomial = self.program.polynomials.len() - 1;
+        self.push(Operation::Polynomial { input, polynomial })
     }
 
     pub(crate) fn finish(self) -> Program {

@@ -1,22 +1,18 @@
 //! From a network to a program and its contract.
 //!
-//! [`lowering`] turns a graph and the ranges of its values into blocks of convolution, shortcut and
-//! activation; [`packing`] says where feature maps lie in the slots; [`compile`] emits the steps of
-//! the encrypted run, and the contract that a client must know. Networks end here: the engine runs
-//! programs.
+//! [`compile`] finds the form in which a network can be run encrypted, emits its steps, and writes
+//! the contract that a client must know. [`bootstrapped`] carries the residual family at any depth,
+//! [`leveled`] any shallow network. Networks end here: the engine runs programs.
 
-mod activation;
-mod block;
+pub mod bootstrapped;
 mod compile;
 mod contract;
-mod convolution;
+mod cost;
 mod emit;
-mod forecast;
-mod formats;
-mod head;
-pub mod lowering;
-pub mod packing;
-#[cfg(test)]
-mod testing;
+mod leveled;
+mod noise;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
-pub use compile::{CompileError, Compiled, Description, InputRule, compile};
+pub use compile::{CompileError, Compiled, Description, Form, InputRule, check, compile};
+pub use leveled::LeveledError;

@@ -28,6 +28,7 @@ use blindsight_contract::AcceptedContract;
 
 use crate::program::{
     Checked, PlaintextData, Program, ProgramError, ValueType, check_plaintext, check_plan,
+    check_polynomial,
 };
 
 pub use error::BundleError;
@@ -123,6 +124,9 @@ impl Bundle {
             needed = needed.saturating_add(plaintext.encoded_byte_len(set) as u64);
             plaintext.values = Vec::new();
             program.plaintexts.push(plaintext);
+        }
+        for (index, polynomial) in program.polynomials.iter().enumerate() {
+            check_polynomial(index, polynomial)?;
         }
         check_memory(self.loaded_bytes(), needed)?;
         let checked = check_steps(&program, &self.contract)?;

@@ -6,14 +6,13 @@ mod tests;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use blindsight_ckks::keys::KeyError;
-use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::LinearTransform;
-use blindsight_ckks_eval::{BootstrapParameters, Bootstrapper, Context, Plaintext};
+use blindsight_ckks_eval::{Bootstrapper, Context, Plaintext};
 use thiserror::Error;
 
 use crate::bundle::{Bundle, BundleError, CheckedProgram};
 use crate::model::Model;
-use crate::program::PlaintextData;
+use crate::program::{Circuit, PlaintextData};
 
 /// Makes models of bundles.
 #[derive(Debug, Default)]
@@ -22,11 +21,11 @@ pub struct Engine {
     schemes: Mutex<Vec<Weak<Scheme>>>,
 }
 
-/// A parameter set with its tables, and a bootstrap with its matrices.
+/// A parameter set with its tables, and a bootstrap, if there is one, with its matrices.
 #[derive(Debug)]
 pub struct Scheme {
     context: Context,
-    parameters: BootstrapParameters,
+    circuit: Circuit,
     bootstrapper: OnceLock<Bootstrapper>,
 }
 
@@ -50,7 +49,7 @@ impl Engine {
     /// When the bundle's constants are damaged.
     pub fn load(&self, bundle: &Bundle) -> Result<Model, LoadError> {
         let source = bundle.program()?;
-        let scheme = self.scheme(&source.checked.bootstrap);
+        let scheme = self.scheme(&source.checked.circuit);
         scheme.prepare()?;
         let context = &scheme.context;
         // One after another: each is encoded by all threads, and all in the clear take much memory.
@@ -70,15 +69,15 @@ impl Engine {
         Ok(Model { contract, scheme, program, checked, transforms, plaintexts })
     }
 
-    /// The scheme of this bootstrap.
-    fn scheme(&self, parameters: &BootstrapParameters) -> Arc<Scheme> {
+    /// The scheme of this circuit.
+    fn scheme(&self, circuit: &Circuit) -> Arc<Scheme> {
         let mut schemes = self.schemes.lock().unwrap_or_else(PoisonError::into_inner);
         schemes.retain(|scheme| scheme.strong_count() > 0);
-        let known = schemes.iter().filter_map(Weak::upgrade).find(|s| s.is_of(parameters));
+        let known = schemes.iter().filter_map(Weak::upgrade).find(|s| s.circuit.is_same(circuit));
         known.unwrap_or_else(|| {
             let scheme = Arc::new(Scheme {
-                context: Context::new(parameters.set().clone()),
-                parameters: parameters.clone(),
+                context: Context::new(circuit.set().clone()),
+                circuit: circuit.clone(),
                 bootstrapper: OnceLock::new(),
             });
             schemes.push(Arc::downgrade(&scheme));
@@ -94,10 +93,10 @@ impl Scheme {
         &self.context
     }
 
-    /// What the bootstrap is made of.
+    /// What the programs are made of.
     #[must_use]
-    pub fn bootstrap(&self) -> &BootstrapParameters {
-        &self.parameters
+    pub fn circuit(&self) -> &Circuit {
+        &self.circuit
     }
 
     /// The bytes of matrices that all models of the scheme share.
@@ -106,22 +105,18 @@ impl Scheme {
         self.bootstrapper.get().map_or(0, Bootstrapper::byte_len)
     }
 
-    pub(crate) fn bootstrapper(&self) -> &Bootstrapper {
-        self.bootstrapper.get().expect("a scheme is prepared before a model has it")
+    /// The bootstrap, if there is one: a scheme is prepared before a model has it.
+    pub(crate) fn bootstrapper(&self) -> Option<&Bootstrapper> {
+        self.bootstrapper.get()
     }
 
     fn prepare(&self) -> Result<(), KeyError> {
+        let Some(parameters) = self.circuit.bootstrap() else { return Ok(()) };
         // Two models that are loaded at the same time may both make it; one is kept.
         if self.bootstrapper.get().is_none() {
-            let made = Bootstrapper::new(&self.context, &self.parameters)?;
+            let made = Bootstrapper::new(&self.context, parameters)?;
             let _ = self.bootstrapper.set(made);
         }
         Ok(())
-    }
-
-    fn is_of(&self, parameters: &BootstrapParameters) -> bool {
-        let literal: &BootstrapLiteral = parameters.literal();
-        self.parameters.set().fingerprint() == parameters.set().fingerprint()
-            && self.parameters.literal() == literal
     }
 }

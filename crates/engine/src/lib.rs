@@ -18,5 +18,6 @@ pub use bundle::{Bundle, BundleError, BundleLimits};
 pub use engine::{Engine, LoadError, Scheme};
 pub use model::{EvaluateError, Model, RunError, RunObserver};
 pub use program::{
-    Checked, Operation, PlaintextData, Program, ProgramError, Step, Value, ValueType,
+    Checked, Circuit, Operation, PlaintextData, PolynomialData, Program, ProgramError, Step, Value,
+    ValueType,
 };

@@ -4,6 +4,7 @@
 //! ([`Program::check`]), and so do the keys that a client makes and how long each value lives.
 
 mod check;
+mod circuit;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ use blindsight_ckks_eval::linear_transform::TransformPlan;
 use blindsight_ring::Prime;
 
 pub use check::{Checked, ValueType};
-pub(crate) use check::{check_plaintext, check_plan};
+pub(crate) use check::{check_plaintext, check_plan, check_polynomial};
+pub use circuit::Circuit;
 pub use error::ProgramError;
 
 /// Names the request (0) or the result of step `i - 1`.
@@ -28,8 +30,9 @@ pub type Value = usize;
 /// What the evaluator runs, with its constants in the clear.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// The bootstrap that its steps use. Its levels also say at which levels keys are made.
-    pub bootstrap: BootstrapLiteral,
+    /// The bootstrap that its steps use, if they use one. Its levels also say at which levels keys
+    /// are made.
+    pub bootstrap: Option<BootstrapLiteral>,
     /// The steps. The last one's result is the answer.
     pub steps: Vec<Step>,
     /// Linear transforms.
@@ -38,6 +41,8 @@ pub struct Program {
     pub plaintexts: Vec<PlaintextData>,
     /// Trigonometric polynomials of bootstraps.
     pub activations: Vec<TrigPolynomial>,
+    /// Polynomials that are evaluated without a bootstrap.
+    pub polynomials: Vec<PolynomialData>,
 }
 
 /// One step.
@@ -85,6 +90,18 @@ pub enum Operation {
         /// Index of the trigonometric polynomial.
         activation: usize,
     },
+    /// The square of every slot, one level down.
+    Square {
+        /// Its input.
+        input: Value,
+    },
+    /// A polynomial of every slot.
+    Polynomial {
+        /// Its input.
+        input: Value,
+        /// Index of the polynomial.
+        polynomial: usize,
+    },
     /// A rescale to a lower level, with exactly this scale.
     Rescale {
         /// Its input.
@@ -107,6 +124,15 @@ pub struct PlaintextData {
     pub scale: f64,
 }
 
+/// A real polynomial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolynomialData {
+    /// Factors of the Chebyshev polynomials `T_0, T_1, ...`, for inputs in `[-1, 1]`.
+    pub coefficients: Vec<f64>,
+    /// The scale of the result.
+    pub scale: f64,
+}
+
 impl Operation {
     /// The values that the step reads.
     pub fn inputs(&self) -> impl Iterator<Item = Value> {
@@ -116,6 +142,8 @@ impl Operation {
             | Self::Rotate { input, .. }
             | Self::AddPlaintext { input, .. }
             | Self::Bootstrap { input, .. }
+            | Self::Square { input }
+            | Self::Polynomial { input, .. }
             | Self::Rescale { input, .. } => (Some(*input), &[]),
         };
         one.into_iter().chain(many.iter().map(|(_, value)| *value))
@@ -130,6 +158,8 @@ impl Operation {
             Self::Combine { .. } => "combination",
             Self::AddPlaintext { .. } => "plaintext sum",
             Self::Bootstrap { .. } => "bootstrap",
+            Self::Square { .. } => "square",
+            Self::Polynomial { .. } => "polynomial",
             Self::Rescale { .. } => "rescale",
         }
     }

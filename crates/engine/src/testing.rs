@@ -8,11 +8,11 @@ use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::activation::TrigPolynomial;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
-use blindsight_contract::{Contract, KeyData};
+use blindsight_contract::{BoxData, Contract, KeyData, RequestData, SchemeData};
 use blindsight_ring::GaloisElement;
 
 use crate::bundle::Bundle;
-use crate::program::{Operation, PlaintextData, Program, Step, ValueType};
+use crate::program::{Operation, PlaintextData, PolynomialData, Program, Step, ValueType};
 
 /// The scheme of all tests.
 pub static SET: LazyLock<Arc<Parameters>> = LazyLock::new(|| {
@@ -57,13 +57,26 @@ pub fn transform(level: usize, rescales: usize) -> TransformPlan {
     }
 }
 
+/// A small scheme without a sparse secret.
+pub static LEVELED_SET: LazyLock<Arc<Parameters>> = LazyLock::new(|| {
+    let literal = Literal {
+        log_degree: 13,
+        chain: vec![536_690_689, 33_538_049, 33_292_289, 33_832_961, 33_177_601],
+        wide_special: Vec::new(),
+        narrow_special: vec![1_073_692_673, 1_073_643_521],
+        sparse_weight: None,
+    };
+    Arc::new(Parameters::new(literal).expect("the set is sound"))
+});
+
 fn program(steps: Vec<(usize, Operation)>) -> Program {
     Program {
-        bootstrap: BootstrapLiteral::degree_15(),
+        bootstrap: Some(BootstrapLiteral::degree_15()),
         steps: steps.into_iter().map(|(layer, operation)| Step { operation, layer }).collect(),
         transforms: Vec::new(),
         plaintexts: Vec::new(),
         activations: Vec::new(),
+        polynomials: Vec::new(),
     }
 }
 
@@ -127,6 +140,52 @@ pub fn light() -> Program {
 #[must_use]
 pub fn light_request() -> ValueType {
     ValueType { level: 3, scale: 2_f64.powi(29) }
+}
+
+/// A square and a polynomial of `x + rot_1(x)`, without a bootstrap.
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn leveled() -> Program {
+    let scale = leveled_request().scale;
+    Program {
+        bootstrap: None,
+        polynomials: vec![PolynomialData { coefficients: vec![0.25, 0.5, -0.125], scale }],
+        ..program(vec![
+            (0, Operation::Rotate { input: 0, steps: 1 }),
+            (0, Operation::Combine { terms: vec![([1, 0], 0), ([1, 0], 1)] }),
+            (0, Operation::Square { input: 2 }),
+            (1, Operation::Polynomial { input: 3, polynomial: 0 }),
+        ])
+    }
+}
+
+/// The request of [`leveled`].
+#[must_use]
+pub fn leveled_request() -> ValueType {
+    ValueType { level: 5, scale: 2_f64.powi(25) }
+}
+
+/// The contract of [`leveled`].
+///
+/// # Panics
+/// When there is a mistake in the test.
+#[must_use]
+pub fn leveled_contract() -> Contract {
+    let set = &LEVELED_SET;
+    let program = leveled();
+    let checked = program.check(set, leveled_request()).expect("the program is sound");
+    let mut contract = blindsight_contract::testing::sample();
+    contract.scheme = SchemeData::of(set.literal());
+    contract.keys = checked.keys.specs().iter().map(KeyData::of).collect();
+    let ValueType { level, scale } = leveled_request();
+    let strides = [1024, 32, 1];
+    let slots = vec![BoxData { from: [0; 3], extent: [3, 32, 32], slot: 0, strides }];
+    contract.request = RequestData { level: level as u32, scale, slots };
+    let modulus = 2_f64.powi(contract.answer.log2_modulus as i32);
+    contract.answer.scale = program.polynomials[0].scale * modulus / set.prime(1);
+    contract
 }
 
 /// The contract of a program.

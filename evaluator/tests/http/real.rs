@@ -39,7 +39,8 @@ impl Real {
         let rotate = Operation::Rotate { input: 0, steps };
         let rescale = Operation::Rescale { input: 1, level: 1, scale: LAST_SCALE };
         let program = Program {
-            bootstrap: BootstrapLiteral::degree_15(),
+            bootstrap: Some(BootstrapLiteral::degree_15()),
+            polynomials: Vec::new(),
             steps: vec![
                 Step { operation: rotate, layer: 0 },
                 Step { operation: rescale, layer: 1 },

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::Evaluator;
-use blindsight_compiler::packing::steps;
+use blindsight_compiler::bootstrapped::packing::steps;
 use blindsight_engine::{KeySet, Model};
 use blindsight_ring::{Limb, Prime};
 use serde::Serialize;
@@ -29,7 +29,8 @@ pub(super) fn measure(
     thread_counts: &[usize],
 ) -> Result<Vec<Primitive>, Box<dyn Error>> {
     let contract = model.contract();
-    let bootstrap = model.scheme().bootstrap();
+    // They are those of the bootstrapped ring.
+    let Some(bootstrap) = model.scheme().circuit().bootstrap() else { return Ok(Vec::new()) };
     let (set, levels) = (contract.set(), bootstrap.levels());
     let mut primitives = Vec::new();
     let mut push = |name: String, threads, seconds: f64| {

@@ -60,10 +60,7 @@ fn write_all(out: &mut String, summary: &Summary) -> std::fmt::Result {
         parameters.log2_largest_modulus,
         parameters.log2_modulus_limit
     )?;
-    writeln!(
-        out,
-        "{:<58} {:>10.1}",
-        "log2 of the failure probability of a classification",
-        parameters.log2_failure_per_classification
-    )
+    let Some(failure) = parameters.log2_failure_per_classification else { return Ok(()) };
+    let name = "log2 of the failure probability of a classification";
+    writeln!(out, "{name:<58} {failure:>10.1}")
 }

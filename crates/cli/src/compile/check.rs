@@ -6,7 +6,7 @@ mod interpreter;
 use std::error::Error;
 use std::path::Path;
 
-use blindsight_compiler::lowering;
+use blindsight_compiler::check;
 use blindsight_model::fold::fold_batch_norm;
 use blindsight_onnx::{ImportError, Imported, import_file, node_count};
 
@@ -62,7 +62,7 @@ fn refusal(imported: &Imported) -> Option<String> {
         Ok(folded) => folded,
         Err(error) => return Some(error.to_string()),
     };
-    lowering::check(&folded).err().map(|error| error.to_string())
+    check(&folded).err().map(|error| error.to_string())
 }
 
 /// The largest difference from the other interpreter; what stands in its way is printed.

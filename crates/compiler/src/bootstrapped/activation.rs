@@ -3,8 +3,8 @@
 use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::activation::{Density, Range, Smoothing, TrigPolynomial, Weighting, fit};
 
+use crate::bootstrapped::lowering::LoweredActivation;
 use crate::compile::CompileError;
-use crate::lowering::LoweredActivation;
 
 /// An approximation whose error, root mean square over the values that were seen, is a larger part
 /// of the range than this means that the range is wrong. (The largest error says little: it lies

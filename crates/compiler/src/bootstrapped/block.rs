@@ -6,13 +6,13 @@ use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_engine::{Operation, PlaintextData, Value};
 use blindsight_model::tensor::Shape;
 
-use crate::activation;
+use crate::bootstrapped::activation;
+use crate::bootstrapped::convolution::{Borders, ConvolutionMap, Encoding, rotated};
+use crate::bootstrapped::formats::request_level;
+use crate::bootstrapped::lowering::{Block, Convolution, Shortcut, Source};
+use crate::bootstrapped::packing::{Layout, ROW_SLOTS, steps};
 use crate::compile::CompileError;
-use crate::convolution::{Borders, ConvolutionMap, Encoding, rotated};
 use crate::emit::Emitter;
-use crate::formats::request_level;
-use crate::lowering::{Block, Convolution, Shortcut, Source};
-use crate::packing::{Layout, ROW_SLOTS, steps};
 
 /// `log2` of the scale of border masks: their rounding error, spread over the slots, is then some
 /// 2^-13 of each value, and random.
@@ -20,19 +20,19 @@ const MASK_BITS: i32 = 18;
 
 /// Emits the steps of a block. `values` are the request and the results of the blocks before it.
 pub(crate) fn emit(
-    emitter: &mut Emitter<'_>,
+    emitter: &mut Emitter,
+    bootstrap: &BootstrapParameters,
     index: usize,
     block: &Block,
     values: &Values,
 ) -> Result<Value, CompileError> {
-    let bootstrap = emitter.bootstrap;
     let layout = layout_of(index, block.shape)?;
-    let mut sum = branch(emitter, index, &block.main, values)?;
+    let mut sum = branch(emitter, bootstrap, index, &block.main, values)?;
     if let Shortcut::Convolution(convolution) = &block.shortcut {
-        let shortcut = branch(emitter, index, convolution, values)?;
+        let shortcut = branch(emitter, bootstrap, index, convolution, values)?;
         sum = emitter.add(sum, shortcut);
     }
-    sum = emitter.join_parts(sum);
+    sum = join_parts(emitter, sum);
     for _ in 0..1 << layout.stage() {
         sum = emitter.push(Operation::Rotate { input: sum, steps: steps::RECENTRE });
     }
@@ -44,6 +44,14 @@ pub(crate) fn emit(
     sum = emitter.add_plaintext(sum, bias(bootstrap, layout, &block.bias));
     let polynomial = activation::polynomial(bootstrap, index, &block.activation)?;
     Ok(emitter.bootstrap(sum, polynomial))
+}
+
+/// The real part plus the imaginary part of the slot to the right. What is left in the imaginary
+/// part is of no use; bootstrapping drops it.
+fn join_parts(emitter: &mut Emitter, sum: Value) -> Value {
+    let rotated = emitter.rotate(sum, steps::JOIN);
+    // Re(z - i w) = Re z + Im w.
+    emitter.push(Operation::Combine { terms: vec![([1, 0], sum), ([0, -1], rotated)] })
 }
 
 /// The request and the results of blocks, as values of the program.
@@ -68,12 +76,12 @@ pub(crate) fn layout_of(block: usize, shape: Shape) -> Result<Layout, CompileErr
 }
 
 fn branch(
-    emitter: &mut Emitter<'_>,
+    emitter: &mut Emitter,
+    bootstrap: &BootstrapParameters,
     block: usize,
     convolution: &Convolution,
     values: &Values,
 ) -> Result<Value, CompileError> {
-    let bootstrap = emitter.bootstrap;
     let levels = bootstrap.levels();
     // The picture comes one level lower and without need of masks.
     let (level, borders) = match convolution.source {
@@ -150,8 +158,8 @@ mod tests {
     use blindsight_model::tensor::Tensor;
 
     use super::*;
-    use crate::packing::SLOTS;
-    use crate::testing::{
+    use crate::bootstrapped::packing::SLOTS;
+    use crate::bootstrapped::testing::{
         assert_close, assert_sound, bootstrap, feature_map, in_clear, numbers, packed, shift,
     };
 

@@ -8,13 +8,13 @@ use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_engine::{Operation, PlaintextData, Value};
 use blindsight_ring::GaloisElement;
 
-use crate::block::layout_of;
+use crate::bootstrapped::block::layout_of;
+use crate::bootstrapped::convolution::rotated;
+use crate::bootstrapped::formats::{ANSWER_PERIOD, ANSWER_SCALE};
+use crate::bootstrapped::lowering::{Head, Lowered};
+use crate::bootstrapped::packing::{Layout, ROW_SLOTS, SLOTS, steps};
 use crate::compile::CompileError;
-use crate::convolution::rotated;
 use crate::emit::Emitter;
-use crate::formats::{ANSWER_PERIOD, ANSWER_SCALE};
-use crate::lowering::{Head, Lowered};
-use crate::packing::{Layout, ROW_SLOTS, SLOTS, steps};
 
 /// Emits the steps from the features to the answer.
 ///
@@ -22,14 +22,15 @@ use crate::packing::{Layout, ROW_SLOTS, SLOTS, steps};
 /// class of the slot that it arrives in, leave in every slot a part of the sum over its sixteen
 /// neighbours; the parts are then added over all slots of the same class.
 pub(crate) fn emit(
-    emitter: &mut Emitter<'_>,
+    emitter: &mut Emitter,
+    bootstrap: &BootstrapParameters,
     lowered: &Lowered,
     features: Value,
 ) -> Result<Value, CompileError> {
-    let (bootstrap, head) = (emitter.bootstrap, &lowered.head);
+    let head = &lowered.head;
     let classes = head.bias.len();
     if classes > ANSWER_PERIOD {
-        return Err(CompileError::Classes(classes));
+        return Err(CompileError::Classes { found: classes, most: ANSWER_PERIOD });
     }
     let layout = layout_of(head.source, lowered.blocks[head.source].shape)?;
     let mut scores = emitter.transform(features, matrix_plan(bootstrap, head, layout, classes)?);
@@ -104,7 +105,7 @@ mod tests {
     use blindsight_model::tensor::Shape;
 
     use super::*;
-    use crate::testing::{
+    use crate::bootstrapped::testing::{
         assert_sound, bootstrap, feature_map, in_clear, numbers, packed, rotated_left,
     };
 

@@ -10,7 +10,7 @@ use blindsight_ring::GaloisElement;
 use serde::{Deserialize, Serialize};
 
 use super::BundleError;
-use crate::program::{Operation, PlaintextData, Program, Step, Value};
+use crate::program::{Operation, PlaintextData, PolynomialData, Program, Step, Value};
 use constants::{Constants, Reference};
 
 /// A program.
@@ -18,11 +18,16 @@ use constants::{Constants, Reference};
 #[serde(deny_unknown_fields)]
 pub(super) struct ProgramData {
     pub(super) loaded_bytes: u64,
-    bootstrap: BootstrapData,
+    /// Null where there is none; always said.
+    #[serde(deserialize_with = "Option::deserialize")]
+    bootstrap: Option<BootstrapData>,
     pub(super) steps: Vec<StepData>,
     transforms: Vec<TransformData>,
     plaintexts: Vec<PlaintextReference>,
     activations: Vec<Vec<[f64; 2]>>,
+    /// Coefficients, and the scale of the result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    polynomials: Vec<(Vec<f64>, f64)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,6 +61,8 @@ enum OperationData {
     Combine { terms: Vec<([i32; 2], Value)> },
     AddPlaintext { input: Value, plaintext: usize },
     Bootstrap { input: Value, activation: usize },
+    Square { input: Value },
+    Polynomial { input: Value, polynomial: usize },
     Rescale { input: Value, level: usize, scale: f64 },
 }
 
@@ -108,11 +115,16 @@ impl ProgramData {
         };
         Self {
             loaded_bytes,
-            bootstrap: BootstrapData::new(&program.bootstrap),
+            bootstrap: program.bootstrap.as_ref().map(BootstrapData::new),
             steps: program.steps.iter().map(StepData::new).collect(),
             transforms,
             plaintexts: program.plaintexts.iter().map(plaintext).collect(),
             activations: program.activations.iter().map(|a| a.coefficients().to_vec()).collect(),
+            polynomials: program
+                .polynomials
+                .iter()
+                .map(|p| (p.coefficients.clone(), p.scale))
+                .collect(),
         }
     }
 
@@ -140,12 +152,17 @@ impl ProgramData {
             TrigPolynomial::new(coefficients.clone())
                 .map_err(|_| BundleError::Number("an activation"))
         };
+        let polynomial = |(coefficients, scale): &(Vec<f64>, f64)| PolynomialData {
+            coefficients: coefficients.clone(),
+            scale: *scale,
+        };
         Ok(Program {
-            bootstrap: self.bootstrap.literal(),
+            bootstrap: self.bootstrap.as_ref().map(BootstrapData::literal),
             steps: self.steps.iter().map(StepData::step).collect(),
             transforms: Vec::new(),
             plaintexts: Vec::new(),
             activations: self.activations.iter().map(activation).collect::<Result<_, _>>()?,
+            polynomials: self.polynomials.iter().map(polynomial).collect(),
         })
     }
 
@@ -231,6 +248,10 @@ impl StepData {
             Operation::Bootstrap { input, activation } => {
                 OperationData::Bootstrap { input, activation }
             }
+            Operation::Square { input } => OperationData::Square { input },
+            Operation::Polynomial { input, polynomial } => {
+                OperationData::Polynomial { input, polynomial }
+            }
             Operation::Rescale { input, level, scale } => {
                 OperationData::Rescale { input, level, scale }
             }
@@ -250,6 +271,10 @@ impl StepData {
             }
             &OperationData::Bootstrap { input, activation } => {
                 Operation::Bootstrap { input, activation }
+            }
+            &OperationData::Square { input } => Operation::Square { input },
+            &OperationData::Polynomial { input, polynomial } => {
+                Operation::Polynomial { input, polynomial }
             }
             &OperationData::Rescale { input, level, scale } => {
                 Operation::Rescale { input, level, scale }

@@ -4,7 +4,10 @@ mod parts;
 
 use super::{Bundle, BundleError, BundleLimits};
 use crate::program::Program;
-use crate::testing::{SET, contract, full, full_request, light, light_bundle, light_request};
+use crate::testing::{
+    SET, contract, full, full_request, leveled, leveled_contract, light, light_bundle,
+    light_request,
+};
 
 /// Through the door, and what loading does first.
 fn read(bytes: &[u8]) -> Result<Bundle, BundleError> {
@@ -42,6 +45,19 @@ fn bundles_come_back() {
     }
     let [one, other] = ["one", "other"].map(|id| read(&light_bundle(id)).unwrap());
     assert_ne!(one.fingerprint(), other.fingerprint());
+}
+
+#[test]
+fn bundles_without_bootstraps_come_back() {
+    let (program, contract) = (leveled(), leveled_contract());
+    let bytes = Bundle::write(&contract, &program, 0).unwrap();
+    let back = self::program(&read(&bytes).unwrap());
+    assert_eq!(format!("{back:?}"), format!("{program:?}"));
+    // A polynomial is data that somebody else wrote.
+    let mut broken = program;
+    broken.polynomials[0].coefficients[1] = f64::NAN;
+    let refused = Bundle::write(&contract, &broken, 0).unwrap_err();
+    assert!(matches!(refused, BundleError::Program(_)), "{refused}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use blindsight_session::Session;
 use super::*;
 use crate::bundle::BundleLimits;
 use crate::model::{EvaluateError, RunError, RunObserver};
-use crate::testing::light_bundle;
+use crate::testing::{leveled, leveled_contract, light_bundle};
 use crate::{KeySet, Observer};
 
 /// A model that all tests share: its scheme takes seconds to make.
@@ -120,6 +120,39 @@ fn a_missing_key_is_named() {
         panic!("{refused}");
     };
     assert_eq!((missing.kind, missing.level), (MODEL.contract().keys().specs()[0].kind(), 3));
+}
+
+#[test]
+fn models_without_bootstraps_run() {
+    let bytes = Bundle::write(&leveled_contract(), &leveled(), 0).unwrap();
+    let bundle = Bundle::parse(&bytes, &BundleLimits::default()).unwrap();
+    let model = Engine::default().load(&bundle).unwrap();
+    assert_eq!(model.scheme().byte_len(), 0);
+    let contract = model.contract();
+    let session = Session::new(contract, &ClientSeed::from_bytes(&[7; 32]));
+    let mut keys = KeySet::default();
+    for spec in contract.keys().specs() {
+        let bytes = session.evaluation_key(spec).unwrap();
+        keys.insert(Model::read_key(contract, spec, &bytes).unwrap());
+    }
+    // Ten slots are read; the answer keeps the mean over all slots of each class.
+    let input: Vec<f32> = (0..3072).map(|i| ((i * 37) % 101) as f32 / 200.0).collect();
+    let mut rng = SecretRng::from_key(&[8; 32]);
+    let request = session.encrypt(contract, &input, &mut rng).unwrap();
+    let answer = model.evaluate(&keys, &request, &mut ()).unwrap();
+    let found = session.decrypt(contract, &answer).unwrap();
+    let mut slots: Vec<f64> = input.iter().copied().map(f64::from).collect();
+    slots.resize(4096, 0.0);
+    let value = |i: usize| {
+        let u = (slots[i] + slots[(i + 1) % 4096]).powi(2);
+        0.25 + 0.5 * u - 0.125 * (2.0 * u * u - 1.0)
+    };
+    let period = contract.answer().period();
+    for (class, score) in found.iter().enumerate() {
+        let of_class = (0..4096).filter(|i| i % period == class).map(value);
+        let mean = of_class.sum::<f64>() / (4096 / period) as f64 * contract.answer().unit();
+        assert!((score - mean).abs() < 2e-3 * contract.answer().unit(), "{score} {mean}");
+    }
 }
 
 #[test]

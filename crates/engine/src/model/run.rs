@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::response::CompactCiphertext;
+use blindsight_ckks_eval::polynomial::{self, PolynomialBasis};
 use blindsight_ckks_eval::{EvalError, Evaluator, KeySet, LinearCombination, Observer, add};
 
 use super::{Model, RunError};
@@ -83,7 +84,18 @@ impl Model {
             Operation::Bootstrap { input, activation } => {
                 let activation = &self.program.activations[*activation];
                 let input = values.get(*input)?;
-                self.scheme.bootstrapper().apply(evaluator, activation, input, observer)?
+                let bootstrapper = self.scheme.bootstrapper();
+                // A checked program has bootstraps only if it has one.
+                let missing = EvalError::Empty { operation: "a bootstrap" };
+                bootstrapper.ok_or(missing)?.apply(evaluator, activation, input, observer)?
+            }
+            Operation::Square { input } => evaluator.square(values.get(*input)?)?,
+            Operation::Polynomial { input, polynomial } => {
+                let data = &self.program.polynomials[*polynomial];
+                let real = |c: &f64| Complex64::new(*c, 0.0);
+                let coefficients: Vec<Complex64> = data.coefficients.iter().map(real).collect();
+                let (basis, input) = (PolynomialBasis::Chebyshev, values.get(*input)?);
+                polynomial::evaluate(evaluator, basis, &coefficients, input, data.scale)?
             }
             Operation::Rescale { input, level, scale } => {
                 let terms = vec![(Complex64::ONE, values.get(*input)?)];

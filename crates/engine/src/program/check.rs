@@ -5,9 +5,9 @@ use std::sync::Arc;
 use blindsight_ckks::keys::KeyList;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
-use blindsight_ckks_eval::{BootstrapParameters, polynomial};
+use blindsight_ckks_eval::polynomial;
 
-use super::{Operation, PlaintextData, Program, ProgramError, Value};
+use super::{Circuit, Operation, PlaintextData, PolynomialData, Program, ProgramError, Value};
 
 /// The level and scale of a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,8 +21,8 @@ pub struct ValueType {
 /// A program that can be run, with what follows from its steps.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// The bootstrap under the scheme.
-    pub bootstrap: BootstrapParameters,
+    /// The scheme, and the bootstrap under it.
+    pub circuit: Circuit,
     /// For each value, its level and scale.
     pub values: Vec<ValueType>,
     /// For each step, the values that nobody reads after it.
@@ -51,6 +51,9 @@ impl Program {
         for (index, plaintext) in self.plaintexts.iter().enumerate() {
             check_plaintext(index, plaintext, set)?;
         }
+        for (index, polynomial) in self.polynomials.iter().enumerate() {
+            check_polynomial(index, polynomial)?;
+        }
         self.check_steps(set, request)
     }
 
@@ -60,7 +63,7 @@ impl Program {
         set: &Arc<Parameters>,
         request: ValueType,
     ) -> Result<Checked, ProgramError> {
-        let bootstrap = BootstrapParameters::new(set.clone(), self.bootstrap.clone())?;
+        let circuit = Circuit::new(set.clone(), self.bootstrap.clone())?;
         if self.steps.is_empty() {
             return Err(ProgramError::Empty);
         }
@@ -68,14 +71,14 @@ impl Program {
             let (level, scale) = (request.level, request.scale.log2());
             return Err(ProgramError::Request { level, scale });
         }
-        let mut types = Types { program: self, bootstrap: &bootstrap, values: vec![request] };
+        let mut types = Types { program: self, circuit: &circuit, values: vec![request] };
         for step in 0..self.steps.len() {
             let result = types.result(step)?;
             types.values.push(result);
         }
         let values = types.values;
-        let keys = self.key_list(&bootstrap, &values)?;
-        Ok(Checked { dead_after: self.dead_after(), bootstrap, values, keys })
+        let keys = self.key_list(&circuit, &values)?;
+        Ok(Checked { dead_after: self.dead_after(), circuit, values, keys })
     }
 
     fn dead_after(&self) -> Vec<Vec<Value>> {
@@ -102,14 +105,14 @@ impl Program {
 /// The types of the values so far.
 struct Types<'a> {
     program: &'a Program,
-    bootstrap: &'a BootstrapParameters,
+    circuit: &'a Circuit,
     values: Vec<ValueType>,
 }
 
 impl Types<'_> {
     fn result(&self, step: usize) -> Result<ValueType, ProgramError> {
         let program = self.program;
-        let set = self.bootstrap.set();
+        let set = self.circuit.set();
         let current = &program.steps[step];
         let operation = &current.operation;
         let before = step.checked_sub(1).map_or(0, |before| program.steps[before].layer);
@@ -150,12 +153,26 @@ impl Types<'_> {
             }
             Operation::Bootstrap { input, activation } => {
                 let activation = program.activations.get(*activation).ok_or_else(operand)?;
-                let levels = self.bootstrap.levels();
+                let bootstrap = self.circuit.bootstrap().ok_or_else(operand)?;
+                let levels = bootstrap.levels();
                 at.level(value(input).level, levels.slots_to_coefficients)?;
-                at.scale(value(input).scale, self.bootstrap.linear_scale())?;
+                at.scale(value(input).scale, bootstrap.linear_scale())?;
                 let depth = polynomial::depth(activation.coefficients().len());
                 at.level(levels.activation, levels.linear + depth)?;
-                ValueType { level: levels.activation - depth, scale: self.bootstrap.linear_scale() }
+                ValueType { level: levels.activation - depth, scale: bootstrap.linear_scale() }
+            }
+            Operation::Square { input } => {
+                let ValueType { level, scale } = value(input);
+                at.level(level, 2)?;
+                let scale = scale * scale / set.prime(level);
+                at.some_scale(scale)?;
+                ValueType { level: level - 1, scale }
+            }
+            Operation::Polynomial { input, polynomial } => {
+                let data = program.polynomials.get(*polynomial).ok_or_else(operand)?;
+                let depth = polynomial::depth(data.coefficients.len());
+                at.level(value(input).level, depth + 1)?;
+                ValueType { level: value(input).level - depth, scale: data.scale }
             }
             Operation::Rescale { input, level, scale } => {
                 at.level(*level, 1)?;
@@ -172,7 +189,7 @@ impl Types<'_> {
         let giant = plan.giant.is_some() && plan.sums.len() > 1;
         let used = [baby.then_some(plan.baby_special), giant.then_some(plan.giant_special)];
         for special in used.into_iter().flatten() {
-            if self.bootstrap.key_levels().at(plan.level)?.special != special {
+            if self.circuit.key_levels().at(plan.level)?.special != special {
                 return Err(ProgramError::Special { step });
             }
         }
@@ -237,6 +254,21 @@ pub(crate) fn check_plaintext(
         && (1..=set.top_level()).contains(&plaintext.level)
         && is_scale(plaintext.scale);
     if sound { Ok(()) } else { Err(ProgramError::Plaintext { index }) }
+}
+
+/// Most coefficients of a polynomial: more would take more levels than there are.
+const MOST_COEFFICIENTS: usize = 1 << 10;
+
+/// Checks a polynomial with its numbers.
+pub(crate) fn check_polynomial(
+    index: usize,
+    polynomial: &PolynomialData,
+) -> Result<(), ProgramError> {
+    let coefficients = &polynomial.coefficients;
+    let sound = (1..=MOST_COEFFICIENTS).contains(&coefficients.len())
+        && coefficients.iter().all(|c| c.is_finite())
+        && is_scale(polynomial.scale);
+    if sound { Ok(()) } else { Err(ProgramError::Polynomial { index }) }
 }
 
 fn is_scale(scale: f64) -> bool {

@@ -26,6 +26,12 @@ pub enum ProgramError {
         /// Its index.
         index: usize,
     },
+    /// A polynomial has no coefficients, far too many, or no numbers.
+    #[error("polynomial {index} has no scale, or coefficients that are none or no numbers")]
+    Polynomial {
+        /// Its index.
+        index: usize,
+    },
     /// There are no steps.
     #[error("the program has no steps")]
     Empty,

@@ -5,8 +5,10 @@ use blindsight_ckks_eval::bootstrap::BootstrapParameterError;
 use blindsight_ckks_eval::linear_transform::PlanError;
 use blindsight_ring::GaloisElement;
 
-use super::{Operation, Program, ProgramError as E, ValueType};
-use crate::testing::{BOOTSTRAP, SET, answer_scale, full, full_request};
+use super::{Checked, Operation, Program, ProgramError as E, Step, ValueType};
+use crate::testing::{
+    BOOTSTRAP, LEVELED_SET, SET, answer_scale, full, full_request, leveled, leveled_request,
+};
 
 #[test]
 fn levels_scales_and_keys_follow_from_the_steps() {
@@ -30,6 +32,46 @@ fn levels_scales_and_keys_follow_from_the_steps() {
     let mut without = full();
     without.steps.truncate(2);
     assert!(bootstraps(&full()) && !bootstraps(&without));
+}
+
+#[test]
+fn programs_without_bootstraps_have_one_key_a_kind() {
+    let mut program = leveled();
+    let check = |program: &Program| program.check(&LEVELED_SET, leveled_request());
+    let checked = check(&program).unwrap();
+    let levels: Vec<_> = checked.values.iter().map(|value| value.level).collect();
+    assert_eq!(levels, [5, 5, 5, 4, 1]);
+    let keys = |checked: &Checked| -> Vec<_> {
+        checked.keys.specs().iter().map(|spec| (spec.kind(), spec.level())).collect()
+    };
+    let rotation = KeyKind::Automorphism(GaloisElement::rotation(1, LEVELED_SET.degree()));
+    assert_eq!(keys(&checked), [(KeyKind::Relinearisation, 5), (rotation, 5)]);
+    // The highest use decides.
+    program.steps.push(Step { operation: Operation::Rotate { input: 4, steps: 1 }, layer: 1 });
+    assert_eq!(keys(&check(&program).unwrap()), keys(&checked));
+
+    let refused = |change: &dyn Fn(&mut Program)| {
+        let mut program = leveled();
+        change(&mut program);
+        check(&program).map(drop).unwrap_err()
+    };
+    let without = refused(&|p| set(p, 3, Operation::Bootstrap { input: 3, activation: 0 }));
+    assert!(matches!(without, E::Operand { step: 3, operation: "bootstrap" }));
+    let deep = refused(&|p| set(p, 3, Operation::Square { input: 4 }));
+    assert!(matches!(deep, E::Operand { step: 3, operation: "square" }));
+    let unknown = refused(&|p| p.polynomials.clear());
+    assert!(matches!(unknown, E::Operand { step: 3, operation: "polynomial" }));
+    let long = refused(&|p| p.polynomials[0].coefficients = vec![0.1; 9]);
+    assert!(matches!(long, E::Level { step: 3, actual: 4, needed: 5, .. }));
+    for coefficients in [Vec::new(), vec![f64::INFINITY], vec![0.0; 1025]] {
+        let wrong = refused(&|p| p.polynomials[0].coefficients.clone_from(&coefficients));
+        assert!(matches!(wrong, E::Polynomial { index: 0 }));
+    }
+    let wrong = refused(&|p| p.polynomials[0].scale = 0.0);
+    assert!(matches!(wrong, E::Polynomial { index: 0 }));
+    let spent =
+        refused(&|p| p.steps.push(Step { operation: Operation::Square { input: 4 }, layer: 1 }));
+    assert!(matches!(spent, E::Level { step: 4, actual: 1, needed: 2, .. }));
 }
 
 #[test]
@@ -239,9 +281,10 @@ const CONSTANTS: &[(&str, Change, Refused)] = &[
         "a bootstrap of one huge group",
         |p| {
             // One group fewer, one prime more for linear layers: the chain is as long as before.
-            p.bootstrap.slots_to_coefficients.truncate(1);
-            p.bootstrap.slots_to_coefficients[0].last_len = 1 << 14;
-            p.bootstrap.linear += 1;
+            let bootstrap = p.bootstrap.as_mut().unwrap();
+            bootstrap.slots_to_coefficients.truncate(1);
+            bootstrap.slots_to_coefficients[0].last_len = 1 << 14;
+            bootstrap.linear += 1;
         },
         |e| matches!(e, E::Bootstrap(BootstrapParameterError::Groups { .. })),
     ),
@@ -312,7 +355,7 @@ const CONSTANTS: &[(&str, Change, Refused)] = &[
     ),
     (
         "a bootstrap of another chain",
-        |p| p.bootstrap.linear = u32::MAX as usize,
+        |p| p.bootstrap.as_mut().unwrap().linear = u32::MAX as usize,
         |e| matches!(e, E::Bootstrap(BootstrapParameterError::Chain { .. })),
     ),
 ];

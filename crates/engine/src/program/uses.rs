@@ -1,11 +1,12 @@
 //! Which keys a program uses.
 
 use blindsight_ckks::keys::{KeyError, KeyKind, KeyList};
-use blindsight_ckks_eval::{BootstrapParameters, KeyUses};
+use blindsight_ckks_eval::KeyUses;
+use blindsight_ckks_eval::polynomial;
 use blindsight_ring::GaloisElement;
 
 use super::check::ValueType;
-use super::{Operation, Program};
+use super::{Circuit, Operation, Program};
 
 impl Program {
     /// The keys that a client must make: what the steps use, and nothing else.
@@ -14,10 +15,10 @@ impl Program {
     /// When one of them may not exist under the scheme.
     pub(super) fn key_list(
         &self,
-        bootstrap: &BootstrapParameters,
+        circuit: &Circuit,
         values: &[ValueType],
     ) -> Result<KeyList, KeyError> {
-        let degree = bootstrap.set().degree();
+        let degree = circuit.set().degree();
         let mut uses = KeyUses::default();
         let mut bootstraps = false;
         for step in &self.steps {
@@ -30,14 +31,24 @@ impl Program {
                     uses.add_rare(KeyKind::Automorphism(element), values[*input].level);
                 }
                 Operation::Bootstrap { .. } => bootstraps = true,
+                Operation::Square { input } => {
+                    uses.add(KeyKind::Relinearisation, values[*input].level);
+                }
+                Operation::Polynomial { input, polynomial } => {
+                    let depth = polynomial::depth(self.polynomials[*polynomial].coefficients.len());
+                    let top = values[*input].level;
+                    for level in top - depth + 1..=top {
+                        uses.add(KeyKind::Relinearisation, level);
+                    }
+                }
                 Operation::Combine { .. }
                 | Operation::AddPlaintext { .. }
                 | Operation::Rescale { .. } => {}
             }
         }
-        if bootstraps {
+        if let Some(bootstrap) = circuit.bootstrap().filter(|_| bootstraps) {
             bootstrap.add_uses(&mut uses)?;
         }
-        uses.list(bootstrap.set(), bootstrap.key_levels())
+        uses.list(circuit.set(), circuit.key_levels())
     }
 }

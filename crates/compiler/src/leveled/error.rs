@@ -1,0 +1,56 @@
+//! Why a network cannot be run on a leveled ring.
+
+use blindsight_model::tensor::Shape;
+use thiserror::Error;
+
+use super::sparse::MOST_ENTRIES;
+
+/// Why a network cannot be run without bootstraps.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LeveledError {
+    /// The calibration is of another network.
+    #[error("the calibration has other activations or channels than the network")]
+    Calibration,
+    /// A node is of a kind that is neither linear nor an activation.
+    #[error("node {node} ({name}) cannot be run without bootstraps")]
+    Node {
+        /// The node.
+        node: usize,
+        /// What kind of node it is.
+        name: &'static str,
+    },
+    /// A linear part of the network is too large to be written as a matrix.
+    #[error("the linear layers up to node {node} are a matrix of more than {MOST_ENTRIES} entries")]
+    Matrix {
+        /// The node.
+        node: usize,
+    },
+    /// An activation cannot be approximated well enough by a polynomial.
+    #[error(
+        "activation {activation} is off by {} % of its range with a polynomial of degree {degree}",
+        percent
+    )]
+    Fit {
+        /// Number of the activation, from 0.
+        activation: usize,
+        /// Its degree.
+        degree: usize,
+        /// The error, root mean square, in hundredths of the range.
+        percent: u32,
+    },
+    /// No ring is secure with so many levels.
+    #[error("the network needs {needed} levels, which no ring without bootstraps has")]
+    Depth {
+        /// Levels.
+        needed: usize,
+    },
+    /// A value does not fit the slots.
+    #[error("a value of {shape} does not fit the {slots} slots of the largest ring that was tried")]
+    Slots {
+        /// Shape of the value.
+        shape: Shape,
+        /// Slots of the ring.
+        slots: usize,
+    },
+}

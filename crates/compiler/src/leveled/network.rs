@@ -1,0 +1,270 @@
+//! A network as affine maps between values that are held in ciphertexts.
+
+use blindsight_model::calibration::{ActivationRange, Calibration};
+use blindsight_model::graph::{ActivationKind, Graph, Node, NodeId, Pool};
+use blindsight_model::tensor::Shape;
+
+use super::LeveledError;
+use super::sparse::{Sparse, TooManyEntries, of_node};
+
+/// A network in execution order.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    /// The values that are held in ciphertexts, the input first.
+    pub(super) values: Vec<Held>,
+    /// The scores, in units of `bound`.
+    pub(super) scores: Affine,
+    /// What a score of 1 means.
+    pub(super) bound: f64,
+}
+
+/// A value that is held in a ciphertext.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) shape: Shape,
+    pub(super) made: Made,
+}
+
+/// How a value is made.
+#[derive(Clone, Debug)]
+pub(super) enum Made {
+    /// It is the input, in no other unit.
+    Input,
+    /// An activation of an affine map of earlier values.
+    Activation {
+        /// In units in which the activation's input lies in `[-1, 1]`.
+        affine: Affine,
+        /// The activation in these units, and what is known of its inputs.
+        activation: Activation,
+    },
+    /// The sums of windows that move over an earlier value.
+    Pool { source: usize, pool: Pool },
+}
+
+/// An activation in units in which its input lies in `[-1, 1]`, and its result too.
+#[derive(Clone, Debug)]
+pub(super) struct Activation {
+    pub(super) kind: ActivationKind,
+    /// What an input of 1 means, by channel, and what a result of 1.
+    inputs: Vec<f64>,
+    pub(super) range: ActivationRange,
+}
+
+/// A sum of matrices times values, and a bias.
+#[derive(Clone, Debug)]
+pub(super) struct Affine {
+    /// Indices of values, ascending, with what they are multiplied by.
+    pub(super) terms: Vec<(usize, Sparse)>,
+    pub(super) bias: Vec<f64>,
+    pub(super) shape: Shape,
+}
+
+impl Network {
+    /// The network in the units of its calibration.
+    pub(super) fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, LeveledError> {
+        let mut reader = Reader::new(graph);
+        let mut ranges = calibration.activations().iter();
+        for (id, node) in graph.nodes() {
+            let affine = match node {
+                Node::Activation { source, kind } => {
+                    let range = ranges.next().ok_or(LeveledError::Calibration)?;
+                    reader.activation(id, *source, *kind, range)?
+                }
+                Node::Add { left, right } => reader.sum(*left, *right),
+                Node::AveragePool { source, pool } if reader.is_held(*source) => {
+                    reader.pool(id, *source, *pool)
+                }
+                _ => reader.linear(id, node)?,
+            };
+            reader.results.push(affine);
+        }
+        if ranges.next().is_some() {
+            return Err(LeveledError::Calibration);
+        }
+        let bound = f64::from(calibration.scores().bound());
+        let scores = reader.results[graph.output().index()].clone();
+        let scores = reader.in_units(scores, |_| bound);
+        Ok(Self { values: reader.values, scores, bound })
+    }
+
+    /// The scores of an input, with these functions in place of the activations, in units.
+    pub(super) fn run(
+        &self,
+        input: &[f32],
+        mut function: impl FnMut(usize, &Activation, f64) -> f64,
+    ) -> Vec<f64> {
+        let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.values.len());
+        let mut activations = 0;
+        for held in &self.values {
+            let value = match &held.made {
+                Made::Input => input.iter().copied().map(f64::from).collect(),
+                Made::Activation { affine, activation } => {
+                    let index = activations;
+                    activations += 1;
+                    let sums = affine.apply(&values).into_iter();
+                    sums.map(|u| function(index, activation, u)).collect()
+                }
+                Made::Pool { source, pool } => {
+                    let from = self.values[*source].shape;
+                    window_sums(*pool, from, held.shape, &values[*source])
+                }
+            };
+            values.push(value);
+        }
+        self.scores.apply(&values)
+    }
+}
+
+impl Activation {
+    /// The function in units.
+    pub(super) fn eval(&self, u: f64) -> f64 {
+        if self.kind.is_homogeneous() {
+            return self.kind.eval(u);
+        }
+        // One bound for all channels.
+        let bound = self.inputs[0];
+        self.kind.eval(u * bound) / self.output(0)
+    }
+
+    /// What a result of 1 means in a channel.
+    fn output(&self, channel: usize) -> f64 {
+        // Every function is largest at the end of its range.
+        self.kind.eval(self.inputs[channel]).abs()
+    }
+}
+
+impl Affine {
+    fn apply(&self, values: &[Vec<f64>]) -> Vec<f64> {
+        let mut sums = self.bias.clone();
+        for (source, matrix) in &self.terms {
+            sums.iter_mut().zip(matrix.apply(&values[*source])).for_each(|(sum, x)| *sum += x);
+        }
+        sums
+    }
+}
+
+fn window_sums(pool: Pool, from: Shape, to: Shape, x: &[f64]) -> Vec<f64> {
+    let ([rows, columns], [down, right]) = (pool.kernel(), pool.stride());
+    let sum = |index: usize| {
+        let (channel, at) = (index / to.plane(), index % to.plane());
+        let (y, x0) = (at / to.width() * down, at % to.width() * right);
+        let row = |y: usize| &x[channel * from.plane() + y * from.width() + x0..][..columns];
+        (y..y + rows).flat_map(row).sum()
+    };
+    (0..to.elements()).map(sum).collect()
+}
+
+/// The network so far. Affine maps in `results` read values as the graph means them.
+struct Reader<'a> {
+    graph: &'a Graph,
+    values: Vec<Held>,
+    /// For each value, what 1 means in each channel.
+    units: Vec<Vec<f64>>,
+    /// The input's affine map, then those of all nodes.
+    results: Vec<Affine>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        let shape = graph.shape(graph.input());
+        let mut reader = Self { graph, values: Vec::new(), units: Vec::new(), results: Vec::new() };
+        let input = reader.hold(shape, Made::Input, vec![1.0; shape.channels()]);
+        reader.results.push(input);
+        reader
+    }
+
+    /// A new value, as an affine map of itself.
+    fn hold(&mut self, shape: Shape, made: Made, units: Vec<f64>) -> Affine {
+        self.values.push(Held { shape, made });
+        self.units.push(units);
+        let matrix = Sparse::identity(shape.elements());
+        let terms = vec![(self.values.len() - 1, matrix)];
+        Affine { terms, bias: vec![0.0; shape.elements()], shape }
+    }
+
+    /// Whether a result is a value itself.
+    fn is_held(&self, id: NodeId) -> bool {
+        let affine = &self.results[id.index()];
+        matches!(&affine.terms[..], [(value, matrix)] if matrix.is_identity()
+            && self.values[*value].shape == affine.shape)
+            && affine.bias.iter().all(|b| *b == 0.0)
+    }
+
+    fn activation(
+        &mut self,
+        id: NodeId,
+        source: NodeId,
+        kind: ActivationKind,
+        range: &ActivationRange,
+    ) -> Result<Affine, LeveledError> {
+        let shape = self.graph.shape(id);
+        let fits =
+            range.channels() == shape.channels() && (kind.is_homogeneous() || !range.per_channel());
+        if !fits {
+            return Err(LeveledError::Calibration);
+        }
+        let inputs: Vec<f64> = range.bounds().into_iter().map(f64::from).collect();
+        let activation = Activation { kind, inputs, range: range.clone() };
+        let units = (0..shape.channels()).map(|channel| activation.output(channel)).collect();
+        let affine = self.results[source.index()].clone();
+        let affine = self.in_units(affine, |channel| activation.inputs[channel]);
+        Ok(self.hold(shape, Made::Activation { affine, activation }, units))
+    }
+
+    /// The mean of windows: their sum, in units of so many.
+    fn pool(&mut self, id: NodeId, source: NodeId, pool: Pool) -> Affine {
+        let shape = self.graph.shape(id);
+        let [(value, _)] = self.results[source.index()].terms[..] else {
+            unreachable!("a value is one term")
+        };
+        let count = pool.kernel().iter().product::<usize>() as f64;
+        let units = self.units[value].iter().map(|unit| unit / count).collect();
+        self.hold(shape, Made::Pool { source: value, pool }, units)
+    }
+
+    fn sum(&self, left: NodeId, right: NodeId) -> Affine {
+        let mut sum = self.results[left.index()].clone();
+        let other = &self.results[right.index()];
+        for (value, matrix) in &other.terms {
+            match sum.terms.iter_mut().find(|(known, _)| known == value) {
+                Some((_, known)) => *known = known.plus(matrix),
+                None => sum.terms.push((*value, matrix.clone())),
+            }
+        }
+        sum.terms.sort_by_key(|(value, _)| *value);
+        sum.bias.iter_mut().zip(&other.bias).for_each(|(x, y)| *x += y);
+        sum
+    }
+
+    fn linear(&self, id: NodeId, node: &Node) -> Result<Affine, LeveledError> {
+        let too_many = |TooManyEntries| LeveledError::Matrix { node: id.index() };
+        let (matrix, mut bias) = of_node(self.graph, id, node)
+            .ok_or(LeveledError::Node { node: id.index(), name: node.name() })?;
+        let source = node.sources().next().map_or(0, NodeId::index);
+        let before = &self.results[source];
+        bias.iter_mut().zip(matrix.apply(&before.bias)).for_each(|(b, x)| *b += x);
+        let mut terms = Vec::with_capacity(before.terms.len());
+        for (value, first) in &before.terms {
+            let columns = self.values[*value].shape.elements();
+            let whole = match first.is_identity() {
+                true => matrix.clone(),
+                false => matrix.after(first, columns).map_err(too_many)?,
+            };
+            terms.push((*value, whole));
+        }
+        Ok(Affine { terms, bias, shape: self.graph.shape(id) })
+    }
+
+    /// The affine map that reads values in their units, with a result in units by channel.
+    fn in_units(&self, affine: Affine, unit: impl Fn(usize) -> f64) -> Affine {
+        let plane = affine.shape.plane();
+        let factor = |row: usize| 1.0 / unit(row / plane);
+        let terms = affine.terms.into_iter().map(|(value, matrix)| {
+            let (plane, units) = (self.values[value].shape.plane(), &self.units[value]);
+            (value, matrix.scaled(factor, |column| units[column / plane]))
+        });
+        let terms = terms.collect();
+        let bias = affine.bias.iter().enumerate().map(|(row, b)| b * factor(row)).collect();
+        Affine { terms, bias, shape: affine.shape }
+    }
+}

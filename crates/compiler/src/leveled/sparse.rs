@@ -1,0 +1,243 @@
+//! Sparse matrices: what a linear layer does, whatever its kind.
+
+use blindsight_model::graph::{Conv2d, Graph, Node, NodeId, Pool};
+use blindsight_model::tensor::Shape;
+
+/// Most entries of a matrix: compiling one takes some gigabytes.
+pub(super) const MOST_ENTRIES: usize = 1 << 25;
+
+/// A matrix that is zero but for the entries of its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sparse {
+    /// For each row its columns, ascending, and what stands there.
+    pub(super) rows: Vec<Row>,
+}
+
+/// Columns and what stands there.
+type Row = Vec<(u32, f64)>;
+
+/// A matrix has more than [`MOST_ENTRIES`] entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooManyEntries;
+
+impl Sparse {
+    pub(super) fn identity(size: usize) -> Self {
+        Self { rows: (0..size as u32).map(|i| vec![(i, 1.0)]).collect() }
+    }
+
+    pub(super) fn is_identity(&self) -> bool {
+        let one = |(row, entries): (usize, &Row)| entries[..] == [(row as u32, 1.0)];
+        self.rows.iter().enumerate().all(one)
+    }
+
+    /// `self * x` for each row.
+    pub(super) fn apply(&self, x: &[f64]) -> impl Iterator<Item = f64> {
+        self.rows.iter().map(|row| row.iter().map(|&(at, w)| w * x[at as usize]).sum())
+    }
+
+    /// `self * first`: what reads the result of `first`, read from its input.
+    pub(super) fn after(&self, first: &Self, columns: usize) -> Result<Self, TooManyEntries> {
+        let mut sum = vec![0.0; columns];
+        let mut touched: Vec<u32> = Vec::new();
+        let mut left = MOST_ENTRIES;
+        let mut rows = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            for &(middle, outer) in row {
+                for &(at, inner) in &first.rows[middle as usize] {
+                    let cell = &mut sum[at as usize];
+                    if *cell == 0.0 {
+                        touched.push(at);
+                    }
+                    *cell += outer * inner;
+                }
+            }
+            // A cell that returned to zero on the way is named twice.
+            touched.sort_unstable();
+            touched.dedup();
+            left = left.checked_sub(touched.len()).ok_or(TooManyEntries)?;
+            let entries = touched.drain(..).map(|at| (at, std::mem::take(&mut sum[at as usize])));
+            rows.push(entries.filter(|(_, w)| *w != 0.0).collect());
+        }
+        Ok(Self { rows })
+    }
+
+    /// The sum of two matrices of one size.
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        let add = |(x, y): (&Row, &Row)| {
+            let mut all: Row = x.iter().chain(y).copied().collect();
+            all.sort_by_key(|(at, _)| *at);
+            let mut sum = Row::with_capacity(all.len());
+            for (at, w) in all {
+                match sum.last_mut() {
+                    Some((last, total)) if *last == at => *total += w,
+                    _ => sum.push((at, w)),
+                }
+            }
+            sum
+        };
+        Self { rows: self.rows.iter().zip(&other.rows).map(add).collect() }
+    }
+
+    /// Multiplies rows and columns by factors.
+    pub(super) fn scaled(
+        mut self,
+        row: impl Fn(usize) -> f64,
+        column: impl Fn(usize) -> f64,
+    ) -> Self {
+        for (index, entries) in self.rows.iter_mut().enumerate() {
+            let factor = row(index);
+            entries.iter_mut().for_each(|(at, w)| *w *= factor * column(*at as usize));
+        }
+        self
+    }
+}
+
+/// The matrix and the bias of a node that is linear in its one source; `None` for others.
+pub(super) fn of_node(graph: &Graph, id: NodeId, node: &Node) -> Option<(Sparse, Vec<f64>)> {
+    let shape = graph.shape(id);
+    let zero = || vec![0.0; shape.elements()];
+    let doubles = |x: &[f32]| -> Vec<f64> { x.iter().copied().map(f64::from).collect() };
+    Some(match node {
+        Node::Conv2d { source, conv } => {
+            let bias = conv.bias().iter().flat_map(|b| vec![f64::from(*b); shape.plane()]);
+            (convolution(conv, graph.shape(*source), shape), bias.collect())
+        }
+        Node::BatchNorm { norm, .. } => {
+            let affine: Vec<(f64, f64)> = norm.affine().collect();
+            let channel = |i: usize| affine[i / shape.plane()];
+            let identity = Sparse::identity(shape.elements());
+            let bias = (0..shape.elements()).map(|i| channel(i).1).collect();
+            (identity.scaled(|i| channel(i).0, |_| 1.0), bias)
+        }
+        Node::SubsamplePad { source, .. } => (subsampling(graph.shape(*source), shape), zero()),
+        Node::AveragePool { source, pool } => (pooling(*pool, graph.shape(*source), shape), zero()),
+        Node::GlobalAveragePool { source } => {
+            let plane = graph.shape(*source).plane();
+            let mean = |c: usize| {
+                (c * plane..(c + 1) * plane).map(|at| (at as u32, 1.0 / plane as f64)).collect()
+            };
+            (Sparse { rows: (0..shape.channels()).map(mean).collect() }, zero())
+        }
+        Node::Linear { linear, .. } => {
+            let row = |weights: &[f32]| {
+                let entries = weights.iter().enumerate().filter(|(_, w)| **w != 0.0);
+                entries.map(|(at, w)| (at as u32, f64::from(*w))).collect()
+            };
+            let rows = linear.weights().chunks_exact(linear.inputs()).map(row);
+            (Sparse { rows: rows.collect() }, doubles(linear.bias()))
+        }
+        Node::Activation { .. } | Node::Add { .. } => return None,
+    })
+}
+
+fn convolution(conv: &Conv2d, from: Shape, to: Shape) -> Sparse {
+    let [top, left, ..] = conv.padding().sides();
+    let (height, width) = (conv.kernel_height(), conv.kernel_width());
+    let kernel = height * width;
+    let row = |index: usize| {
+        let (channel, at) = (index / to.plane(), index % to.plane());
+        let (y, x) = (at / to.width() * conv.stride(), at % to.width() * conv.stride());
+        let weights = &conv.weights()[channel * from.channels() * kernel..];
+        let mut entries = Vec::with_capacity(from.channels() * kernel);
+        for (tap, &weight) in weights[..from.channels() * kernel].iter().enumerate() {
+            let (input, dy, dx) = (tap / kernel, tap % kernel / width, tap % width);
+            let inside = |at: usize, before: usize, side: usize| {
+                at.checked_sub(before).filter(|at| *at < side)
+            };
+            let (row, column) =
+                (inside(y + dy, top, from.height()), inside(x + dx, left, from.width()));
+            if let (Some(row), Some(column), true) = (row, column, weight != 0.0) {
+                let at = input * from.plane() + row * from.width() + column;
+                entries.push((at as u32, f64::from(weight)));
+            }
+        }
+        entries
+    };
+    Sparse { rows: (0..to.elements()).map(row).collect() }
+}
+
+fn subsampling(from: Shape, to: Shape) -> Sparse {
+    let before = (to.channels() - from.channels()) / 2;
+    let row = |index: usize| {
+        let (channel, at) = (index / to.plane(), index % to.plane());
+        let kept = channel.checked_sub(before).filter(|channel| *channel < from.channels());
+        let (y, x) = (2 * (at / to.width()), 2 * (at % to.width()));
+        kept.map(|channel| ((channel * from.plane() + y * from.width() + x) as u32, 1.0))
+    };
+    Sparse { rows: (0..to.elements()).map(|index| row(index).into_iter().collect()).collect() }
+}
+
+fn pooling(pool: Pool, from: Shape, to: Shape) -> Sparse {
+    let ([rows, columns], [down, right]) = (pool.kernel(), pool.stride());
+    let share = 1.0 / (rows * columns) as f64;
+    let row = |index: usize| {
+        let (channel, at) = (index / to.plane(), index % to.plane());
+        let (y, x) = (at / to.width() * down, at % to.width() * right);
+        let window = (y..y + rows).flat_map(|y| (x..x + columns).map(move |x| (y, x)));
+        let place = |(y, x)| ((channel * from.plane() + y * from.width() + x) as u32, share);
+        window.map(place).collect()
+    };
+    Sparse { rows: (0..to.elements()).map(row).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use blindsight_model::graph::{BatchNorm, GraphBuilder, Linear, Padding};
+    use blindsight_model::plain::PlainNetwork;
+    use blindsight_model::tensor::Tensor;
+
+    use super::*;
+
+    fn numbers(count: usize) -> Vec<f32> {
+        (0..count).map(|i| (i as f32 * 0.7).sin()).collect()
+    }
+
+    /// The matrices of layers compute what the layers compute.
+    #[test]
+    fn matrices_are_layers() {
+        let shape = Shape::new(3, 6, 5).unwrap();
+        let padding = Padding { rows: [1, 0], columns: [2, 1] };
+        let conv = Conv2d::new([4, 3, 3, 2], numbers(72), Some(numbers(4)), 2, padding).unwrap();
+        let norm = BatchNorm::new(numbers(3), numbers(3), numbers(3), vec![0.5; 3], 1e-5).unwrap();
+        let linear = Linear::new([7, 90], numbers(630), numbers(7)).unwrap();
+        let pool = Pool::new([3, 2], [2, 1]).unwrap();
+        type Make = Box<dyn Fn(NodeId) -> Node>;
+        let layers: [Make; 6] = [
+            Box::new(move |source| Node::Conv2d { source, conv: conv.clone() }),
+            Box::new(move |source| Node::BatchNorm { source, norm: norm.clone() }),
+            Box::new(move |source| Node::Linear { source, linear: linear.clone() }),
+            Box::new(move |source| Node::AveragePool { source, pool }),
+            Box::new(|source| Node::GlobalAveragePool { source }),
+            Box::new(|source| Node::SubsamplePad { source, channels: 7 }),
+        ];
+        for make in layers {
+            let mut builder = GraphBuilder::new(shape);
+            let node = make(builder.input());
+            let end = builder.add(node.clone()).unwrap();
+            let graph = builder.finish(end).unwrap();
+            let (matrix, bias) = of_node(&graph, end, &node).unwrap();
+            let input = numbers(shape.elements());
+            let doubles: Vec<f64> = input.iter().copied().map(f64::from).collect();
+            let found = matrix.apply(&doubles).zip(&bias).map(|(x, b)| x + b);
+            let plain = PlainNetwork::new(graph).run(&Tensor::new(shape, input).unwrap()).unwrap();
+            assert_eq!(matrix.rows.len(), plain.values().len());
+            for (x, y) in found.zip(plain.values()) {
+                assert!((x - f64::from(*y)).abs() < 1e-4, "{}: {x} {y}", node.name());
+            }
+        }
+    }
+
+    #[test]
+    fn products_and_sums_are_those_of_matrices() {
+        let matrix =
+            |rows: &[&[(u32, f64)]]| Sparse { rows: rows.iter().map(|row| row.to_vec()).collect() };
+        let first = matrix(&[&[(0, 1.0), (2, 2.0)], &[(1, -1.0)], &[(0, -0.5), (2, -1.0)]]);
+        let second = matrix(&[&[(0, 3.0), (1, 1.0)], &[(0, 1.0), (2, 2.0)]]);
+        let both = second.after(&first, 3).unwrap();
+        // The second row cancels.
+        assert_eq!(both, matrix(&[&[(0, 3.0), (1, -1.0), (2, 6.0)], &[]]));
+        let sum = both.plus(&matrix(&[&[(1, 1.0)], &[(2, 4.0)]]));
+        assert_eq!(sum, matrix(&[&[(0, 3.0), (1, 0.0), (2, 6.0)], &[(2, 4.0)]]));
+        assert!(Sparse::identity(4).is_identity() && !first.is_identity());
+    }
+}

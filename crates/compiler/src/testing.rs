@@ -1,0 +1,178 @@
+//! Small networks with made-up weights, and inputs for them.
+#![allow(clippy::missing_panics_doc, clippy::new_without_default, clippy::must_use_candidate)]
+#![allow(clippy::unwrap_used, missing_docs, reason = "for tests alone")]
+
+use std::ops::ControlFlow;
+
+use blindsight_model::calibration::{Calibration, Margins, calibrate_inputs};
+use blindsight_model::fingerprint::Fingerprint;
+use blindsight_model::graph::{
+    ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId, Padding, Pool,
+};
+use blindsight_model::tensor::{Shape, Tensor};
+
+/// A first layer whose input is there several times, and one whose input is there once.
+#[must_use]
+pub fn perceptron(kind: ActivationKind) -> Graph {
+    let mut parts = Parts::of_sides([1, 14, 14]);
+    let hidden = parts.linear(parts.input(), [50, 196]);
+    let hidden = parts.activation(hidden, kind);
+    let hidden = parts.linear(hidden, [20, 50]);
+    let hidden = parts.activation(hidden, kind);
+    let scores = parts.linear(hidden, [10, 20]);
+    parts.finish(scores)
+}
+
+/// Convolutions, pools, more channels than planes, matrices.
+#[must_use]
+pub fn convolutional() -> Graph {
+    let mut parts = Parts::of_sides([1, 28, 28]);
+    let map = parts.conv(parts.input(), [4, 1, 5, 5], 1);
+    let map = parts.activation(map, ActivationKind::Square);
+    let map = parts.pool(map, 2, 2);
+    let map = parts.padded_conv(map, [7, 4, 3, 5], 1, 0);
+    let map = parts.activation(map, ActivationKind::Square);
+    let map = parts.pool(map, 3, 2);
+    let hidden = parts.linear(map, [24, 7 * 5 * 4]);
+    let hidden = parts.activation(hidden, ActivationKind::Square);
+    let scores = parts.linear(hidden, [3, 24]);
+    parts.finish(scores)
+}
+
+/// Odd sizes, strides, two colours, a sum of two paths, and a mean at the end.
+#[must_use]
+pub fn odd() -> Graph {
+    let mut parts = Parts::of_sides([2, 13, 17]);
+    let first = parts.padded_conv(parts.input(), [5, 2, 3, 3], 2, Padding::uneven(0, 1));
+    let first = parts.activation(first, ActivationKind::Square);
+    let inner = parts.padded_conv(first, [5, 5, 3, 3], 1, 1);
+    let inner = parts.activation(inner, ActivationKind::Square);
+    let outer =
+        parts.padded_conv(inner, [5, 5, 1, 3], 1, Padding { rows: [0, 0], columns: [1, 1] });
+    let sum = parts.sum(outer, first);
+    let sum = parts.activation(sum, ActivationKind::Square);
+    let mean = parts.add(Node::GlobalAveragePool { source: sum });
+    let scores = parts.linear(mean, [6, 5]);
+    parts.finish(scores)
+}
+
+/// The calibration of a network on [`inputs`].
+pub fn calibration(graph: &Graph) -> Calibration {
+    let (model, margins) = (Fingerprint::of(b""), Margins::default());
+    let go_on = |_| ControlFlow::Continue(());
+    let inputs = inputs(graph.shape(graph.input()));
+    calibrate_inputs(graph, model, inputs.as_slice(), &margins, go_on).unwrap().0
+}
+
+/// Some inputs as networks read them.
+pub fn inputs(shape: Shape) -> Vec<Tensor> {
+    let input = |seed: usize| {
+        let value = |i: usize| (i * (seed + 3) % 256) as f32 / 64.0 - 2.0;
+        Tensor::new(shape, (0..shape.elements()).map(value).collect()).unwrap()
+    };
+    (0..4).map(input).collect()
+}
+
+/// A graph under construction, with made-up weights.
+#[derive(Debug)]
+pub struct Parts {
+    builder: GraphBuilder,
+    made: usize,
+}
+
+impl Parts {
+    pub fn new() -> Self {
+        Self::of_shape(Shape::PICTURE)
+    }
+
+    pub fn of_shape(input: Shape) -> Self {
+        Self { builder: GraphBuilder::new(input), made: 0 }
+    }
+
+    /// Channels, rows and columns of the input.
+    pub fn of_sides([channels, height, width]: [usize; 3]) -> Self {
+        Self::of_shape(Shape::new(channels, height, width).unwrap())
+    }
+
+    pub fn input(&self) -> NodeId {
+        self.builder.input()
+    }
+
+    pub fn add(&mut self, node: Node) -> NodeId {
+        self.builder.add(node).unwrap()
+    }
+
+    /// A fully connected layer to so many outputs.
+    pub fn linear(&mut self, source: NodeId, dims: [usize; 2]) -> NodeId {
+        let weights = self.numbers(dims[0] * dims[1], (3.0 / dims[1] as f32).sqrt());
+        let bias = self.numbers(dims[0], 0.3);
+        self.add(Node::Linear { source, linear: Linear::new(dims, weights, bias).unwrap() })
+    }
+
+    /// Means of square windows.
+    pub fn pool(&mut self, source: NodeId, kernel: usize, stride: usize) -> NodeId {
+        let pool = Pool::new([kernel; 2], [stride; 2]).unwrap();
+        self.add(Node::AveragePool { source, pool })
+    }
+
+    /// A convolution that keeps the side up to the stride.
+    pub fn conv(&mut self, source: NodeId, dims: [usize; 4], stride: usize) -> NodeId {
+        self.padded_conv(source, dims, stride, dims[2] / 2)
+    }
+
+    pub fn padded_conv(
+        &mut self,
+        source: NodeId,
+        dims: [usize; 4],
+        stride: usize,
+        padding: impl Into<Padding>,
+    ) -> NodeId {
+        let [out, inputs, height, width] = dims;
+        let size = (3.0 / (inputs * height * width) as f32).sqrt();
+        let mut weights = self.numbers(dims.iter().product(), size);
+        // Channels of very different sizes, among them one that never lives.
+        for (channel, kernel) in weights.chunks_exact_mut(dims[1..].iter().product()).enumerate() {
+            let factor = if channel == 5 { 0.0 } else { 0.2 + channel as f32 / out as f32 };
+            kernel.iter_mut().for_each(|w| *w *= factor);
+        }
+        let mut bias = self.numbers(out, 0.2);
+        if let Some(bias) = bias.get_mut(5) {
+            *bias = 0.0;
+        }
+        let conv = Conv2d::new(dims, weights, Some(bias), stride, padding).unwrap();
+        self.add(Node::Conv2d { source, conv })
+    }
+
+    pub fn activation(&mut self, source: NodeId, kind: ActivationKind) -> NodeId {
+        self.add(Node::Activation { source, kind })
+    }
+
+    pub fn sum(&mut self, left: NodeId, right: NodeId) -> NodeId {
+        self.add(Node::Add { left, right })
+    }
+
+    pub fn subsample(&mut self, source: NodeId, channels: usize) -> NodeId {
+        self.add(Node::SubsamplePad { source, channels })
+    }
+
+    /// Average pool and ten scores.
+    pub fn scores(mut self, source: NodeId, channels: usize) -> Graph {
+        let source = self.add(Node::GlobalAveragePool { source });
+        let (weights, bias) = (self.numbers(10 * channels, 1.0), self.numbers(10, 0.5));
+        let linear = Linear::new([10, channels], weights, bias).unwrap();
+        let scores = self.add(Node::Linear { source, linear });
+        self.finish(scores)
+    }
+
+    pub fn finish(self, output: NodeId) -> Graph {
+        self.builder.finish(output).unwrap()
+    }
+
+    /// Numbers between -`size` and `size`, other ones at every call.
+    fn numbers(&mut self, count: usize, size: f32) -> Vec<f32> {
+        self.made += 1;
+        let seed = self.made * 1009;
+        let number = |i: usize| ((i * 7919 + seed) % 1999) as f32 / 999.0 - 1.0;
+        (0..count).map(|i| number(i) * size).collect()
+    }
+}
