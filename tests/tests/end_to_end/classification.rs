@@ -74,7 +74,7 @@ impl Reference {
     /// With the polynomials of the encrypted network, and with the exact functions.
     fn both(picture: &Tensor) -> [Self; 2] {
         let polynomials = &model().program().activations;
-        let fill = model().program().bootstrap.fill;
+        let fill = model().program().bootstrap.as_ref().unwrap().fill;
         [
             Self::new(picture, |block, u| polynomials[block].eval(fill * u)),
             Self::new(picture, lowered().exact()),
@@ -125,7 +125,7 @@ impl RunObserver for Layers<'_> {
 
 impl Layers<'_> {
     fn linear(&mut self, block: usize, result: &Ciphertext) {
-        let levels = model().scheme().bootstrap().levels();
+        let levels = model().scheme().circuit().bootstrap().unwrap().levels();
         assert_eq!(result.level(), levels.slots_to_coefficients);
         self.linear = client().feature_maps(result, self.shape(block));
         let [before, _] = &self.references[0].layers[block];
@@ -138,7 +138,7 @@ impl Layers<'_> {
 
     fn activated(&mut self, block: usize, result: &Ciphertext) {
         let polynomial = &model().program().activations[block];
-        let fill = model().program().bootstrap.fill;
+        let fill = model().program().bootstrap.as_ref().unwrap().fill;
         let copies = client().feature_maps(result, self.shape(block));
         assert_eq!(copies.len(), self.linear.len());
         for (copy, input) in copies.iter().zip(&self.linear) {

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, decrypt};
-use blindsight_compiler::lowering::Lowered;
-use blindsight_compiler::packing::{Layout, ROW_SLOTS, SLOTS};
+use blindsight_compiler::bootstrapped::lowering::Lowered;
+use blindsight_compiler::bootstrapped::packing::{Layout, ROW_SLOTS, SLOTS};
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::{Engine, KeySet, Model};
 use blindsight_model::calibration::Calibration;
@@ -86,7 +86,7 @@ impl Client {
     pub(crate) fn feature_maps(&self, c: &Ciphertext, shape: Shape) -> Vec<Tensor> {
         let slots = decrypt(contract().set(), self.family.secret(), c);
         let layout = Layout::of(shape).unwrap();
-        let shift = model().scheme().bootstrap().slot_shift();
+        let shift = model().scheme().circuit().bootstrap().unwrap().slot_shift();
         let copy = |copy: usize| {
             let mut map = Tensor::zeros(shape);
             for (channel, plane) in map.planes_mut().enumerate() {

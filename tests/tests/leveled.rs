@@ -1,0 +1,124 @@
+//! Networks without bootstraps, encrypted: from numbers to scores.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be compiled or read has failed")]
+
+use std::fs;
+
+use blindsight_ckks_client::ClientSeed;
+use blindsight_compiler::testing::{calibration, convolutional, inputs, odd, perceptron};
+use blindsight_compiler::{Description, Form, InputRule, check, compile};
+use blindsight_contract::AcceptedContract;
+use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
+use blindsight_model::graph::{ActivationKind, Graph};
+use blindsight_model::plain::PlainNetwork;
+use blindsight_session::Session;
+use blindsight_tests::client::{bundle_of, input, rng};
+use blindsight_tests::repository;
+
+/// A model with the keys of one client.
+struct Visit {
+    model: Model,
+    session: Session,
+    keys: KeySet,
+}
+
+impl Visit {
+    fn new(bundle: &Bundle) -> Self {
+        let model = Engine::default().load(bundle).unwrap();
+        let contract = model.contract();
+        let session = Session::new(contract, &ClientSeed::from_bytes(&[3; 32]));
+        let mut keys = KeySet::default();
+        for spec in contract.keys().specs() {
+            let bytes = session.evaluation_key(spec).unwrap();
+            keys.insert(Model::read_key(contract, spec, &bytes).unwrap());
+        }
+        Self { model, session, keys }
+    }
+
+    fn contract(&self) -> &AcceptedContract {
+        self.model.contract()
+    }
+
+    /// The scores of an input, through ciphertexts.
+    fn scores(&self, input: &[f32], seed: u8) -> Vec<f64> {
+        let request = self.session.encrypt(self.contract(), input, &mut rng(seed)).unwrap();
+        let answer = self.model.evaluate(&self.keys, &request, &mut ()).unwrap();
+        self.session.decrypt(self.contract(), &answer).unwrap().to_vec()
+    }
+}
+
+fn compiled(graph: &Graph) -> Bundle {
+    assert_eq!(check(graph).unwrap(), Form::Leveled);
+    let classes = graph.shape(graph.output()).elements();
+    let description = Description {
+        id: "sample".to_owned(),
+        title: "Sample".to_owned(),
+        classes: (0..classes).map(|class| class.to_string()).collect(),
+        input: InputRule::Tensor,
+    };
+    let samples = inputs(graph.shape(graph.input()));
+    let compiled = compile(graph, &calibration(graph), &description, &samples).unwrap();
+    let forecast = compiled.contract.forecast;
+    assert!(forecast.score_error > 0.0 && forecast.score_error.is_finite());
+    Bundle::parse(&compiled.to_bytes().unwrap(), &BundleLimits::default()).unwrap()
+}
+
+/// The largest error of a score, as a part of the largest score.
+fn error(graph: &Graph) -> f64 {
+    let visit = Visit::new(&compiled(graph));
+    let plain = PlainNetwork::new(graph.clone());
+    let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
+    for (seed, input) in inputs(graph.shape(graph.input())).iter().enumerate() {
+        let expected = plain.run(input).unwrap();
+        let found = visit.scores(input.values(), seed as u8);
+        assert_eq!(found.len(), expected.values().len());
+        for (x, y) in found.iter().zip(expected.values()) {
+            worst = worst.max((x - f64::from(*y)).abs());
+            largest = largest.max(f64::from(y.abs()));
+        }
+    }
+    worst / largest
+}
+
+#[test]
+fn encrypted_networks_compute_what_plain_ones_compute() {
+    let square = ActivationKind::Square;
+    for (name, graph) in
+        [("perceptron", perceptron(square)), ("convolutional", convolutional()), ("odd", odd())]
+    {
+        let error = error(&graph);
+        println!("{name}: {error:.1e}");
+        assert!(error < 0.01, "{name}: {error:.1e}");
+    }
+}
+
+/// Their polynomials are what is off.
+#[test]
+fn other_activations_are_near() {
+    for kind in [ActivationKind::Relu, ActivationKind::Tanh, ActivationKind::Silu] {
+        let error = error(&perceptron(kind));
+        println!("{kind}: {error:.1e}");
+        assert!(error < 0.1, "{kind}: {error:.1e}");
+    }
+}
+
+/// The served networks for digits give each of ten digits the label and the plain network's scores.
+#[test]
+fn digits_are_recognised() {
+    for model in ["mnist-mlp", "mnist-lenet5"] {
+        let visit = Visit::new(&bundle_of(model));
+        let network = fs::read(repository().join("models").join(format!("{model}.onnx"))).unwrap();
+        let imported = blindsight_onnx::import(&network, &blindsight_onnx::NoExternalData);
+        let plain = PlainNetwork::new(imported.unwrap().graph);
+        for digit in 0..10 {
+            let sample = format!("digits/{digit:02}-{digit}-0.png");
+            let input = input(visit.contract(), &sample);
+            let found = visit.scores(input.values(), digit);
+            let best = (0..10).max_by(|&x, &y| found[x].total_cmp(&found[y]));
+            assert_eq!(best, Some(usize::from(digit)), "{model}");
+            for (x, y) in found.iter().zip(plain.run(&input).unwrap().values()) {
+                assert!((x - f64::from(*y)).abs() < 0.05, "{model}, {digit}: {x} is not {y}");
+            }
+        }
+    }
+}
