@@ -67,6 +67,40 @@ fn convolutions() {
 }
 
 #[test]
+fn pools_of_windows() {
+    let forms = [
+        ("side by side", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]),
+        (
+            "overlapping",
+            vec![
+                ints("kernel_shape", &[3, 2]),
+                ints("strides", &[1, 1]),
+                int("count_include_pad", 1),
+            ],
+        ),
+        ("with something left over", vec![ints("kernel_shape", &[4, 5]), ints("strides", &[2, 3])]),
+    ];
+    for (what, attributes) in forms {
+        let mut model = picture(13);
+        model.end("AveragePool", &["x"], &attributes);
+        assert_eq!(operations(&agree(what, &model)), ["average pool of windows"]);
+    }
+}
+
+#[test]
+fn squares() {
+    let mut model = picture(13);
+    let squared = model.add("Mul", &["x", "x"], &[]);
+    let conv = conv(&mut model, &squared, [2, 3]);
+    let two = model.floats(&[], &[2.0]);
+    model.end("Pow", &[&conv, &two], &[]);
+    let imported = agree("squares", &model);
+    assert_eq!(operations(&imported), ["activation", "convolution", "activation"]);
+    let kinds: Vec<_> = imported.graph.activations().map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, [ActivationKind::Square; 2]);
+}
+
+#[test]
 fn what_a_convolution_does_not_say_is_the_default() {
     let graph = |bare: bool| {
         let mut model = picture(13);

@@ -164,7 +164,9 @@ type Build = fn(&mut Model);
 #[test]
 fn computations_and_layouts() {
     let layouts: [(&str, Build); 17] = [
-        ("a pool of a part", |m| m.end("AveragePool", &["x"], &[ints("kernel_shape", &[2, 2])])),
+        ("a pool beyond the edge", |m| {
+            m.end("AveragePool", &["x"], &[ints("kernel_shape", &[2, 7])]);
+        }),
         ("a padded pool", |m| {
             m.end("AveragePool", &["x"], &[ints("kernel_shape", &[6, 6]), ints("pads", &[1; 4])]);
         }),
@@ -222,7 +224,7 @@ fn computations_and_layouts() {
         let reason = only(what, build);
         assert!(matches!(reason, R::Layout(_)), "{what}: {reason:?}");
     }
-    let computations: [(&str, Build); 16] = [
+    let computations: [(&str, Build); 17] = [
         ("a scaled picture", |m| {
             let factor = m.floats(&[], &[0.5]);
             let scaled = m.add("Mul", &["x", &factor], &[]);
@@ -236,7 +238,14 @@ fn computations_and_layouts() {
             let one = m.floats(&[], &[1.0]);
             m.end("Div", &[&one, "x"], &[]);
         }),
-        ("a square", |m| m.end("Mul", &["x", "x"], &[])),
+        ("a cube", |m| {
+            let three = m.floats(&[], &[3.0]);
+            m.end("Pow", &["x", &three], &[]);
+        }),
+        ("powers of two", |m| {
+            let two = m.floats(&[], &[2.0]);
+            m.end("Pow", &[&two, "x"], &[]);
+        }),
         ("half a GELU", |m| m.end("Erf", &["x"], &[])),
         ("another GELU", |m| {
             let erf = m.add("Erf", &["x"], &[]);
