@@ -105,13 +105,13 @@ fn other_activations_are_near() {
 /// The served networks for digits give each of ten digits the label and the plain network's scores.
 #[test]
 fn digits_are_recognised() {
-    for model in ["mnist-mlp", "mnist-lenet5"] {
+    for model in ["shallow-mlp", "shallow-lenet5"] {
         let visit = Visit::new(&bundle_of(model));
         let network = fs::read(repository().join("models").join(format!("{model}.onnx"))).unwrap();
         let imported = blindsight_onnx::import(&network, &blindsight_onnx::NoExternalData);
         let plain = PlainNetwork::new(imported.unwrap().graph);
         for digit in 0..10 {
-            let sample = format!("digits/{digit:02}-{digit}-0.png");
+            let sample = format!("../samples-digits/{digit:02}-{digit}-0.png");
             let input = input(visit.contract(), &sample);
             let found = visit.scores(input.values(), digit);
             let best = (0..10).max_by(|&x, &y| found[x].total_cmp(&found[y]));

@@ -14,6 +14,7 @@ mod pooling;
 mod renaming;
 mod shortcut;
 mod slots;
+mod spread;
 mod window;
 
 use std::collections::HashMap;
@@ -223,7 +224,9 @@ impl<'m> Converter<'m, '_> {
             "BatchNormalization" => self.batch_norm(call),
             "Gemm" => self.gemm(call),
             "MatMul" => self.mat_mul(call),
-            "Relu" | "Tanh" | "Gelu" => self.activation(call),
+            "Relu" | "Tanh" | "Gelu" | "HardSwish" | "Softplus" | "Elu" => self.activation(call),
+            "HardSigmoid" => self.hard_sigmoid(call),
+            "Clip" => self.clip(call),
             "Sigmoid" => self.sigmoid(call),
             "Swish" => self.swish(call),
             "Erf" => self.erf(call),

@@ -15,6 +15,7 @@ use blindsight_ckks::keys::KeyList;
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
+use blindsight_engine::{Bundle, testing};
 use blindsight_fuzz::{LEVEL, RESPONSE, SET, SMALLEST_KEY};
 
 libfuzzer_sys::fuzz_target!(init: seed_and_exit(), |_data: &[u8]| {});
@@ -48,14 +49,21 @@ fn seed() -> Result<(), Box<dyn Error>> {
     write("npy", &[&npy_head[..], npy_header, &[0; 24]].concat())?;
     let contract = blindsight_contract::testing::sample();
     write("contract", &contract.to_bytes())?;
-    write("bundle", &blindsight_engine::testing::light_bundle("light"))?;
+    write("bundle", &testing::light_bundle("light"))?;
+    let (contract, program) = (testing::leveled_contract(), testing::leveled());
+    write_as("contract", "leveled", &contract.to_bytes())?;
+    write_as("bundle", "leveled", &Bundle::write(&contract, &program, 0)?)?;
     Ok(())
 }
 
 fn write(target: &str, bytes: &[u8]) -> std::io::Result<()> {
+    write_as(target, "valid", bytes)
+}
+
+fn write_as(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let root = std::env::var_os("BLINDSIGHT_FUZZ_SEEDS");
     let root = root.ok_or_else(|| std::io::Error::other("BLINDSIGHT_FUZZ_SEEDS is not set"))?;
     let folder = Path::new(&root).join(target);
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("valid"), bytes)
+    fs::write(folder.join(name), bytes)
 }

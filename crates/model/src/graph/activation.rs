@@ -28,11 +28,21 @@ pub enum ActivationKind {
     Identity,
     /// x * x.
     Square,
+    /// min(max(x, 0), 6).
+    Relu6,
+    /// x * min(max(x + 3, 0), 6) / 6 (Howard et al. 2019).
+    HardSwish,
+    /// min(max(x + 3, 0), 6) / 6.
+    HardSigmoid,
+    /// ln(1 + exp(x)).
+    Softplus,
+    /// x where it is positive, exp(x) - 1 elsewhere.
+    Elu,
 }
 
 impl ActivationKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Relu,
         Self::Silu,
         Self::Sigmoid,
@@ -40,6 +50,11 @@ impl ActivationKind {
         Self::Gelu,
         Self::Identity,
         Self::Square,
+        Self::Relu6,
+        Self::HardSwish,
+        Self::HardSigmoid,
+        Self::Softplus,
+        Self::Elu,
     ];
 
     /// The function's value at `x`.
@@ -53,6 +68,11 @@ impl ActivationKind {
             Self::Gelu => 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
             Self::Identity => x,
             Self::Square => x * x,
+            Self::Relu6 => x.clamp(0.0, 6.0),
+            Self::HardSwish => x * hard_sigmoid(x),
+            Self::HardSigmoid => hard_sigmoid(x),
+            Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Self::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
         }
     }
 
@@ -62,7 +82,15 @@ impl ActivationKind {
     pub const fn is_homogeneous(self) -> bool {
         match self {
             Self::Relu | Self::Identity | Self::Square => true,
-            Self::Silu | Self::Sigmoid | Self::Tanh | Self::Gelu => false,
+            Self::Silu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::Gelu
+            | Self::Relu6
+            | Self::HardSwish
+            | Self::HardSigmoid
+            | Self::Softplus
+            | Self::Elu => false,
         }
     }
 
@@ -77,6 +105,11 @@ impl ActivationKind {
             Self::Gelu => "gelu",
             Self::Identity => "identity",
             Self::Square => "square",
+            Self::Relu6 => "relu6",
+            Self::HardSwish => "hardswish",
+            Self::HardSigmoid => "hardsigmoid",
+            Self::Softplus => "softplus",
+            Self::Elu => "elu",
         }
     }
 }
@@ -97,8 +130,15 @@ impl FromStr for ActivationKind {
 
 /// The name is none of the known activation functions.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the activation function is none of relu, silu, sigmoid, tanh, gelu, identity, square")]
+#[error(
+    "the activation function is none of relu, silu, sigmoid, tanh, gelu, identity, square, relu6, \
+     hardswish, hardsigmoid, softplus, elu"
+)]
 pub struct UnknownActivation;
+
+fn hard_sigmoid(x: f64) -> f64 {
+    (x / 6.0 + 0.5).clamp(0.0, 1.0)
+}
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -138,6 +178,11 @@ mod tests {
             (ActivationKind::Gelu, -2.0, -0.045_500_263_896_358_4),
             (ActivationKind::Identity, -0.25, -0.25),
             (ActivationKind::Square, -1.5, 2.25),
+            (ActivationKind::Relu6, 7.0, 6.0),
+            (ActivationKind::HardSwish, -1.0, -1.0 / 3.0),
+            (ActivationKind::HardSigmoid, 1.5, 0.75),
+            (ActivationKind::Softplus, 0.0, std::f64::consts::LN_2),
+            (ActivationKind::Elu, -1.0, -0.632_120_558_828_557_7),
         ];
         for (kind, x, expected) in cases {
             assert!((kind.eval(x) - expected).abs() < 1e-15, "{kind}({x}) = {}", kind.eval(x));

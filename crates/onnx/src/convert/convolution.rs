@@ -5,7 +5,7 @@ use blindsight_model::tensor::Shape;
 
 use super::slots::State;
 use super::window::Window;
-use super::{Call, Converter, Done, Map, Stop, Value};
+use super::{Call, Converter, Done, Map, Stop, Value, spread};
 use crate::attributes::problem;
 use crate::axes::{Axes, Side};
 use crate::error::Reason;
@@ -15,9 +15,6 @@ impl<'m> Converter<'m, '_> {
         call.operands(2, 3)?;
         let window = Window::take(&mut call.attributes)?;
         let group = call.attributes.int("group", 1)?;
-        if group != 1 {
-            return Err(problem("group", format!("is {group}; only 1 is supported")).into());
-        }
         let [stride, other] = window.stride;
         if stride != other {
             let text = format!("are {stride} and {other}; they should be equal");
@@ -28,8 +25,21 @@ impl<'m> Converter<'m, '_> {
             let (found, expected) = (weights.dims().to_vec(), "four are".to_owned());
             return Err(Reason::Dimensions { what: "weights", expected, found }.into());
         };
+        window.agree([dims[2], dims[3]])?;
+        let (from, dilation) = (dims, window.dilation);
+        let dims = usize::try_from(group).ok().and_then(|g| spread::dims(from, g, dilation));
+        let dims = dims.ok_or_else(|| {
+            let text =
+                format!("is {group}, with dilations {dilation:?}: no kernel that is possible");
+            problem("group", text)
+        })?;
+        let weights = if dims == from {
+            weights.values().to_vec()
+        } else {
+            self.spend(dims.iter().product())?;
+            spread::spread(weights.values(), from, dims, dilation)
+        };
         let kernel = [dims[2], dims[3]];
-        window.agree(kernel)?;
         let bias = match self.value(call, 2) {
             Some(_) => Some(self.reals(call, 2, "bias")?.values().to_vec()),
             None => None,
@@ -39,7 +49,7 @@ impl<'m> Converter<'m, '_> {
         let padding = window.padding(self.shape_of(&map), kernel);
         let (source, before, padding) = self.with_zeros_before(&map, padding)?;
         let padding = window.reduced(before, kernel, padding);
-        let conv = Conv2d::new(dims, weights.values().to_vec(), bias, stride, padding)?;
+        let conv = Conv2d::new(dims, weights, bias, stride, padding)?;
         let slot = match window.result(before, kernel, padding) {
             Some([height, width]) => {
                 let after = Shape::new(dims[0], height, width)?;

@@ -19,6 +19,13 @@ impl<'m> Converter<'m, '_> {
         let kind = match call.node.op_type.as_str() {
             "Relu" => ActivationKind::Relu,
             "Tanh" => ActivationKind::Tanh,
+            "HardSwish" => ActivationKind::HardSwish,
+            "Softplus" => ActivationKind::Softplus,
+            "Elu" => {
+                let alpha = call.attributes.float("alpha", 1.0)?;
+                only("alpha", alpha, 1.0)?;
+                ActivationKind::Elu
+            }
             _ => match call.attributes.text("approximate", "none")? {
                 "none" => ActivationKind::Gelu,
                 _ => {
@@ -39,6 +46,38 @@ impl<'m> Converter<'m, '_> {
         }
         let map = self.map(call, 0, "input")?;
         self.activate(call, &map, ActivationKind::Silu)
+    }
+
+    /// Sigmoid in straight lines, with the slope that PyTorch gives it.
+    pub(super) fn hard_sigmoid(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        only("alpha", call.attributes.float("alpha", 0.2)?, 1.0 / 6.0)?;
+        only("beta", call.attributes.float("beta", 0.5)?, 0.5)?;
+        let map = self.map(call, 0, "input")?;
+        self.activate(call, &map, ActivationKind::HardSigmoid)
+    }
+
+    /// ReLU that ends at 6, or that does not end.
+    pub(super) fn clip(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 3)?;
+        let mut ends = [None, None];
+        for (index, end) in ends.iter_mut().enumerate() {
+            if self.value(call, index + 1).is_some() {
+                let bound = self.reals(call, index + 1, "bound")?.scalar();
+                let text = || Reason::Computation("its bounds should be numbers".to_owned());
+                *end = Some(bound.ok_or_else(text)?);
+            }
+        }
+        let map = self.map(call, 0, "input")?;
+        let kind = match ends {
+            [Some(0.0), Some(6.0)] => ActivationKind::Relu6,
+            [Some(0.0), None] => ActivationKind::Relu,
+            _ => {
+                let text = "only clipping to 0 and 6, or to 0 alone, is supported";
+                return Err(Reason::Computation(text.to_owned()).into());
+            }
+        };
+        self.activate(call, &map, kind)
     }
 
     pub(super) fn sigmoid(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
@@ -233,6 +272,14 @@ impl<'m> Converter<'m, '_> {
         };
         Err(Reason::Layout(text))
     }
+}
+
+/// An attribute that must have one value.
+fn only(name: &'static str, found: f32, expected: f32) -> Result<(), Reason> {
+    if (found - expected).abs() < 1e-6 {
+        return Ok(());
+    }
+    Err(problem(name, format!("is {found}; only {expected} is supported")))
 }
 
 fn not_gelu() -> Reason {

@@ -20,6 +20,10 @@ impl<'m> Converter<'m, '_> {
     pub(super) fn average_pool(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(1, 1)?;
         let window = Window::take(&mut call.attributes)?;
+        if window.dilation != [1; 2] {
+            let text = format!("are {:?}; only 1 is supported", window.dilation);
+            return Err(problem("dilations", text).into());
+        }
         // Without a border it does not matter what of it counts, nor with one window where it ends.
         let partial = call.attributes.flag("ceil_mode", false)?;
         call.attributes.flag("count_include_pad", false)?;

@@ -10,6 +10,7 @@ use crate::error::Reason;
 pub(super) struct Window {
     kernel: Option<[usize; 2]>,
     pub(super) stride: [usize; 2],
+    pub(super) dilation: [usize; 2],
     border: Border,
 }
 
@@ -27,12 +28,7 @@ impl Window {
     pub(super) fn take(attributes: &mut Attributes) -> Result<Self, Reason> {
         let kernel = lengths(attributes, "kernel_shape")?;
         let stride = lengths(attributes, "strides")?.unwrap_or([1; 2]);
-        if let Some(dilations) = lengths(attributes, "dilations")?
-            && dilations != [1; 2]
-        {
-            let text = format!("are {dilations:?}; only 1 is supported");
-            return Err(problem("dilations", text));
-        }
+        let dilation = lengths(attributes, "dilations")?.unwrap_or([1; 2]);
         let pads = lengths::<4>(attributes, "pads")?
             .map(|[top, left, bottom, right]| [[top, bottom], [left, right]]);
         let border = match attributes.text("auto_pad", "NOTSET")? {
@@ -48,7 +44,7 @@ impl Window {
         if stride.contains(&0) || kernel.is_some_and(|kernel| kernel.contains(&0)) {
             return Err(problem("strides", "or kernel_shape contains 0".to_owned()));
         }
-        Ok(Self { kernel, stride, border })
+        Ok(Self { kernel, stride, dilation, border })
     }
 
     /// The kernel's height and width, which `found` must agree with.
@@ -150,7 +146,7 @@ mod tests {
     use super::*;
 
     fn window(stride: usize, border: Border) -> Window {
-        Window { kernel: None, stride: [stride; 2], border }
+        Window { kernel: None, stride: [stride; 2], dilation: [1; 2], border }
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn only_activation(imported: &Imported) -> ActivationKind {
 
 #[test]
 fn convolutions() {
-    let forms: [(&str, [usize; 4], Vec<Message>); 12] = [
+    let forms: [(&str, [usize; 4], Vec<Message>); 15] = [
         ("bare", [3, 2, 3, 3], vec![]),
         ("stride", [3, 2, 3, 3], vec![ints("pads", &[1; 4]), ints("strides", &[2, 2])]),
         ("1x1", [4, 2, 1, 1], vec![ints("strides", &[2, 2]), ints("kernel_shape", &[1, 1])]),
@@ -46,6 +46,9 @@ fn convolutions() {
             vec![ints("pads", &[1, 1, 0, 0]), ints("strides", &[2, 2])],
         ),
         ("uneven pads", [3, 2, 3, 3], vec![ints("pads", &[0, 0, 1, 1]), ints("strides", &[2, 2])]),
+        ("a channel each", [2, 1, 3, 3], vec![int("group", 2), ints("pads", &[1; 4])]),
+        ("two of a channel each", [4, 1, 3, 3], vec![int("group", 2)]),
+        ("dilated", [3, 2, 3, 2], vec![ints("dilations", &[2, 3]), ints("pads", &[2, 1, 2, 2])]),
         ("four different pads", [3, 2, 3, 3], vec![ints("pads", &[2, 0, 1, 3])]),
         ("pads of one direction", [3, 2, 3, 3], vec![ints("pads", &[1, 0, 1, 0])]),
         (
@@ -84,6 +87,32 @@ fn pools_of_windows() {
         let mut model = picture(13);
         model.end("AveragePool", &["x"], &attributes);
         assert_eq!(operations(&agree(what, &model)), ["average pool of windows"]);
+    }
+}
+
+#[test]
+fn activations_in_pieces() {
+    let sixth = float("alpha", 1.0 / 6.0);
+    let forms: [(ActivationKind, &str, Vec<Message>); 4] = [
+        (ActivationKind::HardSwish, "HardSwish", vec![]),
+        (ActivationKind::HardSigmoid, "HardSigmoid", vec![sixth]),
+        (ActivationKind::Softplus, "Softplus", vec![]),
+        (ActivationKind::Elu, "Elu", vec![]),
+    ];
+    for (kind, operator, attributes) in forms {
+        let mut model = picture(14);
+        let conv = conv(&mut model, "x", [2, 3]);
+        model.end(operator, &[&conv], &attributes);
+        assert_eq!(only_activation(&agree(operator, &model)), kind);
+    }
+    for (kind, high) in [(ActivationKind::Relu6, Some(6.0)), (ActivationKind::Relu, None)] {
+        let mut model = picture(13);
+        let conv = conv(&mut model, "x", [2, 3]);
+        let low = model.floats(&[], &[0.0]);
+        let high = high.map_or(String::new(), |high| model.floats(&[], &[high]));
+        let inputs = [conv.as_str(), &low, &high];
+        model.end("Clip", &inputs[..if high.is_empty() { 2 } else { 3 }], &[]);
+        assert_eq!(only_activation(&agree("clip", &model)), kind);
     }
 }
 

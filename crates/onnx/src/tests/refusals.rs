@@ -24,8 +24,7 @@ fn only(what: &str, build: impl FnOnce(&mut Model)) -> R {
 
 #[test]
 fn operators_that_cannot_run() {
-    for op in ["MaxPool", "Clip", "LeakyRelu", "ConvTranspose", "ArgMax", "Sum", "Loop", "", "relu"]
-    {
+    for op in ["MaxPool", "LeakyRelu", "ConvTranspose", "ArgMax", "Sum", "Loop", "", "relu"] {
         let reason = only(op, |model| model.end(op, &["x"], &[]));
         assert_eq!(reason, R::Operator, "{op}");
     }
@@ -47,9 +46,10 @@ fn attributes() {
         }
     }
     for (what, attributes) in [
-        ("groups", vec![int("group", 2)]),
+        ("three channels in two groups", vec![int("group", 2)]),
+        ("fewer than no groups", vec![int("group", -1)]),
         ("no groups", vec![int("group", 0)]),
-        ("dilations", vec![ints("dilations", &[2, 2])]),
+        ("dilations beyond all", vec![ints("dilations", &[1 << 20, 1 << 20])]),
         ("unequal strides", vec![ints("strides", &[1, 2])]),
         ("strides of nothing", vec![ints("strides", &[0, 0])]),
         ("negative strides", vec![ints("strides", &[-1, -1])]),
@@ -224,7 +224,7 @@ fn computations_and_layouts() {
         let reason = only(what, build);
         assert!(matches!(reason, R::Layout(_)), "{what}: {reason:?}");
     }
-    let computations: [(&str, Build); 17] = [
+    let computations: [(&str, Build); 18] = [
         ("a scaled picture", |m| {
             let factor = m.floats(&[], &[0.5]);
             let scaled = m.add("Mul", &["x", &factor], &[]);
@@ -241,6 +241,10 @@ fn computations_and_layouts() {
         ("a cube", |m| {
             let three = m.floats(&[], &[3.0]);
             m.end("Pow", &["x", &three], &[]);
+        }),
+        ("a clip to something else", |m| {
+            let [low, high] = [-1.0, 1.0].map(|end| m.floats(&[], &[end]));
+            m.end("Clip", &["x", &low, &high], &[]);
         }),
         ("powers of two", |m| {
             let two = m.floats(&[], &[2.0]);
