@@ -5,7 +5,7 @@
 use std::fs;
 
 use blindsight_ckks_client::ClientSeed;
-use blindsight_compiler::testing::{calibration, convolutional, inputs, odd, perceptron};
+use blindsight_compiler::testing::{calibration, convolutional, inputs, odd, perceptron, tabular};
 use blindsight_compiler::{Description, Form, InputRule, check, compile};
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
@@ -83,9 +83,12 @@ fn error(graph: &Graph) -> f64 {
 #[test]
 fn encrypted_networks_compute_what_plain_ones_compute() {
     let square = ActivationKind::Square;
-    for (name, graph) in
-        [("perceptron", perceptron(square)), ("convolutional", convolutional()), ("odd", odd())]
-    {
+    for (name, graph) in [
+        ("perceptron", perceptron(square)),
+        ("tabular", tabular()),
+        ("convolutional", convolutional()),
+        ("odd", odd()),
+    ] {
         let error = error(&graph);
         println!("{name}: {error:.1e}");
         assert!(error < 0.01, "{name}: {error:.1e}");

@@ -27,7 +27,8 @@ pub(crate) struct Arguments {
     /// The network: an ONNX file, or a safetensors file of a ResNet20.
     network: PathBuf,
     /// Pictures that show where the network's values lie, not those that accuracy is measured on: a
-    /// folder of pictures, a file of CIFAR-10, an IDX file, or a NumPy array.
+    /// folder of pictures, a file of CIFAR-10, an IDX file, or a NumPy array. Of a network that reads
+    /// numbers, a NumPy array of floats with one row an input.
     #[arg(long, required_unless_present = "check")]
     calibrate: Option<PathBuf>,
     /// Compiles nothing: prints how each node of an ONNX file is run, or why not, and how far the
@@ -43,6 +44,10 @@ pub(crate) struct Arguments {
     /// At most so many pictures.
     #[arg(long, default_value_t = 1000)]
     pictures: u64,
+    /// The network reads numbers as they are. So does every one whose input can be no picture: one
+    /// or three channels, as many rows as columns.
+    #[arg(long, conflicts_with_all = ["mean", "std"])]
+    numbers: bool,
     /// Mean of every colour, where the brightest is 1: one number or three, with commas.
     #[arg(long, value_delimiter = ',')]
     mean: Option<Vec<f32>>,
@@ -77,10 +82,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let network = Network::read(&arguments.network)?;
     let description = describe(arguments, output, &network)?;
     let shape = network.graph.shape(network.graph.input());
-    let InputRule::Picture { mean, deviation } = &description.input else {
-        return Err("only pictures can be calibrated on".into());
+    let preparation = match &description.input {
+        InputRule::Picture { mean, deviation } => Preparation::new(shape, mean, deviation)?,
+        InputRule::Tensor => Preparation::of_numbers(shape),
     };
-    let preparation = Preparation::new(shape, mean, deviation)?;
     let measured = measure(arguments, pictures, &network, &preparation)?;
     if let Some(path) = &arguments.save_calibration {
         write(path, measured.calibration.to_json().as_bytes())?;
@@ -109,7 +114,14 @@ fn describe(
         Some(classes) => class_names(classes)?,
         None => network.classes.clone().unwrap_or_else(|| numbered(network)),
     };
-    let channels = network.graph.shape(network.graph.input()).channels();
+    let title = title.unwrap_or_else(|| id.clone());
+    let shape = network.graph.shape(network.graph.input());
+    let channels = shape.channels();
+    let picture = (channels == 1 || channels == 3) && shape.height() == shape.width();
+    // A vector of one or three numbers is no picture of one pixel.
+    if arguments.numbers || !picture || shape.plane() == 1 {
+        return Ok(Description { id, title, classes, input: InputRule::Tensor });
+    }
     let of_file = network.normalisation.clone();
     let (file_mean, file_std) = of_file.map_or((None, None), |(m, s)| (Some(m), Some(s)));
     // Without any word of it, pixels are numbers from 0 to 1.
@@ -119,7 +131,6 @@ fn describe(
     };
     let mean = spread(arguments.mean.clone(), file_mean, 0.0);
     let deviation = spread(arguments.std.clone(), file_std, 1.0);
-    let title = title.unwrap_or_else(|| id.clone());
     Ok(Description { id, title, classes, input: InputRule::Picture { mean, deviation } })
 }
 

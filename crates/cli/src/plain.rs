@@ -38,9 +38,6 @@ pub(crate) fn preparation(contract: &AcceptedContract) -> Result<Preparation, Bo
     let shape = Shape::new(channels, height, width)?;
     match contract.input().preparation() {
         Rule::Picture { mean, deviation } => Ok(Preparation::new(shape, mean, deviation)?),
-        Rule::Tensor => {
-            let (mean, deviation) = (vec![0.0; channels], vec![1.0; channels]);
-            Ok(Preparation::new(shape, &mean, &deviation)?)
-        }
+        Rule::Tensor => Ok(Preparation::of_numbers(shape)),
     }
 }

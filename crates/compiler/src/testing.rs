@@ -23,6 +23,16 @@ pub fn perceptron(kind: ActivationKind) -> Graph {
     parts.finish(scores)
 }
 
+/// Numbers that are no picture.
+#[must_use]
+pub fn tabular() -> Graph {
+    let mut parts = Parts::of_sides([200, 1, 1]);
+    let hidden = parts.linear(parts.input(), [64, 200]);
+    let hidden = parts.activation(hidden, ActivationKind::Square);
+    let scores = parts.linear(hidden, [3, 64]);
+    parts.finish(scores)
+}
+
 /// Convolutions, pools, more channels than planes, matrices.
 #[must_use]
 pub fn convolutional() -> Graph {

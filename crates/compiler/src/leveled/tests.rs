@@ -10,7 +10,7 @@ use blindsight_model::tensor::Tensor;
 use blindsight_ring::GaloisElement;
 
 use super::*;
-use crate::testing::{calibration, convolutional, inputs, odd, perceptron};
+use crate::testing::{calibration, convolutional, inputs, odd, perceptron, tabular};
 
 /// The slots of a request.
 fn packed(boxes: &[BoxData], input: &Tensor, slots: usize) -> Vec<f64> {
@@ -138,9 +138,12 @@ fn error(graph: &Graph, expected: impl Fn(&Tensor) -> Vec<f64>) -> f64 {
 #[test]
 fn programs_compute_what_networks_compute() {
     let square = ActivationKind::Square;
-    for (name, graph) in
-        [("perceptron", perceptron(square)), ("convolutional", convolutional()), ("odd", odd())]
-    {
+    for (name, graph) in [
+        ("perceptron", perceptron(square)),
+        ("tabular", tabular()),
+        ("convolutional", convolutional()),
+        ("odd", odd()),
+    ] {
         let plain = PlainNetwork::new(graph.clone());
         let scores = |input: &Tensor| {
             plain.run(input).unwrap().values().iter().copied().map(f64::from).collect()

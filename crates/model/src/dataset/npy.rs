@@ -267,6 +267,7 @@ fn pictures(shape: &[u64], kind: Kind) -> Result<(u64, Axes, Shape), NpyError> {
     let found = || shape.to_vec();
     let colours = |channels: u64| channels == 1 || channels == 3;
     let (count, axes, [channels, height, width]) = match *shape {
+        [count, numbers] if kind != Kind::U8 => (count, ChannelsFirst, [numbers, 1, 1]),
         [count, height, width] => (count, ChannelsFirst, [1, height, width]),
         [count, first, second, third] => match (colours(first), colours(third)) {
             (true, true) => return Err(NpyError::Ambiguous { found: found() }),

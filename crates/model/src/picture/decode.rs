@@ -121,6 +121,9 @@ impl Decoded {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PictureError {
+    /// The network's input is no picture.
+    #[error("the network reads numbers, not pictures")]
+    Numbers,
     /// There are no bytes.
     #[error("the picture file is empty")]
     Empty,

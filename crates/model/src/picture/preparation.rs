@@ -18,7 +18,7 @@ pub const MAX_INPUT_SIDE: usize = 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preparation {
     shape: Shape,
-    /// Mean and standard deviation of every channel.
+    /// Mean and standard deviation of every channel; none where no picture is read.
     channels: Vec<(f32, f32)>,
 }
 
@@ -66,6 +66,12 @@ impl Preparation {
         Self { shape: Shape::PICTURE, channels: channels.collect() }
     }
 
+    /// That of a network that reads numbers as they are: no picture becomes its input.
+    #[must_use]
+    pub const fn of_numbers(shape: Shape) -> Self {
+        Self { shape, channels: Vec::new() }
+    }
+
     /// The network's input.
     #[must_use]
     pub const fn shape(&self) -> Shape {
@@ -75,19 +81,27 @@ impl Preparation {
     /// The input for a PNG, JPEG, WebP, BMP or GIF file.
     ///
     /// # Errors
-    /// [`PictureError`] when the file is empty, too large, of another format or damaged.
+    /// [`PictureError`] when the file is empty, too large, of another format or damaged, or the
+    /// network reads no pictures.
     pub fn decode(&self, bytes: &[u8]) -> Result<Tensor, PictureError> {
+        self.expect_pictures()?;
         Ok(self.fit(&decode::decode(bytes, MAX_DECODED_BYTES)?))
     }
 
     /// The input for decoded pixels.
     ///
     /// # Errors
-    /// [`PictureError::TooManyPixels`] when a side is longer than [`MAX_SIDE`](super::MAX_SIDE).
+    /// [`PictureError::TooManyPixels`] when a side is longer than [`MAX_SIDE`](super::MAX_SIDE),
+    /// [`PictureError::Numbers`] when the network reads no pictures.
     pub fn pixels(&self, pixels: Pixels) -> Result<Tensor, PictureError> {
+        self.expect_pictures()?;
         let Pixels { width, height, grey, values } = pixels;
         let rgb = if grey { values.into_iter().flat_map(|v| [v; 3]).collect() } else { values };
         Ok(self.fit(&decode::from_rgb(width, height, rgb)?))
+    }
+
+    fn expect_pictures(&self) -> Result<(), PictureError> {
+        if self.channels.is_empty() { Err(PictureError::Numbers) } else { Ok(()) }
     }
 
     fn fit(&self, decoded: &Decoded) -> Tensor {
@@ -376,5 +390,13 @@ mod tests {
         let refused = raw(1, 8, 8).pixels(thin);
         assert!(matches!(refused, Err(PictureError::TooManyPixels { .. })));
         assert!(!format!("{:?}", Pixels::grey(1, 2, vec![77; 2]).unwrap()).contains("77"));
+    }
+
+    #[test]
+    fn networks_that_read_numbers_take_no_pictures() {
+        let numbers = Preparation::of_numbers(shape(3, 4, 4));
+        let pixels = Pixels::rgb(4, 4, vec![0; 48]).unwrap();
+        assert!(matches!(numbers.pixels(pixels), Err(PictureError::Numbers)));
+        assert!(matches!(numbers.decode(b"\x89PNG"), Err(PictureError::Numbers)));
     }
 }

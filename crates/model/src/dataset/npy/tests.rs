@@ -51,6 +51,13 @@ fn floats_are_prepared_inputs() {
         read(&file("<f4", "(2, 1, 2)", &bytes)).unwrap(),
         [tensor([1, 1, 2], &[0.5, -1.0]), tensor([1, 1, 2], &[2.0, 300.0])]
     );
+    // Rows of numbers.
+    assert_eq!(
+        read(&file("<f4", "(2, 2)", &bytes)).unwrap(),
+        [tensor([2, 1, 1], &[0.5, -1.0]), tensor([2, 1, 1], &[2.0, 300.0])]
+    );
+    let bytes = [1, 2, 3, 4];
+    assert!(matches!(read(&file("|u1", "(2, 2)", &bytes)), Err(NpyError::NotPictures { .. })));
     let doubles: Vec<u8> = [0.1_f64, 7.0].into_iter().flat_map(f64::to_le_bytes).collect();
     assert_eq!(
         read(&file("<f8", "(1, 2, 1)", &doubles)).unwrap(),
