@@ -213,7 +213,7 @@ mod tests {
         for kind in ActivationKind::ALL {
             let factor = kind.eval(3.0);
             let passes = |x: f64| (kind.eval(3.0 * x) - factor * kind.eval(x)).abs() < 1e-12;
-            assert_eq!(passes(1.0) && passes(-0.5), kind.is_homogeneous(), "{kind}");
+            assert_eq!(passes(1.0) && passes(-0.5) && passes(4.0), kind.is_homogeneous(), "{kind}");
         }
     }
 
