@@ -377,7 +377,7 @@ fn everything_wrong_is_said_at_once() {
     let mut model = Model::new(13, &[2, 6, 6]);
     let pooled = model.add("MaxPool", &["x"], &[]);
     let weights = model.weights(&[2, 1, 3, 3]);
-    let conv = model.add("Conv", &[&pooled, &weights], &[int("group", 2)]);
+    let conv = model.add("Conv", &[&pooled, &weights], &[int("group", 3)]);
     let clipped = model.add("Relu", &[&conv], &[]);
     let resized = model.add("Resize", &[&clipped], &[]);
     model.end("Relu", &[&resized], &[int("fast", 1)]);
@@ -389,7 +389,8 @@ fn everything_wrong_is_said_at_once() {
         text,
         "4 nodes are not supported:\
          \n  MaxPool \"the_v1\" (node 0): this operator is not supported\
-         \n  Conv \"the_v3\" (node 1): its attribute \"group\" is 2; only 1 is supported\
+         \n  Conv \"the_v3\" (node 1): its attribute \"group\" is 3, with dilations \
+         [1, 1]: no kernel that is possible\
          \n  Resize \"the_v5\" (node 3): this operator is not supported\
          \n  Relu \"the_y\" (node 4): its attribute \"fast\" is not supported"
     );
