@@ -9,7 +9,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 export default defineConfig(({ mode }) => ({
   // The page may be served under any path.
   base: "./",
-  plugins: [samples(here("../samples")), moduleHash()],
+  plugins: [samples(here("..")), moduleHash()],
   resolve: {
     alias: mode === "fake" ? [{ find: "./sdk/open", replacement: here("tests/fake/open.ts") }] : [],
   },

@@ -191,6 +191,28 @@ test("forgetting deletes the keys here and on the server", settings, async () =>
   assert.deepEqual(here.visitor.complaints, []);
 });
 
+// On a small ring without bootstraps, with keys of its own.
+test("a digit, by another model: from the button to the label", settings, async () => {
+  await page.phase("ready", "done", "waiting");
+  here.tap.clear();
+  await page.byId("model-shallow-lenet5").click();
+  await page.byId("sample-7").click();
+  await page.phase("ready");
+  const began = performance.now();
+  assert.equal(await page.classify(), "7");
+  const first = (performance.now() - began) / 1000;
+  const keys = uploaded(here.tap);
+  assert.ok(keys > 9_000_000 && keys < 12_000_000, `${keys} bytes of keys`);
+  here.tap.clear();
+  await page.byId("sample-4").click();
+  await page.phase("ready");
+  const again = performance.now();
+  assert.equal(await page.classify(), "4");
+  assert.equal(uploaded(here.tap), 0);
+  const later = (performance.now() - again) / 1000;
+  await note("digit", { seconds: { first, later }, bytes: { uploaded_keys: keys } });
+});
+
 /** The picture's pixels, from the file: it has 32 x 32 of them already. */
 async function pixels() {
   const rgba = await page.tab.evaluate(

@@ -53,7 +53,8 @@ describe("numbers", () => {
   });
 
   it("knows its articles", () => {
-    expect([withArticle("cat"), withArticle("airplane")]).toEqual(["a cat", "an airplane"]);
+    const nouns = ["cat", "airplane", "7", "8"].map(withArticle);
+    expect(nouns).toEqual(["a cat", "an airplane", "a 7", "an 8"]);
   });
 
   it("tells what is left once the pace is clear", () => {

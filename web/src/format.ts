@@ -44,9 +44,9 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
-/** "a cat", "an airplane". */
+/** "a cat", "an airplane", "an 8". */
 export function withArticle(noun: string): string {
-  return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
+  return `${/^([aeiou8]|1[18]$)/i.test(noun) ? "an" : "a"} ${noun}`;
 }
 
 /** A day, as written where the person lives. */

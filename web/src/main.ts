@@ -3,18 +3,21 @@ import { Controller } from "./controller.ts";
 import { byId, setAttribute } from "./dom.ts";
 import { halted } from "./halted.ts";
 import { open } from "./sdk/open";
+import type { PictureSource } from "./sdk/port.ts";
 import { phase, type State } from "./state.ts";
 import { announcer } from "./views/announce.ts";
 import { keysView } from "./views/keys.ts";
 import { ledgerView } from "./views/ledger.ts";
 import { modelsView } from "./views/models.ts";
-import { picker } from "./views/picker.ts";
+import { picker, samplesView } from "./views/picker.ts";
 import { problemView } from "./views/problem.ts";
 import { railView } from "./views/rail.ts";
 import { resultView } from "./views/result.ts";
 import { serverView } from "./views/server.ts";
 import { stageView } from "./views/stage.ts";
 import { tokenView } from "./views/token.ts";
+
+const take = (source: PictureSource, name: string): void => void controller.choose(source, name);
 
 const page = byId("main", HTMLElement);
 
@@ -43,8 +46,9 @@ const views: readonly ((state: State) => void)[] = [
   server.show,
   ledger.show,
   announcer(),
+  samplesView(take),
 ];
-picker((source, name) => void controller.choose(source, name));
+picker(take);
 
 /** Many events may fall into one frame; the page is drawn once. */
 let drawn = true;

@@ -1,7 +1,6 @@
 //! What the steps of a program cost.
 
 use blindsight_ckks::evaluation_key::EvaluationKey;
-use blindsight_ckks::keys::Special;
 use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
 use blindsight_ckks_eval::polynomial;
 use blindsight_engine::{Checked, Operation, Program};
@@ -12,7 +11,8 @@ use blindsight_engine::{Checked, Operation, Program};
 mod seconds {
     /// A bootstrap.
     pub(super) const BOOTSTRAP: f64 = 0.1727;
-    /// A key switch of a linear layer, for each limb that it works on, special primes included.
+    /// A key switch of a linear layer, for each digit and each limb that it works on, special primes
+    /// included.
     pub(super) const KEY_SWITCH_LIMB: f64 = 0.000_043;
     /// A weighted copy in a sum, for each limb.
     pub(super) const TERM_LIMB: f64 = 0.000_004_3;
@@ -46,13 +46,11 @@ pub(crate) fn seconds(program: &Program, checked: &Checked) -> f64 {
 
 /// The seconds of a step in the ring of degree `2^15`.
 fn limb_seconds(program: &Program, checked: &Checked, operation: &Operation) -> f64 {
-    let special = |level: usize| {
-        let layout = checked.circuit.key_levels().at(level);
-        layout.map_or(Special { wide: 0, narrow: 0 }, |layout| layout.special)
-    };
     let switch = |level: usize| {
-        let Special { wide, narrow } = special(level);
-        (level + wide + narrow) as f64 * seconds::KEY_SWITCH_LIMB
+        let Ok(layout) = checked.circuit.key_levels().at(level) else { return 0.0 };
+        let digits = layout.digits.iter().filter(|digit| digit.start < level).count();
+        let limbs = level + layout.special.wide + layout.special.narrow;
+        (digits * limbs) as f64 * seconds::KEY_SWITCH_LIMB
     };
     match operation {
         Operation::Transform { transform, .. } => {
@@ -61,12 +59,15 @@ fn limb_seconds(program: &Program, checked: &Checked, operation: &Operation) -> 
             let steps = plan.nodes.iter().filter(|node| matches!(node, Node::Step { .. })).count();
             let switches = steps + plan.sums.len() - 1;
             let terms: usize = plan.sums.iter().map(Vec::len).sum();
-            let seconds =
-                switches as f64 * seconds::KEY_SWITCH_LIMB + terms as f64 * seconds::TERM_LIMB;
-            limbs as f64 * seconds
+            switches as f64 * switch(plan.level) + (terms * limbs) as f64 * seconds::TERM_LIMB
         }
         Operation::Rotate { input, .. } => {
-            2.0 * checked.values[*input].level as f64 * seconds::KEY_SWITCH_LIMB
+            let level = checked.values[*input].level;
+            match checked.circuit.bootstrap() {
+                // By a key from a higher level, with more special primes.
+                Some(_) => 2.0 * level as f64 * seconds::KEY_SWITCH_LIMB,
+                None => switch(level),
+            }
         }
         Operation::Square { input } => switch(checked.values[*input].level),
         Operation::Polynomial { input, polynomial } => {

@@ -13,7 +13,8 @@ use blindsight_evaluator::capability::new_id;
 use blindsight_evaluator::config::Config;
 use blindsight_evaluator::models::Parse;
 use blindsight_evaluator::server::serve;
-use blindsight_evaluator::service::Service;
+use blindsight_evaluator::service::{OpenError, Service};
+use blindsight_evaluator::store::StoreError;
 use serde_json::Value;
 use ureq::http::Request;
 
@@ -79,6 +80,10 @@ impl Server {
 
     pub(crate) fn start_with(config: Config, parse: Parse) -> Self {
         let service = Service::open(config.clone(), parse).unwrap();
+        Self::start_service(config, service)
+    }
+
+    fn start_service(config: Config, service: Arc<Service>) -> Self {
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn({
@@ -102,7 +107,8 @@ impl Server {
         // The folder stays, and its lock is free when the last owner is gone.
         self.config.data = PathBuf::new();
         drop(self);
-        Self::start_with(config, fake::reader())
+        let service = reopened(&config);
+        Self::start_service(config, service)
     }
 
     fn stop(&mut self) {
@@ -333,5 +339,19 @@ impl Answer {
     /// Status and code.
     pub(crate) fn refusal(&self) -> (u16, String) {
         (self.status, self.code())
+    }
+}
+
+/// A service on a folder whose last owner is about to let go: a thread of its HTTP server may end a
+/// little after the server.
+fn reopened(config: &Config) -> Arc<Service> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Service::open(config.clone(), fake::reader()) {
+            Err(OpenError::Store(StoreError::InUse(_))) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened.unwrap(),
+        }
     }
 }

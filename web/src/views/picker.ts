@@ -1,7 +1,8 @@
 /** All ways for a picture to come in: file, camera, drop, paste, sample. */
 import { byId, h } from "../dom.ts";
 import type { PictureSource } from "../sdk/port.ts";
-import { SAMPLES } from "../samples.ts";
+import { PHOTOS, SAMPLES } from "../samples.ts";
+import type { State } from "../state.ts";
 import { openCamera } from "./camera.ts";
 
 type Take = (source: PictureSource, name: string) => void;
@@ -14,7 +15,6 @@ export function picker(take: Take): void {
   files(takeFile);
   camera(takeFile);
   drop(takeFile);
-  samples(take);
 }
 
 function files(take: (file: Blob | null | undefined) => void): void {
@@ -69,9 +69,13 @@ function drop(take: (file: Blob | null | undefined) => void): void {
   });
 }
 
-/** Samples are all loaded with the page, so choosing one tells the server nothing. */
-function samples(take: Take): void {
+/**
+ * Offers the samples whose labels are classes of the chosen model. All are loaded with the page, so
+ * choosing one tells the server nothing.
+ */
+export function samplesView(take: Take): (state: State) => void {
   const list = byId("samples", HTMLUListElement);
+  const items = new Map<string, HTMLLIElement>();
   for (const { file, name } of SAMPLES) {
     const image = h("img", { src: `./samples/${file}`, alt: name, width: "32", height: "32" });
     const button = h(
@@ -80,6 +84,15 @@ function samples(take: Take): void {
       image,
     );
     button.addEventListener("click", () => take(image, name));
-    list.append(h("li", {}, button));
+    const item = h("li", {}, button);
+    items.set(name, item);
+    list.append(item);
   }
+  const offer = (names: readonly string[]): void => {
+    for (const [name, item] of items) item.hidden = !names.includes(name);
+  };
+  offer(PHOTOS.map(({ name }) => name));
+  return ({ service }) => {
+    if (service.at === "ready") offer(service.facts.classes);
+  };
 }
