@@ -4,17 +4,18 @@
 //! large pictures; the path is the same.
 #![no_main]
 
-use blindsight_model::picture::Preview;
+use blindsight_model::picture::{Preview, Sides};
 use libfuzzer_sys::fuzz_target;
 
 const DECODED_BYTES: u64 = 1 << 18;
-const MOST_SIDE: u32 = 64;
+const SIDES: Sides = Sides { network: 28, shown: 64 };
 
 // A panic within a decoder is caught, and no finding; only one that comes out is.
 fuzz_target!(init: std::panic::set_hook(Box::new(|panic| eprintln!("{panic}"))), |data: &[u8]| {
-    match Preview::decode(data, MOST_SIDE, DECODED_BYTES) {
+    match Preview::decode(data, SIDES, DECODED_BYTES) {
         Ok(preview) => {
-            assert!((1..=MOST_SIDE).contains(&preview.side));
+            assert!((1..=SIDES.shown).contains(&preview.side));
+            assert!(preview.picture.len() == 3 * SIDES.network * SIDES.network);
             assert!(preview.rgb.len() == 3 * (preview.side * preview.side) as usize);
         }
         Err(error) => assert!(!error.to_string().is_empty()),

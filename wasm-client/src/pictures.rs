@@ -1,7 +1,7 @@
 //! From picture files and pixels to what a network reads.
 
 use blindsight_contract::{Input, Preparation};
-use blindsight_model::picture::{MAX_FILE_BYTES, PictureError, Preview, SIDE};
+use blindsight_model::picture::{MAX_FILE_BYTES, MAX_INPUT_SIDE, PictureError, Preview, Sides};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -27,7 +27,7 @@ impl PreparedPicture {
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn pixels(&self) -> Vec<u8> {
-        self.0.picture.rgb().to_vec()
+        self.0.picture.clone()
     }
 
     /// Rows and columns of the square.
@@ -57,9 +57,10 @@ pub fn prepare_file(
     file: &Uint8Array,
     most_side: u32,
 ) -> Result<PreparedPicture, ClientError> {
-    check_size(contract.accepted().input())?;
+    let network = side_of(contract.accepted().input())?;
+    let sides = Sides { network, shown: most_side };
     let file = input::bytes("the picture file", file, MAX_FILE_BYTES, Code::PictureTooLarge)?;
-    Preview::decode(&file, most_side, MAX_DECODED_BYTES).map(PreparedPicture).map_err(refusal)
+    Preview::decode(&file, sides, MAX_DECODED_BYTES).map(PreparedPicture).map_err(refusal)
 }
 
 /// Prepares pixels of a picture of any size for a model: rows of red, green, blue and opacity. The
@@ -75,21 +76,21 @@ pub fn prepare_pixels(
     height: u32,
     most_side: u32,
 ) -> Result<PreparedPicture, ClientError> {
-    check_size(contract.accepted().input())?;
+    let network = side_of(contract.accepted().input())?;
+    let sides = Sides { network, shown: most_side };
     let rgba = input::bytes("the picture", rgba, MAX_RGBA_BYTES, Code::PictureTooLarge)?;
-    Preview::from_rgba(width, height, rgba, most_side).map(PreparedPicture).map_err(refusal)
+    Preview::from_rgba(width, height, rgba, sides).map(PreparedPicture).map_err(refusal)
 }
 
-/// Whether pictures can be made what the model reads. This, and the resizing inside [`Preview`], is
-/// what knows of one size only.
-fn check_size(input: &Input) -> Result<(), ClientError> {
+/// Rows of the square that the model reads.
+fn side_of(input: &Input) -> Result<usize, ClientError> {
     let [_, rows, columns] = input.shape();
     match input.preparation() {
-        Preparation::Picture { .. } if [rows, columns] == [SIDE; 2] => Ok(()),
+        Preparation::Picture { .. } if rows == columns && rows <= MAX_INPUT_SIDE => Ok(rows),
         Preparation::Picture { .. } => {
             let message = format!(
-                "the model reads pictures of {columns} x {rows} pixels, but only those of {SIDE} x \
-                 {SIDE} can be prepared here"
+                "the model reads pictures of {columns} x {rows} pixels, but only squares of up to \
+                 {MAX_INPUT_SIDE} rows can be prepared here"
             );
             Err(ClientError::new(Code::ContractRefused, message))
         }
@@ -118,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn code(shape: [u32; 3], preparation: Option<PreparationData>) -> Option<Code> {
+    fn code(shape: [u32; 3], preparation: Option<PreparationData>) -> Result<usize, Code> {
         let mut contract = sample();
         contract.input.shape = shape;
         contract.input.preparation = preparation.unwrap_or(PreparationData::Tensor {});
@@ -126,18 +127,17 @@ mod tests {
         contract.request.slots.truncate(1);
         contract.request.slots[0].extent = [channels, rows, columns];
         let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
-        check_size(contract.accepted().input()).err().map(|error| error.code)
+        side_of(contract.accepted().input()).map_err(|error| error.code)
     }
 
     #[test]
-    fn sizes_that_cannot_be_prepared_are_refused() {
+    fn pictures_have_the_size_of_the_model() {
         let picture = |channels: usize| {
             let (mean, deviation) = (vec![0.5; channels], vec![0.25; channels]);
             Some(PreparationData::Picture { mean, deviation })
         };
-        assert_eq!(code([3, 32, 32], picture(3)), None);
-        assert_eq!(code([1, 32, 32], picture(1)), None);
-        assert_eq!(code([1, 28, 28], picture(1)), Some(Code::ContractRefused));
-        assert_eq!(code([3, 32, 32], None), Some(Code::InvalidArgument));
+        assert_eq!(code([3, 32, 32], picture(3)), Ok(32));
+        assert_eq!(code([1, 28, 28], picture(1)), Ok(28));
+        assert_eq!(code([3, 32, 32], None), Err(Code::InvalidArgument));
     }
 }

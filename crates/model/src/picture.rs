@@ -80,31 +80,40 @@ impl Picture32 {
 /// A picture with the square that it was made from, for people to look at.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// What the network reads.
-    pub picture: Picture32,
+    /// What the network reads: as many rows as columns, row by row, each pixel as red, green, blue.
+    pub picture: Vec<u8>,
     /// Rows and columns of the square.
     pub side: u32,
     /// The square, row by row, each pixel as red, green, blue.
     pub rgb: Vec<u8>,
 }
 
+/// Rows of the squares that a picture becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// Of what the network reads; at most [`MAX_INPUT_SIDE`] are made.
+    pub network: usize,
+    /// Of the square to look at, at most.
+    pub shown: u32,
+}
+
 impl Preview {
-    /// Decodes a file as [`Picture32::decode`] does; the square has at most `most_side` rows.
+    /// Decodes a file as [`Picture32::decode`] does.
     /// `max_decoded_bytes`, up to [`MAX_DECODED_BYTES`], limits the memory for decoded pixels.
     ///
     /// # Errors
     /// [`PictureError`] when the file is empty, too large, of another format or damaged.
     pub fn decode(
         bytes: &[u8],
-        most_side: u32,
+        sides: Sides,
         max_decoded_bytes: u64,
     ) -> Result<Self, PictureError> {
         let limit = max_decoded_bytes.min(MAX_DECODED_BYTES);
-        Ok(Self::new(&decode::decode(bytes, limit)?, most_side))
+        Ok(Self::new(&decode::decode(bytes, limit)?, sides))
     }
 
     /// Prepares pixels that somebody else decoded, of a picture of any size: rows of red, green,
-    /// blue and opacity, which is laid on white. The square has at most `most_side` rows.
+    /// blue and opacity, which is laid on white.
     ///
     /// # Errors
     /// [`PictureError`] when there are no pixels, too many, or not as many as the size says.
@@ -112,15 +121,16 @@ impl Preview {
         width: u32,
         height: u32,
         rgba: Vec<u8>,
-        most_side: u32,
+        sides: Sides,
     ) -> Result<Self, PictureError> {
-        Ok(Self::new(&decode::from_rgba(width, height, rgba)?, most_side))
+        Ok(Self::new(&decode::from_rgba(width, height, rgba)?, sides))
     }
 
-    fn new(decoded: &decode::Decoded, most_side: u32) -> Self {
-        let square = decoded.square(most_side.max(1));
+    fn new(decoded: &decode::Decoded, sides: Sides) -> Self {
+        let square = decoded.square(sides.shown.max(1));
+        let side = sides.network.clamp(1, MAX_INPUT_SIDE) as u32;
         Self {
-            picture: Picture32::from_pixels(decoded.small().as_raw()),
+            picture: decoded.fitted(side, side).into_raw(),
             side: square.width(),
             rgb: square.into_raw(),
         }

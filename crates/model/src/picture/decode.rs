@@ -285,7 +285,7 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     use super::*;
-    use crate::picture::{PLANE, Picture32, Preview};
+    use crate::picture::{PLANE, Picture32, Preview, Sides};
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -401,34 +401,37 @@ mod tests {
         assert_ne!(picture.rgb()[..], stored.as_raw()[..]);
     }
 
+    const SIDES: Sides = Sides { network: 28, shown: 64 };
+
     #[test]
     fn pixels_give_what_their_file_gives() {
         for (width, height) in [(32, 32), (100, 77), (5, 900)] {
             let original = pattern(width, height);
             let rgba = DynamicImage::ImageRgb8(original.clone()).into_rgba8();
-            let from_file = Preview::decode(&png(original), 64, MAX_DECODED_BYTES).unwrap();
-            let pixels = Preview::from_rgba(width, height, rgba.into_raw(), 64).unwrap();
+            let from_file = Preview::decode(&png(original), SIDES, MAX_DECODED_BYTES).unwrap();
+            let pixels = Preview::from_rgba(width, height, rgba.into_raw(), SIDES).unwrap();
             assert!(pixels == from_file);
+            assert_eq!(pixels.picture.len(), 3 * 28 * 28);
             assert_eq!(pixels.side, width.min(height).min(64));
             assert_eq!(pixels.rgb.len(), 3 * (pixels.side * pixels.side) as usize);
         }
         // A square no larger than asked for is shown as it is.
         let original = pattern(40, 40);
-        let preview = Preview::decode(&png(original.clone()), 64, MAX_DECODED_BYTES).unwrap();
+        let preview = Preview::decode(&png(original.clone()), SIDES, MAX_DECODED_BYTES).unwrap();
         assert_eq!(preview.rgb, original.into_raw());
     }
 
     #[test]
     fn transparent_pixels_become_white() {
         let clear = RgbaImage::from_pixel(50, 50, Rgba([9, 9, 9, 0])).into_raw();
-        let preview = Preview::from_rgba(50, 50, clear, 10).unwrap();
-        assert!(preview.picture.rgb().iter().chain(&preview.rgb).all(|&value| value == 255));
+        let preview = Preview::from_rgba(50, 50, clear, Sides { network: 28, shown: 10 }).unwrap();
+        assert!(preview.picture.iter().chain(&preview.rgb).all(|&value| value == 255));
     }
 
     #[test]
     fn pixels_that_do_not_fit_the_size_are_refused() {
         let refused = |width, height, bytes: usize| {
-            Preview::from_rgba(width, height, vec![0; bytes], 64).unwrap_err()
+            Preview::from_rgba(width, height, vec![0; bytes], SIDES).unwrap_err()
         };
         for found in [0, 15, 17] {
             let error = refused(2, 2, found);
@@ -437,7 +440,7 @@ mod tests {
         assert!(matches!(refused(0, 5, 0), PictureError::NoPixels));
         let error = refused(u32::MAX, u32::MAX, 4);
         assert!(matches!(error, PictureError::TooManyPixels { .. }));
-        let error = Preview::decode(&png(pattern(100, 100)), 64, 20_000).unwrap_err();
+        let error = Preview::decode(&png(pattern(100, 100)), SIDES, 20_000).unwrap_err();
         assert!(matches!(error, PictureError::TooMuchMemory), "{error:?}");
     }
 
