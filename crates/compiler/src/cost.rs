@@ -16,6 +16,10 @@ mod seconds {
     pub(super) const KEY_SWITCH_LIMB: f64 = 0.000_043;
     /// A weighted copy in a sum, for each limb.
     pub(super) const TERM_LIMB: f64 = 0.000_004_3;
+    /// What a key switch of a linear layer takes whatever its size: threads wait for each other.
+    pub(super) const KEY_SWITCH: f64 = 0.000_19;
+    /// A byte of weights, read from memory.
+    pub(super) const WEIGHT_BYTE: f64 = 1e-10;
 }
 
 /// The evaluator's memory beside matrices, weights and keys: ciphertexts and digits of one run, and
@@ -39,9 +43,33 @@ pub(crate) fn seconds(program: &Program, checked: &Checked) -> f64 {
     let ring = 2_f64.powi(degree as i32 - 15) * f64::from(degree) / 15.0;
     let steps = program.steps.iter().map(|step| match &step.operation {
         Operation::Bootstrap { .. } => seconds::BOOTSTRAP,
-        operation => ring * limb_seconds(program, checked, operation),
+        operation => {
+            let switches = switches(program, operation) as f64;
+            switches * seconds::KEY_SWITCH + ring * limb_seconds(program, checked, operation)
+        }
     });
-    steps.sum()
+    let weights = program.encoded_byte_len(checked.circuit.set()) as f64;
+    steps.sum::<f64>() + weights * seconds::WEIGHT_BYTE
+}
+
+/// The key switches of a step that is no bootstrap.
+fn switches(program: &Program, operation: &Operation) -> usize {
+    match operation {
+        Operation::Transform { transform, .. } => {
+            let plan: &TransformPlan = &program.transforms[*transform];
+            let steps = plan.nodes.iter().filter(|node| matches!(node, Node::Step { .. })).count();
+            steps + plan.sums.len() - 1
+        }
+        Operation::Rotate { .. } | Operation::Square { .. } => 1,
+        Operation::Polynomial { polynomial, .. } => {
+            // Powers on the way up, products on the way down: about two a level.
+            2 * polynomial::depth(program.polynomials[*polynomial].coefficients.len())
+        }
+        Operation::Bootstrap { .. }
+        | Operation::Combine { .. }
+        | Operation::AddPlaintext { .. }
+        | Operation::Rescale { .. } => 0,
+    }
 }
 
 /// The seconds of a step in the ring of degree `2^15`.
@@ -56,10 +84,9 @@ fn limb_seconds(program: &Program, checked: &Checked, operation: &Operation) -> 
         Operation::Transform { transform, .. } => {
             let plan: &TransformPlan = &program.transforms[*transform];
             let limbs = plan.level + plan.giant_special.wide + plan.giant_special.narrow;
-            let steps = plan.nodes.iter().filter(|node| matches!(node, Node::Step { .. })).count();
-            let switches = steps + plan.sums.len() - 1;
             let terms: usize = plan.sums.iter().map(Vec::len).sum();
-            switches as f64 * switch(plan.level) + (terms * limbs) as f64 * seconds::TERM_LIMB
+            switches(program, operation) as f64 * switch(plan.level)
+                + (terms * limbs) as f64 * seconds::TERM_LIMB
         }
         Operation::Rotate { input, .. } => {
             let level = checked.values[*input].level;
@@ -71,7 +98,6 @@ fn limb_seconds(program: &Program, checked: &Checked, operation: &Operation) -> 
         }
         Operation::Square { input } => switch(checked.values[*input].level),
         Operation::Polynomial { input, polynomial } => {
-            // Powers on the way up, products on the way down: about two a level.
             let depth = polynomial::depth(program.polynomials[*polynomial].coefficients.len());
             let top = checked.values[*input].level;
             (top - depth + 1..=top).map(|level| 2.0 * switch(level)).sum()
