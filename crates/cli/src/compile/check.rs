@@ -6,7 +6,7 @@ mod interpreter;
 use std::error::Error;
 use std::path::Path;
 
-use blindsight_compiler::check;
+use blindsight_compiler::{Form, check};
 use blindsight_model::fold::fold_batch_norm;
 use blindsight_onnx::{ImportError, Imported, import_file, node_count};
 
@@ -20,10 +20,18 @@ pub(super) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
     }
     let bytes = read(path)?;
     let nodes = node_count(&bytes)?;
+    let mut form = None;
     let (refused, difference) = match import_file(path) {
         Ok(imported) => {
             print_nodes(&imported);
-            (refusal(&imported).into_iter().collect(), compared(&imported, bytes))
+            let refused = match form_of(&imported) {
+                Ok(found) => {
+                    form = Some(found);
+                    Vec::new()
+                }
+                Err(reason) => vec![reason],
+            };
+            (refused, compared(&imported, bytes))
         }
         Err(ImportError::Unsupported(refusals)) => {
             (refusals.iter().map(ToString::to_string).collect(), None)
@@ -33,13 +41,18 @@ pub(super) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
     for sentence in &refused {
         println!("refused: {sentence}");
     }
-    if refused.is_empty() {
-        println!("the network can be run encrypted");
+    let form = form.map(|form| match form {
+        Form::Bootstrapped => "with bootstraps",
+        Form::Leveled => "without bootstraps",
+    });
+    if let Some(form) = form {
+        println!("the network can be run encrypted, {form}");
     }
     let report = serde_json::json!({
         "nodes": nodes,
         "refused": refused,
         "runs_encrypted": refused.is_empty(),
+        "form": form,
         "largest_difference": difference,
     });
     println!("{report}");
@@ -56,13 +69,10 @@ fn print_nodes(imported: &Imported) {
     }
 }
 
-/// Why the network cannot be run encrypted, if so.
-fn refusal(imported: &Imported) -> Option<String> {
-    let folded = match fold_batch_norm(&imported.graph) {
-        Ok(folded) => folded,
-        Err(error) => return Some(error.to_string()),
-    };
-    check(&folded).err().map(|error| error.to_string())
+/// How the network can be run encrypted, or why not.
+fn form_of(imported: &Imported) -> Result<Form, String> {
+    let folded = fold_batch_norm(&imported.graph).map_err(|error| error.to_string())?;
+    check(&folded).map_err(|error| error.to_string())
 }
 
 /// The largest difference from the other interpreter; what stands in its way is printed.

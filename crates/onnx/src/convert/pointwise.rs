@@ -85,7 +85,7 @@ impl<'m> Converter<'m, '_> {
         let map = self.map(call, 0, "input")?;
         let source = self.build(&map)?;
         let state = State::Sigmoid { slot: map.slot, source };
-        let how = format!("activation {}, with the refresh", ActivationKind::Sigmoid);
+        let how = format!("activation {}", ActivationKind::Sigmoid);
         Ok(self.waiting(call, &map, state, &how))
     }
 
@@ -207,7 +207,7 @@ impl<'m> Converter<'m, '_> {
                         let term = ErfTerm { outer, offset, ..term };
                         let source = self.build(&Map { slot, axes: plain.axes.clone() })?;
                         let state = State::Gated { slot, source, term };
-                        let how = format!("activation {}, with the refresh", ActivationKind::Gelu);
+                        let how = format!("activation {}", ActivationKind::Gelu);
                         return Ok(self.waiting(call, &left, state, &how));
                     }
                 }
@@ -250,7 +250,7 @@ impl<'m> Converter<'m, '_> {
         let source = self.build(map)?;
         let slot = self.slots.emit(call.index, Node::Activation { source, kind })?;
         let value = Value::Map(Map { slot, axes: map.axes.clone() });
-        Ok(Done::new(value, format!("activation {kind}, with the refresh")))
+        Ok(Done::new(value, format!("activation {kind}")))
     }
 
     /// A feature map of the same shape that is not written yet.

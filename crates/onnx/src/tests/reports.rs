@@ -34,7 +34,7 @@ fn every_node_is_accounted_for() {
             ("Conv", "convolution"),
             ("BatchNormalization", "folded into the convolution before it"),
             ("Sigmoid", "part of the activation silu"),
-            ("Mul", "activation silu, with the refresh"),
+            ("Mul", "activation silu"),
             ("Slice", "part of the shortcut without parameters"),
             ("Pad", "shortcut without parameters"),
             ("Dropout", "does nothing at inference"),
