@@ -5,12 +5,15 @@
 use std::fs;
 
 use blindsight_ckks_client::ClientSeed;
-use blindsight_compiler::testing::{calibration, convolutional, inputs, odd, perceptron, tabular};
+use blindsight_compiler::testing::{
+    calibration, convolutional, error_of_scores, inputs, odd, perceptron, plain_scores, tabular,
+};
 use blindsight_compiler::{Description, Form, InputRule, check, compile};
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
 use blindsight_model::graph::{ActivationKind, Graph};
 use blindsight_model::plain::PlainNetwork;
+use blindsight_model::tensor::Tensor;
 use blindsight_session::Session;
 use blindsight_tests::client::{bundle_of, input, rng};
 use blindsight_tests::repository;
@@ -63,21 +66,11 @@ fn compiled(graph: &Graph) -> Bundle {
     Bundle::parse(&compiled.to_bytes().unwrap(), &BundleLimits::default()).unwrap()
 }
 
-/// The largest error of a score, as a part of the largest score.
+/// The largest error of an encrypted score, as a part of the largest score.
 fn error(graph: &Graph) -> f64 {
     let visit = Visit::new(&compiled(graph));
-    let plain = PlainNetwork::new(graph.clone());
-    let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
-    for (seed, input) in inputs(graph.shape(graph.input())).iter().enumerate() {
-        let expected = plain.run(input).unwrap();
-        let found = visit.scores(input.values(), seed as u8);
-        assert_eq!(found.len(), expected.values().len());
-        for (x, y) in found.iter().zip(expected.values()) {
-            worst = worst.max((x - f64::from(*y)).abs());
-            largest = largest.max(f64::from(y.abs()));
-        }
-    }
-    worst / largest
+    let found = |input: &Tensor, number: usize| visit.scores(input.values(), number as u8);
+    error_of_scores(graph, found, plain_scores(graph))
 }
 
 #[test]

@@ -17,12 +17,14 @@
 //! this cut the rms error of a score from 0.44 (worst case) and 0.24 (density of the layer) to
 //! 0.12, which is less than the worst-case fit of degree 31 leaves (0.19).
 
+mod chebyshev;
 mod density;
 mod fit;
 mod least_squares;
 mod range;
 mod trig_polynomial;
 
+pub use chebyshev::ChebyshevFit;
 pub use density::{Density, DensityError, MAX_BINS, Smoothing};
 pub use fit::{Fit, FitError, MAX_SPAN, Weighting, fit};
 pub use range::{Range, RangeError};

@@ -12,6 +12,7 @@ mod emit;
 mod error;
 mod layout;
 mod network;
+mod plan;
 mod ring;
 mod sparse;
 mod steps;
@@ -30,6 +31,10 @@ use emit::Build;
 pub use error::LeveledError;
 use network::Network;
 use ring::{LOG_DEGREES, Ring};
+
+/// `log2` of the probability that a run fails by chance. No event spoils one here: noise is far from
+/// the moduli, and nothing is raised. Contracts want a number; this is that of guessing the key.
+const NO_FAILURE: f64 = -128.0;
 
 /// The program of a shallow network.
 ///
@@ -53,8 +58,7 @@ pub(crate) fn emit(
                 let forecast = Forecast {
                     seconds: cost::seconds(&program, &checked),
                     memory_bytes: cost::memory_bytes(&program, &checked),
-                    // Rounding and keys alone: no event of chance spoils a run.
-                    log2_failure: -128.0,
+                    log2_failure: NO_FAILURE,
                     score_error: error,
                 };
                 return Ok(Emitted { program, checked, formats, forecast });
@@ -70,8 +74,16 @@ pub(crate) fn emit(
 /// Whether some ring may carry a network, whatever its calibration.
 ///
 /// # Errors
-/// When it is too deep for all of them.
+/// When it is too deep for all of them, or what must be in a ciphertext fits none.
 pub(crate) fn check(graph: &Graph) -> Result<(), LeveledError> {
+    let slots = 1 << (LOG_DEGREES.end() - 1);
+    let activations = graph.activations().map(|(id, _)| id);
+    for id in activations.chain([graph.input(), graph.output()]) {
+        let shape = graph.shape(id);
+        if shape.elements() > slots {
+            return Err(LeveledError::Slots { shape, slots });
+        }
+    }
     let needed = activation::least_depth(graph);
     let carried = |log_degree| Ring::exists(log_degree, needed);
     if LOG_DEGREES.into_iter().any(carried) { Ok(()) } else { Err(LeveledError::Depth { needed }) }

@@ -13,6 +13,7 @@ mod leveled;
 mod noise;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod units;
 
 pub use compile::{CompileError, Compiled, Description, Form, InputRule, check, compile};
 pub use leveled::LeveledError;

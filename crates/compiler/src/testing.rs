@@ -9,6 +9,7 @@ use blindsight_model::fingerprint::Fingerprint;
 use blindsight_model::graph::{
     ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId, Padding, Pool,
 };
+use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::{Shape, Tensor};
 
 /// A first layer whose input is there several times, and one whose input is there once.
@@ -64,6 +65,32 @@ pub fn odd() -> Graph {
     let mean = parts.add(Node::GlobalAveragePool { source: sum });
     let scores = parts.linear(mean, [6, 5]);
     parts.finish(scores)
+}
+
+/// The largest difference between the scores that are found and those expected of [`inputs`], as a
+/// part of the largest score. The input's number goes to `found`.
+pub fn error_of_scores(
+    graph: &Graph,
+    found: impl Fn(&Tensor, usize) -> Vec<f64>,
+    expected: impl Fn(&Tensor) -> Vec<f64>,
+) -> f64 {
+    let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
+    for (number, input) in inputs(graph.shape(graph.input())).iter().enumerate() {
+        let (found, expected) = (found(input, number), expected(input));
+        assert_eq!(found.len(), expected.len());
+        for (x, y) in found.iter().zip(&expected) {
+            worst = worst.max((x - y).abs());
+            largest = largest.max(y.abs());
+        }
+    }
+    assert!(largest > 0.01, "{largest}");
+    worst / largest
+}
+
+/// The scores of the network itself.
+pub fn plain_scores(graph: &Graph) -> impl Fn(&Tensor) -> Vec<f64> {
+    let plain = PlainNetwork::new(graph.clone());
+    move |input| plain.run(input).unwrap().values().iter().copied().map(f64::from).collect()
 }
 
 /// The calibration of a network on [`inputs`].

@@ -95,8 +95,12 @@ fn product_sum(moments: &[[f64; 2]], left: (usize, Wave), right: (usize, Wave)) 
     }
 }
 
-/// Solves `matrix` x = `right` by Cholesky's method, given the matrix's lower triangle.
-fn solve_positive_definite(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
+/// Solves `matrix` x = `right` by Cholesky's method, given the matrix's lower triangle; `None` where
+/// rounding or overflow hides the solution.
+pub(super) fn solve_positive_definite(
+    mut matrix: Vec<Vec<f64>>,
+    mut right: Vec<f64>,
+) -> Option<Vec<f64>> {
     let n = right.len();
     for i in 0..n {
         for j in 0..=i {

@@ -6,6 +6,27 @@ fn rotation(steps: i64) -> KeyKind {
 }
 
 #[test]
+fn packed_digits_of_a_lower_level_are_those_of_a_higher_one_cut_off() {
+    // Special primes of 374 bits: more than one digit from level 14 on.
+    let room = set().special(set().all_special()).log2() - KeyLayout::MARGIN_BITS;
+    let top = KeyLayout::packed(set(), 19).unwrap();
+    assert!(top.digits.len() > 1 && top.special == set().all_special());
+    for level in 1..=19 {
+        let layout = KeyLayout::packed(set(), level).unwrap();
+        assert_eq!(layout.check(set()), Ok(()));
+        assert!(layout.digits.iter().all(|digit| digit_bits(set(), digit) <= room));
+        let cut = top.digits.iter().filter(|d| d.start < level);
+        let cut: Vec<_> = cut.map(|d| d.start..d.end.min(level)).collect();
+        assert_eq!(layout.digits, cut);
+        // Filled from the bottom: the next limb would not fit.
+        for pair in layout.digits.windows(2) {
+            assert!(digit_bits(set(), &(pair[0].start..pair[0].end + 1)) > room);
+        }
+    }
+    assert!(matches!(KeyLayout::packed(set(), 20), Err(KeyError::NoSuchLevel { .. })));
+}
+
+#[test]
 fn digits_are_balanced_for_any_count() {
     for level in [1, 2, 7, 16, 19] {
         for count in 1..=level.min(KeyLayout::MOST_DIGITS) {

@@ -13,14 +13,13 @@ mod pattern;
 mod run;
 #[cfg(test)]
 mod testing;
-mod units;
 
+use crate::units::ActivationUnits;
 use blindsight_model::calibration::{Calibration, Histogram};
 use blindsight_model::graph::{ActivationKind, Graph, Padding};
 use blindsight_model::tensor::Shape;
 pub use error::LoweringError;
 use pattern::Pattern;
-use units::ActivationUnits;
 
 /// A network in blocks. [`Lowered::run`] runs it on unencrypted numbers.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,8 +13,8 @@ use super::activation::{Form, Forms};
 use super::diagonals::Diagonals;
 use super::layout::{Layout, Repeated};
 use super::network::{Affine, Held, Made, Network};
+use super::plan::Plan;
 use super::ring::Ring;
-use super::sparse::Sparse;
 use super::steps::{At, Grid};
 use crate::contract::Formats;
 use crate::emit::Emitter;
@@ -24,6 +24,10 @@ const ANSWER_LOG2_MODULUS: u32 = 22;
 
 /// Part of the smallest prime that a score of 1 takes: there is room for more than twice that.
 const ANSWER_SHARE: f64 = 1.0 / 8.0;
+
+/// Most weights of all transforms together, one a slot: a gigabyte while they are compiled, and
+/// several when they are encoded for all limbs.
+pub(super) const MOST_WEIGHTS: usize = 1 << 26;
 
 /// A rotation that is a small multiple of one that has a key is made of that one, up to so often.
 const MOST_REPEATS: i64 = 7;
@@ -59,6 +63,8 @@ pub(super) struct Build<'a> {
     held: Vec<Place>,
     /// Rotations that have keys.
     known: BTreeSet<i64>,
+    /// Weights of all transforms so far, one a slot.
+    weights: usize,
 }
 
 /// A value of the network in the program.
@@ -70,14 +76,6 @@ struct Place {
     layout: Layout,
 }
 
-/// How the rows of a matrix are laid out.
-enum Plan {
-    /// In place of what is read.
-    InPlace(Layout),
-    /// Summed up over the slots.
-    Folded { period: usize, block: Option<usize> },
-}
-
 impl<'a> Build<'a> {
     pub(super) fn new(network: &'a Network, activations: &'a Forms, ring: &'a Ring) -> Self {
         Self {
@@ -87,6 +85,7 @@ impl<'a> Build<'a> {
             emitter: Emitter::new(None),
             held: Vec::new(),
             known: BTreeSet::new(),
+            weights: 0,
         }
     }
 
@@ -162,59 +161,17 @@ impl<'a> Build<'a> {
 
     /// An affine map with its bias. `clean` results have no slot with a value beyond their range.
     fn affine(&mut self, affine: &Affine, clean: bool) -> Result<Place, LeveledError> {
-        let scale = self.ring.scale;
-        let plan = self.cheapest(affine, clean)?;
-        let mut place = match plan {
-            Plan::InPlace(layout) => self.in_place(affine, layout, scale),
-            Plan::Folded { period, block } => self.folded(affine, period, block, scale, clean),
+        let layout_of = |value: usize| &self.held[value].layout;
+        let mut place = match Plan::cheapest(affine, layout_of, clean, self.slots())? {
+            Plan::InPlace(layout) => self.in_place(affine, layout)?,
+            Plan::Folded { period, block } => self.folded(affine, period, block, clean)?,
         };
         self.add_bias(&mut place, affine);
         Ok(place)
     }
 
-    /// The form with the fewest diagonals.
-    fn cheapest(&self, affine: &Affine, clean: bool) -> Result<Plan, LeveledError> {
-        let (shape, slots) = (affine.shape, self.slots());
-        let rows = shape.elements();
-        let mut best: Option<(usize, Plan)> = None;
-        let mut consider = |diagonals: usize, plan: Plan| {
-            if best.as_ref().is_none_or(|(least, _)| diagonals < *least) {
-                best = Some((diagonals, plan));
-            }
-        };
-        let terms = affine.terms.len();
-        if rows.next_power_of_two() <= slots {
-            let period = rows.next_power_of_two();
-            let only = match &affine.terms[..] {
-                // Blocks leave sums of parts behind.
-                [(value, _)] if !clean => self.held[*value].layout.even_copies(slots),
-                _ => None,
-            };
-            // Blocks share the rows.
-            let shared = only.map(|block| (period / (slots / block).min(period), block));
-            match shared {
-                Some((period, block)) => {
-                    consider(period, Plan::Folded { period, block: Some(block) });
-                }
-                None => consider(period * terms, Plan::Folded { period, block: None }),
-            }
-        }
-        if let Some((first, _)) = affine.terms.first()
-            && shape.plane() > 1
-        {
-            for layout in self.held[*first].layout.in_place(shape, slots) {
-                let count = |(value, matrix): &(usize, Sparse)| {
-                    let from = &self.held[*value].layout;
-                    Diagonals::between(matrix, from, &layout, slots).by_offset.len()
-                };
-                consider(affine.terms.iter().map(count).sum(), Plan::InPlace(layout));
-            }
-        }
-        best.map(|(_, plan)| plan).ok_or(LeveledError::Slots { shape, slots })
-    }
-
-    fn in_place(&mut self, affine: &Affine, to: Layout, scale: f64) -> Place {
-        let slots = self.slots();
+    fn in_place(&mut self, affine: &Affine, to: Layout) -> Result<Place, LeveledError> {
+        let (slots, scale) = (self.slots(), self.ring.scale);
         let diagonals = affine.terms.iter().map(|(value, matrix)| {
             (*value, Diagonals::between(matrix, &self.held[*value].layout, &to, slots))
         });
@@ -226,8 +183,8 @@ impl<'a> Build<'a> {
             strides.extend(channels.filter(|distance| *distance > 0));
         }
         strides.retain(|stride| (1..slots as i64).contains(stride));
-        let (value, level, shift) = self.transforms(diagonals, &strides, scale, 1.0);
-        Place { value, level, scale, layout: to.rotated(shift, slots) }
+        let (value, level, shift) = self.transforms(diagonals, &strides, scale)?;
+        Ok(Place { value, level, scale, layout: to.rotated(shift, slots) })
     }
 
     /// A matrix whose row `r` is spread over the slots `t = r mod period`, which are then added up.
@@ -236,22 +193,14 @@ impl<'a> Build<'a> {
         affine: &Affine,
         period: usize,
         block: Option<usize>,
-        scale: f64,
         clean: bool,
-    ) -> Place {
-        let slots = self.slots();
-        let diagonals: Vec<(usize, Diagonals)> = affine
-            .terms
-            .iter()
-            .map(|(value, matrix)| {
-                let from = &self.held[*value].layout;
-                (*value, Diagonals::folded(matrix, from, period, block, slots))
-            })
-            .collect();
+    ) -> Result<Place, LeveledError> {
+        let (slots, scale) = (self.slots(), self.ring.scale);
+        let diagonals = self.folded_diagonals(affine, period, block);
         // The slots that are written, as a range that may go around the end.
         let (first, parts) = match block {
             Some(block) => (0, block / period),
-            None => span(&diagonals, period, slots),
+            None => span(diagonals.iter().flat_map(|(_, d)| d.targets()), period, slots),
         };
         let all = slots / period;
         let parts = match (clean, block) {
@@ -259,48 +208,63 @@ impl<'a> Build<'a> {
             (true, None) => all,
             _ => parts.next_power_of_two().min(all),
         };
-        let (value, level, shift) = self.transforms(diagonals, &BTreeSet::new(), scale, 1.0);
+        let (value, level, shift) = self.transforms(diagonals, &BTreeSet::new(), scale)?;
         let value = self.sum_up(value, period, parts);
         let shape = affine.shape;
         let row = |r: usize| r / period * block.unwrap_or(0) + first * period + r % period;
         let channels = (0..shape.channels()).map(|c| row(c * shape.plane()) % slots).collect();
         let layout = Layout { channels, ..Layout::dense(shape) };
-        Place { value, level, scale, layout: layout.rotated(shift, slots) }
+        Ok(Place { value, level, scale, layout: layout.rotated(shift, slots) })
+    }
+
+    /// The folded matrices of all terms.
+    fn folded_diagonals(
+        &self,
+        affine: &Affine,
+        period: usize,
+        block: Option<usize>,
+    ) -> Vec<(usize, Diagonals)> {
+        let terms = affine.terms.iter().map(|(value, matrix)| {
+            let from = &self.held[*value].layout;
+            (*value, Diagonals::folded(matrix, from, period, block, self.slots()))
+        });
+        terms.collect()
     }
 
     /// The sum of diagonals of several values: its value, its level, and how far it stands rotated
-    /// to the left. Weights are multiplied by `factor`.
+    /// to the left.
     fn transforms(
         &mut self,
         mut terms: Vec<(usize, Diagonals)>,
         strides: &BTreeSet<i64>,
         scale: f64,
-        factor: f64,
-    ) -> (Value, usize, i64) {
+    ) -> Result<(Value, usize, i64), LeveledError> {
         // A matrix of zeros is a transform too.
         for (_, diagonals) in &mut terms {
             if diagonals.by_offset.is_empty() {
                 diagonals.by_offset.insert(0, Vec::new());
             }
         }
-        let offsets = terms.iter().flat_map(|(_, d)| d.by_offset.keys().copied()).collect();
         let slots = self.slots();
+        let diagonals: usize = terms.iter().map(|(_, d)| d.by_offset.len()).sum();
+        self.weights += diagonals * slots;
+        if self.weights > MOST_WEIGHTS {
+            return Err(LeveledError::Weights { needed: self.weights, slots });
+        }
+        let offsets = terms.iter().flat_map(|(_, d)| d.by_offset.keys().copied()).collect();
         let grid = Grid::cheapest(&offsets, strides, &self.known, slots);
         self.known.extend(grid.rotations());
         let level = terms.iter().map(|(value, _)| self.held[*value].level).min().unwrap_or(1);
         let prime = self.ring.set.prime(level);
         let mut sum = None;
-        for (value, mut diagonals) in terms {
+        for (value, diagonals) in terms {
             let held = &self.held[value];
             let weight_scale = scale * prime / held.scale;
             let at = At { level, special: self.special(), weight_scale, slots };
-            for (_, weight) in diagonals.by_offset.values_mut().flatten() {
-                *weight *= factor;
-            }
             let term = self.emitter.transform(held.value, grid.plan(&diagonals, at));
             sum = Some(sum.map_or(term, |sum| self.emitter.add(sum, term)));
         }
-        (sum.unwrap_or(0), level - 1, grid.shift())
+        Ok((sum.unwrap_or(0), level - 1, grid.shift()))
     }
 
     /// To each slot what is in the next ones at distances of `period`: `parts` in all, a power of
@@ -344,8 +308,8 @@ impl<'a> Build<'a> {
                 let scale = sum.scale * sum.scale / self.ring.set.prime(sum.level);
                 Place { value, level, scale, layout: sum.layout }
             }
-            Form::Polynomial(coefficients) => {
-                let (coefficients, scale) = (coefficients.clone(), self.ring.scale);
+            Form::Polynomial(fit) => {
+                let (coefficients, scale) = (fit.coefficients().to_vec(), self.ring.scale);
                 let polynomial = PolynomialData { coefficients, scale };
                 let value = self.emitter.polynomial(sum.value, polynomial);
                 Place { value, level, scale, layout: sum.layout }
@@ -362,14 +326,14 @@ impl<'a> Build<'a> {
         if period > slots {
             return Err(LeveledError::Slots { shape: affine.shape, slots });
         }
-        let terms = affine.terms.iter().map(|(value, matrix)| {
-            let from = &self.held[*value].layout;
-            (*value, Diagonals::folded(matrix, from, period, None, slots))
-        });
-        let terms: Vec<(usize, Diagonals)> = terms.collect();
-        let scale = self.ring.set.prime(1) * ANSWER_SHARE;
+        // The mean of so many slots is to be their sum.
         let count = (slots / period) as f64;
-        let (mut value, level, shift) = self.transforms(terms, &BTreeSet::new(), scale, count);
+        let mut terms = self.folded_diagonals(affine, period, None);
+        for (_, weight) in terms.iter_mut().flat_map(|(_, d)| d.by_offset.values_mut()).flatten() {
+            *weight *= count;
+        }
+        let scale = self.ring.set.prime(1) * ANSWER_SHARE;
+        let (mut value, level, shift) = self.transforms(terms, &BTreeSet::new(), scale)?;
         let slot = |class: usize| (class as i64 - shift).rem_euclid(period as i64) as usize;
         if affine.bias.iter().any(|b| *b != 0.0) {
             let mut values = vec![Complex64::ZERO; period];
@@ -393,10 +357,10 @@ impl<'a> Build<'a> {
 
 /// The first of the runs of `period` slots that hold something, and how many there are up to the
 /// last, going around the end of the slots where that is shorter.
-fn span(terms: &[(usize, Diagonals)], period: usize, slots: usize) -> (usize, usize) {
+fn span(taken: impl Iterator<Item = usize>, period: usize, slots: usize) -> (usize, usize) {
     let all = slots / period;
     let mut used = vec![false; all];
-    terms.iter().flat_map(|(_, d)| d.targets()).for_each(|slot| used[slot / period] = true);
+    taken.for_each(|slot| used[slot / period] = true);
     // The longest gap, going around, is what need not be read.
     let mut best = (0, 0);
     for start in (0..all).filter(|i| used[*i]) {
@@ -407,4 +371,34 @@ fn span(terms: &[(usize, Diagonals)], period: usize, slots: usize) -> (usize, us
     }
     let (before_gap, gap) = best;
     ((before_gap + gap + 1) % all, all - gap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{calibration, perceptron};
+
+    #[test]
+    fn more_weights_than_memory_are_refused() {
+        let graph = perceptron(ActivationKind::Square);
+        let network = Network::new(&graph, &calibration(&graph)).unwrap();
+        let activations = Forms::fit(&network).unwrap();
+        let ring = Ring::new(14, depth(&network, &activations)).unwrap().unwrap();
+        let refused = |before: usize| {
+            let mut build = Build::new(&network, &activations, &ring);
+            build.weights = before;
+            build.emit().map(drop)
+        };
+        assert_eq!(refused(0), Ok(()));
+        let error = refused(MOST_WEIGHTS).unwrap_err();
+        assert!(matches!(error, LeveledError::Weights { slots: 8192, .. }), "{error}");
+    }
+
+    #[test]
+    fn spans_go_around_the_end() {
+        // Runs of 4 in 32 slots: the first, the second and the last.
+        assert_eq!(span([1, 6, 31].into_iter(), 4, 32), (7, 3));
+        assert_eq!(span([9].into_iter(), 4, 32), (2, 1));
+        assert_eq!(span((0..32).step_by(4), 4, 32), (0, 8));
+    }
 }

@@ -3,6 +3,7 @@
 use blindsight_model::tensor::Shape;
 use thiserror::Error;
 
+use super::emit::MOST_WEIGHTS;
 use super::sparse::MOST_ENTRIES;
 
 /// Why a network cannot be run without bootstraps.
@@ -12,14 +13,6 @@ pub enum LeveledError {
     /// The calibration is of another network.
     #[error("the calibration has other activations or channels than the network")]
     Calibration,
-    /// A node is of a kind that is neither linear nor an activation.
-    #[error("node {node} ({name}) cannot be run without bootstraps")]
-    Node {
-        /// The node.
-        node: usize,
-        /// What kind of node it is.
-        name: &'static str,
-    },
     /// A linear part of the network is too large to be written as a matrix.
     #[error("the linear layers up to node {node} are a matrix of more than {MOST_ENTRIES} entries")]
     Matrix {
@@ -44,6 +37,17 @@ pub enum LeveledError {
     Depth {
         /// Levels.
         needed: usize,
+    },
+    /// The matrices would take too much memory.
+    #[error(
+        "the linear layers need {needed} weights in {slots} slots or more; at most {MOST_WEIGHTS} \
+         are encoded"
+    )]
+    Weights {
+        /// Weights up to the layer that was too many.
+        needed: usize,
+        /// Slots of the ring.
+        slots: usize,
     },
     /// A value does not fit the slots.
     #[error("a value of {shape} does not fit the {slots} slots of the largest ring that was tried")]

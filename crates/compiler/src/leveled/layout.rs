@@ -18,6 +18,9 @@ pub(super) struct Layout {
     pub(super) copies: Vec<usize>,
 }
 
+/// Strides up to this one are tried, and the one at which the result spans what is read.
+const MOST_TRIED_STRIDE: usize = 4;
+
 /// What a first linear layer wants of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeated {
@@ -91,7 +94,8 @@ impl Layout {
     pub(super) fn in_place(&self, shape: Shape, slots: usize) -> Vec<Self> {
         let from = self.shape;
         let most = (from.height() / shape.height()).min(from.width() / shape.width());
-        let strides = 1..=most.max(1);
+        let most = most.max(1);
+        let strides = (1..=most).filter(|stride| *stride <= MOST_TRIED_STRIDE || *stride == most);
         let distances = {
             let own = self.channels.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
             let extent = self.row * (from.height() - 1) + self.column * (from.width() - 1) + 1;

@@ -5,7 +5,8 @@ use blindsight_model::graph::{ActivationKind, Graph, Node, NodeId, Pool};
 use blindsight_model::tensor::Shape;
 
 use super::LeveledError;
-use super::sparse::{Sparse, TooManyEntries, of_node};
+use super::sparse::{Sparse, TooManyEntries, of_node, windows};
+use crate::units::ActivationUnits;
 
 /// A network in execution order.
 #[derive(Clone, Debug)]
@@ -45,8 +46,7 @@ pub(super) enum Made {
 #[derive(Clone, Debug)]
 pub(super) struct Activation {
     pub(super) kind: ActivationKind,
-    /// What an input of 1 means, by channel, and what a result of 1.
-    inputs: Vec<f64>,
+    units: ActivationUnits,
     pub(super) range: ActivationRange,
 }
 
@@ -105,8 +105,8 @@ impl Network {
                     sums.map(|u| function(index, activation, u)).collect()
                 }
                 Made::Pool { source, pool } => {
-                    let from = self.values[*source].shape;
-                    window_sums(*pool, from, held.shape, &values[*source])
+                    let windows = windows(*pool, self.values[*source].shape, held.shape);
+                    windows.apply(&values[*source]).collect()
                 }
             };
             values.push(value);
@@ -118,18 +118,7 @@ impl Network {
 impl Activation {
     /// The function in units.
     pub(super) fn eval(&self, u: f64) -> f64 {
-        if self.kind.is_homogeneous() {
-            return self.kind.eval(u);
-        }
-        // One bound for all channels.
-        let bound = self.inputs[0];
-        self.kind.eval(u * bound) / self.output(0)
-    }
-
-    /// What a result of 1 means in a channel.
-    fn output(&self, channel: usize) -> f64 {
-        // Every function is largest at the end of its range.
-        self.kind.eval(self.inputs[channel]).abs()
+        self.units.eval(self.kind, u)
     }
 }
 
@@ -141,17 +130,6 @@ impl Affine {
         }
         sums
     }
-}
-
-fn window_sums(pool: Pool, from: Shape, to: Shape, x: &[f64]) -> Vec<f64> {
-    let ([rows, columns], [down, right]) = (pool.kernel(), pool.stride());
-    let sum = |index: usize| {
-        let (channel, at) = (index / to.plane(), index % to.plane());
-        let (y, x0) = (at / to.width() * down, at % to.width() * right);
-        let row = |y: usize| &x[channel * from.plane() + y * from.width() + x0..][..columns];
-        (y..y + rows).flat_map(row).sum()
-    };
-    (0..to.elements()).map(sum).collect()
 }
 
 /// The network so far. Affine maps in `results` read values as the graph means them.
@@ -198,17 +176,15 @@ impl<'a> Reader<'a> {
         range: &ActivationRange,
     ) -> Result<Affine, LeveledError> {
         let shape = self.graph.shape(id);
-        let fits =
-            range.channels() == shape.channels() && (kind.is_homogeneous() || !range.per_channel());
-        if !fits {
+        if range.channels() != shape.channels() {
             return Err(LeveledError::Calibration);
         }
-        let inputs: Vec<f64> = range.bounds().into_iter().map(f64::from).collect();
-        let activation = Activation { kind, inputs, range: range.clone() };
-        let units = (0..shape.channels()).map(|channel| activation.output(channel)).collect();
+        let units = ActivationUnits::new(kind, range).ok_or(LeveledError::Calibration)?;
         let affine = self.results[source.index()].clone();
-        let affine = self.in_units(affine, |channel| activation.inputs[channel]);
-        Ok(self.hold(shape, Made::Activation { affine, activation }, units))
+        let affine = self.in_units(affine, |channel| units.inputs()[channel]);
+        let outputs = units.outputs().to_vec();
+        let activation = Activation { kind, units, range: range.clone() };
+        Ok(self.hold(shape, Made::Activation { affine, activation }, outputs))
     }
 
     /// The mean of windows: their sum, in units of so many.
@@ -238,8 +214,7 @@ impl<'a> Reader<'a> {
 
     fn linear(&self, id: NodeId, node: &Node) -> Result<Affine, LeveledError> {
         let too_many = |TooManyEntries| LeveledError::Matrix { node: id.index() };
-        let (matrix, mut bias) = of_node(self.graph, id, node)
-            .ok_or(LeveledError::Node { node: id.index(), name: node.name() })?;
+        let (matrix, mut bias) = of_node(self.graph, id, node).map_err(too_many)?;
         let source = node.sources().next().map_or(0, NodeId::index);
         let before = &self.results[source];
         bias.iter_mut().zip(matrix.apply(&before.bias)).for_each(|(b, x)| *b += x);

@@ -92,12 +92,27 @@ impl Sparse {
     }
 }
 
-/// The matrix and the bias of a node that is linear in its one source; `None` for others.
-pub(super) fn of_node(graph: &Graph, id: NodeId, node: &Node) -> Option<(Sparse, Vec<f64>)> {
+/// The matrix and the bias of a node that is linear in its one source. Activations and sums of two
+/// results are not.
+pub(super) fn of_node(
+    graph: &Graph,
+    id: NodeId,
+    node: &Node,
+) -> Result<(Sparse, Vec<f64>), TooManyEntries> {
     let shape = graph.shape(id);
+    let a_row = match node {
+        Node::Conv2d { conv, .. } => conv.weights().len() / conv.out_channels(),
+        Node::Linear { linear, .. } => linear.inputs(),
+        Node::AveragePool { pool, .. } => pool.kernel().iter().product(),
+        Node::GlobalAveragePool { source } => graph.shape(*source).plane(),
+        _ => 1,
+    };
+    if shape.elements().saturating_mul(a_row) > MOST_ENTRIES {
+        return Err(TooManyEntries);
+    }
     let zero = || vec![0.0; shape.elements()];
     let doubles = |x: &[f32]| -> Vec<f64> { x.iter().copied().map(f64::from).collect() };
-    Some(match node {
+    Ok(match node {
         Node::Conv2d { source, conv } => {
             let bias = conv.bias().iter().flat_map(|b| vec![f64::from(*b); shape.plane()]);
             (convolution(conv, graph.shape(*source), shape), bias.collect())
@@ -110,7 +125,11 @@ pub(super) fn of_node(graph: &Graph, id: NodeId, node: &Node) -> Option<(Sparse,
             (identity.scaled(|i| channel(i).0, |_| 1.0), bias)
         }
         Node::SubsamplePad { source, .. } => (subsampling(graph.shape(*source), shape), zero()),
-        Node::AveragePool { source, pool } => (pooling(*pool, graph.shape(*source), shape), zero()),
+        Node::AveragePool { source, pool } => {
+            let count = pool.kernel().iter().product::<usize>() as f64;
+            let sums = windows(*pool, graph.shape(*source), shape);
+            (sums.scaled(|_| 1.0 / count, |_| 1.0), zero())
+        }
         Node::GlobalAveragePool { source } => {
             let plane = graph.shape(*source).plane();
             let mean = |c: usize| {
@@ -126,7 +145,9 @@ pub(super) fn of_node(graph: &Graph, id: NodeId, node: &Node) -> Option<(Sparse,
             let rows = linear.weights().chunks_exact(linear.inputs()).map(row);
             (Sparse { rows: rows.collect() }, doubles(linear.bias()))
         }
-        Node::Activation { .. } | Node::Add { .. } => return None,
+        Node::Activation { .. } | Node::Add { .. } => {
+            unreachable!("the network is read node by node, and these are read otherwise")
+        }
     })
 }
 
@@ -167,14 +188,14 @@ fn subsampling(from: Shape, to: Shape) -> Sparse {
     Sparse { rows: (0..to.elements()).map(|index| row(index).into_iter().collect()).collect() }
 }
 
-fn pooling(pool: Pool, from: Shape, to: Shape) -> Sparse {
+/// The sums of windows.
+pub(super) fn windows(pool: Pool, from: Shape, to: Shape) -> Sparse {
     let ([rows, columns], [down, right]) = (pool.kernel(), pool.stride());
-    let share = 1.0 / (rows * columns) as f64;
     let row = |index: usize| {
         let (channel, at) = (index / to.plane(), index % to.plane());
         let (y, x) = (at / to.width() * down, at % to.width() * right);
         let window = (y..y + rows).flat_map(|y| (x..x + columns).map(move |x| (y, x)));
-        let place = |(y, x)| ((channel * from.plane() + y * from.width() + x) as u32, share);
+        let place = |(y, x)| ((channel * from.plane() + y * from.width() + x) as u32, 1.0);
         window.map(place).collect()
     };
     Sparse { rows: (0..to.elements()).map(row).collect() }

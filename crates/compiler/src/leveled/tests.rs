@@ -5,12 +5,13 @@ use blindsight_ckks_eval::linear_transform::{Node as Copy, TransformPlan};
 use blindsight_contract::BoxData;
 use blindsight_engine::{Operation, Program};
 use blindsight_model::graph::{ActivationKind, Graph};
-use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::Tensor;
 use blindsight_ring::GaloisElement;
 
 use super::*;
-use crate::testing::{calibration, convolutional, inputs, odd, perceptron, tabular};
+use crate::testing::{
+    calibration, convolutional, error_of_scores, inputs, odd, perceptron, plain_scores, tabular,
+};
 
 /// The slots of a request.
 fn packed(boxes: &[BoxData], input: &Tensor, slots: usize) -> Vec<f64> {
@@ -111,28 +112,22 @@ fn run(program: &Program, request: Vec<f64>) -> Vec<f64> {
     values.pop().unwrap()
 }
 
-/// The largest difference of scores from what `expected` says of an input, as a part of the largest
-/// score.
+/// The largest difference of a program's scores from those expected, as a part of the largest.
 fn error(graph: &Graph, expected: impl Fn(&Tensor) -> Vec<f64>) -> f64 {
     let calibration = calibration(graph);
     let Emitted { program, formats, checked, .. } = emit(graph, &calibration, &[]).unwrap();
     let slots = checked.circuit.set().slots();
-    let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
-    for input in inputs(graph.shape(graph.input())) {
-        let result = run(&program, packed(&formats.boxes, &input, slots));
+    let found = |input: &Tensor, _| {
+        let result = run(&program, packed(&formats.boxes, input, slots));
         let period = formats.answer_period;
         // What an answer keeps: the mean over the slots of each class.
-        let mean = |class: u32| {
-            let slots_of = result.iter().skip(class as usize).step_by(period);
+        let mean = |class: &u32| {
+            let slots_of = result.iter().skip(*class as usize).step_by(period);
             slots_of.sum::<f64>() / (slots / period) as f64 * formats.answer_unit
         };
-        for (class, score) in formats.answer_slots.iter().zip(expected(&input)) {
-            worst = worst.max((mean(*class) - score).abs());
-            largest = largest.max(score.abs());
-        }
-    }
-    assert!(largest > 0.01, "{largest}");
-    worst / largest
+        formats.answer_slots.iter().map(mean).collect()
+    };
+    error_of_scores(graph, found, expected)
 }
 
 #[test]
@@ -144,11 +139,7 @@ fn programs_compute_what_networks_compute() {
         ("convolutional", convolutional()),
         ("odd", odd()),
     ] {
-        let plain = PlainNetwork::new(graph.clone());
-        let scores = |input: &Tensor| {
-            plain.run(input).unwrap().values().iter().copied().map(f64::from).collect()
-        };
-        let error = error(&graph, scores);
+        let error = error(&graph, plain_scores(&graph));
         assert!(error < 1e-4, "{name}: {error:.1e}");
     }
 }
@@ -192,6 +183,7 @@ fn what_cannot_be_carried_says_why() {
     let mut parts = crate::testing::Parts::of_sides([3, 160, 160]);
     let sum = parts.linear(parts.input(), [2, 3 * 160 * 160]);
     let large = parts.finish(sum);
+    assert!(matches!(check(&large), Err(LeveledError::Slots { slots: 16_384, .. })));
     let refused = emit(&large, &calibration(&large), &[]).unwrap_err();
     assert!(
         matches!(refused, CompileError::Leveled(LeveledError::Slots { slots: 16_384, .. })),

@@ -57,7 +57,7 @@ impl Circuit {
     /// Whether both are made of the same: models of one circuit share its tables.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let literal = |circuit: &Self| circuit.bootstrap.as_ref().map(|b| b.literal().clone());
-        self.set.fingerprint() == other.set.fingerprint() && literal(self) == literal(other)
+        let [one, two] = [self, other].map(|c| c.bootstrap().map(BootstrapParameters::literal));
+        self.set.fingerprint() == other.set.fingerprint() && one == two
     }
 }

@@ -27,8 +27,9 @@ impl<'m> Converter<'m, '_> {
         };
         window.agree([dims[2], dims[3]])?;
         let (from, dilation) = (dims, window.dilation);
-        let dims = usize::try_from(group).ok().and_then(|g| spread::dims(from, g, dilation));
-        let dims = dims.ok_or_else(|| {
+        // What is no number of groups is none.
+        let groups = usize::try_from(group).unwrap_or(0);
+        let dims = spread::dims(from, groups, dilation).ok_or_else(|| {
             let text =
                 format!("is {group}, with dilations {dilation:?}: no kernel that is possible");
             problem("group", text)
@@ -37,7 +38,7 @@ impl<'m> Converter<'m, '_> {
             weights.values().to_vec()
         } else {
             self.spend(dims.iter().product())?;
-            spread::spread(weights.values(), from, dims, dilation)
+            spread::spread(weights.values(), from, dims, groups, dilation)
         };
         let kernel = [dims[2], dims[3]];
         let bias = match self.value(call, 2) {

@@ -23,22 +23,24 @@ pub(super) fn dims(
     (count <= MAX_WEIGHTS).then_some(dims)
 }
 
-/// The weights with the dimensions that [`dims`] gives.
+/// The weights of so many groups with the dimensions that [`dims`] gives.
 pub(super) fn spread(
     weights: &[f32],
     from: [usize; 4],
     to: [usize; 4],
+    groups: usize,
     [down, right]: [usize; 2],
 ) -> Vec<f32> {
     let [outputs, inputs, height, width] = from;
     let [_, all, reach, across] = to;
-    let together = outputs / (all / inputs.max(1)).max(1);
+    // Channels of the result in one group.
+    let together = outputs / groups;
     let mut spread = vec![0.0; to.iter().product()];
     for (index, weight) in weights.iter().enumerate() {
         let (x, y) = (index % width, index / width % height);
         let (input, output) =
             (index / (width * height) % inputs, index / (width * height * inputs));
-        let input = output / together.max(1) * inputs + input;
+        let input = output / together * inputs + input;
         spread[((output * all + input) * reach + y * down) * across + x * right] = *weight;
     }
     spread
@@ -54,7 +56,7 @@ mod tests {
         let from = [2, 1, 1, 2];
         let to = dims(from, 2, [1, 3]).unwrap();
         assert_eq!(to, [2, 2, 1, 4]);
-        let spread = spread(&[1.0, 2.0, 3.0, 4.0], from, to, [1, 3]);
+        let spread = spread(&[1.0, 2.0, 3.0, 4.0], from, to, 2, [1, 3]);
         let zeros = [0.0; 4];
         assert_eq!(spread, [[1.0, 0.0, 0.0, 2.0], zeros, zeros, [3.0, 0.0, 0.0, 4.0]].concat());
     }

@@ -1,10 +1,10 @@
 //! Sets the units of all activations and moves them into the weights.
 
 use super::pattern::{ConvolutionTerm, Pattern, Scores, SubsampledTerm, Sum, Term};
-use super::units::ActivationUnits;
 use super::{
     Block, Convolution, Head, Lowered, LoweredActivation, LoweringError, Shortcut, Source,
 };
+use crate::units::ActivationUnits;
 use blindsight_model::calibration::{ActivationRange, Calibration};
 use blindsight_model::graph::{Graph, NodeId, Padding};
 
@@ -37,7 +37,9 @@ impl Blocks {
         if measured != found {
             return Err(LoweringError::Channels { activation: index, measured, found });
         }
-        let units = ActivationUnits::new(index, sum.kind, range)?;
+        let (activation, kind) = (index, sum.kind);
+        let units = ActivationUnits::new(kind, range)
+            .ok_or(LoweringError::BoundPerChannel { activation, kind })?;
         let rows = units.inputs();
         let mut bias: Vec<f64> = doubles(sum.main.conv.bias());
         if let Some(Term::Convolution(other)) = &sum.other {

@@ -1,44 +1,40 @@
 //! What 1 means in every channel.
 
-use super::LoweringError;
 use blindsight_model::calibration::ActivationRange;
 use blindsight_model::graph::ActivationKind;
 
 /// The units of an activation: of its input, the bounds; of its result, what these become.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ActivationUnits {
+pub(crate) struct ActivationUnits {
     /// B by channel; all the same unless the function is homogeneous.
     inputs: Vec<f64>,
     outputs: Vec<f64>,
 }
 
 impl ActivationUnits {
-    /// The units of activation number `activation`, with that calibration and function.
-    pub(super) fn new(
-        activation: usize,
-        kind: ActivationKind,
-        range: &ActivationRange,
-    ) -> Result<Self, LoweringError> {
+    /// The units of an activation with that function and calibration; `None` when the calibration
+    /// has a bound for every channel, but the function needs a common one.
+    pub(crate) fn new(kind: ActivationKind, range: &ActivationRange) -> Option<Self> {
         if range.per_channel() && !kind.is_homogeneous() {
-            return Err(LoweringError::BoundPerChannel { activation, kind });
+            return None;
         }
         let inputs: Vec<f64> = range.bounds().into_iter().map(f64::from).collect();
         let outputs = inputs.iter().map(|&bound| largest_magnitude(kind, bound));
-        Ok(Self { outputs: outputs.collect(), inputs })
+        Some(Self { outputs: outputs.collect(), inputs })
     }
 
-    pub(super) fn inputs(&self) -> &[f64] {
+    pub(crate) fn inputs(&self) -> &[f64] {
         &self.inputs
     }
 
-    pub(super) fn outputs(&self) -> &[f64] {
+    pub(crate) fn outputs(&self) -> &[f64] {
         &self.outputs
     }
 
     /// f(B u) / U, which is the same in all channels.
-    pub(super) fn eval(&self, kind: ActivationKind, u: f64) -> f64 {
+    pub(crate) fn eval(&self, kind: ActivationKind, u: f64) -> f64 {
         if kind.is_homogeneous() {
-            // U = B, which passes through the function.
+            // U = f(B): the factor B passes through the function.
             return kind.eval(u);
         }
         match (self.inputs.first(), self.outputs.first()) {
