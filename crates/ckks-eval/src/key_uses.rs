@@ -71,6 +71,12 @@ impl KeyUses {
         self.rare.insert((kind, level));
     }
 
+    /// Whether a rare switch at this level finds a key that is made anyway.
+    #[must_use]
+    pub fn serves(&self, kind: KeyKind, level: usize) -> bool {
+        self.frequent.iter().any(|&(other, at)| other == kind && at >= level)
+    }
+
     /// The keys to make.
     ///
     /// # Errors

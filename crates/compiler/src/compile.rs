@@ -12,10 +12,10 @@ use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use thiserror::Error;
 
-use crate::bootstrapped::lowering::LoweringError;
 use crate::contract::Formats;
-use crate::leveled::{self, LeveledError};
-use crate::{bootstrapped, contract};
+use crate::general::{self, GeneralError};
+use crate::residual::lowering::LoweringError;
+use crate::{contract, residual};
 
 /// What a network does not say of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,17 +62,9 @@ pub enum CompileError {
     /// The network is of a kind that cannot be run encrypted.
     #[error(transparent)]
     Lowering(#[from] LoweringError),
-    /// The network cannot be run without bootstraps.
+    /// The network's matrices fit no ring.
     #[error(transparent)]
-    Leveled(#[from] LeveledError),
-    /// The network can be run neither with bootstraps nor without.
-    #[error("with bootstraps: {bootstrapped}; without: {leveled}")]
-    NoForm {
-        /// Why not with bootstraps.
-        bootstrapped: LoweringError,
-        /// Why not without.
-        leveled: LeveledError,
-    },
+    General(#[from] GeneralError),
     /// The parameter set is wrong.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
@@ -156,10 +148,6 @@ pub fn compile(
     if given != found {
         return Err(CompileError::ClassNames { given, found });
     }
-    let emit = match check(graph)? {
-        Form::Bootstrapped => bootstrapped::emit,
-        Form::Leveled => leveled::emit,
-    };
     let Emitted { program, checked, formats, forecast } = emit(graph, calibration, samples)?;
     let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
     let contract = contract::contract(&checked, &formats, description, forecast);
@@ -167,26 +155,55 @@ pub fn compile(
 }
 
 /// How a network is run encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// On the bootstrapped ring: each activation refreshes the ciphertext.
-    Bootstrapped,
+    /// In the packing of the residual family: each block ends in a bootstrap.
+    Residual,
     /// On a ring whose chain carries all of it.
     Leveled,
+    /// As matrices between bootstraps.
+    Bootstrapped,
 }
 
-/// How a graph without batch normalisations can be run, as far as its ranges are no matter.
+/// How a graph without batch normalisations can be run, as far as its ranges are no matter. A
+/// network whose activations turn out to need more levels than any chain has is run bootstrapped
+/// instead.
 ///
 /// # Errors
-/// [`CompileError::NoForm`] when it cannot be run.
+/// [`CompileError::General`] when it cannot be run.
 pub fn check(graph: &Graph) -> Result<Form, CompileError> {
-    let Err(bootstrapped) = bootstrapped::lowering::check(graph) else {
-        return Ok(Form::Bootstrapped);
-    };
-    match leveled::check(graph) {
-        Ok(()) => Ok(Form::Leveled),
-        Err(leveled) => Err(CompileError::NoForm { bootstrapped, leveled }),
+    if residual::lowering::check(graph).is_ok() {
+        Ok(Form::Residual)
+    } else if general::check_leveled(graph).is_ok() {
+        Ok(Form::Leveled)
+    } else {
+        general::check_bootstrapped(graph)?;
+        Ok(Form::Bootstrapped)
     }
+}
+
+fn emit(
+    graph: &Graph,
+    calibration: &Calibration,
+    samples: &[Tensor],
+) -> Result<Emitted, CompileError> {
+    let form = check(graph)?;
+    if form == Form::Residual {
+        return residual::emit(graph, calibration, samples);
+    }
+    if form == Form::Leveled {
+        match general::emit_leveled(graph, calibration, samples) {
+            // With bootstraps it may fit.
+            Err(CompileError::General(
+                GeneralError::Fit { .. }
+                | GeneralError::Depth { .. }
+                | GeneralError::Slots { .. }
+                | GeneralError::Weights { .. },
+            )) => {}
+            result => return result,
+        }
+    }
+    general::emit_bootstrapped(graph, calibration, samples)
 }
 
 /// A program with what its contract is made of.

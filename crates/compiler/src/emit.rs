@@ -49,9 +49,14 @@ impl Emitter {
         self.push(Operation::AddPlaintext { input, plaintext: self.program.plaintexts.len() - 1 })
     }
 
-    pub(crate) fn bootstrap(&mut self, input: Value, activation: TrigPolynomial) -> Value {
+    /// A function of bootstraps.
+    pub(crate) fn activation(&mut self, activation: TrigPolynomial) -> usize {
         self.program.activations.push(activation);
-        self.push(Operation::Bootstrap { input, activation: self.program.activations.len() - 1 })
+        self.program.activations.len() - 1
+    }
+
+    pub(crate) fn bootstrap(&mut self, input: Value, activation: usize) -> Value {
+        self.push(Operation::Bootstrap { input, activation })
     }
 
     pub(crate) fn rotate(&mut self, input: Value, steps: i64) -> Value {
@@ -62,9 +67,12 @@ impl Emitter {
         self.push(Operation::Square { input })
     }
 
-    pub(crate) fn polynomial(&mut self, input: Value, polynomial: PolynomialData) -> Value {
+    pub(crate) fn polynomial_data(&mut self, polynomial: PolynomialData) -> usize {
         self.program.polynomials.push(polynomial);
-        let polynomial = self.program.polynomials.len() - 1;
+        self.program.polynomials.len() - 1
+    }
+
+    pub(crate) fn polynomial(&mut self, input: Value, polynomial: usize) -> Value {
         self.push(Operation::Polynomial { input, polynomial })
     }
 

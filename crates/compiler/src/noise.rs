@@ -1,5 +1,9 @@
 //! Noise for simulations.
 
+/// The error that a bootstrap adds, root mean square, as a part of the range: measured
+/// (docs/design.md).
+pub(crate) const OF_BOOTSTRAP: f64 = 8e-5;
+
 /// Numbers with variance 1, nearly Gaussian: sums of uniform ones from SplitMix64. They stand for
 /// noise in a simulation and have nothing to do with encryption.
 #[derive(Debug)]

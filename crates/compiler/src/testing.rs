@@ -67,6 +67,59 @@ pub fn odd() -> Graph {
     parts.finish(scores)
 }
 
+/// So many fully connected layers, too deep for a chain if they are many.
+#[must_use]
+pub fn deep(layers: usize) -> Graph {
+    let mut parts = Parts::of_sides([1, 4, 4]);
+    let mut last = parts.linear(parts.input(), [16, 16]);
+    for _ in 0..layers {
+        let next = parts.activation(last, ActivationKind::Tanh);
+        last = parts.linear(next, [16, 16]);
+    }
+    parts.finish(last)
+}
+
+/// A network whose first feature maps are of this shape, and may fill several ciphertexts: strides,
+/// pools, borders, a shortcut.
+#[must_use]
+pub fn large([channels, height, width]: [usize; 3]) -> Graph {
+    let mut parts = Parts::of_sides([3, height, width]);
+    let map = parts.conv(parts.input(), [channels, 3, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let map = parts.conv(map, [channels, channels, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let map = parts.conv(map, [2 * channels, channels, 3, 3], 2);
+    let short = parts.activation(map, ActivationKind::Silu);
+    let map = parts.conv(short, [2 * channels, 2 * channels, 3, 3], 1);
+    let map = parts.sum(map, short);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let map = parts.pool(map, 2, 2);
+    let map = parts.conv(map, [4 * channels, 2 * channels, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let map = parts.pool(map, 2, 2);
+    let features = parts.activation(map, ActivationKind::Tanh);
+    let elements = 4 * channels * (height / 8) * (width / 8);
+    let hidden = parts.linear(features, [20, elements]);
+    let hidden = parts.activation(hidden, ActivationKind::Relu);
+    let scores = parts.linear(hidden, [7, 20]);
+    parts.finish(scores)
+}
+
+/// More channels than pixels, and a vector of more elements than classes fit an answer otherwise.
+#[must_use]
+pub fn channels() -> Graph {
+    let mut parts = Parts::of_sides([6, 8, 8]);
+    let map = parts.padded_conv(parts.input(), [48, 6, 3, 5], 1, Padding::uneven(1, 1));
+    let map = parts.activation(map, ActivationKind::Elu);
+    let map = parts.conv(map, [96, 48, 3, 3], 2);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let map = parts.conv(map, [32, 96, 1, 1], 1);
+    let map = parts.activation(map, ActivationKind::Relu6);
+    let mean = parts.add(Node::GlobalAveragePool { source: map });
+    let scores = parts.linear(mean, [40, 32]);
+    parts.finish(scores)
+}
+
 /// The largest difference between the scores that are found and those expected of [`inputs`], as a
 /// part of the largest score. The input's number goes to `found`.
 pub fn error_of_scores(

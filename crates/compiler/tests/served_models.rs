@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use blindsight_compiler::bootstrapped::lowering::Lowered;
+use blindsight_compiler::residual::lowering::Lowered;
 use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::Graph;
 use blindsight_model::model::Model;

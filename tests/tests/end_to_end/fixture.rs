@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, decrypt};
-use blindsight_compiler::bootstrapped::lowering::Lowered;
-use blindsight_compiler::bootstrapped::packing::{Layout, ROW_SLOTS, SLOTS};
+use blindsight_compiler::residual::lowering::Lowered;
+use blindsight_compiler::residual::packing::{Layout, ROW_SLOTS, SLOTS};
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::{Engine, KeySet, Model};
 use blindsight_model::calibration::Calibration;

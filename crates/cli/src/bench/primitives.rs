@@ -4,7 +4,7 @@ use std::error::Error;
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::Evaluator;
-use blindsight_compiler::bootstrapped::packing::steps;
+use blindsight_compiler::residual::packing::steps;
 use blindsight_engine::{KeySet, Model};
 use blindsight_ring::{Limb, Prime};
 use serde::Serialize;

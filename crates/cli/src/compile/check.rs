@@ -42,7 +42,8 @@ pub(super) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
         println!("refused: {sentence}");
     }
     let form = form.map(|form| match form {
-        Form::Bootstrapped => "with bootstraps",
+        Form::Residual => "as a residual network, with a bootstrap for each block",
+        Form::Bootstrapped => "with a bootstrap for each activation",
         Form::Leveled => "without bootstraps",
     });
     if let Some(form) = form {

@@ -1,5 +1,7 @@
 //! Programs on numbers in the clear: what they compute, slot by slot, is what the network computes.
 
+use std::collections::HashMap;
+
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::linear_transform::{Node as Copy, TransformPlan};
 use blindsight_contract::BoxData;
@@ -10,7 +12,8 @@ use blindsight_ring::GaloisElement;
 
 use super::*;
 use crate::testing::{
-    calibration, convolutional, error_of_scores, inputs, odd, perceptron, plain_scores, tabular,
+    Parts, calibration, channels, convolutional, deep, error_of_scores, inputs, large, odd,
+    perceptron, plain_scores, tabular,
 };
 
 /// The slots of a request.
@@ -40,25 +43,31 @@ fn rotated(x: &[f64], steps: i64) -> Vec<f64> {
     y
 }
 
-/// By how much an automorphism rotates.
-fn steps_of(element: GaloisElement, slots: usize) -> i64 {
-    let steps = (0..slots as i64).find(|s| GaloisElement::rotation(*s, 2 * slots) == element);
-    steps.unwrap()
+/// By how much automorphisms rotate.
+struct Rotations(HashMap<GaloisElement, i64>);
+
+impl Rotations {
+    fn new(slots: usize) -> Self {
+        let element = |steps| GaloisElement::rotation(steps, 2 * slots);
+        Self((0..slots as i64).map(|steps| (element(steps), steps)).collect())
+    }
 }
 
-fn transformed(plan: &TransformPlan, x: &[f64]) -> Vec<f64> {
-    let slots = x.len();
+fn transformed(plan: &TransformPlan, x: &[f64], rotations: &Rotations) -> Vec<f64> {
     let mut copies: Vec<Vec<f64>> = Vec::new();
     for node in &plan.nodes {
         copies.push(match *node {
-            Copy::Input { .. } => x.to_vec(),
-            Copy::Step { from, element } => rotated(&copies[from], steps_of(element, slots)),
+            Copy::Input { mask: None } => x.to_vec(),
+            Copy::Input { mask: Some(mask) } => {
+                x.iter().zip(&plan.masks[mask]).map(|(x, kept)| x * kept.re).collect()
+            }
+            Copy::Step { from, element } => rotated(&copies[from], rotations.0[&element]),
         });
     }
-    let mut result = vec![0.0; slots];
+    let mut result = vec![0.0; x.len()];
     for sum in plan.sums.iter().rev() {
         if let Some(giant) = plan.giant {
-            result = rotated(&result, steps_of(giant, slots));
+            result = rotated(&result, rotations.0[&giant]);
         }
         for term in sum {
             let weights = term.weights.iter().cycle();
@@ -72,11 +81,12 @@ fn transformed(plan: &TransformPlan, x: &[f64]) -> Vec<f64> {
 
 /// All values of a program.
 fn run(program: &Program, request: Vec<f64>) -> Vec<f64> {
+    let rotations = Rotations::new(request.len());
     let mut values = vec![request];
     for step in &program.steps {
         values.push(match &step.operation {
             Operation::Transform { input, transform } => {
-                transformed(&program.transforms[*transform], &values[*input])
+                transformed(&program.transforms[*transform], &values[*input], &rotations)
             }
             Operation::Rotate { input, steps } => rotated(&values[*input], *steps),
             Operation::Combine { terms } => {
@@ -106,19 +116,23 @@ fn run(program: &Program, request: Vec<f64>) -> Vec<f64> {
                 };
                 values[*input].iter().map(value).collect()
             }
-            Operation::Bootstrap { .. } | Operation::Rescale { .. } => panic!("{step:?}"),
+            Operation::Bootstrap { input, activation } => {
+                let fill = program.bootstrap.as_ref().unwrap().fill;
+                let polynomial = &program.activations[*activation];
+                values[*input].iter().map(|u| polynomial.eval(fill * u)).collect()
+            }
+            Operation::Rescale { input, .. } => values[*input].clone(),
         });
     }
     values.pop().unwrap()
 }
 
 /// The largest difference of a program's scores from those expected, as a part of the largest.
-fn error(graph: &Graph, expected: impl Fn(&Tensor) -> Vec<f64>) -> f64 {
-    let calibration = calibration(graph);
-    let Emitted { program, formats, checked, .. } = emit(graph, &calibration, &[]).unwrap();
+fn error(graph: &Graph, emitted: &Emitted, expected: impl Fn(&Tensor) -> Vec<f64>) -> f64 {
+    let Emitted { program, formats, checked, .. } = emitted;
     let slots = checked.circuit.set().slots();
     let found = |input: &Tensor, _| {
-        let result = run(&program, packed(&formats.boxes, input, slots));
+        let result = run(program, packed(&formats.boxes, input, slots));
         let period = formats.answer_period;
         // What an answer keeps: the mean over the slots of each class.
         let mean = |class: &u32| {
@@ -139,7 +153,47 @@ fn programs_compute_what_networks_compute() {
         ("convolutional", convolutional()),
         ("odd", odd()),
     ] {
-        let error = error(&graph, plain_scores(&graph));
+        let emitted = emit_leveled(&graph, &calibration(&graph), &[]).unwrap();
+        let error = error(&graph, &emitted, plain_scores(&graph));
+        assert!(error < 1e-4, "{name}: {error:.1e}");
+    }
+}
+
+/// The scores with the functions that are computed instead of activations.
+fn approximate<'a>(network: &'a Network, forms: &'a Forms) -> impl Fn(&Tensor) -> Vec<f64> + 'a {
+    |input| {
+        let scores = network.run(input.values(), |index, _, u| forms.eval(index, u));
+        scores.iter().map(|score| score * network.bound).collect()
+    }
+}
+
+#[test]
+fn programs_with_bootstraps_do_too() {
+    for (name, graph) in [
+        ("tabular", tabular()),
+        ("odd", odd()),
+        ("deep", deep(6)),
+        ("large", large([16, 64, 64])),
+        ("large and odd", large([5, 40, 56])),
+        ("channels", channels()),
+    ] {
+        let calibration = calibration(&graph);
+        let emitted = emit_bootstrapped(&graph, &calibration, &[]).unwrap();
+        let network = Network::new(&graph, &calibration).unwrap();
+        let forms = Forms::bootstrapped(&network, emitted.checked.circuit.bootstrap().unwrap());
+        let error = error(&graph, &emitted, approximate(&network, &forms.unwrap()));
+        let steps = |of: fn(&Operation) -> bool| {
+            emitted.program.steps.iter().filter(|step| of(&step.operation)).count()
+        };
+        let bootstraps = steps(|operation| matches!(operation, Operation::Bootstrap { .. }));
+        let transforms = steps(|operation| matches!(operation, Operation::Transform { .. }));
+        let keys = emitted.checked.keys.specs().len();
+        println!(
+            "{name}: error {error:.1e}, {bootstraps} bootstraps, {transforms} transforms, {keys} \
+             keys, {} MB, {:.2} s",
+            emitted.program.encoded_byte_len(emitted.checked.circuit.set()) / 1_000_000,
+            emitted.forecast.seconds
+        );
         assert!(error < 1e-4, "{name}: {error:.1e}");
     }
 }
@@ -148,13 +202,12 @@ fn programs_compute_what_networks_compute() {
 fn other_activations_are_polynomials() {
     for kind in ActivationKind::ALL {
         let graph = perceptron(kind);
-        let network = Network::new(&graph, &calibration(&graph)).unwrap();
-        let forms = activation::Forms::fit(&network).unwrap();
-        let scores = |input: &Tensor| -> Vec<f64> {
-            let scores = network.run(input.values(), |index, _, u| forms.eval(index, u));
-            scores.iter().map(|score| score * network.bound).collect()
-        };
-        let error = error(&graph, scores);
+        let calibration = calibration(&graph);
+        let network = Network::new(&graph, &calibration).unwrap();
+        let forms = Forms::leveled(&network).unwrap();
+        let scores = approximate(&network, &forms);
+        let emitted = emit_leveled(&graph, &calibration, &[]).unwrap();
+        let error = error(&graph, &emitted, &scores);
         assert!(error < 1e-6, "{kind}: {error:.1e}");
         // And the polynomials are near the functions.
         for input in inputs(graph.shape(graph.input())) {
@@ -169,28 +222,25 @@ fn other_activations_are_polynomials() {
 
 #[test]
 fn what_cannot_be_carried_says_why() {
-    let mut parts = crate::testing::Parts::of_sides([1, 4, 4]);
-    let mut last = parts.linear(parts.input(), [16, 16]);
-    for _ in 0..9 {
-        let next = parts.activation(last, ActivationKind::Tanh);
-        last = parts.linear(next, [16, 16]);
-    }
-    let deep = parts.finish(last);
+    let deep = deep(9);
     // A level a matrix, and three an activation at least.
-    assert_eq!(check(&deep), Err(LeveledError::Depth { needed: 37 }));
-    let refused = emit(&deep, &calibration(&deep), &[]).unwrap_err();
-    assert!(matches!(refused, CompileError::Leveled(LeveledError::Depth { needed: 37.. })));
-    let mut parts = crate::testing::Parts::of_sides([3, 160, 160]);
+    assert_eq!(check_leveled(&deep), Err(GeneralError::Depth { needed: 37 }));
+    let refused = emit_leveled(&deep, &calibration(&deep), &[]).unwrap_err();
+    assert!(matches!(refused, CompileError::General(GeneralError::Depth { needed: 37.. })));
+    let mut parts = Parts::of_sides([3, 160, 160]);
     let sum = parts.linear(parts.input(), [2, 3 * 160 * 160]);
     let large = parts.finish(sum);
-    assert!(matches!(check(&large), Err(LeveledError::Slots { slots: 16_384, .. })));
-    let refused = emit(&large, &calibration(&large), &[]).unwrap_err();
-    assert!(
-        matches!(refused, CompileError::Leveled(LeveledError::Slots { slots: 16_384, .. })),
-        "{refused}"
-    );
-    // A calibration of another network.
-    let other = calibration(&perceptron(ActivationKind::Square));
-    let refused = emit(&convolutional(), &other, &[]).unwrap_err();
-    assert!(matches!(refused, CompileError::Leveled(LeveledError::Calibration)));
+    for refused in [check_leveled(&large), check_bootstrapped(&large)] {
+        assert!(matches!(refused, Err(GeneralError::Slots { slots: 16_384, .. })));
+    }
+    for emit in [emit_leveled, emit_bootstrapped] {
+        let refused = emit(&large, &calibration(&large), &[]).unwrap_err();
+        let no_room =
+            matches!(refused, CompileError::General(GeneralError::Slots { slots: 16_384, .. }));
+        assert!(no_room, "{refused}");
+        // A calibration of another network.
+        let other = calibration(&perceptron(ActivationKind::Square));
+        let refused = emit(&convolutional(), &other, &[]).unwrap_err();
+        assert!(matches!(refused, CompileError::General(GeneralError::Calibration)));
+    }
 }

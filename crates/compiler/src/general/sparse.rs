@@ -3,8 +3,8 @@
 use blindsight_model::graph::{Conv2d, Graph, Node, NodeId, Pool};
 use blindsight_model::tensor::Shape;
 
-/// Most entries of a matrix: compiling one takes some gigabytes.
-pub(super) const MOST_ENTRIES: usize = 1 << 25;
+/// Most entries of a matrix: half a gigabyte, and compiling takes several of these.
+pub(super) const MOST_ENTRIES: usize = 1 << 26;
 
 /// A matrix that is zero but for the entries of its rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub(super) struct Sparse {
 }
 
 /// Columns and what stands there.
-type Row = Vec<(u32, f64)>;
+type Row = Vec<(u32, f32)>;
 
 /// A matrix has more than [`MOST_ENTRIES`] entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,8 @@ impl Sparse {
 
     /// `self * x` for each row.
     pub(super) fn apply(&self, x: &[f64]) -> impl Iterator<Item = f64> {
-        self.rows.iter().map(|row| row.iter().map(|&(at, w)| w * x[at as usize]).sum())
+        let entry = |&(at, w): &(u32, f32)| f64::from(w) * x[at as usize];
+        self.rows.iter().map(move |row| row.iter().map(entry).sum())
     }
 
     /// `self * first`: what reads the result of `first`, read from its input.
@@ -48,15 +49,15 @@ impl Sparse {
                     if *cell == 0.0 {
                         touched.push(at);
                     }
-                    *cell += outer * inner;
+                    *cell += f64::from(outer) * f64::from(inner);
                 }
             }
             // A cell that returned to zero on the way is named twice.
             touched.sort_unstable();
             touched.dedup();
             left = left.checked_sub(touched.len()).ok_or(TooManyEntries)?;
-            let entries = touched.drain(..).map(|at| (at, std::mem::take(&mut sum[at as usize])));
-            rows.push(entries.filter(|(_, w)| *w != 0.0).collect());
+            let cell = |at| (at, std::mem::take(&mut sum[at as usize]) as f32);
+            rows.push(touched.drain(..).map(cell).filter(|(_, w)| *w != 0.0).collect());
         }
         Ok(Self { rows })
     }
@@ -86,7 +87,8 @@ impl Sparse {
     ) -> Self {
         for (index, entries) in self.rows.iter_mut().enumerate() {
             let factor = row(index);
-            entries.iter_mut().for_each(|(at, w)| *w *= factor * column(*at as usize));
+            let scaled = |at: u32, w: f32| (f64::from(w) * factor * column(at as usize)) as f32;
+            entries.iter_mut().for_each(|(at, w)| *w = scaled(*at, *w));
         }
         self
     }
@@ -133,14 +135,14 @@ pub(super) fn of_node(
         Node::GlobalAveragePool { source } => {
             let plane = graph.shape(*source).plane();
             let mean = |c: usize| {
-                (c * plane..(c + 1) * plane).map(|at| (at as u32, 1.0 / plane as f64)).collect()
+                (c * plane..(c + 1) * plane).map(|at| (at as u32, 1.0 / plane as f32)).collect()
             };
             (Sparse { rows: (0..shape.channels()).map(mean).collect() }, zero())
         }
         Node::Linear { linear, .. } => {
             let row = |weights: &[f32]| {
                 let entries = weights.iter().enumerate().filter(|(_, w)| **w != 0.0);
-                entries.map(|(at, w)| (at as u32, f64::from(*w))).collect()
+                entries.map(|(at, w)| (at as u32, *w)).collect()
             };
             let rows = linear.weights().chunks_exact(linear.inputs()).map(row);
             (Sparse { rows: rows.collect() }, doubles(linear.bias()))
@@ -169,7 +171,7 @@ fn convolution(conv: &Conv2d, from: Shape, to: Shape) -> Sparse {
                 (inside(y + dy, top, from.height()), inside(x + dx, left, from.width()));
             if let (Some(row), Some(column), true) = (row, column, weight != 0.0) {
                 let at = input * from.plane() + row * from.width() + column;
-                entries.push((at as u32, f64::from(weight)));
+                entries.push((at as u32, weight));
             }
         }
         entries
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn products_and_sums_are_those_of_matrices() {
         let matrix =
-            |rows: &[&[(u32, f64)]]| Sparse { rows: rows.iter().map(|row| row.to_vec()).collect() };
+            |rows: &[&[(u32, f32)]]| Sparse { rows: rows.iter().map(|row| row.to_vec()).collect() };
         let first = matrix(&[&[(0, 1.0), (2, 2.0)], &[(1, -1.0)], &[(0, -0.5), (2, -1.0)]]);
         let second = matrix(&[&[(0, 3.0), (1, 1.0)], &[(0, 1.0), (2, 2.0)]]);
         let both = second.after(&first, 3).unwrap();

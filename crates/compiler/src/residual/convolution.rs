@@ -23,7 +23,7 @@ use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_ring::GaloisElement;
 
-use crate::bootstrapped::packing::{Layout, ROW_SLOTS, RowGroup, SLOTS, steps};
+use crate::residual::packing::{Layout, ROW_SLOTS, RowGroup, SLOTS, steps};
 
 /// A convolution between two layouts.
 #[derive(Debug, Clone, Copy)]

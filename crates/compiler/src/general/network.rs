@@ -4,7 +4,7 @@ use blindsight_model::calibration::{ActivationRange, Calibration};
 use blindsight_model::graph::{ActivationKind, Graph, Node, NodeId, Pool};
 use blindsight_model::tensor::Shape;
 
-use super::LeveledError;
+use super::GeneralError;
 use super::sparse::{Sparse, TooManyEntries, of_node, windows};
 use crate::units::ActivationUnits;
 
@@ -61,13 +61,13 @@ pub(super) struct Affine {
 
 impl Network {
     /// The network in the units of its calibration.
-    pub(super) fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, LeveledError> {
+    pub(super) fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, GeneralError> {
         let mut reader = Reader::new(graph);
         let mut ranges = calibration.activations().iter();
         for (id, node) in graph.nodes() {
             let affine = match node {
                 Node::Activation { source, kind } => {
-                    let range = ranges.next().ok_or(LeveledError::Calibration)?;
+                    let range = ranges.next().ok_or(GeneralError::Calibration)?;
                     reader.activation(id, *source, *kind, range)?
                 }
                 Node::Add { left, right } => reader.sum(*left, *right),
@@ -76,13 +76,13 @@ impl Network {
                 }
                 _ => reader.linear(id, node)?,
             };
-            reader.results.push(affine);
+            reader.results.push(Some(affine));
         }
         if ranges.next().is_some() {
-            return Err(LeveledError::Calibration);
+            return Err(GeneralError::Calibration);
         }
         let bound = f64::from(calibration.scores().bound());
-        let scores = reader.results[graph.output().index()].clone();
+        let scores = reader.take(graph.output());
         let scores = reader.in_units(scores, |_| bound);
         Ok(Self { values: reader.values, scores, bound })
     }
@@ -120,6 +120,14 @@ impl Activation {
     pub(super) fn eval(&self, u: f64) -> f64 {
         self.units.eval(self.kind, u)
     }
+
+    /// Where the inputs lie: an interval, and how many were seen in each of its bins.
+    pub(super) fn histogram(&self) -> (f64, f64, Vec<f64>) {
+        let histogram = self.range.histogram();
+        let counts = histogram.counts().iter().map(|&count| count as f64);
+        let limit = f64::from(histogram.limit());
+        (-limit, limit, counts.collect())
+    }
 }
 
 impl Affine {
@@ -138,17 +146,33 @@ struct Reader<'a> {
     values: Vec<Held>,
     /// For each value, what 1 means in each channel.
     units: Vec<Vec<f64>>,
-    /// The input's affine map, then those of all nodes.
-    results: Vec<Affine>,
+    /// The input's affine map, then those of all nodes, until nobody reads them any more.
+    results: Vec<Option<Affine>>,
+    /// How often each will still be read.
+    readers: Vec<usize>,
 }
 
 impl<'a> Reader<'a> {
     fn new(graph: &'a Graph) -> Self {
         let shape = graph.shape(graph.input());
-        let mut reader = Self { graph, values: Vec::new(), units: Vec::new(), results: Vec::new() };
+        let (values, units, results) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reader = Self { graph, values, units, results, readers: graph.readers() };
         let input = reader.hold(shape, Made::Input, vec![1.0; shape.channels()]);
-        reader.results.push(input);
+        reader.results.push(Some(input));
         reader
+    }
+
+    /// A result for one of its readers: the last one gets it without a copy.
+    fn take(&mut self, id: NodeId) -> Affine {
+        let (result, readers) = (&mut self.results[id.index()], &mut self.readers[id.index()]);
+        *readers = readers.saturating_sub(1);
+        let found = if *readers == 0 { result.take() } else { result.clone() };
+        found.expect("a result is there until its last reader")
+    }
+
+    /// A result that will be taken later.
+    fn peek(&self, id: NodeId) -> Option<&Affine> {
+        self.results[id.index()].as_ref()
     }
 
     /// A new value, as an affine map of itself.
@@ -162,7 +186,10 @@ impl<'a> Reader<'a> {
 
     /// Whether a result is a value itself.
     fn is_held(&self, id: NodeId) -> bool {
-        let affine = &self.results[id.index()];
+        self.peek(id).is_some_and(|affine| self.is_value(affine))
+    }
+
+    fn is_value(&self, affine: &Affine) -> bool {
         matches!(&affine.terms[..], [(value, matrix)] if matrix.is_identity()
             && self.values[*value].shape == affine.shape)
             && affine.bias.iter().all(|b| *b == 0.0)
@@ -174,13 +201,13 @@ impl<'a> Reader<'a> {
         source: NodeId,
         kind: ActivationKind,
         range: &ActivationRange,
-    ) -> Result<Affine, LeveledError> {
+    ) -> Result<Affine, GeneralError> {
         let shape = self.graph.shape(id);
         if range.channels() != shape.channels() {
-            return Err(LeveledError::Calibration);
+            return Err(GeneralError::Calibration);
         }
-        let units = ActivationUnits::new(kind, range).ok_or(LeveledError::Calibration)?;
-        let affine = self.results[source.index()].clone();
+        let units = ActivationUnits::new(kind, range).ok_or(GeneralError::Calibration)?;
+        let affine = self.take(source);
         let affine = self.in_units(affine, |channel| units.inputs()[channel]);
         let outputs = units.outputs().to_vec();
         let activation = Activation { kind, units, range: range.clone() };
@@ -190,21 +217,18 @@ impl<'a> Reader<'a> {
     /// The mean of windows: their sum, in units of so many.
     fn pool(&mut self, id: NodeId, source: NodeId, pool: Pool) -> Affine {
         let shape = self.graph.shape(id);
-        let [(value, _)] = self.results[source.index()].terms[..] else {
-            unreachable!("a value is one term")
-        };
+        let [(value, _)] = self.take(source).terms[..] else { unreachable!("a value is one term") };
         let count = pool.kernel().iter().product::<usize>() as f64;
         let units = self.units[value].iter().map(|unit| unit / count).collect();
         self.hold(shape, Made::Pool { source: value, pool }, units)
     }
 
-    fn sum(&self, left: NodeId, right: NodeId) -> Affine {
-        let mut sum = self.results[left.index()].clone();
-        let other = &self.results[right.index()];
-        for (value, matrix) in &other.terms {
-            match sum.terms.iter_mut().find(|(known, _)| known == value) {
-                Some((_, known)) => *known = known.plus(matrix),
-                None => sum.terms.push((*value, matrix.clone())),
+    fn sum(&mut self, left: NodeId, right: NodeId) -> Affine {
+        let (mut sum, other) = (self.take(left), self.take(right));
+        for (value, matrix) in other.terms {
+            match sum.terms.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, known)) => *known = known.plus(&matrix),
+                None => sum.terms.push((value, matrix)),
             }
         }
         sum.terms.sort_by_key(|(value, _)| *value);
@@ -212,20 +236,20 @@ impl<'a> Reader<'a> {
         sum
     }
 
-    fn linear(&self, id: NodeId, node: &Node) -> Result<Affine, LeveledError> {
-        let too_many = |TooManyEntries| LeveledError::Matrix { node: id.index() };
+    fn linear(&mut self, id: NodeId, node: &Node) -> Result<Affine, GeneralError> {
+        let too_many = |TooManyEntries| GeneralError::Matrix { node: id.index() };
         let (matrix, mut bias) = of_node(self.graph, id, node).map_err(too_many)?;
-        let source = node.sources().next().map_or(0, NodeId::index);
-        let before = &self.results[source];
+        let source = node.sources().next().unwrap_or(self.graph.input());
+        let before = self.take(source);
         bias.iter_mut().zip(matrix.apply(&before.bias)).for_each(|(b, x)| *b += x);
         let mut terms = Vec::with_capacity(before.terms.len());
-        for (value, first) in &before.terms {
-            let columns = self.values[*value].shape.elements();
+        for (value, first) in before.terms {
+            let columns = self.values[value].shape.elements();
             let whole = match first.is_identity() {
                 true => matrix.clone(),
-                false => matrix.after(first, columns).map_err(too_many)?,
+                false => matrix.after(&first, columns).map_err(too_many)?,
             };
-            terms.push((*value, whole));
+            terms.push((value, whole));
         }
         Ok(Affine { terms, bias, shape: self.graph.shape(id) })
     }

@@ -6,17 +6,21 @@ use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_engine::{Operation, PlaintextData, Value};
 use blindsight_model::tensor::Shape;
 
-use crate::bootstrapped::activation;
-use crate::bootstrapped::convolution::{Borders, ConvolutionMap, Encoding, rotated};
-use crate::bootstrapped::formats::request_level;
-use crate::bootstrapped::lowering::{Block, Convolution, Shortcut, Source};
-use crate::bootstrapped::packing::{Layout, ROW_SLOTS, steps};
 use crate::compile::CompileError;
 use crate::emit::Emitter;
+use crate::residual::convolution::{Borders, ConvolutionMap, Encoding, rotated};
+use crate::residual::formats::request_level;
+use crate::residual::lowering::{Block, Convolution, Shortcut, Source};
+use crate::residual::packing::{Layout, ROW_SLOTS, steps};
+use crate::trigonometric::{self, NoFit};
 
 /// `log2` of the scale of border masks: their rounding error, spread over the slots, is then some
 /// 2^-13 of each value, and random.
 const MASK_BITS: i32 = 18;
+
+/// An approximation whose error, root mean square over the values that were seen, is a larger part
+/// of the range than this means that the range is wrong.
+const WORST_ERROR: f64 = 0.02;
 
 /// Emits the steps of a block. `values` are the request and the results of the blocks before it.
 pub(crate) fn emit(
@@ -42,7 +46,15 @@ pub(crate) fn emit(
         sum = emitter.add(sum, shortcut);
     }
     sum = emitter.add_plaintext(sum, bias(bootstrap, layout, &block.bias));
-    let polynomial = activation::polynomial(bootstrap, index, &block.activation)?;
+    let activation = &block.activation;
+    let function = |u| activation.eval(u);
+    let polynomial =
+        trigonometric::polynomial(bootstrap, function, activation.histogram(), WORST_ERROR)
+            .map_err(|error| match error {
+                NoFit::Fit(source) => CompileError::Fit { block: index, source },
+                NoFit::Poor(error) => CompileError::PoorFit { block: index, error },
+            })?;
+    let polynomial = emitter.activation(polynomial);
     Ok(emitter.bootstrap(sum, polynomial))
 }
 
@@ -158,8 +170,8 @@ mod tests {
     use blindsight_model::tensor::Tensor;
 
     use super::*;
-    use crate::bootstrapped::packing::SLOTS;
-    use crate::bootstrapped::testing::{
+    use crate::residual::packing::SLOTS;
+    use crate::residual::testing::{
         assert_close, assert_sound, bootstrap, feature_map, in_clear, numbers, packed, shift,
     };
 

@@ -1,11 +1,13 @@
 //! The polynomials of activations.
 
-use blindsight_ckks_eval::activation::{ChebyshevFit, Density};
+use blindsight_ckks_eval::BootstrapParameters;
+use blindsight_ckks_eval::activation::{ChebyshevFit, Density, TrigPolynomial};
 use blindsight_ckks_eval::polynomial;
 use blindsight_model::graph::{ActivationKind, Graph, Node};
 
-use super::LeveledError;
+use super::GeneralError;
 use super::network::{Activation, Made, Network};
+use crate::trigonometric::{self, NoFit};
 
 /// How each activation is computed, in execution order.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub(super) enum Form {
     Square,
     /// As a polynomial.
     Polynomial(ChebyshevFit),
+    /// In a bootstrap.
+    Bootstrap { polynomial: TrigPolynomial, fill: f64 },
 }
 
 /// Degrees that are tried: each is the highest of its depth.
@@ -27,15 +31,39 @@ const DEGREES: [usize; 3] = [7, 15, 31];
 /// of the range than this is not good enough.
 const WORST_ERROR: f64 = 0.01;
 
+/// The same of a bootstrap's polynomial: its degree is given, and errors of many values cancel.
+const WORST_OF_BOOTSTRAP: f64 = 0.05;
+
 impl Forms {
-    /// The lowest degrees that are good enough.
-    pub(super) fn fit(network: &Network) -> Result<Self, LeveledError> {
+    /// Without bootstraps: the lowest degrees that are good enough.
+    pub(super) fn leveled(network: &Network) -> Result<Self, GeneralError> {
+        Self::of(network, leveled)
+    }
+
+    /// Each in a bootstrap.
+    pub(super) fn bootstrapped(
+        network: &Network,
+        bootstrap: &BootstrapParameters,
+    ) -> Result<Self, GeneralError> {
+        Self::of(network, |activation| bootstrapped(activation, bootstrap))
+    }
+
+    fn of(
+        network: &Network,
+        form: impl Fn(&Activation) -> Result<Form, Misfit>,
+    ) -> Result<Self, GeneralError> {
         let activations = network.values.iter().filter_map(|held| match &held.made {
             Made::Activation { activation, .. } => Some(activation),
             Made::Input | Made::Pool { .. } => None,
         });
-        let forms = activations.enumerate().map(|(index, activation)| form(index, activation));
-        forms.collect::<Result<_, _>>().map(Self)
+        let form = |(index, activation): (usize, &Activation)| {
+            form(activation).map_err(|Misfit { degree, error }| GeneralError::Fit {
+                activation: index,
+                degree,
+                percent: (100.0 * error).ceil() as u32,
+            })
+        };
+        activations.enumerate().map(form).collect::<Result<_, _>>().map(Self)
     }
 
     pub(super) fn get(&self, activation: usize) -> &Form {
@@ -47,14 +75,16 @@ impl Forms {
         match &self.0[activation] {
             Form::Square => u * u,
             Form::Polynomial(fit) => fit.eval(u),
+            Form::Bootstrap { polynomial, fill } => polynomial.eval(fill * u),
         }
     }
 }
 
 impl Form {
-    /// The levels that it takes.
+    /// The levels of the chain that it takes from what follows.
     pub(super) fn depth(&self) -> usize {
         match self {
+            Self::Bootstrap { .. } => 0,
             Self::Square => 1,
             Self::Polynomial(fit) => polynomial::depth(fit.coefficients().len()),
         }
@@ -77,14 +107,21 @@ pub(super) fn least_depth(graph: &Graph) -> usize {
     depths[graph.output().index()] + 1
 }
 
-fn form(index: usize, activation: &Activation) -> Result<Form, LeveledError> {
+/// No polynomial is good enough.
+struct Misfit {
+    /// The highest degree that was tried.
+    degree: usize,
+    /// Its error, root mean square, relative to the range.
+    error: f64,
+}
+
+fn leveled(activation: &Activation) -> Result<Form, Misfit> {
     if activation.kind == ActivationKind::Square {
         return Ok(Form::Square);
     }
-    let histogram = activation.range.histogram();
-    let counts: Vec<f64> = histogram.counts().iter().map(|&count| count as f64).collect();
+    let (low, high, masses) = activation.histogram();
     // Where nothing was measured, every input is as likely as any other.
-    let density = Density::new(-1.0, 1.0, &counts).ok();
+    let density = Density::new(low, high, &masses).ok();
     let mut error = f64::INFINITY;
     for degree in DEGREES {
         let fit = ChebyshevFit::new(|u| activation.eval(u), degree, density.as_ref());
@@ -93,6 +130,19 @@ fn form(index: usize, activation: &Activation) -> Result<Form, LeveledError> {
             return Ok(Form::Polynomial(fit));
         }
     }
-    let degree = DEGREES[DEGREES.len() - 1];
-    Err(LeveledError::Fit { activation: index, degree, percent: (100.0 * error).ceil() as u32 })
+    Err(Misfit { degree: DEGREES[DEGREES.len() - 1], error })
+}
+
+fn bootstrapped(activation: &Activation, bootstrap: &BootstrapParameters) -> Result<Form, Misfit> {
+    let function = |u| activation.eval(u);
+    let fitted =
+        trigonometric::polynomial(bootstrap, function, activation.histogram(), WORST_OF_BOOTSTRAP);
+    let polynomial = fitted.map_err(|error| Misfit {
+        degree: bootstrap.activation_degree(),
+        error: match error {
+            NoFit::Poor(error) => error,
+            NoFit::Fit(_) => f64::INFINITY,
+        },
+    })?;
+    Ok(Form::Bootstrap { polynomial, fill: bootstrap.literal().fill })
 }

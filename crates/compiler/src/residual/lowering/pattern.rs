@@ -1,7 +1,7 @@
 //! Recognises the parts of a graph that can be run encrypted.
 
 use super::{LoweringError, Source};
-use crate::bootstrapped::packing::Layout;
+use crate::residual::packing::Layout;
 use blindsight_model::graph::{ActivationKind, Conv2d, Graph, Linear, Node, NodeId, Padding};
 use blindsight_model::tensor::Shape;
 

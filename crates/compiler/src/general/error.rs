@@ -1,15 +1,16 @@
-//! Why a network cannot be run on a leveled ring.
+//! Why a network cannot be run.
 
+use blindsight_ckks::keys::KeyError;
 use blindsight_model::tensor::Shape;
 use thiserror::Error;
 
 use super::emit::MOST_WEIGHTS;
 use super::sparse::MOST_ENTRIES;
 
-/// Why a network cannot be run without bootstraps.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+/// Why a network cannot be run on a ring.
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
-pub enum LeveledError {
+pub enum GeneralError {
     /// The calibration is of another network.
     #[error("the calibration has other activations or channels than the network")]
     Calibration,
@@ -49,6 +50,9 @@ pub enum LeveledError {
         /// Slots of the ring.
         slots: usize,
     },
+    /// There are no keys for a level.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A value does not fit the slots.
     #[error("a value of {shape} does not fit the {slots} slots of the largest ring that was tried")]
     Slots {

@@ -5,7 +5,6 @@
 //! activation; [`packing`] says where feature maps lie in the slots; here the steps of the encrypted
 //! run are emitted.
 
-mod activation;
 mod block;
 mod convolution;
 mod forecast;

@@ -8,13 +8,13 @@ use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_engine::{Operation, PlaintextData, Value};
 use blindsight_ring::GaloisElement;
 
-use crate::bootstrapped::block::layout_of;
-use crate::bootstrapped::convolution::rotated;
-use crate::bootstrapped::formats::{ANSWER_PERIOD, ANSWER_SCALE};
-use crate::bootstrapped::lowering::{Head, Lowered};
-use crate::bootstrapped::packing::{Layout, ROW_SLOTS, SLOTS, steps};
 use crate::compile::CompileError;
 use crate::emit::Emitter;
+use crate::residual::block::layout_of;
+use crate::residual::convolution::rotated;
+use crate::residual::formats::{ANSWER_PERIOD, ANSWER_SCALE};
+use crate::residual::lowering::{Head, Lowered};
+use crate::residual::packing::{Layout, ROW_SLOTS, SLOTS, steps};
 
 /// Emits the steps from the features to the answer.
 ///
@@ -105,7 +105,7 @@ mod tests {
     use blindsight_model::tensor::Shape;
 
     use super::*;
-    use crate::bootstrapped::testing::{
+    use crate::residual::testing::{
         assert_sound, bootstrap, feature_map, in_clear, numbers, packed, rotated_left,
     };
 

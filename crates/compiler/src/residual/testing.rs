@@ -11,7 +11,7 @@ use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
 use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_ring::GaloisElement;
 
-use crate::bootstrapped::packing::{Layout, ROW_SLOTS, SLOTS, request_boxes};
+use crate::residual::packing::{Layout, ROW_SLOTS, SLOTS, request_boxes};
 
 pub(super) fn bootstrap() -> &'static BootstrapParameters {
     static BOOTSTRAP: LazyLock<BootstrapParameters> = LazyLock::new(|| {

@@ -1,4 +1,4 @@
-//! Networks without bootstraps, encrypted: from numbers to scores.
+//! Networks of all kinds, encrypted: from numbers to scores.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be compiled or read has failed")]
 
@@ -6,7 +6,8 @@ use std::fs;
 
 use blindsight_ckks_client::ClientSeed;
 use blindsight_compiler::testing::{
-    calibration, convolutional, error_of_scores, inputs, odd, perceptron, plain_scores, tabular,
+    calibration, convolutional, deep, error_of_scores, inputs, large, odd, perceptron,
+    plain_scores, tabular,
 };
 use blindsight_compiler::{Description, Form, InputRule, check, compile};
 use blindsight_contract::AcceptedContract;
@@ -50,8 +51,8 @@ impl Visit {
     }
 }
 
-fn compiled(graph: &Graph) -> Bundle {
-    assert_eq!(check(graph).unwrap(), Form::Leveled);
+fn compiled(graph: &Graph, form: Form) -> Bundle {
+    assert_eq!(check(graph).unwrap(), form);
     let classes = graph.shape(graph.output()).elements();
     let description = Description {
         id: "sample".to_owned(),
@@ -67,8 +68,8 @@ fn compiled(graph: &Graph) -> Bundle {
 }
 
 /// The largest error of an encrypted score, as a part of the largest score.
-fn error(graph: &Graph) -> f64 {
-    let visit = Visit::new(&compiled(graph));
+fn error(graph: &Graph, form: Form) -> f64 {
+    let visit = Visit::new(&compiled(graph, form));
     let found = |input: &Tensor, number: usize| visit.scores(input.values(), number as u8);
     error_of_scores(graph, found, plain_scores(graph))
 }
@@ -82,7 +83,7 @@ fn encrypted_networks_compute_what_plain_ones_compute() {
         ("convolutional", convolutional()),
         ("odd", odd()),
     ] {
-        let error = error(&graph);
+        let error = error(&graph, Form::Leveled);
         println!("{name}: {error:.1e}");
         assert!(error < 0.01, "{name}: {error:.1e}");
     }
@@ -92,9 +93,22 @@ fn encrypted_networks_compute_what_plain_ones_compute() {
 #[test]
 fn other_activations_are_near() {
     for kind in [ActivationKind::Relu, ActivationKind::Tanh, ActivationKind::Silu] {
-        let error = error(&perceptron(kind));
+        let error = error(&perceptron(kind), Form::Leveled);
         println!("{kind}: {error:.1e}");
         assert!(error < 0.1, "{kind}: {error:.1e}");
+    }
+}
+
+/// Too deep for any chain; feature maps of four ciphertexts and of odd sizes.
+#[test]
+fn bootstraps_carry_what_is_deep_or_large() {
+    for (name, graph) in
+        [("deep", deep(9)), ("large", large([16, 64, 64])), ("large and odd", large([5, 40, 56]))]
+    {
+        let start = std::time::Instant::now();
+        let error = error(&graph, Form::Bootstrapped);
+        println!("{name}: {error:.1e} {:?}", start.elapsed());
+        assert!(error < 0.1, "{name}: {error:.1e}");
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::bootstrapped::testing::{
+use crate::residual::testing::{
     assert_close, assert_sound, bootstrap, complex_in_clear, feature_map, numbers, packed,
     request_slots, rotated_left, shift,
 };

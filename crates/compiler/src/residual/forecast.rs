@@ -7,12 +7,9 @@ use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::bootstrapped::lowering::Lowered;
 use crate::cost;
-use crate::noise::Gaussian;
-
-/// The rms error that a bootstrap adds, as a fraction of the range: measured (docs/design.md).
-const BOOTSTRAP_NOISE: f64 = 8e-5;
+use crate::noise::{self, Gaussian};
+use crate::residual::lowering::Lowered;
 
 pub(crate) fn forecast(
     program: &Program,
@@ -40,10 +37,10 @@ fn score_error(
     samples: &[Tensor],
 ) -> Result<f64, PlainError> {
     let squares = samples.par_iter().enumerate().map(|(index, sample)| {
-        let mut noise = Gaussian::new(index as u64);
+        let mut random = Gaussian::new(index as u64);
         let fill = bootstrap.literal().fill;
         let approximate = |block: usize, u: f64| {
-            program.activations[block].eval(fill * u) + BOOTSTRAP_NOISE * noise.next()
+            program.activations[block].eval(fill * u) + noise::OF_BOOTSTRAP * random.next()
         };
         let found = lowered.run(sample, approximate)?;
         let exact = lowered.run(sample, lowered.exact())?;

@@ -1,0 +1,160 @@
+//! Any network: matrices between activations, on whatever ring carries it.
+//!
+//! Whatever is linear between two activations is one sparse matrix over the elements of earlier
+//! values ([`sparse`], [`network`]), and a matrix over slots is a sum of rotated, weighted copies
+//! ([`diagonals`], [`masks`], [`steps`]). Where a feature map stays in place a convolution has few
+//! diagonals ([`layout`]); any other matrix is folded: so many diagonals as it has rows, and a sum
+//! over the slots. A shallow network takes the smallest ring whose slots and chain carry it
+//! ([`ring`]). In any other each activation is a functional bootstrap, of each of the ciphertexts
+//! that hold the value ([`carrier`]).
+
+mod activation;
+mod carrier;
+mod diagonals;
+mod emit;
+mod error;
+mod layout;
+mod masks;
+mod network;
+mod plan;
+mod ring;
+mod sparse;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use blindsight_ckks::parameters::{Literal, Parameters};
+use blindsight_ckks_eval::BootstrapParameters;
+use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
+use blindsight_contract::Forecast;
+use blindsight_engine::Operation;
+use blindsight_model::calibration::Calibration;
+use blindsight_model::graph::Graph;
+use blindsight_model::tensor::Tensor;
+use rayon::prelude::*;
+
+use crate::compile::{CompileError, Emitted};
+use crate::cost;
+use crate::noise::Gaussian;
+use activation::Forms;
+use carrier::Carrier;
+use emit::Build;
+pub use error::GeneralError;
+use network::Network;
+use ring::{LOG_DEGREES, Ring};
+
+/// The program of a shallow network, without bootstraps.
+///
+/// # Errors
+/// When no ring carries it, or it does not fit its calibration.
+pub(crate) fn emit_leveled(
+    graph: &Graph,
+    calibration: &Calibration,
+    samples: &[Tensor],
+) -> Result<Emitted, CompileError> {
+    let network = Network::new(graph, calibration)?;
+    let activations = Forms::leveled(&network)?;
+    let depth = emit::depth(&network, &activations);
+    let mut refused = GeneralError::Depth { needed: depth };
+    for log_degree in LOG_DEGREES {
+        let Some(ring) = Ring::new(log_degree, depth)? else { continue };
+        match emitted(&network, &activations, &Carrier::Leveled(ring), samples) {
+            // A larger ring may hold it.
+            Err(CompileError::General(error @ GeneralError::Slots { .. })) => refused = error,
+            result => return result,
+        }
+    }
+    Err(refused.into())
+}
+
+/// The program of any network, with each activation in a bootstrap.
+///
+/// # Errors
+/// When a value fits no ciphertexts, or the network does not fit its calibration.
+pub(crate) fn emit_bootstrapped(
+    graph: &Graph,
+    calibration: &Calibration,
+    samples: &[Tensor],
+) -> Result<Emitted, CompileError> {
+    let network = Network::new(graph, calibration)?;
+    let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15())?);
+    let bootstrap = BootstrapParameters::new(set, BootstrapLiteral::degree_15())?;
+    let activations = Forms::bootstrapped(&network, &bootstrap)?;
+    emitted(&network, &activations, &Carrier::Bootstrapped(bootstrap), samples)
+}
+
+fn emitted(
+    network: &Network,
+    activations: &Forms,
+    carrier: &Carrier,
+    samples: &[Tensor],
+) -> Result<Emitted, CompileError> {
+    let (program, formats, request) = Build::new(network, activations, carrier)?.emit()?;
+    let checked = program.check(carrier.set(), request)?;
+    let bootstraps = program.steps.iter();
+    let bootstraps = bootstraps.filter(|s| matches!(s.operation, Operation::Bootstrap { .. }));
+    let forecast = Forecast {
+        seconds: cost::seconds(&program, &checked),
+        memory_bytes: cost::memory_bytes(&program, &checked),
+        log2_failure: carrier.log2_failure(bootstraps.count()),
+        score_error: score_error(network, activations, carrier.noise(), samples),
+    };
+    Ok(Emitted { program, checked, formats, forecast })
+}
+
+/// Whether some ring may carry a network without bootstraps, whatever its calibration.
+///
+/// # Errors
+/// When it is too deep for all of them, or what must be in a ciphertext fits none.
+pub(crate) fn check_leveled(graph: &Graph) -> Result<(), GeneralError> {
+    let slots = 1 << (LOG_DEGREES.end() - 1);
+    let activations = graph.activations().map(|(id, _)| id);
+    for id in activations.chain([graph.input(), graph.output()]) {
+        let shape = graph.shape(id);
+        if shape.elements() > slots {
+            return Err(GeneralError::Slots { shape, slots });
+        }
+    }
+    let needed = activation::least_depth(graph);
+    let carried = |log_degree| Ring::exists(log_degree, needed);
+    if LOG_DEGREES.into_iter().any(carried) { Ok(()) } else { Err(GeneralError::Depth { needed }) }
+}
+
+/// Whether a network may be run with bootstraps, whatever its calibration.
+///
+/// # Errors
+/// When what must be in a ciphertext fits none.
+pub(crate) fn check_bootstrapped(graph: &Graph) -> Result<(), GeneralError> {
+    let slots = carrier::BOOTSTRAPPED_SLOTS;
+    for id in [graph.input(), graph.output()] {
+        let shape = graph.shape(id);
+        if shape.elements() > slots {
+            return Err(GeneralError::Slots { shape, slots });
+        }
+    }
+    for (id, _) in graph.activations() {
+        let shape = graph.shape(id);
+        let room = if shape.plane() == 1 { slots } else { slots * carrier::MOST_PARTS };
+        if shape.plane() > slots || shape.elements() > room {
+            return Err(GeneralError::Slots { shape, slots });
+        }
+    }
+    Ok(())
+}
+
+/// The error of a score, root mean square over the samples.
+fn score_error(network: &Network, activations: &Forms, noise: f64, samples: &[Tensor]) -> f64 {
+    let errors = samples.par_iter().enumerate().map(|(index, sample)| {
+        let mut random = Gaussian::new(index as u64 + 1);
+        let exact = network.run(sample.values(), |_, activation, u| activation.eval(u));
+        let found = network
+            .run(sample.values(), |index, _, u| activations.eval(index, u + noise * random.next()));
+        let errors = found.iter().zip(&exact);
+        let squares = errors.map(|(x, y)| (x + noise * random.next() - y).powi(2));
+        squares.sum::<f64>() / exact.len() as f64
+    });
+    let mean = errors.sum::<f64>() / samples.len().max(1) as f64;
+    mean.sqrt() * network.bound
+}

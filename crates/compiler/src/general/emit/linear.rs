@@ -1,0 +1,228 @@
+//! Linear layers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use blindsight_engine::Value;
+
+use super::{Build, MOST_WEIGHTS, Place};
+use crate::general::GeneralError;
+use crate::general::carrier::{Carrier, LinearLevels};
+use crate::general::diagonals::{Blocks, Diagonals};
+use crate::general::layout::{Layout, Spot};
+use crate::general::masks::{Factored, Room};
+use crate::general::network::Affine;
+use crate::general::plan::Plan;
+use crate::general::steps::{At, Grid, Offsets};
+
+/// Sums of transforms of several values: for each ciphertext of the result its value, and their
+/// level and how far they stand rotated to the left.
+pub(super) struct Sums {
+    pub(super) parts: Vec<Value>,
+    pub(super) level: usize,
+    pub(super) shift: i64,
+}
+
+/// What a matrix between two ciphertexts takes to run, in weighted copies, for a choice of form.
+mod price {
+    /// A key switch.
+    pub(super) const SWITCH: usize = 15;
+    /// A million bytes of weights, read at every run and kept in memory.
+    pub(super) const MEGABYTE: usize = 10;
+}
+
+impl Build<'_> {
+    /// An affine map with its bias. `clean` results have no slot with a value beyond their range.
+    pub(super) fn affine(&mut self, affine: &Affine, clean: bool) -> Result<Place, GeneralError> {
+        let layout_of = |value: usize| &self.held[value].layout;
+        let mut place = match Plan::cheapest(affine, layout_of, clean, self.carrier)? {
+            Plan::InPlace(layout) => self.in_place(affine, layout)?,
+            Plan::Folded { period, block } => self.folded(affine, period, block, clean)?,
+        };
+        self.add_bias(&mut place, affine);
+        Ok(place)
+    }
+
+    fn in_place(&mut self, affine: &Affine, to: Layout) -> Result<Place, GeneralError> {
+        let (slots, scale) = (self.slots(), self.carrier.scale());
+        let blocks = affine.terms.iter().map(|(value, matrix)| {
+            (*value, Diagonals::between(matrix, &self.held[*value].layout, &to, slots))
+        });
+        let blocks = blocks.collect();
+        let pixels: Vec<_> = (0..to.parts()).map(|part| to.pixels(part, slots)).collect();
+        let mut strides = BTreeSet::new();
+        for layout in affine.terms.iter().map(|(value, _)| &self.held[*value].layout).chain([&to]) {
+            strides.extend([layout.row, layout.column, layout.line].map(|stride| stride as i64));
+            let channels = layout.channels.windows(2);
+            strides.extend(channels.map(|c| c[1].slot as i64 - c[0].slot as i64));
+        }
+        strides.retain(|stride| (1..slots as i64).contains(stride));
+        let Sums { parts, level, shift } = self.transforms(blocks, &pixels, &strides, scale)?;
+        Ok(Place { parts, level, scale, layout: to.rotated(shift, slots) })
+    }
+
+    /// A matrix whose row `r` is spread over the slots `t = r mod period`, which are then added up.
+    fn folded(
+        &mut self,
+        affine: &Affine,
+        period: usize,
+        block: Option<usize>,
+        clean: bool,
+    ) -> Result<Place, GeneralError> {
+        let (slots, scale) = (self.slots(), self.carrier.scale());
+        let blocks = self.folded_blocks(affine, period, block);
+        // The slots that are written, as a range that may go around the end.
+        let all = slots / period;
+        // Sums over all slots leave each row's sum in all of its slots, and nothing else.
+        let everywhere = block.is_none() && (clean || self.carrier.bootstrap().is_some());
+        let (first, parts) = match block {
+            Some(block) => (0, block / period),
+            None if everywhere => (0, all),
+            None => {
+                let diagonals = blocks.iter().flat_map(|(_, blocks)| blocks.values());
+                span(diagonals.flat_map(Diagonals::targets), period, slots)
+            }
+        };
+        let parts = parts.next_power_of_two().min(all);
+        let Sums { parts: values, level, shift } =
+            self.transforms(blocks, &[Vec::new()], &BTreeSet::new(), scale)?;
+        let value = self.sum_up(values[0], period, parts);
+        let shape = affine.shape;
+        let row = |r: usize| r / period * block.unwrap_or(0) + first * period + r % period;
+        let channel = |c: usize| Spot { part: 0, slot: row(c * shape.plane()) % slots };
+        let channels = (0..shape.channels()).map(channel).collect();
+        let copies = if everywhere { all } else { 1 };
+        let copies = (0..copies).map(|copy| copy * period).collect();
+        let layout = Layout { channels, copies, ..Layout::dense(shape) };
+        Ok(Place { parts: vec![value], level, scale, layout: layout.rotated(shift, slots) })
+    }
+
+    /// The folded matrices of all terms.
+    pub(super) fn folded_blocks(
+        &self,
+        affine: &Affine,
+        period: usize,
+        block: Option<usize>,
+    ) -> Vec<(usize, Blocks)> {
+        let terms = affine.terms.iter().map(|(value, matrix)| {
+            let from = &self.held[*value].layout;
+            (*value, Diagonals::folded(matrix, from, period, block, self.slots()))
+        });
+        terms.collect()
+    }
+
+    /// The sums of matrices times values. `pixels` says for each ciphertext of the result which
+    /// slots mean something, or nothing where weights do not repeat.
+    pub(super) fn transforms(
+        &mut self,
+        terms: Vec<(usize, Blocks)>,
+        pixels: &[Vec<Option<u32>>],
+        strides: &BTreeSet<i64>,
+        scale: f64,
+    ) -> Result<Sums, GeneralError> {
+        let slots = self.slots();
+        let level = terms.iter().map(|(value, _)| self.held[*value].level).min().unwrap_or(1);
+        let levels = self.carrier.linear(level)?;
+        let mut matrices: Vec<(usize, (usize, usize), Factored)> = Vec::new();
+        for (value, blocks) in terms {
+            for (place, diagonals) in blocks {
+                let from = self.held[value].layout.pixels(place.0, slots);
+                let room = Room { from: &from, to: &pixels[place.1] };
+                matrices.push((value, place, self.factored(&diagonals, room, &levels)));
+            }
+        }
+        // A sum of nothing is a transform too.
+        for part in 0..pixels.len() {
+            if matrices.iter().all(|(_, (_, to), _)| *to != part) {
+                matrices.push((0, (0, part), Factored::zero()));
+            }
+        }
+        let count = |(_, _, factored): &(_, _, Factored)| factored.terms.len() * factored.period;
+        self.weights += matrices.iter().map(count).sum::<usize>();
+        if self.weights > MOST_WEIGHTS {
+            return Err(GeneralError::Weights { needed: self.weights, slots });
+        }
+        let mut offsets: BTreeMap<Offsets, usize> = BTreeMap::new();
+        for (_, _, factored) in &matrices {
+            *offsets.entry(factored.terms.keys().copied().collect()).or_default() += 1;
+        }
+        let grid = Grid::cheapest(&offsets, strides, &self.known, slots);
+        self.known.extend(grid.rotations());
+        let mut parts: Vec<Option<Value>> = vec![None; pixels.len()];
+        for (value, (from, to), factored) in matrices {
+            let held = &self.held[value];
+            let LinearLevels { level, rescales, dropped, special } = levels;
+            let gain = scale * dropped / held.scale;
+            let at = At { level, rescales, special, gain, slots };
+            let term = self.emitter.transform(held.parts[from], grid.plan(&factored, at));
+            parts[to] = Some(parts[to].map_or(term, |sum| self.emitter.add(sum, term)));
+        }
+        let parts = parts.into_iter().flatten().collect();
+        Ok(Sums { parts, level: level - levels.rescales, shift: grid.shift() })
+    }
+
+    /// Diagonals with masks where that is cheaper.
+    fn factored(&self, diagonals: &Diagonals, room: Room<'_>, levels: &LinearLevels) -> Factored {
+        let whole = || Factored::whole(diagonals, self.slots());
+        match self.carrier {
+            // There is no level for masks.
+            Carrier::Leveled(_) => whole(),
+            Carrier::Bootstrapped(_) if room.to.is_empty() => whole(),
+            Carrier::Bootstrapped(_) => {
+                let Some(factored) = Factored::periodic(diagonals, room) else { return whole() };
+                let words = levels.level + levels.special.narrow + 2 * levels.special.wide;
+                let megabytes = |weights: usize, masks: usize| {
+                    let words = weights * words + masks * self.slots() * levels.level;
+                    price::MEGABYTE * words * 2 * 4 / 1_000_000
+                };
+                let terms = diagonals.by_offset.len();
+                let masked =
+                    megabytes(factored.terms.len() * factored.period, factored.masks.len())
+                        + price::SWITCH * 2 * factored.masks.len();
+                if masked < megabytes(terms * self.slots(), 0) { factored } else { whole() }
+            }
+        }
+    }
+
+    /// To each slot what is in the next ones at distances of `period`: `parts` in all, a power of
+    /// two.
+    pub(super) fn sum_up(&mut self, mut value: Value, period: usize, parts: usize) -> Value {
+        let mut step = period;
+        while step < parts * period {
+            let rotated = self.rotate(value, step as i64);
+            value = self.emitter.add(rotated, value);
+            step *= 2;
+        }
+        value
+    }
+}
+
+/// The first of the runs of `period` slots that hold something, and how many there are up to the
+/// last, going around the end of the slots where that is shorter.
+fn span(taken: impl Iterator<Item = usize>, period: usize, slots: usize) -> (usize, usize) {
+    let all = slots / period;
+    let mut used = vec![false; all];
+    taken.for_each(|slot| used[slot / period] = true);
+    // The longest gap, going around, is what need not be read.
+    let mut best = (0, 0);
+    for start in (0..all).filter(|i| used[*i]) {
+        let gap = (1..=all).take_while(|i| !used[(start + i) % all]).count();
+        if gap >= best.1 {
+            best = (start, gap);
+        }
+    }
+    let (before_gap, gap) = best;
+    ((before_gap + gap + 1) % all, all - gap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_go_around_the_end() {
+        // Runs of 4 in 32 slots: the first, the second and the last.
+        assert_eq!(span([1, 6, 31].into_iter(), 4, 32), (7, 3));
+        assert_eq!(span([9].into_iter(), 4, 32), (2, 1));
+        assert_eq!(span((0..32).step_by(4), 4, 32), (0, 8));
+    }
+}

@@ -1,0 +1,244 @@
+//! Where the elements of a value lie: in which ciphertext, and in which slot.
+
+use blindsight_contract::BoxData;
+use blindsight_model::graph::Pool;
+use blindsight_model::tensor::Shape;
+
+/// A place for an element: one of the value's ciphertexts, and a slot of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Spot {
+    pub(super) part: usize,
+    pub(super) slot: usize,
+}
+
+/// The place of each element: `channels[c]`, and from there `row` slots for each row and `column`
+/// for each column, modulo the slots; and the same at every copy's distance. What lies in the other
+/// slots is of no meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) shape: Shape,
+    /// The place of each channel's first element.
+    pub(super) channels: Vec<Spot>,
+    /// The distance in slots between rows, and between columns.
+    pub(super) row: usize,
+    pub(super) column: usize,
+    /// The distance between lines of slots: rows lie on some of them, and the others are gaps.
+    pub(super) line: usize,
+    /// How far copies lie from the first, which is 0.
+    pub(super) copies: Vec<usize>,
+}
+
+/// Strides up to this one are tried, and the one at which the result spans what is read.
+const MOST_TRIED_STRIDE: usize = 4;
+
+/// What a first linear layer wants of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeated {
+    /// As often as the slots hold it at distances of a power of two: for matrices.
+    Evenly,
+    /// A copy for each channel that a convolution writes, at distances of a power of two where these
+    /// fit: planes that divide the slots evenly meet again when offsets go around.
+    ForChannels(usize),
+}
+
+impl Layout {
+    /// Elements in their order, side by side.
+    pub(super) fn dense(shape: Shape) -> Self {
+        let channel = |channel| Spot { part: 0, slot: channel * shape.plane() };
+        let channels = (0..shape.channels()).map(channel).collect();
+        let line = shape.width();
+        Self { shape, channels, row: line, column: 1, line, copies: vec![0] }
+    }
+
+    /// The layout of an input that its client packs; `None` when the slots do not hold it.
+    pub(super) fn of_input(shape: Shape, repeated: Repeated, slots: usize) -> Option<Self> {
+        let size = shape.elements();
+        let (distance, most) = match repeated {
+            Repeated::Evenly => (size.next_power_of_two(), usize::MAX),
+            Repeated::ForChannels(channels) => {
+                let even = size.next_power_of_two();
+                (if channels * even <= slots { even } else { size }, channels)
+            }
+        };
+        let copies = 0..(slots / distance).min(most.max(1));
+        let copies: Vec<usize> = copies.map(|copy| copy * distance).collect();
+        (!copies.is_empty()).then(|| Self { copies, ..Self::dense(shape) })
+    }
+
+    /// A feature map with channels as the fastest index, so many in each ciphertext, that a
+    /// convolution of many channels may stay in place of: weights repeat with the pixels. `None` when
+    /// the slots do not hold a channel of it, or more ciphertexts would be needed than allowed.
+    pub(super) fn interleaved(shape: Shape, most_parts: usize, slots: usize) -> Option<Self> {
+        let pixels = |width: usize| shape.height() * width;
+        let together = |width: usize| match slots / pixels(width) {
+            0 => None,
+            room => Some(1 << room.ilog2()),
+        };
+        // Lines of a power of two, unless that makes more ciphertexts.
+        let (even, tight) = (shape.width().next_power_of_two(), shape.width());
+        let most = together(tight)?;
+        let width = if together(even) == Some(most) { even } else { tight };
+        let channel = |c: usize| Spot { part: c / most, slot: c % most };
+        let channels = (0..shape.channels()).map(channel).collect();
+        let (column, line) = (most, width * most);
+        let layout = Self { shape, channels, row: line, column, line, copies: vec![0] };
+        (layout.parts() <= most_parts).then_some(layout)
+    }
+
+    /// The ciphertexts that hold it.
+    pub(super) fn parts(&self) -> usize {
+        self.channels.iter().map(|spot| spot.part + 1).max().unwrap_or(1)
+    }
+
+    /// The first place of an element.
+    pub(super) fn spot(&self, element: usize, slots: usize) -> Spot {
+        let (channel, at) = (element / self.shape.plane(), element % self.shape.plane());
+        let (y, x) = (at / self.shape.width(), at % self.shape.width());
+        let Spot { part, slot } = self.channels[channel];
+        Spot { part, slot: (slot + y * self.row + x * self.column) % slots }
+    }
+
+    /// For each slot of a ciphertext that holds an element, the slot in which its pixel's first
+    /// channel would be.
+    pub(super) fn pixels(&self, part: usize, slots: usize) -> Vec<Option<u32>> {
+        let mut pixels = vec![None; slots];
+        for element in 0..self.shape.elements() {
+            let spot = self.spot(element, slots);
+            if spot.part == part {
+                let channel = self.channels[element / self.shape.plane()].slot;
+                pixels[spot.slot] = Some(((spot.slot + slots - channel) % slots) as u32);
+            }
+        }
+        pixels
+    }
+
+    /// Whether every element has a slot of its own.
+    pub(super) fn is_injective(&self, slots: usize) -> bool {
+        let mut taken = vec![false; slots * self.parts()];
+        (0..self.shape.elements()).all(|element| {
+            let Spot { part, slot } = self.spot(element, slots);
+            !std::mem::replace(&mut taken[part * slots + slot], true)
+        })
+    }
+
+    /// The distance of copies that fill the slots evenly, if they do.
+    pub(super) fn even_copies(&self, slots: usize) -> Option<usize> {
+        let distance = slots / self.copies.len();
+        let even = self.copies.iter().enumerate().all(|(i, at)| *at == i * distance);
+        (self.copies.len() > 1 && distance.is_power_of_two() && even).then_some(distance)
+    }
+
+    /// Where the windows' sums stand that start at the elements.
+    pub(super) fn pooled(&self, pool: Pool, shape: Shape) -> Self {
+        let [down, right] = pool.stride();
+        let (row, column) = (self.row * down, self.column * right);
+        Self { shape, row, column, copies: vec![0], ..self.clone() }
+    }
+
+    /// The same, rotated to the left.
+    pub(super) fn rotated(mut self, steps: i64, slots: usize) -> Self {
+        let rotate = |slot: usize| (slot as i64 - steps).rem_euclid(slots as i64) as usize;
+        self.channels.iter_mut().for_each(|spot| spot.slot = rotate(spot.slot));
+        self
+    }
+
+    /// Where a convolution may write a result of this shape, in place of what it reads: every
+    /// position keeps its slot, the stride leaves gaps, and channels that have no plane of their own
+    /// lie in the gaps of others, or in another ciphertext.
+    pub(super) fn in_place(&self, shape: Shape, most_parts: usize, slots: usize) -> Vec<Self> {
+        let from = self.shape;
+        let most = (from.height() / shape.height()).min(from.width() / shape.width());
+        let most = most.max(1);
+        let strides = (1..=most).filter(|stride| *stride <= MOST_TRIED_STRIDE || *stride == most);
+        let mut layouts = Vec::new();
+        for stride in strides {
+            let (row, column) = (self.row * stride, self.column * stride);
+            // Gaps between columns first: they are nearest.
+            let gap = |i: usize| i % column + i / column * self.line;
+            let gaps = column * (row / self.line.max(1)).max(1);
+            for distance in self.distances(slots) {
+                let planes = (slots / distance).max(1);
+                let mut rooms: Vec<usize> = vec![column, gaps];
+                rooms.push(shape.channels().div_ceil(planes * most_parts.max(1)).max(1));
+                rooms.push(shape.channels().div_ceil(planes));
+                rooms.retain(|together| (1..=gaps).contains(together));
+                rooms.sort_unstable();
+                rooms.dedup();
+                for together in rooms {
+                    let channel = |c: usize| {
+                        let (plane, inside) = (c / together, gap(c % together));
+                        let slot = plane % planes * distance + inside;
+                        Spot { part: plane / planes, slot }
+                    };
+                    let channels = (0..shape.channels()).map(channel).collect();
+                    let (line, copies) = (self.line, vec![0]);
+                    let layout = Self { shape, channels, row, column, line, copies };
+                    let fits = layout.parts() <= most_parts && !layouts.contains(&layout);
+                    if fits && layout.is_injective(slots) {
+                        layouts.push(layout);
+                    }
+                }
+            }
+        }
+        layouts
+    }
+
+    /// Distances between planes that a result may have in place of this one.
+    fn distances(&self, slots: usize) -> Vec<usize> {
+        let own = self.channels.windows(2).filter(|pair| pair[0].part == pair[1].part);
+        let own = own.map(|pair| pair[1].slot.wrapping_sub(pair[0].slot));
+        let (height, width) = (self.shape.height(), self.shape.width());
+        let extent = self.row * (height - 1) + self.column * (width - 1) + 1;
+        let mut all: Vec<usize> = own.filter(|d| *d < slots).take(1).collect();
+        all.extend([self.shape.plane(), extent, extent.next_power_of_two(), slots]);
+        all.retain(|d| (1..=slots).contains(d));
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The boxes of a request, which is one ciphertext.
+    pub(super) fn boxes(&self, slots: usize) -> Vec<BoxData> {
+        let copies = self.copies.iter();
+        let channels = || self.channels.iter().enumerate();
+        let boxes = copies.flat_map(|copy| channels().map(move |channel| (*copy, channel)));
+        let boxes = boxes.map(|(copy, (channel, spot))| BoxData {
+            from: [channel as u32, 0, 0],
+            extent: [1, self.shape.height() as u32, self.shape.width() as u32],
+            slot: ((spot.slot + copy) % slots) as u32,
+            strides: [1, self.row as u32, self.column as u32],
+        });
+        boxes.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOTS: usize = 1 << 14;
+
+    #[test]
+    fn channels_are_the_fastest_index_and_fill_the_slots() {
+        let layout =
+            |c, h, w, parts| Layout::interleaved(Shape::new(c, h, w).unwrap(), parts, SLOTS);
+        let square = layout(16, 64, 64, 8).unwrap();
+        assert_eq!((square.column, square.line, square.parts()), (4, 256, 4));
+        assert!(square.is_injective(SLOTS));
+        // Lines of 32 pixels where they cost nothing, of 40 where 64 would.
+        let odd = layout(12, 28, 28, 8).unwrap();
+        assert_eq!((odd.column, odd.line, odd.parts()), (16, 512, 1));
+        let tight = layout(16, 40, 40, 8).unwrap();
+        assert_eq!((tight.column, tight.line, tight.parts()), (8, 320, 2));
+        assert!(layout(16, 64, 64, 3).is_none() && layout(1, 256, 65, 9).is_none());
+    }
+
+    #[test]
+    fn strides_leave_room_for_channels() {
+        let from = Layout::interleaved(Shape::new(16, 64, 64).unwrap(), 8, SLOTS).unwrap();
+        let to = from.in_place(Shape::new(32, 32, 32).unwrap(), 8, SLOTS);
+        let least = to.iter().map(Layout::parts).min().unwrap();
+        assert_eq!(least, 2, "half of the channels in gaps of rows and columns");
+        assert!(to.iter().all(|layout| layout.line == 256 && layout.is_injective(SLOTS)));
+    }
+}
