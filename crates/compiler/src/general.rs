@@ -42,7 +42,7 @@ use activation::Forms;
 use carrier::Carrier;
 use emit::Build;
 pub use error::GeneralError;
-use network::Network;
+use network::{Network, Refreshes};
 use ring::{LOG_DEGREES, Ring};
 
 /// The program of a shallow network, without bootstraps.
@@ -54,7 +54,7 @@ pub(crate) fn emit_leveled(
     calibration: &Calibration,
     samples: &[Tensor],
 ) -> Result<Emitted, CompileError> {
-    let network = Network::new(graph, calibration)?;
+    let network = Network::new(graph, calibration, Refreshes::LeftOut)?;
     let activations = Forms::leveled(&network)?;
     let depth = emit::depth(&network, &activations);
     let mut refused = GeneralError::Depth { needed: depth };
@@ -78,11 +78,11 @@ pub(crate) fn emit_bootstrapped(
     calibration: &Calibration,
     samples: &[Tensor],
 ) -> Result<Emitted, CompileError> {
-    let network = Network::new(graph, calibration)?;
+    let network = Network::new(graph, calibration, Refreshes::Kept)?;
     let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15())?);
     let bootstrap = BootstrapParameters::new(set, BootstrapLiteral::degree_15())?;
     let activations = Forms::bootstrapped(&network, &bootstrap)?;
-    emitted(&network, &activations, &Carrier::Bootstrapped(bootstrap), samples)
+    emitted(&network, &activations, &Carrier::Bootstrapped(Box::new(bootstrap)), samples)
 }
 
 fn emitted(

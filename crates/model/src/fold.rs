@@ -7,14 +7,15 @@
 use thiserror::Error;
 
 use crate::graph::{
-    BatchNorm, Conv2d, Graph, GraphBuilder, GraphError, Node, NodeId, ParameterError,
+    BatchNorm, Conv2d, Graph, GraphBuilder, GraphError, Node, NodeId, ParameterError, Pick,
+    Selection,
 };
+use crate::tensor::Shape;
 
 /// The same network without batch normalisations.
 ///
 /// # Errors
-/// [`FoldError`] when a normalisation does not directly follow a convolution that nothing else
-/// reads, or when folded weights overflow.
+/// [`FoldError`] when folded weights overflow.
 pub fn fold_batch_norm(graph: &Graph) -> Result<Graph, FoldError> {
     let readers = graph.readers();
     let mut builder = GraphBuilder::new(graph.shape(graph.input()));
@@ -25,15 +26,19 @@ pub fn fold_batch_norm(graph: &Graph) -> Result<Graph, FoldError> {
             // Held back until its normalisation comes; nothing in between reads it.
             Node::Conv2d { .. } if feeds_only_a_norm(graph, &readers, id) => builder.input(),
             Node::BatchNorm { source, norm } => {
-                let Some(Node::Conv2d { source: input, conv }) = graph.node(*source) else {
-                    return Err(FoldError::NoConvolution { node: id.index() });
+                let weights = |reason| FoldError::Weights { node: id.index(), reason };
+                let source = *source;
+                let node = match graph.node(source) {
+                    Some(Node::Conv2d { source: input, conv }) if readers[source.index()] == 1 => {
+                        let conv = folded(conv, norm).map_err(weights)?;
+                        Node::Conv2d { source: renamed[input.index()], conv }
+                    }
+                    _ => {
+                        let selection = alone(norm, graph.shape(source)).map_err(weights)?;
+                        Node::Select { source: renamed[source.index()], selection }
+                    }
                 };
-                if readers[source.index()] != 1 {
-                    return Err(FoldError::SharedConvolution { node: id.index() });
-                }
-                let conv = folded(conv, norm)
-                    .map_err(|reason| FoldError::Weights { node: id.index(), reason })?;
-                builder.add(Node::Conv2d { source: renamed[input.index()], conv })?
+                builder.add(node)?
             }
             other => builder.add(with_sources(other, &renamed))?,
         };
@@ -46,18 +51,6 @@ pub fn fold_batch_norm(graph: &Graph) -> Result<Graph, FoldError> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FoldError {
-    /// A normalisation reads something other than a convolution.
-    #[error("the batch normalisation at node {node} does not follow a convolution")]
-    NoConvolution {
-        /// Position of the normalisation in execution order.
-        node: usize,
-    },
-    /// A normalisation reads a convolution whose plain result is needed elsewhere too.
-    #[error("the convolution before the batch normalisation at node {node} is used elsewhere too")]
-    SharedConvolution {
-        /// Position of the normalisation in execution order.
-        node: usize,
-    },
     /// The folded weights are not valid.
     #[error("folding the batch normalisation at node {node} gives invalid weights: {reason}")]
     Weights {
@@ -75,6 +68,16 @@ pub enum FoldError {
 fn feeds_only_a_norm(graph: &Graph, readers: &[usize], conv: NodeId) -> bool {
     let read_by_norm = |(_, node): (NodeId, &Node)| matches!(node, Node::BatchNorm { source, .. } if *source == conv);
     readers[conv.index()] == 1 && graph.nodes().any(read_by_norm)
+}
+
+/// A normalisation of something else than a convolution, or of one that is read elsewhere too.
+fn alone(norm: &BatchNorm, shape: Shape) -> Result<Selection, ParameterError> {
+    let everything = Selection::everything([shape.channels(), shape.height(), shape.width()]);
+    let pick = |(channel, (scale, offset)): (usize, (f64, f64))| {
+        let (factor, offset) = (scale as f32, offset as f32);
+        Pick { from: Some(channel), factor, offset }
+    };
+    everything.with_channels(norm.affine().enumerate().map(pick).collect())
 }
 
 /// The convolution with the normalisation multiplied in; double precision until the last step.
@@ -100,6 +103,7 @@ fn with_sources(node: &Node, renamed: &[NodeId]) -> Node {
         | Node::BatchNorm { source, .. }
         | Node::Activation { source, .. }
         | Node::SubsamplePad { source, .. }
+        | Node::Select { source, .. }
         | Node::AveragePool { source, .. }
         | Node::GlobalAveragePool { source }
         | Node::Linear { source, .. } => *source = rename(source),
@@ -113,7 +117,7 @@ mod tests {
     use super::*;
     use crate::graph::{ActivationKind, Padding};
     use crate::plain::PlainNetwork;
-    use crate::tensor::{Shape, Tensor};
+    use crate::tensor::Tensor;
 
     fn input() -> Shape {
         Shape::new(2, 5, 5).unwrap()
@@ -142,10 +146,7 @@ mod tests {
         let folded = fold_batch_norm(&graph).unwrap();
         assert_eq!(folded.nodes().len(), 2);
 
-        let values = (0..50).map(|i| (i as f32 * 1.3).cos()).collect();
-        let picture = Tensor::new(input(), values).unwrap();
-        let before = PlainNetwork::new(graph).run(&picture).unwrap();
-        let after = PlainNetwork::new(folded).run(&picture).unwrap();
+        let [before, after] = both(graph, folded);
         assert_eq!(before.shape(), after.shape());
         for (x, y) in before.values().iter().zip(after.values()) {
             assert!((x - y).abs() < 1e-5, "{x} became {y}");
@@ -153,24 +154,39 @@ mod tests {
         assert!(before.values().iter().any(|x| x.abs() > 0.1));
     }
 
+    /// The result of both graphs on a picture.
+    fn both(graph: Graph, folded: Graph) -> [Tensor; 2] {
+        let values = (0..50).map(|i| (i as f32 * 1.3).cos()).collect();
+        let picture = Tensor::new(input(), values).unwrap();
+        [graph, folded].map(|graph| PlainNetwork::new(graph).run(&picture).unwrap())
+    }
+
     #[test]
-    fn a_normalisation_alone_cannot_be_folded() {
+    fn a_normalisation_alone_stays_one() {
         let mut builder = GraphBuilder::new(input());
         let norm = Node::BatchNorm { source: builder.input(), norm: norm(2, 1.0) };
         let end = builder.add(norm).unwrap();
         let graph = builder.finish(end).unwrap();
-        assert_eq!(fold_batch_norm(&graph), Err(FoldError::NoConvolution { node: 1 }));
+        let folded = fold_batch_norm(&graph).unwrap();
+        assert!(matches!(folded.node(folded.output()), Some(Node::Select { .. })));
+        let [before, after] = both(graph, folded);
+        for (x, y) in before.values().iter().zip(after.values()) {
+            assert!((x - y).abs() < 1e-5, "{x} became {y}");
+        }
     }
 
     #[test]
-    fn a_shared_convolution_cannot_be_folded() {
+    fn a_shared_convolution_stays_as_it_is() {
         let mut builder = GraphBuilder::new(input());
         let conv = Node::Conv2d { source: builder.input(), conv: conv() };
         let left = builder.add(conv).unwrap();
         let right = builder.add(Node::BatchNorm { source: left, norm: norm(3, 1.0) }).unwrap();
         let end = builder.add(Node::Add { left, right }).unwrap();
         let graph = builder.finish(end).unwrap();
-        assert_eq!(fold_batch_norm(&graph), Err(FoldError::SharedConvolution { node: 2 }));
+        let [before, after] = both(graph.clone(), fold_batch_norm(&graph).unwrap());
+        for (x, y) in before.values().iter().zip(after.values()) {
+            assert!((x - y).abs() < 1e-5, "{x} became {y}");
+        }
     }
 
     #[test]

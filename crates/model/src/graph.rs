@@ -12,15 +12,17 @@ mod infer;
 mod layers;
 mod padding;
 mod pool;
+mod selection;
 
 use crate::tensor::Shape;
-pub use activation::{ActivationKind, UnknownActivation};
+pub use activation::{ActivationKind, Slope, UnknownActivation};
 pub use builder::{GraphBuilder, MAX_NODES};
 pub use conv2d::{Conv2d, MAX_SIDE};
 pub use error::{GraphError, NodeError};
 pub use layers::{BatchNorm, Linear, MAX_WEIGHTS, ParameterError};
 pub use padding::Padding;
 pub use pool::Pool;
+pub use selection::{Pick, Selection};
 
 /// Names the result of one node of one graph, or the graph's input.
 ///
@@ -75,6 +77,13 @@ pub enum Node {
         /// Number of channels of the result.
         channels: usize,
     },
+    /// Elements in another arrangement, channels times numbers plus numbers.
+    Select {
+        /// The feature map that is read.
+        source: NodeId,
+        /// What is read where.
+        selection: Selection,
+    },
     /// Mean of a window that moves over every channel.
     AveragePool {
         /// The feature map that is averaged.
@@ -104,6 +113,7 @@ impl Node {
             | Self::BatchNorm { source, .. }
             | Self::Activation { source, .. }
             | Self::SubsamplePad { source, .. }
+            | Self::Select { source, .. }
             | Self::AveragePool { source, .. }
             | Self::GlobalAveragePool { source }
             | Self::Linear { source, .. } => (source, None),
@@ -121,6 +131,7 @@ impl Node {
             Self::Activation { .. } => "activation",
             Self::Add { .. } => "sum",
             Self::SubsamplePad { .. } => "subsampling shortcut",
+            Self::Select { .. } => "selection",
             Self::AveragePool { .. } => "average pool of windows",
             Self::GlobalAveragePool { .. } => "average pool",
             Self::Linear { .. } => "fully connected layer",

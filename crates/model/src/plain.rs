@@ -8,7 +8,7 @@ mod conv;
 
 use thiserror::Error;
 
-use crate::graph::{ActivationKind, Graph, Linear, Node, NodeId, Pool};
+use crate::graph::{ActivationKind, Graph, Linear, Node, NodeId, Pool, Selection};
 use crate::tensor::{Shape, Tensor};
 pub use conv::PackedConv;
 
@@ -133,6 +133,9 @@ impl PlainNetwork {
                 }
                 Node::Add { left, right } => sum(results.take(*left), &results.take(*right)),
                 Node::SubsamplePad { source, .. } => subsampled(&results.take(*source), shape),
+                Node::Select { source, selection } => {
+                    selected(&results.take(*source), selection, shape)
+                }
                 Node::AveragePool { source, pool } => pooled(&results.take(*source), *pool, shape),
                 Node::GlobalAveragePool { source } => averaged(&results.take(*source), shape),
                 Node::Linear { source, linear } => product(linear, &results.take(*source), shape),
@@ -208,6 +211,22 @@ fn subsampled(source: &Tensor, shape: Shape) -> Tensor {
         for (to_row, from_row) in to.chunks_exact_mut(shape.width()).zip(kept_rows) {
             for (to, from) in to_row.iter_mut().zip(from_row.iter().step_by(2)) {
                 *to = *from;
+            }
+        }
+    }
+    result
+}
+
+fn selected(source: &Tensor, selection: &Selection, shape: Shape) -> Tensor {
+    let (from, plane) = (source.shape(), source.shape().plane());
+    let mut result = Tensor::zeros(shape);
+    for (to, pick) in result.planes_mut().zip(selection.channels()) {
+        let read = pick.from.map(|channel| &source.values()[channel * plane..][..plane]);
+        for (to_row, row) in to.chunks_exact_mut(shape.width()).zip(selection.rows()) {
+            let read = read.zip(*row).map(|(plane, row)| &plane[row * from.width()..]);
+            for (to, column) in to_row.iter_mut().zip(selection.columns()) {
+                let value = read.zip(*column).map_or(0.0, |(row, column)| row[column]);
+                *to = pick.factor * value + pick.offset;
             }
         }
     }

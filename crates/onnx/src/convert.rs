@@ -7,14 +7,18 @@
 mod constants;
 mod convolution;
 mod linear;
+mod maximum;
 mod operands;
 mod padding;
 mod pointwise;
 mod pooling;
+mod rectifiers;
 mod renaming;
+mod select;
 mod shortcut;
 mod slots;
 mod spread;
+mod transposed;
 mod window;
 
 use std::collections::HashMap;
@@ -125,12 +129,14 @@ struct Call<'m> {
 /// What became of a node.
 struct Done<'m> {
     value: Value<'m>,
+    /// What further outputs stand for.
+    others: Vec<Value<'m>>,
     how: String,
 }
 
 impl<'m> Done<'m> {
     fn new(value: Value<'m>, how: impl Into<String>) -> Self {
-        Self { value, how: how.into() }
+        Self { value, others: Vec::new(), how: how.into() }
     }
 }
 
@@ -174,25 +180,22 @@ struct Converter<'m, 'e> {
 
 impl<'m> Converter<'m, '_> {
     fn visit(&mut self, index: usize, node: &'m NodeProto) {
-        let value = match self.run(index, node) {
+        let values = match self.run(index, node) {
             Ok(done) => {
                 if let Some(how) = self.hows.get_mut(index) {
                     *how = done.how;
                 }
-                done.value
+                [vec![done.value], done.others].concat()
             }
-            Err(Stop::Poisoned) => Value::Refused,
+            Err(Stop::Poisoned) => Vec::new(),
             Err(Stop::Refused(reason)) => {
                 self.refusals.push((index, reason));
-                Value::Refused
+                Vec::new()
             }
         };
-        let mut outputs = node.output.iter().filter(|name| !name.is_empty());
-        if let Some(first) = outputs.next() {
-            self.values.insert(first, value);
-        }
-        for other in outputs {
-            self.values.insert(other, Value::Refused);
+        let values = values.into_iter().chain(std::iter::repeat(Value::Refused));
+        for (name, value) in node.output.iter().zip(values).filter(|(name, _)| !name.is_empty()) {
+            self.values.insert(name, value);
         }
     }
 
@@ -206,8 +209,12 @@ impl<'m> Converter<'m, '_> {
             call.attributes.finish()?;
         }
         let used = |name: &String| self.readers.contains_key(name.as_str());
+        let outputs = match &done {
+            Ok(done) => 1 + done.others.len(),
+            Err(_) => 1,
+        };
         let first_missing = node.output.first().is_none_or(String::is_empty);
-        if first_missing || node.output.iter().skip(1).any(used) {
+        if first_missing || node.output.iter().skip(outputs).any(used) {
             return Err(Reason::Operands("only its first output is supported".to_owned()).into());
         }
         done
@@ -224,7 +231,11 @@ impl<'m> Converter<'m, '_> {
             "BatchNormalization" => self.batch_norm(call),
             "Gemm" => self.gemm(call),
             "MatMul" => self.mat_mul(call),
-            "Relu" | "Tanh" | "Gelu" | "HardSwish" | "Softplus" | "Elu" => self.activation(call),
+            "Relu" | "Tanh" | "Gelu" | "HardSwish" | "Softplus" => self.activation(call),
+            "Elu" | "Selu" => self.elu(call),
+            "LeakyRelu" => self.leaky_relu(call),
+            "PRelu" => self.parametric_relu(call),
+            "Abs" => self.magnitude(call),
             "HardSigmoid" => self.hard_sigmoid(call),
             "Clip" => self.clip(call),
             "Sigmoid" => self.sigmoid(call),
@@ -234,6 +245,15 @@ impl<'m> Converter<'m, '_> {
             "Mul" => self.mul(call),
             "Div" => self.div(call),
             "Pow" => self.pow(call),
+            "Sub" => self.sub(call),
+            "Neg" => self.negative(call),
+            "Max" => self.max(call),
+            "Sum" => self.sum_of_all(call),
+            "Concat" => self.concat(call),
+            "Split" => self.split(call),
+            "ConvTranspose" => self.transposed_conv(call),
+            "MaxPool" => self.max_pool(call),
+            "GlobalMaxPool" => self.global_max_pool(call),
             "Slice" => self.slice(call),
             "Pad" => self.pad(call),
             "GlobalAveragePool" => self.global_average_pool(call),

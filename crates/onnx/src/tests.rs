@@ -6,5 +6,6 @@ mod exporters;
 mod files;
 mod hostile;
 mod keras;
+mod layers;
 mod refusals;
 mod reports;

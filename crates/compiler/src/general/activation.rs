@@ -98,6 +98,7 @@ pub(super) fn least_depth(graph: &Graph) -> usize {
     for (id, node) in graph.nodes() {
         let before = node.sources().map(|source| depths[source.index()]).max().unwrap_or(0);
         let own = match node {
+            Node::Activation { kind: ActivationKind::Identity, .. } => 0,
             Node::Activation { kind: ActivationKind::Square, .. } => 2,
             Node::Activation { .. } => 1 + polynomial::depth(DEGREES[0] + 1),
             _ => 0,

@@ -28,7 +28,7 @@ pub(super) enum Carrier {
     /// Each linear layer and each activation takes levels of the chain.
     Leveled(Ring),
     /// Each activation is a bootstrap.
-    Bootstrapped(BootstrapParameters),
+    Bootstrapped(Box<BootstrapParameters>),
 }
 
 /// The levels that a linear layer takes.

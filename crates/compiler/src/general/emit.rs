@@ -217,13 +217,14 @@ impl<'a> Build<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::general::network::Refreshes;
     use crate::general::ring::Ring;
     use crate::testing::{calibration, perceptron};
 
     #[test]
     fn more_weights_than_memory_are_refused() {
         let graph = perceptron(ActivationKind::Square);
-        let network = Network::new(&graph, &calibration(&graph)).unwrap();
+        let network = Network::new(&graph, &calibration(&graph), Refreshes::LeftOut).unwrap();
         let activations = Forms::leveled(&network).unwrap();
         let ring = Ring::new(14, depth(&network, &activations)).unwrap().unwrap();
         let carrier = Carrier::Leveled(ring);

@@ -19,7 +19,16 @@ pub(super) struct Network {
     pub(super) bound: f64,
 }
 
-/// A value that is held in a ciphertext.
+/// What becomes of activations that change nothing: they spare what follows from a large matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refreshes {
+    /// A bootstrap each.
+    Kept,
+    /// Where they would take levels.
+    LeftOut,
+}
+
+/// A value that is held in ciphertexts.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) shape: Shape,
@@ -61,14 +70,21 @@ pub(super) struct Affine {
 
 impl Network {
     /// The network in the units of its calibration.
-    pub(super) fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, GeneralError> {
+    pub(super) fn new(
+        graph: &Graph,
+        calibration: &Calibration,
+        refreshes: Refreshes,
+    ) -> Result<Self, GeneralError> {
         let mut reader = Reader::new(graph);
         let mut ranges = calibration.activations().iter();
         for (id, node) in graph.nodes() {
             let affine = match node {
                 Node::Activation { source, kind } => {
                     let range = ranges.next().ok_or(GeneralError::Calibration)?;
-                    reader.activation(id, *source, *kind, range)?
+                    match (kind, refreshes) {
+                        (ActivationKind::Identity, Refreshes::LeftOut) => reader.take(*source),
+                        _ => reader.activation(id, *source, *kind, range)?,
+                    }
                 }
                 Node::Add { left, right } => reader.sum(*left, *right),
                 Node::AveragePool { source, pool } if reader.is_held(*source) => {

@@ -1,6 +1,6 @@
 //! Sparse matrices: what a linear layer does, whatever its kind.
 
-use blindsight_model::graph::{Conv2d, Graph, Node, NodeId, Pool};
+use blindsight_model::graph::{Conv2d, Graph, Node, NodeId, Pool, Selection};
 use blindsight_model::tensor::Shape;
 
 /// Most entries of a matrix: half a gigabyte, and compiling takes several of these.
@@ -127,6 +127,12 @@ pub(super) fn of_node(
             (identity.scaled(|i| channel(i).0, |_| 1.0), bias)
         }
         Node::SubsamplePad { source, .. } => (subsampling(graph.shape(*source), shape), zero()),
+        Node::Select { source, selection } => {
+            let from = graph.shape(*source);
+            let offset = selection.channels().iter().map(|pick| f64::from(pick.offset));
+            let bias = offset.flat_map(|offset| vec![offset; shape.plane()]).collect();
+            (selected(selection, from, shape), bias)
+        }
         Node::AveragePool { source, pool } => {
             let count = pool.kernel().iter().product::<usize>() as f64;
             let sums = windows(*pool, graph.shape(*source), shape);
@@ -190,6 +196,20 @@ fn subsampling(from: Shape, to: Shape) -> Sparse {
     Sparse { rows: (0..to.elements()).map(|index| row(index).into_iter().collect()).collect() }
 }
 
+fn selected(selection: &Selection, from: Shape, to: Shape) -> Sparse {
+    let row = |index: usize| {
+        let (channel, at) = (index / to.plane(), index % to.plane());
+        let pick = selection.channels()[channel];
+        let place = (pick.from).zip(selection.rows()[at / to.width()]);
+        let place = place.zip(selection.columns()[at % to.width()]);
+        let entry = place.map(|((channel, row), column)| {
+            ((channel * from.plane() + row * from.width() + column) as u32, pick.factor)
+        });
+        entry.into_iter().filter(|(_, factor)| *factor != 0.0).collect()
+    };
+    Sparse { rows: (0..to.elements()).map(row).collect() }
+}
+
 /// The sums of windows.
 pub(super) fn windows(pool: Pool, from: Shape, to: Shape) -> Sparse {
     let ([rows, columns], [down, right]) = (pool.kernel(), pool.stride());
@@ -205,7 +225,7 @@ pub(super) fn windows(pool: Pool, from: Shape, to: Shape) -> Sparse {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_model::graph::{BatchNorm, GraphBuilder, Linear, Padding};
+    use blindsight_model::graph::{BatchNorm, GraphBuilder, Linear, Padding, Pick};
     use blindsight_model::plain::PlainNetwork;
     use blindsight_model::tensor::Tensor;
 
@@ -225,13 +245,21 @@ mod tests {
         let linear = Linear::new([7, 90], numbers(630), numbers(7)).unwrap();
         let pool = Pool::new([3, 2], [2, 1]).unwrap();
         type Make = Box<dyn Fn(NodeId) -> Node>;
-        let layers: [Make; 6] = [
+        let picks = [(Some(2), 1.0, 0.0), (None, 3.0, 0.5), (Some(0), -2.0, 1.0)];
+        let pick = |(from, factor, offset)| Pick { from, factor, offset };
+        let selection = Selection::everything([3, 6, 5])
+            .with_channels(picks.map(pick).to_vec())
+            .unwrap()
+            .with_rows(vec![Some(5), None, Some(0), Some(5)])
+            .with_columns(vec![None, Some(4)]);
+        let layers: [Make; 7] = [
             Box::new(move |source| Node::Conv2d { source, conv: conv.clone() }),
             Box::new(move |source| Node::BatchNorm { source, norm: norm.clone() }),
             Box::new(move |source| Node::Linear { source, linear: linear.clone() }),
             Box::new(move |source| Node::AveragePool { source, pool }),
             Box::new(|source| Node::GlobalAveragePool { source }),
             Box::new(|source| Node::SubsamplePad { source, channels: 7 }),
+            Box::new(move |source| Node::Select { source, selection: selection.clone() }),
         ];
         for make in layers {
             let mut builder = GraphBuilder::new(shape);

@@ -179,7 +179,7 @@ fn programs_with_bootstraps_do_too() {
     ] {
         let calibration = calibration(&graph);
         let emitted = emit_bootstrapped(&graph, &calibration, &[]).unwrap();
-        let network = Network::new(&graph, &calibration).unwrap();
+        let network = Network::new(&graph, &calibration, Refreshes::Kept).unwrap();
         let forms = Forms::bootstrapped(&network, emitted.checked.circuit.bootstrap().unwrap());
         let error = error(&graph, &emitted, approximate(&network, &forms.unwrap()));
         let steps = |of: fn(&Operation) -> bool| {
@@ -203,7 +203,7 @@ fn other_activations_are_polynomials() {
     for kind in ActivationKind::ALL {
         let graph = perceptron(kind);
         let calibration = calibration(&graph);
-        let network = Network::new(&graph, &calibration).unwrap();
+        let network = Network::new(&graph, &calibration, Refreshes::LeftOut).unwrap();
         let forms = Forms::leveled(&network).unwrap();
         let scores = approximate(&network, &forms);
         let emitted = emit_leveled(&graph, &calibration, &[]).unwrap();

@@ -38,11 +38,49 @@ pub enum ActivationKind {
     Softplus,
     /// x where it is positive, exp(x) - 1 elsewhere.
     Elu,
+    /// x where it is positive, a part of it elsewhere.
+    LeakyRelu(Slope),
+}
+
+/// What a leaky ReLU multiplies negative numbers by: at most 1 in magnitude.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "f32", into = "f32")]
+pub struct Slope(u32);
+
+impl Slope {
+    /// PyTorch's.
+    pub const USUAL: Self = Self(0.01_f32.to_bits());
+
+    /// A slope; `None` when it is beyond 1 or no number.
+    #[must_use]
+    pub fn new(slope: f32) -> Option<Self> {
+        (slope.abs() <= 1.0).then(|| Self(slope.to_bits()))
+    }
+
+    /// The slope as a number.
+    #[must_use]
+    pub const fn value(self) -> f32 {
+        f32::from_bits(self.0)
+    }
+}
+
+impl From<Slope> for f32 {
+    fn from(slope: Slope) -> Self {
+        slope.value()
+    }
+}
+
+impl TryFrom<f32> for Slope {
+    type Error = &'static str;
+
+    fn try_from(slope: f32) -> Result<Self, Self::Error> {
+        Self::new(slope).ok_or("a slope is at most 1 in magnitude")
+    }
 }
 
 impl ActivationKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Relu,
         Self::Silu,
         Self::Sigmoid,
@@ -55,6 +93,7 @@ impl ActivationKind {
         Self::HardSigmoid,
         Self::Softplus,
         Self::Elu,
+        Self::LeakyRelu(Slope::USUAL),
     ];
 
     /// The function's value at `x`.
@@ -73,6 +112,7 @@ impl ActivationKind {
             Self::HardSigmoid => hard_sigmoid(x),
             Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
             Self::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
+            Self::LeakyRelu(slope) => x.max(0.0) + f64::from(slope.value()) * x.min(0.0),
         }
     }
 
@@ -81,7 +121,7 @@ impl ActivationKind {
     #[must_use]
     pub const fn is_homogeneous(self) -> bool {
         match self {
-            Self::Relu | Self::Identity | Self::Square => true,
+            Self::Relu | Self::Identity | Self::Square | Self::LeakyRelu(_) => true,
             Self::Silu
             | Self::Sigmoid
             | Self::Tanh
@@ -110,6 +150,7 @@ impl ActivationKind {
             Self::HardSigmoid => "hardsigmoid",
             Self::Softplus => "softplus",
             Self::Elu => "elu",
+            Self::LeakyRelu(_) => "leakyrelu",
         }
     }
 }
@@ -132,7 +173,7 @@ impl FromStr for ActivationKind {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "the activation function is none of relu, silu, sigmoid, tanh, gelu, identity, square, relu6, \
-     hardswish, hardsigmoid, softplus, elu"
+     hardswish, hardsigmoid, softplus, elu, leakyrelu"
 )]
 pub struct UnknownActivation;
 

@@ -76,6 +76,9 @@ pub enum NodeError {
         /// Channels wanted.
         wanted: usize,
     },
+    /// A selection reads something that is not there.
+    #[error("it reads channels, rows or columns outside of {0}")]
+    Outside(Shape),
     /// The result would be too large.
     #[error(transparent)]
     Shape(#[from] TensorError),

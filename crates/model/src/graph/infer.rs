@@ -22,6 +22,14 @@ pub(super) fn output_shape(
             if left == right { Ok(left) } else { Err(NodeError::TermsDiffer { left, right }) }
         }
         Node::SubsamplePad { source, channels } => subsampled(shape(*source)?, *channels),
+        Node::Select { source, selection } => {
+            let found = shape(*source)?;
+            if !selection.fits([found.channels(), found.height(), found.width()]) {
+                return Err(NodeError::Outside(found));
+            }
+            let (rows, columns) = (selection.rows().len(), selection.columns().len());
+            Ok(Shape::new(selection.channels().len(), rows, columns)?)
+        }
         Node::AveragePool { source, pool } => {
             let found = shape(*source)?;
             let sides = pool.result([found.height(), found.width()]);

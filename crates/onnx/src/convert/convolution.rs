@@ -15,11 +15,9 @@ impl<'m> Converter<'m, '_> {
         call.operands(2, 3)?;
         let window = Window::take(&mut call.attributes)?;
         let group = call.attributes.int("group", 1)?;
-        let [stride, other] = window.stride;
-        if stride != other {
-            let text = format!("are {stride} and {other}; they should be equal");
-            return Err(problem("strides", text).into());
-        }
+        let [down, right] = window.stride;
+        // Strides that differ leave out rows and columns of all.
+        let stride = if down == right { down } else { 1 };
         let weights = self.reals(call, 1, "weights")?;
         let Ok(dims) = <[usize; 4]>::try_from(weights.dims()) else {
             let (found, expected) = (weights.dims().to_vec(), "four are".to_owned());
@@ -52,6 +50,14 @@ impl<'m> Converter<'m, '_> {
         let padding = window.reduced(before, kernel, padding);
         let conv = Conv2d::new(dims, weights, bias, stride, padding)?;
         let slot = match window.result(before, kernel, padding) {
+            Some([height, width]) if down != right => {
+                let source = self.node(call, Node::Conv2d { source, conv })?;
+                let every =
+                    |count: usize, step: usize| (0..count).map(|at| Some(at * step)).collect();
+                let rows = self.places(call, source, Side::Row, every(height, down))?;
+                let id = self.places(call, rows, Side::Column, every(width, right))?;
+                self.slots.built(call.index, id)?
+            }
             Some([height, width]) => {
                 let after = Shape::new(dims[0], height, width)?;
                 self.slots.wait(call.index, after, State::Conv { source, conv })

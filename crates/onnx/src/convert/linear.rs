@@ -103,8 +103,8 @@ impl<'m> Converter<'m, '_> {
         Ok(Done::new(Value::Map(Map { slot, axes }), "fully connected layer"))
     }
 
-    /// Adds one number per channel to the layer before.
-    pub(super) fn add_bias(
+    /// Adds one number per channel, to the bias of the layer before if that is read here alone.
+    pub(super) fn add_numbers(
         &mut self,
         call: &Call<'m>,
         map: Map,
@@ -117,9 +117,9 @@ impl<'m> Converter<'m, '_> {
             State::Conv { .. } | State::Linear { .. } | State::Refused
         );
         if !layer || self.slots.is_shared(map.slot) {
-            let text = "a constant can only be added to the result of a convolution or a fully \
-                        connected layer that nothing else reads";
-            return Err(Reason::Computation(text.to_owned()).into());
+            let source = self.build(&map)?;
+            let id = self.times(call, source, |channel| (1.0, added[channel]))?;
+            return self.done(call, id, map.axes, "a number for each channel");
         }
         let sum = |bias: &[f32]| -> Vec<f32> {
             let pairs = bias.iter().zip(&added);
@@ -148,7 +148,7 @@ impl<'m> Converter<'m, '_> {
 }
 
 /// One number for every channel from a constant that ONNX spreads over the feature map.
-fn per_channel(map: &Map, shape: Shape, added: &Array<f32>) -> Result<Vec<f32>, Reason> {
+pub(super) fn per_channel(map: &Map, shape: Shape, added: &Array<f32>) -> Result<Vec<f32>, Reason> {
     let refused = || {
         let expected = "one number, or one for each channel, is".to_owned();
         Reason::Dimensions { what: "added constants", expected, found: added.dims().to_vec() }

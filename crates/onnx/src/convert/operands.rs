@@ -54,7 +54,11 @@ impl<'m> Converter<'m, '_> {
 
     /// Writes a feature map to the network, if it is not there yet.
     pub(super) fn build(&mut self, map: &Map) -> Result<NodeId, Stop> {
-        self.slots.build(map.slot).map_err(|problem| match problem {
+        self.build_slot(map.slot)
+    }
+
+    pub(super) fn build_slot(&mut self, slot: usize) -> Result<NodeId, Stop> {
+        self.slots.build(slot).map_err(|problem| match problem {
             Some((origin, reason)) => {
                 self.refusals.push((origin, reason));
                 Stop::Poisoned

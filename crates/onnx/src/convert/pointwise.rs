@@ -4,11 +4,13 @@
 //! SiLU arrives as x * sigmoid(x). GELU arrives as x * (1 + erf(x / sqrt 2)) / 2 with the factors
 //! in any order: multiples of x and of erf are collected until a product with x closes the form.
 
-use blindsight_model::graph::{ActivationKind, Node};
+use blindsight_model::graph::{ActivationKind, Node, NodeId};
 
+use super::linear::per_channel;
 use super::slots::{ErfTerm, State};
 use super::{Call, Converter, Done, Map, Stop, Value};
 use crate::attributes::problem;
+use crate::axes::Axes;
 use crate::error::Reason;
 
 const PART_OF_GELU: &str = "part of the activation gelu";
@@ -21,62 +23,13 @@ impl<'m> Converter<'m, '_> {
             "Tanh" => ActivationKind::Tanh,
             "HardSwish" => ActivationKind::HardSwish,
             "Softplus" => ActivationKind::Softplus,
-            "Elu" => {
-                let alpha = call.attributes.float("alpha", 1.0)?;
-                only("alpha", alpha, 1.0)?;
-                ActivationKind::Elu
-            }
             _ => match call.attributes.text("approximate", "none")? {
-                "none" => ActivationKind::Gelu,
-                _ => {
-                    let text = "asks for an approximation; only the exact form is supported";
-                    return Err(problem("approximate", text.to_owned()).into());
-                }
+                // Approximated by tanh it differs by 5e-4 at most.
+                "none" | "tanh" => ActivationKind::Gelu,
+                _ => return Err(problem("approximate", "is not known".to_owned()).into()),
             },
         };
         let map = self.map(call, 0, "input")?;
-        self.activate(call, &map, kind)
-    }
-
-    pub(super) fn swish(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
-        call.operands(1, 1)?;
-        let alpha = call.attributes.float("alpha", 1.0)?;
-        if alpha != 1.0 {
-            return Err(problem("alpha", format!("is {alpha}; only 1 is supported")).into());
-        }
-        let map = self.map(call, 0, "input")?;
-        self.activate(call, &map, ActivationKind::Silu)
-    }
-
-    /// Sigmoid in straight lines, with the slope that PyTorch gives it.
-    pub(super) fn hard_sigmoid(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
-        call.operands(1, 1)?;
-        only("alpha", call.attributes.float("alpha", 0.2)?, 1.0 / 6.0)?;
-        only("beta", call.attributes.float("beta", 0.5)?, 0.5)?;
-        let map = self.map(call, 0, "input")?;
-        self.activate(call, &map, ActivationKind::HardSigmoid)
-    }
-
-    /// ReLU that ends at 6, or that does not end.
-    pub(super) fn clip(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
-        call.operands(1, 3)?;
-        let mut ends = [None, None];
-        for (index, end) in ends.iter_mut().enumerate() {
-            if self.value(call, index + 1).is_some() {
-                let bound = self.reals(call, index + 1, "bound")?.scalar();
-                let text = || Reason::Computation("its bounds should be numbers".to_owned());
-                *end = Some(bound.ok_or_else(text)?);
-            }
-        }
-        let map = self.map(call, 0, "input")?;
-        let kind = match ends {
-            [Some(0.0), Some(6.0)] => ActivationKind::Relu6,
-            [Some(0.0), None] => ActivationKind::Relu,
-            _ => {
-                let text = "only clipping to 0 and 6, or to 0 alone, is supported";
-                return Err(Reason::Computation(text.to_owned()).into());
-            }
-        };
         self.activate(call, &map, kind)
     }
 
@@ -113,7 +66,7 @@ impl<'m> Converter<'m, '_> {
             let term = ErfTerm { offset: term.offset + f64::from(value), ..term };
             return Ok(self.waiting(call, &map, State::Erf { slot, term }, PART_OF_GELU));
         }
-        self.add_bias(call, map, &added)
+        self.add_numbers(call, map, &added)
     }
 
     pub(super) fn mul(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
@@ -129,7 +82,7 @@ impl<'m> Converter<'m, '_> {
         match self.beside_constant(call) {
             Some((0, 1)) => self.scale(call, 0, 1, f64::recip),
             _ => {
-                let text = "only dividing by a constant is supported, as part of GELU";
+                let text = "only dividing by a constant is supported";
                 Err(Reason::Computation(text.to_owned()).into())
             }
         }
@@ -148,10 +101,50 @@ impl<'m> Converter<'m, '_> {
     /// The end of a residual block.
     fn sum(&mut self, call: &Call<'m>) -> Result<Done<'m>, Stop> {
         let (left, right) = (self.map(call, 0, "first term")?, self.map(call, 1, "second term")?);
-        self.expect_equal(&left, &right)?;
-        let node = Node::Add { left: self.build(&left)?, right: self.build(&right)? };
-        let slot = self.slots.emit(call.index, node)?;
-        Ok(Done::new(Value::Map(Map { slot, axes: left.axes }), "sum"))
+        let (left, right, axes) = self.broadcast(call, &left, &right)?;
+        let id = self.node(call, Node::Add { left, right })?;
+        self.done(call, id, axes, "sum")
+    }
+
+    /// The sum of any number of feature maps.
+    pub(super) fn sum_of_all(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        let first = self.map(call, 0, "first term")?;
+        let (mut id, axes) = (self.build(&first)?, first.axes.clone());
+        for input in 1..call.node.input.len() {
+            let term = self.map(call, input, "terms")?;
+            self.expect_equal(&first, &term)?;
+            let right = self.build(&term)?;
+            id = self.node(call, Node::Add { left: id, right })?;
+        }
+        self.done(call, id, axes, "sum")
+    }
+
+    pub(super) fn sub(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(2, 2)?;
+        let Some((map, constant)) = self.beside_constant(call) else {
+            let (left, right) = (self.map(call, 0, "input")?, self.map(call, 1, "input")?);
+            let (left, right, axes) = self.broadcast(call, &left, &right)?;
+            let id = self.difference(call, left, right)?;
+            return self.done(call, id, axes, "difference");
+        };
+        let numbers = self.reals(call, constant, "constants")?;
+        let first = map == 0;
+        let map = self.map(call, map, "input")?;
+        if first {
+            return self.add_numbers(call, map, &numbers.map(|x| -x));
+        }
+        let numbers = per_channel(&map, self.shape_of(&map), &numbers)?;
+        let source = self.build(&map)?;
+        let id = self.times(call, source, |channel| (-1.0, numbers[channel]))?;
+        self.done(call, id, map.axes, "difference")
+    }
+
+    pub(super) fn negative(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(1, 1)?;
+        let map = self.map(call, 0, "input")?;
+        let source = self.build(&map)?;
+        let id = self.times(call, source, |_| (-1.0, 0.0))?;
+        self.done(call, id, map.axes, "the same with the other sign")
     }
 
     fn scale(
@@ -163,10 +156,16 @@ impl<'m> Converter<'m, '_> {
     ) -> Result<Done<'m>, Stop> {
         let array = self.reals(call, constant, "factor")?;
         let map = self.map(call, map, "input")?;
-        let value = array.scalar().filter(|_| array.dims().len() <= map.axes.rank());
-        let by = factor(f64::from(value.ok_or_else(not_gelu)?));
+        let Some(value) = array.scalar().filter(|_| array.dims().len() <= map.axes.rank()) else {
+            let factors = per_channel(&map, self.shape_of(&map), &array)?;
+            let by = |channel: usize| (factor(f64::from(factors[channel])) as f32, 0.0);
+            let source = self.build(&map)?;
+            let id = self.times(call, source, by)?;
+            return self.done(call, id, map.axes, "a factor for each channel");
+        };
+        let by = factor(f64::from(value));
         if !by.is_finite() {
-            return Err(not_gelu().into());
+            return Err(Reason::Computation("its factor is not finite".to_owned()).into());
         }
         let scaled =
             |term: ErfTerm| ErfTerm { outer: term.outer * by, offset: term.offset * by, ..term };
@@ -181,14 +180,13 @@ impl<'m> Converter<'m, '_> {
                 State::Scaled { slot: map.slot, factor: by }
             }
         };
-        Ok(self.waiting(call, &map, state, PART_OF_GELU))
+        Ok(self.waiting(call, &map, state, "a factor, alone or as part of the activation gelu"))
     }
 
     fn product(&mut self, call: &Call<'m>) -> Result<Done<'m>, Stop> {
         let (left, right) =
             (self.map(call, 0, "first factor")?, self.map(call, 1, "second factor")?);
-        self.expect_equal(&left, &right)?;
-        if left.slot == right.slot {
+        if left.slot == right.slot && left.axes == right.axes {
             return self.activate(call, &left, ActivationKind::Square);
         }
         for (plain, gate) in [(&left, &right), (&right, &left)] {
@@ -214,9 +212,26 @@ impl<'m> Converter<'m, '_> {
                 _ => {}
             }
         }
-        let text = "products of two feature maps are only supported as squares, or as part of \
-                    SiLU or GELU";
-        Err(Reason::Computation(text.to_owned()).into())
+        let (left, right, axes) = self.broadcast(call, &left, &right)?;
+        self.product_by_squares(call, [left, right], axes)
+    }
+
+    /// A product is a fourth of the square of the sum less that of the difference.
+    fn product_by_squares(
+        &mut self,
+        call: &Call<'m>,
+        [left, right]: [NodeId; 2],
+        axes: Axes,
+    ) -> Result<Done<'m>, Stop> {
+        let square = |source| Node::Activation { source, kind: ActivationKind::Square };
+        let sum = self.node(call, Node::Add { left, right })?;
+        let sum = self.node(call, square(sum))?;
+        let difference = self.difference(call, left, right)?;
+        let difference = self.node(call, square(difference))?;
+        let sum = self.times(call, sum, |_| (0.25, 0.0))?;
+        let difference = self.times(call, difference, |_| (-0.25, 0.0))?;
+        let id = self.node(call, Node::Add { left: sum, right: difference })?;
+        self.done(call, id, axes, "product, from the squares of a sum and a difference")
     }
 
     /// A power: the square alone.
@@ -241,7 +256,7 @@ impl<'m> Converter<'m, '_> {
         Ok(self.reals(call, 1, "exponent")?.scalar().map(f64::from))
     }
 
-    fn activate(
+    pub(super) fn activate(
         &mut self,
         call: &Call<'m>,
         map: &Map,
@@ -259,7 +274,7 @@ impl<'m> Converter<'m, '_> {
         Done::new(Value::Map(Map { slot, axes: like.axes.clone() }), how)
     }
 
-    fn expect_equal(&self, left: &Map, right: &Map) -> Result<(), Reason> {
+    pub(super) fn expect_equal(&self, left: &Map, right: &Map) -> Result<(), Reason> {
         let (a, b) = (self.shape_of(left), self.shape_of(right));
         if a == b && left.axes == right.axes {
             return Ok(());
@@ -272,14 +287,6 @@ impl<'m> Converter<'m, '_> {
         };
         Err(Reason::Layout(text))
     }
-}
-
-/// An attribute that must have one value.
-fn only(name: &'static str, found: f32, expected: f32) -> Result<(), Reason> {
-    if (found - expected).abs() < 1e-6 {
-        return Ok(());
-    }
-    Err(problem(name, format!("is {found}; only {expected} is supported")))
 }
 
 fn not_gelu() -> Reason {

@@ -1,6 +1,8 @@
 //! Averages over windows and over whole channels, in the ways that exporters write them.
 
-use blindsight_model::graph::{Node, Pool};
+use std::collections::BTreeSet;
+
+use blindsight_model::graph::{MAX_SIDE, Node, NodeId, Padding, Pool};
 
 use super::window::Window;
 use super::{Call, Converter, Done, Map, Stop, Value};
@@ -26,21 +28,101 @@ impl<'m> Converter<'m, '_> {
         }
         // Without a border it does not matter what of it counts, nor with one window where it ends.
         let partial = call.attributes.flag("ceil_mode", false)?;
-        call.attributes.flag("count_include_pad", false)?;
+        let zeros_count = call.attributes.flag("count_include_pad", false)?;
         let map = self.map(call, 0, "input")?;
         let shape = self.shape_of(&map);
         let whole = [shape.height(), shape.width()];
-        if map.axes != Axes::channels_first(shape) || !window.is_bare() {
-            let text = "only averages of pictures with channels first and without padding are \
-                        supported";
+        if map.axes != Axes::channels_first(shape) {
+            let text = "only averages of pictures with channels first are supported";
             return Err(Reason::Layout(text.to_owned()).into());
         }
         match window.kernel() {
+            Some(_) if partial && !window.is_bare() => {
+                Err(problem("ceil_mode", "is set, with padding".to_owned()).into())
+            }
+            Some(kernel) if !window.is_bare() => {
+                let padding = window.padding(shape, kernel);
+                let pool = Pool::new(kernel, window.stride)?;
+                self.padded_pool(call, &map, pool, padding, zeros_count)
+            }
             Some(kernel) if kernel == whole => self.average(call, map, &[2, 3], true),
             Some(kernel) if !partial => self.pool(call, &map, Pool::new(kernel, window.stride)?),
             Some(_) => Err(problem("ceil_mode", "is set; it is not supported".to_owned()).into()),
             None => Err(problem("kernel_shape", "is missing".to_owned()).into()),
         }
+    }
+
+    /// The means of windows that reach into zeros, which count or do not.
+    fn padded_pool(
+        &mut self,
+        call: &Call<'m>,
+        map: &Map,
+        pool: Pool,
+        padding: Padding,
+        zeros_count: bool,
+    ) -> Result<Done<'m>, Stop> {
+        let shape = self.shape_of(map);
+        let source = self.build(map)?;
+        let surrounded = |length: usize, [before, after]: [usize; 2]| {
+            let place = move |at: usize| at.checked_sub(before).filter(|at| *at < length);
+            (0..before.saturating_add(length).saturating_add(after)).map(place).collect::<Vec<_>>()
+        };
+        if padding.sides().iter().any(|side| *side > MAX_SIDE) {
+            return Err(problem("pads", "is out of range".to_owned()).into());
+        }
+        let places = [
+            (Side::Row, surrounded(shape.height(), padding.rows)),
+            (Side::Column, surrounded(shape.width(), padding.columns)),
+        ];
+        let mut id = source;
+        for (side, places) in places.clone() {
+            id = self.places(call, id, side, places)?;
+        }
+        id = self.node(call, Node::AveragePool { source: id, pool })?;
+        if !zeros_count {
+            for (axis, (side, places)) in places.into_iter().enumerate() {
+                id = self.uncounted(
+                    call,
+                    id,
+                    side,
+                    &places,
+                    [pool.kernel(), pool.stride()].map(|s| s[axis]),
+                )?;
+            }
+        }
+        let axes = Axes::channels_first(self.slots.node_shape(id)?);
+        self.done(call, id, axes, "averages of windows")
+    }
+
+    /// Means along a side over all of a window's places as means over those that are no zeros.
+    fn uncounted(
+        &mut self,
+        call: &Call<'m>,
+        source: NodeId,
+        side: Side,
+        places: &[Option<usize>],
+        [kernel, stride]: [usize; 2],
+    ) -> Result<NodeId, Stop> {
+        let windows = places.windows(kernel).step_by(stride);
+        let counts: Vec<usize> = windows.map(|window| window.iter().flatten().count()).collect();
+        let different: BTreeSet<usize> = counts.iter().copied().collect();
+        if different.contains(&0) {
+            let text = "a window lies outside of what it moves over";
+            return Err(Reason::Layout(text.to_owned()).into());
+        }
+        let mut sum = None;
+        for count in different {
+            let place = |(at, found): (usize, &usize)| (*found == count).then_some(at);
+            let of_count = counts.iter().enumerate().map(place).collect();
+            let part = self.places(call, source, side, of_count)?;
+            let factor = kernel as f32 / count as f32;
+            let part = self.times(call, part, |_| (factor, 0.0))?;
+            sum = Some(match sum {
+                None => part,
+                Some(left) => self.node(call, Node::Add { left, right: part })?,
+            });
+        }
+        Ok(sum.unwrap_or(source))
     }
 
     /// The means of windows.

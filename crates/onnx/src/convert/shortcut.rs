@@ -4,6 +4,7 @@
 use blindsight_model::graph::Node;
 use blindsight_model::tensor::Shape;
 
+use super::select::{resized, side_of};
 use super::slots::State;
 use super::{Call, Converter, Done, Map, Stop, Value};
 use crate::array::axis_of;
@@ -16,6 +17,25 @@ struct Cut {
     start: i64,
     end: i64,
     step: i64,
+}
+
+impl Cut {
+    /// What it keeps of so many elements, in order.
+    fn places(&self, length: usize) -> Option<Vec<usize>> {
+        let whole = i64::try_from(length).ok()?;
+        let from_end = |at: i64| if at < 0 { at.saturating_add(whole) } else { at };
+        let (start, end) = (from_end(self.start), from_end(self.end));
+        // Backwards, the end may lie before the first.
+        let (start, end) = match self.step {
+            1.. => (start.clamp(0, whole), end.clamp(0, whole)),
+            ..=-1 => (start.clamp(-1, whole - 1), end.clamp(-1, whole - 1)),
+            0 => return None,
+        };
+        let inside = |at: &i64| if self.step > 0 { *at < end } else { *at > end };
+        let next = |at: &i64| at.checked_add(self.step);
+        let places = std::iter::successors(Some(start), next).take_while(inside);
+        places.map(|at| usize::try_from(at).ok()).collect()
+    }
 }
 
 impl<'m> Converter<'m, '_> {
@@ -32,23 +52,43 @@ impl<'m> Converter<'m, '_> {
         })?;
         let dims = map.axes.dims(self.shape_of(&map));
         let mut thinned = [false; 2];
-        for cut in cuts {
+        for cut in &cuts {
             let length = dims.get(cut.axis).copied().unwrap_or(0);
-            match (kept(&cut, length), map.axes.sides(cut.axis)) {
+            match (kept(cut, length), map.axes.sides(cut.axis)) {
                 (Kept::All, _) => {}
                 (Kept::EverySecond, [Side::Row]) => thinned[0] = true,
                 (Kept::EverySecond, [Side::Column]) => thinned[1] = true,
-                _ => {
-                    let text = format!(
-                        "of dimension {} it keeps {} to {} in steps of {}; only every second row \
-                         and column from the first on is supported",
-                        cut.axis, cut.start, cut.end, cut.step
-                    );
-                    return Err(Reason::Layout(text).into());
-                }
+                _ => return self.cut(call, &map, &cuts),
             }
         }
         self.thin(call, map, thinned)
+    }
+
+    /// Any part of a feature map.
+    fn cut(&mut self, call: &Call<'m>, map: &Map, cuts: &[Cut]) -> Result<Done<'m>, Stop> {
+        let shape = self.shape_of(map);
+        let mut id = self.build(map)?;
+        for cut in cuts {
+            let refused = || {
+                let Cut { axis, start, end, step } = cut;
+                let text = format!(
+                    "of dimension {axis} it keeps {start} to {end} in steps of {step}: nothing, or \
+                     parts of several sides"
+                );
+                Reason::Layout(text)
+            };
+            let side = side_of(&map.axes, shape, cut.axis);
+            let length = side.map_or(1, |side| side.length(shape));
+            let places = cut.places(length).filter(|places| !places.is_empty());
+            let places = places.ok_or_else(refused)?;
+            if places.len() == length && cut.step > 0 {
+                continue;
+            }
+            let places = places.into_iter().map(Some).collect();
+            id = self.places(call, id, side.ok_or_else(refused)?, places)?;
+        }
+        let axes = map.axes.clone().without_ones(self.slots.node_shape(id)?);
+        self.done(call, id, axes, "part of a feature map")
     }
 
     /// Channels of zeros, as many before as after.
@@ -59,21 +99,25 @@ impl<'m> Converter<'m, '_> {
         added: usize,
     ) -> Result<Done<'m>, Stop> {
         let shape = self.shape_of(&map);
-        let State::Thinned { slot: before, source, rows, columns } = *self.slots.state(map.slot)
-        else {
-            let text = "channels of zeros are only supported after every second row and column \
-                        was taken, as in the shortcut of a residual network";
-            return Err(Reason::Computation(text.to_owned()).into());
-        };
         let channels = added.checked_mul(2).and_then(|both| both.checked_add(shape.channels()));
         let channels = channels.ok_or_else(|| Reason::Layout("it adds too much".to_owned()))?;
+        let thinned = match *self.slots.state(map.slot) {
+            State::Thinned { slot, source, rows, columns } => {
+                let before = self.slots.shape(slot);
+                let both = (rows || before.height() == 1) && (columns || before.width() == 1);
+                both.then_some(source)
+            }
+            _ => None,
+        };
         let after = Shape::new(channels, shape.height(), shape.width())?;
+        let Some(source) = thinned else {
+            let place = |at: usize| at.checked_sub(added).filter(|at| *at < shape.channels());
+            let source = self.build(&map)?;
+            let places = (0..channels).map(place).collect();
+            let id = self.places(call, source, Side::Channel, places)?;
+            return self.done(call, id, resized(&map.axes, shape, after), "channels of zeros");
+        };
         self.renote(map.slot, "part of the shortcut without parameters");
-        // One of rows and columns alone is refused when it is built.
-        let before = self.slots.shape(before);
-        if !((rows || before.height() == 1) && (columns || before.width() == 1)) {
-            self.build(&map)?;
-        }
         let slot = self.slots.emit(call.index, Node::SubsamplePad { source, channels })?;
         // A single channel had no axis; now that there are more it has.
         let axes = if shape.channels() == 1 { Axes::channels_first(after) } else { map.axes };

@@ -4,10 +4,12 @@
 //! takes one step.
 
 use blindsight_model::graph::{
-    ActivationKind, Conv2d, Graph, GraphBuilder, GraphError, Linear, Node, NodeId, Padding,
+    ActivationKind, Conv2d, Graph, GraphBuilder, GraphError, Linear, Node, NodeId, Padding, Pick,
+    Selection,
 };
 use blindsight_model::tensor::Shape;
 
+use super::select::sides;
 use crate::error::Reason;
 
 /// A node of the file to blame, and why; `None` when that was said before.
@@ -92,6 +94,8 @@ pub(super) struct Slots {
     origins: Vec<usize>,
     /// How often each result is read, the input's first.
     reads: Vec<usize>,
+    /// Whether each result is an activation's, or the input, or elements of these.
+    light: Vec<bool>,
 }
 
 impl Slots {
@@ -100,7 +104,7 @@ impl Slots {
         let builder = GraphBuilder::new(input);
         let state = State::Built(builder.input());
         let slot = Slot { origin: None, shape: input, shared: false, state };
-        Self { slots: vec![slot], builder, origins: Vec::new(), reads: vec![0] }
+        Self { slots: vec![slot], builder, origins: Vec::new(), reads: vec![0], light: vec![true] }
     }
 
     /// The slot of the network's input.
@@ -117,9 +121,23 @@ impl Slots {
     /// Adds a node to the network.
     pub(super) fn emit(&mut self, origin: usize, node: Node) -> Result<usize, Reason> {
         let id = self.add(origin, node)?;
-        // A node just added has a shape.
-        let shape = self.builder.shape(id).ok_or(GraphError::UnknownOutput)?;
+        self.built(origin, id)
+    }
+
+    /// A node of the network as a feature map.
+    pub(super) fn built(&mut self, origin: usize, id: NodeId) -> Result<usize, Reason> {
+        let shape = self.node_shape(id)?;
         Ok(self.wait(origin, shape, State::Built(id)))
+    }
+
+    /// The shape of a node that has been added.
+    pub(super) fn node_shape(&self, id: NodeId) -> Result<Shape, Reason> {
+        Ok(self.builder.shape(id).ok_or(GraphError::UnknownOutput)?)
+    }
+
+    /// Whether a result is an activation's, or the input, or elements of these.
+    pub(super) fn is_light(&self, id: NodeId) -> bool {
+        self.light.get(id.index()).copied().unwrap_or(false)
     }
 
     /// Writes a waiting feature map to the network.
@@ -143,19 +161,18 @@ impl Slots {
                 Ok(Node::Activation { source, kind: ActivationKind::Gelu })
             }
             State::Gated { .. } | State::Erf { .. } => Err("Erf is only supported as part of GELU"),
-            State::Scaled { .. } => {
-                Err("multiplying by a constant is only supported as part of GELU")
-            }
-            State::Padded { .. } => {
-                Err("zeros around a picture are only supported directly before a convolution")
-            }
+            State::Scaled { slot, factor } => match self.state(slot) {
+                State::Built(source) => scaled(*source, shape, factor),
+                _ => return Err(None),
+            },
+            State::Padded { source, padding, .. } => Ok(padded(source, shape, padding)),
             State::Thinned { source, rows, columns, .. } => match self.builder.shape(source) {
                 Some(before)
                     if (rows || before.height() == 1) && (columns || before.width() == 1) =>
                 {
                     Ok(Node::SubsamplePad { source, channels: shape.channels() })
                 }
-                _ => Err("rows and columns can only be thinned out together"),
+                _ => Ok(thinned(source, shape, rows, columns)),
             },
         };
         let node = node.map_err(|text| Some((origin, Reason::Computation(text.to_owned()))))?;
@@ -217,8 +234,15 @@ impl Slots {
         self.builder.finish(output)
     }
 
-    fn add(&mut self, origin: usize, node: Node) -> Result<NodeId, Reason> {
+    /// Adds a node to the network.
+    pub(super) fn add(&mut self, origin: usize, node: Node) -> Result<NodeId, Reason> {
         let sources: Vec<NodeId> = node.sources().collect();
+        let of_light = sources.iter().all(|source| self.is_light(*source));
+        let light = match node {
+            Node::Activation { .. } => true,
+            Node::Select { .. } | Node::SubsamplePad { .. } => of_light,
+            _ => false,
+        };
         let id = self.builder.add(node)?;
         for source in sources {
             if let Some(reads) = self.reads.get_mut(source.index()) {
@@ -227,8 +251,41 @@ impl Slots {
         }
         self.origins.push(origin);
         self.reads.push(0);
+        self.light.push(light);
         Ok(id)
     }
+}
+
+fn scaled(source: NodeId, shape: Shape, factor: f64) -> Result<Node, &'static str> {
+    let pick = |from| Pick { from: Some(from), factor: factor as f32, offset: 0.0 };
+    let picks = (0..shape.channels()).map(pick).collect();
+    let selection = Selection::everything(sides(shape)).with_channels(picks);
+    let selection = selection.map_err(|_| "its factor is out of range")?;
+    Ok(Node::Select { source, selection })
+}
+
+/// Zeros around a feature map; `shape` is that of the result.
+fn padded(source: NodeId, shape: Shape, padding: Padding) -> Node {
+    let places = |length: usize, [before, after]: [usize; 2]| {
+        let inside = length.saturating_sub(before + after);
+        let place = move |at: usize| at.checked_sub(before).filter(|at| *at < inside);
+        (0..length).map(place).collect()
+    };
+    let selection = Selection::everything(sides(shape))
+        .with_rows(places(shape.height(), padding.rows))
+        .with_columns(places(shape.width(), padding.columns));
+    Node::Select { source, selection }
+}
+
+/// Every second row, or column; `shape` is that of the result.
+fn thinned(source: NodeId, shape: Shape, rows: bool, columns: bool) -> Node {
+    let places = |length: usize, halved: bool| {
+        (0..length).map(|at| Some(if halved { 2 * at } else { at })).collect()
+    };
+    let selection = Selection::everything(sides(shape))
+        .with_rows(places(shape.height(), rows))
+        .with_columns(places(shape.width(), columns));
+    Node::Select { source, selection }
 }
 
 /// Whether x times the term is x * (1 + erf(x / sqrt 2)) / 2. Exporters write the constants with

@@ -62,6 +62,14 @@ impl Window {
         self.kernel
     }
 
+    /// The zeros before and after, for height and width, where they are given as numbers.
+    pub(super) const fn given(&self) -> Option<[[usize; 2]; 2]> {
+        match self.border {
+            Border::Given(pads) => Some(pads),
+            Border::SameLower | Border::SameUpper => None,
+        }
+    }
+
     /// Whether nothing is added at the border.
     pub(super) const fn is_bare(&self) -> bool {
         matches!(self.border, Border::Given([[0, 0], [0, 0]]))

@@ -24,7 +24,7 @@ fn only(what: &str, build: impl FnOnce(&mut Model)) -> R {
 
 #[test]
 fn operators_that_cannot_run() {
-    for op in ["MaxPool", "LeakyRelu", "ConvTranspose", "ArgMax", "Sum", "Loop", "", "relu"] {
+    for op in ["Resize", "LRN", "InstanceNormalization", "ArgMax", "Loop", "", "relu"] {
         let reason = only(op, |model| model.end(op, &["x"], &[]));
         assert_eq!(reason, R::Operator, "{op}");
     }
@@ -50,7 +50,6 @@ fn attributes() {
         ("fewer than no groups", vec![int("group", -1)]),
         ("no groups", vec![int("group", 0)]),
         ("dilations beyond all", vec![ints("dilations", &[1 << 20, 1 << 20])]),
-        ("unequal strides", vec![ints("strides", &[1, 2])]),
         ("strides of nothing", vec![ints("strides", &[0, 0])]),
         ("negative strides", vec![ints("strides", &[-1, -1])]),
         ("endless strides", vec![ints("strides", &[i64::MAX, i64::MAX])]),
@@ -71,9 +70,10 @@ fn attributes() {
     let reason = only("endless pads", conv(vec![ints("pads", &[2000; 4])]));
     assert!(matches!(reason, R::Parameters(_)));
     for (op, attribute) in [
-        ("Gelu", text("approximate", "tanh")),
-        ("Swish", float("alpha", 2.0)),
+        ("Gelu", text("approximate", "somehow")),
+        ("Swish", float("alpha", 0.0)),
         ("Swish", float("alpha", f32::NAN)),
+        ("MaxPool", ints("pads", &[0; 4])),
         ("ReduceMean", int("noop_with_empty_axes", 1)),
         ("Transpose", ints("perm", &[0, -1, 1, 2])),
         ("Cast", int("to", INT64)),
@@ -163,12 +163,9 @@ type Build = fn(&mut Model);
 
 #[test]
 fn computations_and_layouts() {
-    let layouts: [(&str, Build); 17] = [
+    let layouts: [(&str, Build); 16] = [
         ("a pool beyond the edge", |m| {
             m.end("AveragePool", &["x"], &[ints("kernel_shape", &[2, 7])]);
-        }),
-        ("a padded pool", |m| {
-            m.end("AveragePool", &["x"], &[ints("kernel_shape", &[6, 6]), ints("pads", &[1; 4])]);
         }),
         ("a mean of rows", |m| m.end("ReduceMean", &["x"], &[ints("axes", &[2])])),
         ("a mean of channels", |m| m.end("ReduceMean", &["x"], &[ints("axes", &[1, 2, 3])])),
@@ -187,10 +184,6 @@ fn computations_and_layouts() {
             let weights = m.weights(&[3, 6, 1, 1]);
             m.end("Conv", &[&turned, &weights], &[]);
         }),
-        ("sums of different sizes", |m| {
-            let pooled = m.add("GlobalAveragePool", &["x"], &[]);
-            m.end("Add", &["x", &pooled], &[]);
-        }),
         ("sums of different orders", |m| {
             let turned = m.add("Transpose", &["x"], &[ints("perm", &[0, 1, 3, 2])]);
             m.end("Add", &["x", &turned], &[]);
@@ -199,24 +192,28 @@ fn computations_and_layouts() {
             let weights = m.weights(&[6, 4]);
             m.end("MatMul", &["x", &weights], &[]);
         }),
-        ("a crop", |m| {
-            let [starts, ends, axes] = [&[1][..], &[5], &[2]].map(|values| m.ints(values));
+        ("sums of different sizes", |m| {
+            let [starts, ends, axes] = [&[0][..], &[4], &[2]].map(|values| m.ints(values));
+            let part = m.add("Slice", &["x", &starts, &ends, &axes], &[]);
+            m.end("Add", &["x", &part], &[]);
+        }),
+        ("nothing of the rows", |m| {
+            let [starts, ends, axes] = [&[4][..], &[2], &[2]].map(|values| m.ints(values));
             m.end("Slice", &["x", &starts, &ends, &axes], &[]);
         }),
-        ("a border that is cut off", |m| {
-            let pads = m.ints(&[0, 0, -1, 0, 0, 0, 0, 0]);
+        ("a border that cuts off everything", |m| {
+            let pads = m.ints(&[0, 0, -3, 0, 0, 0, -3, 0]);
             m.end("Pad", &["x", &pads], &[]);
+        }),
+        ("maxima beyond the edge", |m| {
+            m.end("MaxPool", &["x"], &[ints("kernel_shape", &[2, 7])]);
+        }),
+        ("a concatenation of pictures of different sizes", |m| {
+            let pooled = m.add("GlobalAveragePool", &["x"], &[]);
+            m.end("Concat", &["x", &pooled], &[int("axis", 1)]);
         }),
         ("an endless border", |m| {
             let pads = m.ints(&[0, 0, i64::MAX, 0, 0, 0, i64::MAX, 0]);
-            m.end("Pad", &["x", &pads], &[]);
-        }),
-        ("more channels on one side", |m| {
-            let pads = m.ints(&[0, 1, 0, 0, 0, 2, 0, 0]);
-            m.end("Pad", &["x", &pads], &[]);
-        }),
-        ("a border and channels", |m| {
-            let pads = m.ints(&[0, 1, 1, 0, 0, 1, 1, 0]);
             m.end("Pad", &["x", &pads], &[]);
         }),
     ];
@@ -224,27 +221,18 @@ fn computations_and_layouts() {
         let reason = only(what, build);
         assert!(matches!(reason, R::Layout(_)), "{what}: {reason:?}");
     }
-    let computations: [(&str, Build); 18] = [
-        ("a scaled picture", |m| {
-            let factor = m.floats(&[], &[0.5]);
-            let scaled = m.add("Mul", &["x", &factor], &[]);
-            m.end("Relu", &[&scaled], &[]);
-        }),
-        ("a shifted picture", |m| {
-            let mean = m.floats(&[1], &[0.5]);
-            m.end("Add", &["x", &mean], &[]);
-        }),
+    let computations: [(&str, Build); 10] = [
         ("a division by a picture", |m| {
             let one = m.floats(&[], &[1.0]);
             m.end("Div", &[&one, "x"], &[]);
         }),
+        ("bounds that leave nothing", |m| {
+            let [low, high] = [1.0, -1.0].map(|end| m.floats(&[], &[end]));
+            m.end("Clip", &["x", &low, &high], &[]);
+        }),
         ("a cube", |m| {
             let three = m.floats(&[], &[3.0]);
             m.end("Pow", &["x", &three], &[]);
-        }),
-        ("a clip to something else", |m| {
-            let [low, high] = [-1.0, 1.0].map(|end| m.floats(&[], &[end]));
-            m.end("Clip", &["x", &low, &high], &[]);
         }),
         ("powers of two", |m| {
             let two = m.floats(&[], &[2.0]);
@@ -257,30 +245,6 @@ fn computations_and_layouts() {
             let sum = m.add("Add", &[&erf, &one], &[]);
             m.end("Mul", &["x", &sum], &[]);
         }),
-        ("a gate of something else", |m| {
-            let other = m.add("Relu", &["x"], &[]);
-            let gate = m.add("Sigmoid", &["x"], &[]);
-            m.end("Mul", &[&other, &gate], &[]);
-        }),
-        ("rows alone", |m| {
-            let lists = [&[0][..], &[6], &[2], &[2]].map(|values| m.ints(values));
-            let [starts, ends, axes, steps] = &lists;
-            let thin = m.add("Slice", &["x", starts, ends, axes, steps], &[]);
-            m.end("Relu", &[&thin], &[]);
-        }),
-        ("channels of zeros alone", |m| {
-            let pads = m.ints(&[0, 1, 0, 0, 0, 1, 0, 0]);
-            m.end("Pad", &["x", &pads], &[]);
-        }),
-        ("a border that no convolution reads", |m| {
-            let pads = m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
-            let padded = m.add("Pad", &["x", &pads], &[]);
-            m.end("Relu", &[&padded], &[]);
-        }),
-        ("a border at the end", |m| {
-            let pads = m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
-            m.end("Pad", &["x", &pads], &[]);
-        }),
         ("ones around", |m| {
             let pads = m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
             let one = m.floats(&[], &[1.0]);
@@ -290,13 +254,6 @@ fn computations_and_layouts() {
             let ones = m.floats(&[2], &[1.0; 2]);
             let inputs = ["x", &*ones, &*ones, &*ones, &*ones];
             m.end("BatchNormalization", &inputs, &[int("training_mode", 1)]);
-        }),
-        ("a bias for what something else reads", |m| {
-            let weights = m.weights(&[2, 2, 1, 1]);
-            let conv = m.add("Conv", &["x", &weights], &[]);
-            let bias = m.floats(&[1], &[1.0]);
-            let sum = m.add("Add", &[&conv, &bias], &[]);
-            m.end("Add", &[&sum, &conv], &[]);
         }),
         ("constants that do not fit", |m| {
             let (a, b) = (m.ints(&[1, 2]), m.ints(&[1, 2, 3]));
@@ -388,7 +345,7 @@ fn everything_wrong_is_said_at_once() {
     assert_eq!(
         text,
         "4 nodes are not supported:\
-         \n  MaxPool \"the_v1\" (node 0): this operator is not supported\
+         \n  MaxPool \"the_v1\" (node 0): its attribute \"kernel_shape\" is missing\
          \n  Conv \"the_v3\" (node 1): its attribute \"group\" is 3, with dilations \
          [1, 1]: no kernel that is possible\
          \n  Resize \"the_v5\" (node 3): this operator is not supported\
