@@ -6,7 +6,7 @@
 //! before they are dropped.
 
 use core::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aligned_vec::{AVec, ConstAlign};
 
@@ -17,10 +17,25 @@ pub struct Buffer<W: Pooled> {
     storage: Option<Storage<W>>,
 }
 
-/// The buffers of one word type that wait to be used again.
+/// The buffers of one word type that wait to be used again, by `log2` of their length: weights that
+/// repeat are short, and must not be in the way of limbs.
 #[derive(Debug)]
 pub struct Shelf<W> {
-    free: Mutex<Vec<Storage<W>>>,
+    free: [Mutex<Vec<Storage<W>>>; CLASSES],
+}
+
+/// Longer buffers share the last class.
+const CLASSES: usize = 20;
+
+impl<W> Shelf<W> {
+    const fn new() -> Self {
+        Self { free: [const { Mutex::new(Vec::new()) }; CLASSES] }
+    }
+
+    fn of(&self, len: usize) -> MutexGuard<'_, Vec<Storage<W>>> {
+        let class = (len.max(1).ilog2() as usize).min(CLASSES - 1);
+        self.free[class].lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A word type that has a shelf of its own.
@@ -29,11 +44,12 @@ pub trait Pooled: Copy + Default + Send + Sync + 'static {
     fn shelf() -> &'static Shelf<Self>;
 }
 
-/// More buffers than a whole classification holds at its peak: a backstop, not a tuning knob.
+/// More buffers of a length than a whole classification holds at its peak: a backstop, not a tuning
+/// knob.
 const SHELF_LIMIT: usize = 4096;
 
-static NARROW: Shelf<u32> = Shelf { free: Mutex::new(Vec::new()) };
-static WIDE: Shelf<u64> = Shelf { free: Mutex::new(Vec::new()) };
+static NARROW: Shelf<u32> = Shelf::new();
+static WIDE: Shelf<u64> = Shelf::new();
 
 impl Pooled for u32 {
     fn shelf() -> &'static Shelf<Self> {
@@ -52,8 +68,8 @@ impl<W: Pooled> Buffer<W> {
     #[must_use]
     pub fn stale(len: usize) -> Self {
         let recycled = {
-            let mut free = W::shelf().free.lock().unwrap_or_else(PoisonError::into_inner);
-            // Nearly all buffers have one length, so this almost always takes the last.
+            let mut free = W::shelf().of(len);
+            // Nearly all buffers of a class have one length, so this almost always takes the last.
             free.iter().rposition(|b| b.len() == len).map(|i| free.swap_remove(i))
         };
         let storage =
@@ -73,7 +89,7 @@ impl<W: Pooled> Buffer<W> {
 impl<W: Pooled> Drop for Buffer<W> {
     fn drop(&mut self) {
         if let Some(storage) = self.storage.take() {
-            let mut free = W::shelf().free.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut free = W::shelf().of(storage.len());
             if free.len() < SHELF_LIMIT {
                 free.push(storage);
             }

@@ -108,7 +108,7 @@ impl LoadedModel for EncodedModel {
         &self,
         keys: &KeySet,
         request: &[u8],
-        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+        progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError> {
         let mut progress = Progress { tell: progress, done: 0, total: 0 };
         self.0.evaluate(keys, request, &mut progress).map_err(|error| match error {
@@ -122,7 +122,7 @@ impl LoadedModel for EncodedModel {
 /// Tells how far a run is; within a step again and again, because a step is long and whoever is
 /// told may end the run.
 struct Progress<'a> {
-    tell: &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    tell: &'a mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     done: usize,
     total: usize,
 }

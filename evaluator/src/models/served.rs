@@ -67,7 +67,7 @@ pub trait LoadedModel: Send + Sync {
         &self,
         keys: &KeySet,
         request: &[u8],
-        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+        progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError>;
 }
 

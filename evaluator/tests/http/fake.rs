@@ -293,7 +293,7 @@ impl LoadedModel for Loaded {
         &self,
         keys: &KeySet,
         request: &[u8],
-        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+        progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError> {
         assert_eq!(keys.first_missing(self.contract.keys()), None);
         for step in 0..STEPS {

@@ -4,6 +4,8 @@ use blindsight_contract::BoxData;
 use blindsight_model::graph::Pool;
 use blindsight_model::tensor::Shape;
 
+use super::sparse::Sparse;
+
 /// A place for an element: one of the value's ciphertexts, and a slot of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
@@ -145,18 +147,21 @@ impl Layout {
     /// Where a convolution may write a result of this shape, in place of what it reads: every
     /// position keeps its slot, the stride leaves gaps, and channels that have no plane of their own
     /// lie in the gaps of others, or in another ciphertext.
-    pub(super) fn in_place(&self, shape: Shape, most_parts: usize, slots: usize) -> Vec<Self> {
-        let from = self.shape;
-        let most = (from.height() / shape.height()).min(from.width() / shape.width());
-        let most = most.max(1);
-        let strides = (1..=most).filter(|stride| *stride <= MOST_TRIED_STRIDE || *stride == most);
+    pub(super) fn in_place(
+        &self,
+        shape: Shape,
+        matrix: &Sparse,
+        most_parts: usize,
+        slots: usize,
+    ) -> Vec<Self> {
         let mut layouts = Vec::new();
-        for stride in strides {
-            let (row, column) = (self.row * stride, self.column * stride);
+        for [down, right] in self.strides(shape, matrix) {
+            let (row, column) = (self.row * down, self.column * right);
             // Gaps between columns first: they are nearest.
             let gap = |i: usize| i % column + i / column * self.line;
             let gaps = column * (row / self.line.max(1)).max(1);
-            for distance in self.distances(slots) {
+            let distances = if most_parts > 1 { vec![slots] } else { self.distances(slots) };
+            for distance in distances {
                 let planes = (slots / distance).max(1);
                 let mut rooms: Vec<usize> = vec![column, gaps];
                 rooms.push(shape.channels().div_ceil(planes * most_parts.max(1)).max(1));
@@ -181,6 +186,29 @@ impl Layout {
             }
         }
         layouts
+    }
+
+    /// Strides that a result of this shape may have: those of the matrix, and those that its sides
+    /// suggest.
+    fn strides(&self, shape: Shape, matrix: &Sparse) -> Vec<[usize; 2]> {
+        let from = self.shape;
+        let ratios = [from.height() / shape.height(), from.width() / shape.width()];
+        let [down, right] = ratios.map(|ratio| ratio.max(1));
+        let most = down.min(right);
+        let equal = (1..=most).filter(|stride| *stride <= MOST_TRIED_STRIDE || *stride == most);
+        let mut strides: Vec<[usize; 2]> = equal.map(|stride| [stride; 2]).collect();
+        strides.push([down, right]);
+        if let Some([down, right]) = matrix.strides(from, shape) {
+            let fits =
+                |stride: usize, to: usize, from: usize| stride >= 1 && (to - 1) * stride < from;
+            if fits(down, shape.height(), from.height()) && fits(right, shape.width(), from.width())
+            {
+                strides.push([down, right]);
+            }
+        }
+        strides.sort_unstable();
+        strides.dedup();
+        strides
     }
 
     /// Distances between planes that a result may have in place of this one.
@@ -236,7 +264,9 @@ mod tests {
     #[test]
     fn strides_leave_room_for_channels() {
         let from = Layout::interleaved(Shape::new(16, 64, 64).unwrap(), 8, SLOTS).unwrap();
-        let to = from.in_place(Shape::new(32, 32, 32).unwrap(), 8, SLOTS);
+        let shape = Shape::new(32, 32, 32).unwrap();
+        let nothing = Sparse { rows: vec![Vec::new(); shape.elements()] };
+        let to = from.in_place(shape, &nothing, 8, SLOTS);
         let least = to.iter().map(Layout::parts).min().unwrap();
         assert_eq!(least, 2, "half of the channels in gaps of rows and columns");
         assert!(to.iter().all(|layout| layout.line == 256 && layout.is_injective(SLOTS)));

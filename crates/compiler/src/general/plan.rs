@@ -54,8 +54,8 @@ impl Plan {
             plans.push((cost, Self::Folded { period, block }));
         }
         let first = affine.terms.first().filter(|_| shape.plane() > 1);
-        let in_place = |(value, _): &(usize, Sparse)| {
-            layout_of(*value).in_place(shape, carrier.most_parts(), slots)
+        let in_place = |(value, matrix): &(usize, Sparse)| {
+            layout_of(*value).in_place(shape, matrix, carrier.most_parts(), slots)
         };
         for layout in first.map(in_place).into_iter().flatten() {
             let diagonals = |(value, matrix): &(usize, Sparse)| {

@@ -79,6 +79,31 @@ impl Sparse {
         Self { rows: self.rows.iter().zip(&other.rows).map(add).collect() }
     }
 
+    /// How many rows and columns of what is read lie between those of the result: of a convolution
+    /// its stride. `None` when it is no whole number.
+    pub(super) fn strides(&self, from: Shape, to: Shape) -> Option<[usize; 2]> {
+        // In the middle, where no window is cut off.
+        let [y, x] = [(to.height() - 1) / 2, (to.width() - 1) / 2];
+        let centre = |y: usize, x: usize| {
+            let channels =
+                (0..to.channels()).map(|c| &self.rows[c * to.plane() + y * to.width() + x]);
+            let row = channels.max_by_key(|row| row.len()).filter(|row| !row.is_empty())?;
+            let places = row.iter().map(|(at, _)| *at as usize % from.plane());
+            let sum = places.fold([0, 0], |[rows, columns], at| {
+                [rows + at / from.width(), columns + at % from.width()]
+            });
+            Some(sum.map(|sum| sum as f64 / row.len() as f64))
+        };
+        let first = centre(y, x)?;
+        let stride = |y: usize, x: usize, axis: usize| {
+            let distance = centre(y, x)?[axis] - first[axis];
+            (distance.fract() == 0.0 && distance >= 1.0).then_some(distance as usize)
+        };
+        let down = if to.height() > 1 { stride(y + 1, x, 0)? } else { 1 };
+        let right = if to.width() > 1 { stride(y, x + 1, 1)? } else { 1 };
+        Some([down, right])
+    }
+
     /// Multiplies rows and columns by factors.
     pub(super) fn scaled(
         mut self,

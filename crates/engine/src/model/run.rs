@@ -1,19 +1,22 @@
 //! One run of a program.
 
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks_eval::polynomial::{self, PolynomialBasis};
-use blindsight_ckks_eval::{EvalError, Evaluator, KeySet, LinearCombination, Observer, add};
+use blindsight_ckks_eval::{EvalError, Evaluator, KeySet, LinearCombination, Observer, Stage, add};
+use rayon::prelude::*;
 
 use super::{Model, RunError};
 use crate::program::{Operation, Step, Value};
 
 /// Watches a run: what a service shows as progress, and what tests and measurements look at. It can
-/// end the run between layers, and within one after each stage of a bootstrap.
-pub trait RunObserver: Observer {
+/// end the run between layers, and within one after each stage of a bootstrap. Stages of bootstraps
+/// that run side by side come in any order.
+pub trait RunObserver: Observer + Send {
     /// `done` of `total` layers are finished; returning `Break` ends the run.
     fn progress(&mut self, done: usize, total: usize) -> ControlFlow<()> {
         let _ = (done, total);
@@ -40,16 +43,20 @@ impl Model {
         let steps = &self.program.steps;
         let total = self.program.layers();
         let mut values = Values(vec![Some(request)]);
-        for (index, step) in steps.iter().enumerate() {
-            let entered = index == 0 || steps[index - 1].layer != step.layer;
-            if entered && observer.progress(step.layer, total).is_break() {
+        let most = rayon::current_num_threads();
+        while let Some(index) = Some(values.0.len() - 1).filter(|index| *index < steps.len()) {
+            let entered = index == 0 || steps[index - 1].layer != steps[index].layer;
+            if entered && observer.progress(steps[index].layer, total).is_break() {
                 return Err(RunError::Cancelled);
             }
-            let result = self.step(evaluator, step, &values, observer)?;
-            observer.step(index, step, &result);
-            values.0.push(Some(result));
-            for &dead in &self.checked.dead_after[index] {
-                values.0[dead] = None;
+            let together = &steps[index..][..side_by_side(&steps[index..], index, most)];
+            let results = self.steps(evaluator, together, &values, observer)?;
+            for (index, (step, result)) in (index..).zip(together.iter().zip(results)) {
+                observer.step(index, step, &result);
+                values.0.push(Some(result));
+                for &dead in &self.checked.dead_after[index] {
+                    values.0[dead] = None;
+                }
             }
         }
         let answer = self.answer(values.get(steps.len())?)?;
@@ -57,12 +64,29 @@ impl Model {
         Ok(answer)
     }
 
+    /// The results of steps that do not read each other's. Several at a time keep all threads busy
+    /// where one step alone would have them wait for each other.
+    fn steps(
+        &self,
+        evaluator: Evaluator<'_>,
+        steps: &[Step],
+        values: &Values,
+        observer: &mut impl RunObserver,
+    ) -> Result<Vec<Ciphertext>, RunError> {
+        if let [step] = steps {
+            return Ok(vec![self.step(evaluator, step, values, observer)?]);
+        }
+        let shared = Mutex::new(observer);
+        let steps = steps.par_iter();
+        steps.map(|step| self.step(evaluator, step, values, &mut Shared(&shared))).collect()
+    }
+
     fn step(
         &self,
         evaluator: Evaluator<'_>,
         step: &Step,
         values: &Values,
-        observer: &mut impl RunObserver,
+        observer: &mut impl Observer,
     ) -> Result<Ciphertext, RunError> {
         let context = evaluator.context;
         Ok(match &step.operation {
@@ -103,6 +127,25 @@ impl Model {
                 sum.rescaled(context, *level, *scale)?
             }
         })
+    }
+}
+
+/// How many of these steps, the first of which makes value `index + 1`, can be done side by side: at
+/// most so many, of one layer, none of which reads another's result.
+fn side_by_side(steps: &[Step], index: usize, most: usize) -> usize {
+    let fits = |step: &&Step| {
+        step.layer == steps[0].layer && step.operation.inputs().all(|input| input <= index)
+    };
+    steps.iter().take(most).take_while(fits).count().max(1)
+}
+
+/// An observer of several bootstraps at once.
+struct Shared<'a, O>(&'a Mutex<O>);
+
+impl<O: Observer> Observer for Shared<'_, &mut O> {
+    fn stage(&mut self, stage: Stage, result: &Ciphertext) -> ControlFlow<()> {
+        // What an observer panicked over is over.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).stage(stage, result)
     }
 }
 

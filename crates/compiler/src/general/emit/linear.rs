@@ -147,13 +147,18 @@ impl Build<'_> {
         }
         let grid = Grid::cheapest(&offsets, strides, &self.known, slots);
         self.known.extend(grid.rotations());
-        let mut parts: Vec<Option<Value>> = vec![None; pixels.len()];
+        // All transforms first: none of them waits for another.
+        let mut terms = Vec::with_capacity(matrices.len());
         for (value, (from, to), factored) in matrices {
             let held = &self.held[value];
             let LinearLevels { level, rescales, dropped, special } = levels;
             let gain = scale * dropped / held.scale;
             let at = At { level, rescales, special, gain, slots };
-            let term = self.emitter.transform(held.parts[from], grid.plan(&factored, at));
+            let plan = grid.plan(&factored, at);
+            terms.push((to, self.emitter.transform(held.parts[from], plan)));
+        }
+        let mut parts: Vec<Option<Value>> = vec![None; pixels.len()];
+        for (to, term) in terms {
             parts[to] = Some(parts[to].map_or(term, |sum| self.emitter.add(sum, term)));
         }
         let parts = parts.into_iter().flatten().collect();
