@@ -9,7 +9,7 @@ use blindsight_compiler::testing::{
     calibration, convolutional, deep, error_of_scores, inputs, large, odd, perceptron,
     plain_scores, tabular,
 };
-use blindsight_compiler::{Description, Form, InputRule, check, compile};
+use blindsight_compiler::{Description, Form, InputRule, Wishes, check, compile};
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
 use blindsight_model::graph::{ActivationKind, Graph};
@@ -61,7 +61,8 @@ fn compiled(graph: &Graph, form: Form) -> Bundle {
         input: InputRule::Tensor,
     };
     let samples = inputs(graph.shape(graph.input()));
-    let compiled = compile(graph, &calibration(graph), &description, &samples).unwrap();
+    let wishes = Wishes::default();
+    let compiled = compile(graph, &calibration(graph), &description, &samples, wishes).unwrap();
     let forecast = compiled.contract.forecast;
     assert!(forecast.score_error > 0.0 && forecast.score_error.is_finite());
     Bundle::parse(&compiled.to_bytes().unwrap(), &BundleLimits::default()).unwrap()

@@ -10,14 +10,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use blindsight_compiler::{Compiled, Description, InputRule, compile};
+use blindsight_compiler::{Compiled, Description, Goal, InputRule, Wishes, compile};
 use blindsight_model::calibration::{
     Calibration, Coverage, Inputs, Margins, Progress, calibrate_inputs,
 };
 use blindsight_model::dataset::Dataset;
 use blindsight_model::picture::Preparation;
 use blindsight_model::tensor::Tensor;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::files::read;
 use crate::network::Network;
@@ -63,9 +63,29 @@ pub(crate) struct Arguments {
     /// The model's name for people.
     #[arg(long)]
     title: Option<String>,
+    /// What the plan is to be good at.
+    #[arg(long, default_value = "latency")]
+    goal: GoalName,
+    /// The least part of inputs that get the plain network's label, such as 0.99.
+    #[arg(long)]
+    agreement: Option<f64>,
+    /// The most memory that the evaluator may take, such as 4GB.
+    #[arg(long, value_parser = bytes)]
+    memory: Option<u64>,
     /// Where the compiled model goes.
     #[arg(short, long, required_unless_present = "check")]
     output: Option<PathBuf>,
+}
+
+/// What a plan is good at.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum GoalName {
+    /// The time from an input to its label.
+    Latency,
+    /// What a client sends.
+    Bytes,
+    /// Inputs an hour.
+    Throughput,
 }
 
 /// Inputs that the forecast of the scores' error is made of.
@@ -92,7 +112,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let calibrated = start.elapsed().as_secs_f64();
 
-    let compiled = compile(&network.graph, &measured.calibration, &description, &measured.samples)?;
+    let goal = match arguments.goal {
+        GoalName::Latency => Goal::Latency,
+        GoalName::Bytes => Goal::Bytes,
+        GoalName::Throughput => Goal::Throughput,
+    };
+    let wishes = Wishes { goal, agreement: arguments.agreement, memory: arguments.memory };
+    let Measured { calibration, samples, .. } = &measured;
+    let compiled = compile(&network.graph, calibration, &description, samples, wishes)?;
     let bytes = compiled.to_bytes()?;
     write(output, &bytes)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -100,6 +127,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     eprintln!("written to {}", output.display());
     println!("{}", report(output, &compiled, &measured, bytes.len(), calibrated, seconds)?);
     Ok(())
+}
+
+/// A number of bytes, in units of a thousand where one is named: `500MB`, `4GB`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let upper = text.to_uppercase();
+    let units = [("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("B", 1.0), ("", 1.0)];
+    let number = units.iter().find_map(|(unit, size)| Some((upper.strip_suffix(unit)?, size)));
+    let parsed = number.and_then(|(number, size)| Some(number.trim().parse::<f64>().ok()? * size));
+    match parsed {
+        Some(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
+        _ => Err(format!("{text} is no number of bytes such as 500MB or 4GB")),
+    }
 }
 
 fn describe(
@@ -250,6 +289,22 @@ fn report(
         "response_bytes": figures.response_bytes,
         "loaded_bytes": compiled.loaded_bytes,
         "layers": compiled.program.layers(),
+        "plan": compiled.candidates,
         "seconds": { "calibrate": calibrated, "total": seconds },
     }))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn bytes_have_units() {
+        assert_eq!(bytes("4GB"), Ok(4_000_000_000));
+        assert_eq!(bytes("1.5 mb"), Ok(1_500_000));
+        assert_eq!(bytes("2048"), Ok(2048));
+        for wrong in ["", "GB", "-1GB", "4 elephants", "nan", "inf", "1e30"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -14,8 +14,9 @@ use thiserror::Error;
 
 use crate::contract::Formats;
 use crate::general::{self, GeneralError};
+use crate::planner::{Candidate, Wishes};
 use crate::residual::lowering::LoweringError;
-use crate::{contract, residual};
+use crate::{contract, planner, residual};
 
 /// What a network does not say of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,8 @@ pub struct Compiled {
     pub program: Program,
     /// The bytes that the loaded model occupies in memory.
     pub loaded_bytes: u64,
+    /// All ways to run it that were considered.
+    pub candidates: Vec<Candidate>,
 }
 
 /// Why a network cannot be compiled.
@@ -105,6 +108,22 @@ pub enum CompileError {
         /// The error, root mean square, relative to the range.
         error: f64,
     },
+    /// No way to run the network needs as little memory as there is.
+    #[error("the network needs {:.2} GB of memory, and there are {:.2}", gigabytes(*least), gigabytes(*most))]
+    Memory {
+        /// Bytes of the smallest way.
+        least: u64,
+        /// Bytes that there are.
+        most: u64,
+    },
+    /// No way to run the network agrees as often as is asked for.
+    #[error("an agreement of {:.2} % is asked for, the best way reaches {:.2} %", wanted * 100.0, best * 100.0)]
+    Agreement {
+        /// What is asked for.
+        wanted: f64,
+        /// What can be had.
+        best: f64,
+    },
     /// More classes than an answer has room for.
     #[error("an answer has room for {most} classes, the network has {found}")]
     Classes {
@@ -133,7 +152,8 @@ pub enum CompileError {
 }
 
 /// Compiles a graph without batch normalisations. The samples, some of the calibration's inputs,
-/// tell how far the scores of the encrypted run will be off.
+/// tell how far the scores of the encrypted run will be off. Of all ways to run it, the one that
+/// the wishes prefer.
 ///
 /// # Errors
 /// When the network cannot be run encrypted, or does not fit its calibration or description: see
@@ -143,15 +163,17 @@ pub fn compile(
     calibration: &Calibration,
     description: &Description,
     samples: &[Tensor],
+    wishes: Wishes,
 ) -> Result<Compiled, CompileError> {
     let (given, found) = (description.classes.len(), graph.shape(graph.output()).elements());
     if given != found {
         return Err(CompileError::ClassNames { given, found });
     }
-    let Emitted { program, checked, formats, forecast } = emit(graph, calibration, samples)?;
+    let (emitted, candidates) = planner::plan(graph, calibration, samples, wishes)?;
+    let Emitted { program, checked, formats, forecast } = emitted;
     let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
     let contract = contract::contract(&checked, &formats, description, forecast);
-    Ok(Compiled { contract, program, loaded_bytes })
+    Ok(Compiled { contract, program, loaded_bytes, candidates })
 }
 
 /// How a network is run encrypted.
@@ -166,8 +188,7 @@ pub enum Form {
 }
 
 /// How a graph without batch normalisations can be run, as far as its ranges are no matter. A
-/// network whose activations turn out to need more levels than any chain has is run bootstrapped
-/// instead.
+/// shallow network may still be run bootstrapped, where the planner finds that better.
 ///
 /// # Errors
 /// [`CompileError::General`] when it cannot be run.
@@ -180,30 +201,6 @@ pub fn check(graph: &Graph) -> Result<Form, CompileError> {
         general::check_bootstrapped(graph)?;
         Ok(Form::Bootstrapped)
     }
-}
-
-fn emit(
-    graph: &Graph,
-    calibration: &Calibration,
-    samples: &[Tensor],
-) -> Result<Emitted, CompileError> {
-    let form = check(graph)?;
-    if form == Form::Residual {
-        return residual::emit(graph, calibration, samples);
-    }
-    if form == Form::Leveled {
-        match general::emit_leveled(graph, calibration, samples) {
-            // With bootstraps it may fit.
-            Err(CompileError::General(
-                GeneralError::Fit { .. }
-                | GeneralError::Depth { .. }
-                | GeneralError::Slots { .. }
-                | GeneralError::Weights { .. },
-            )) => {}
-            result => return result,
-        }
-    }
-    general::emit_bootstrapped(graph, calibration, samples)
 }
 
 /// A program with what its contract is made of.
@@ -223,4 +220,8 @@ impl Compiled {
     pub fn to_bytes(&self) -> Result<Vec<u8>, CompileError> {
         Ok(Bundle::write(&self.contract, &self.program, self.loaded_bytes)?)
     }
+}
+
+fn gigabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e9
 }

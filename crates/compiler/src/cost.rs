@@ -36,6 +36,11 @@ pub(crate) fn memory_bytes(program: &Program, checked: &Checked) -> u64 {
     (keys + matrices) as u64 + program.encoded_byte_len(set) + WORKING_BYTES
 }
 
+/// The seconds of so many bootstraps.
+pub(crate) fn bootstraps(count: usize) -> f64 {
+    count as f64 * seconds::BOOTSTRAP
+}
+
 /// The seconds that a run takes.
 pub(crate) fn seconds(program: &Program, checked: &Checked) -> f64 {
     let degree = checked.circuit.set().log_degree();

@@ -45,7 +45,8 @@ pub use error::GeneralError;
 use network::{Network, Refreshes};
 use ring::{LOG_DEGREES, Ring};
 
-/// The program of a shallow network, without bootstraps.
+/// The program of a shallow network, without bootstraps. Errors of polynomials, root mean square, are
+/// at most `worst` of their range.
 ///
 /// # Errors
 /// When no ring carries it, or it does not fit its calibration.
@@ -53,9 +54,10 @@ pub(crate) fn emit_leveled(
     graph: &Graph,
     calibration: &Calibration,
     samples: &[Tensor],
+    worst: f64,
 ) -> Result<Emitted, CompileError> {
     let network = Network::new(graph, calibration, Refreshes::LeftOut)?;
-    let activations = Forms::leveled(&network)?;
+    let activations = Forms::leveled(&network, worst)?;
     let depth = emit::depth(&network, &activations);
     let mut refused = GeneralError::Depth { needed: depth };
     for log_degree in LOG_DEGREES {

@@ -10,6 +10,7 @@ mod cost;
 mod emit;
 mod general;
 mod noise;
+mod planner;
 pub mod residual;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -18,3 +19,4 @@ mod units;
 
 pub use compile::{CompileError, Compiled, Description, Form, InputRule, check, compile};
 pub use general::GeneralError;
+pub use planner::{Candidate, Costs, Goal, Wishes};

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use blindsight_compiler::Compiled;
 use blindsight_contract::{Contract, Policy};
+use blindsight_engine::Operation;
 
 /// Sizes that follow from a contract.
 pub(super) struct Figures {
@@ -32,11 +33,13 @@ pub(super) fn render(compiled: &Compiled) -> Result<String, Box<dyn Error>> {
     let forecast = compiled.contract.forecast;
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     let kilobytes = |bytes: u64| format!("{:.1} kB", bytes as f64 / 1e3);
+    let steps = compiled.program.steps.iter();
+    let bootstraps = steps.filter(|s| matches!(s.operation, Operation::Bootstrap { .. })).count();
     let rows = [
         ("keys, sent once", format!("{} of {}", figures.keys, megabytes(figures.key_bytes))),
         ("request", kilobytes(figures.request_bytes)),
         ("answer", kilobytes(figures.response_bytes)),
-        ("bootstraps", compiled.program.activations.len().to_string()),
+        ("bootstraps", bootstraps.to_string()),
         ("one input (two cores, AVX-512)", format!("{:.1} s", forecast.seconds)),
         ("model in memory", megabytes(compiled.loaded_bytes)),
         ("evaluator's memory in all", megabytes(forecast.memory_bytes)),
@@ -46,6 +49,23 @@ pub(super) fn render(compiled: &Compiled) -> Result<String, Box<dyn Error>> {
     let mut text = String::new();
     for (name, figure) in rows {
         writeln!(text, "{name:<34} {figure:>18}")?;
+    }
+    writeln!(text, "\nplans that were considered")?;
+    for candidate in &compiled.candidates {
+        writeln!(text, "- {}: {}", candidate.name, candidate.verdict)?;
+        if let Some(costs) = candidate.costs {
+            writeln!(
+                text,
+                "  {:.2} s, {} of memory, {} of keys, {} a request, score error {:.4}, agreement \
+                 {:.1} %",
+                costs.seconds,
+                megabytes(costs.memory_bytes),
+                megabytes(costs.key_bytes),
+                kilobytes(costs.request_bytes),
+                costs.score_error,
+                100.0 * costs.agreement
+            )?;
+        }
     }
     Ok(text)
 }

@@ -27,17 +27,16 @@ pub(super) enum Form {
 /// Degrees that are tried: each is the highest of its depth.
 const DEGREES: [usize; 3] = [7, 15, 31];
 
-/// An approximation whose error, root mean square over the values that were seen, is a larger part
-/// of the range than this is not good enough.
-const WORST_ERROR: f64 = 0.01;
-
-/// The same of a bootstrap's polynomial: its degree is given, and errors of many values cancel.
+/// A bootstrap's polynomial whose error, root mean square over the values that were seen, is a larger
+/// part of the range than this is not good enough: its degree is given, and errors of many values
+/// cancel.
 const WORST_OF_BOOTSTRAP: f64 = 0.05;
 
 impl Forms {
-    /// Without bootstraps: the lowest degrees that are good enough.
-    pub(super) fn leveled(network: &Network) -> Result<Self, GeneralError> {
-        Self::of(network, leveled)
+    /// Without bootstraps: the lowest degrees whose errors, root mean square over the values that
+    /// were seen, are at most this part of the range.
+    pub(super) fn leveled(network: &Network, worst: f64) -> Result<Self, GeneralError> {
+        Self::of(network, |activation| leveled(activation, worst))
     }
 
     /// Each in a bootstrap.
@@ -116,7 +115,7 @@ struct Misfit {
     error: f64,
 }
 
-fn leveled(activation: &Activation) -> Result<Form, Misfit> {
+fn leveled(activation: &Activation, worst: f64) -> Result<Form, Misfit> {
     if activation.kind == ActivationKind::Square {
         return Ok(Form::Square);
     }
@@ -127,7 +126,7 @@ fn leveled(activation: &Activation) -> Result<Form, Misfit> {
     for degree in DEGREES {
         let fit = ChebyshevFit::new(|u| activation.eval(u), degree, density.as_ref());
         error = fit.as_ref().map_or(f64::INFINITY, ChebyshevFit::rms_error);
-        if let Some(fit) = fit.filter(|fit| fit.rms_error() <= WORST_ERROR) {
+        if let Some(fit) = fit.filter(|fit| fit.rms_error() <= worst) {
             return Ok(Form::Polynomial(fit));
         }
     }

@@ -182,9 +182,15 @@ impl<'a> Build<'a> {
         let mut values = vec![vec![Complex64::ZERO; slots]; place.parts.len()];
         for (element, bias) in affine.bias.iter().enumerate() {
             let spot = place.layout.spot(element, slots);
-            values[spot.part][spot.slot] = Complex64::new(*bias, 0.0);
+            for copy in &place.layout.copies {
+                values[spot.part][(spot.slot + copy) % slots] = Complex64::new(*bias, 0.0);
+            }
         }
-        for (part, values) in place.parts.iter_mut().zip(values) {
+        for (part, mut values) in place.parts.iter_mut().zip(values) {
+            // The shortest period: what repeats takes less memory.
+            while values.len() > 1 && values[..values.len() / 2] == values[values.len() / 2..] {
+                values.truncate(values.len() / 2);
+            }
             let plaintext = PlaintextData { values, level: place.level, scale: place.scale };
             *part = self.emitter.add_plaintext(*part, plaintext);
         }
@@ -225,7 +231,7 @@ mod tests {
     fn more_weights_than_memory_are_refused() {
         let graph = perceptron(ActivationKind::Square);
         let network = Network::new(&graph, &calibration(&graph), Refreshes::LeftOut).unwrap();
-        let activations = Forms::leveled(&network).unwrap();
+        let activations = Forms::leveled(&network, 0.01).unwrap();
         let ring = Ring::new(14, depth(&network, &activations)).unwrap().unwrap();
         let carrier = Carrier::Leveled(ring);
         let refused = |before: usize| {

@@ -46,6 +46,19 @@ impl Factored {
         Self { masks: Vec::new(), terms: terms.collect(), period: slots }
     }
 
+    /// Diagonals that are the same in every run of so many slots: what is read repeats, and so does
+    /// the result.
+    pub(super) fn repeated(diagonals: &Diagonals, period: usize) -> Self {
+        let over_period = |entries: &Vec<(u32, f32)>| {
+            let mut weights = vec![0.0; period];
+            entries.iter().for_each(|(target, w)| weights[*target as usize % period] += w);
+            weights
+        };
+        let terms = diagonals.by_offset.iter();
+        let terms = terms.map(|(d, entries)| ((None, *d), over_period(entries)));
+        Self { masks: Vec::new(), terms: terms.collect(), period }
+    }
+
     /// Nothing of what is read.
     pub(super) fn zero() -> Self {
         Self { masks: Vec::new(), terms: BTreeMap::from([((None, 0), vec![0.0])]), period: 1 }

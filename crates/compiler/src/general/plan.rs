@@ -14,6 +14,17 @@ pub(super) enum Plan {
     /// Spread over the slots `t = r mod period` (of block `r / period` alone, where the input is
     /// there once in each of several), and summed up.
     Folded { period: usize, block: Option<usize> },
+    /// In the slots `t = r mod period`, all around, as what is read is there all around.
+    Repeated { period: usize },
+}
+
+/// What is to be planned.
+pub(super) struct Task<'a> {
+    pub(super) affine: &'a Affine,
+    /// Whether the result may have no slot with a value beyond its range.
+    pub(super) clean: bool,
+    /// The rows of the matrices that will read the result, where these are no convolutions.
+    pub(super) rows_after: usize,
 }
 
 /// What a plan costs, in weighted copies of a ciphertext.
@@ -23,16 +34,20 @@ struct Prices {
     part: usize,
     /// A weighted copy whose weights take a word for each slot.
     whole: usize,
+    /// The same, of a matrix that reads the result.
+    after: usize,
+    /// Whether weights that repeat are of use.
+    repeats: bool,
 }
 
 impl Plan {
-    /// The cheapest form. A `clean` result has no slot with a value beyond its range.
+    /// The cheapest form.
     pub(super) fn cheapest<'a>(
-        affine: &Affine,
+        task: &Task<'_>,
         layout_of: impl Fn(usize) -> &'a Layout,
-        clean: bool,
         carrier: &Carrier,
     ) -> Result<Self, GeneralError> {
+        let Task { affine, clean, rows_after } = *task;
         let (shape, slots) = (affine.shape, carrier.set().slots());
         let prices = Prices::of(carrier);
         let mut plans: Vec<(usize, Self)> = Vec::new();
@@ -50,8 +65,17 @@ impl Plan {
                 Some(block) => (period / (slots / block).min(period), Some(block)),
                 None => (period, None),
             };
-            let cost = prices.part + prices.whole * period * parts.max(1);
+            let mut cost = prices.part + prices.whole * period * parts.max(1);
+            if block.is_some() {
+                // Weights that read a result that is there but once do not repeat.
+                cost += prices.after * rows_after;
+            }
             plans.push((cost, Self::Folded { period, block }));
+            let repeated = repeated(affine, &layout_of, period, slots);
+            if let Some(period) = repeated.filter(|_| prices.repeats) {
+                let cost = prices.part + period * affine.terms.len();
+                plans.push((cost, Self::Repeated { period }));
+            }
         }
         let first = affine.terms.first().filter(|_| shape.plane() > 1);
         let in_place = |(value, matrix): &(usize, Sparse)| {
@@ -69,14 +93,25 @@ impl Plan {
     }
 }
 
+/// The period of a result whose terms are all there again and again.
+fn repeated<'a>(
+    affine: &Affine,
+    layout_of: impl Fn(usize) -> &'a Layout,
+    rows: usize,
+    slots: usize,
+) -> Option<usize> {
+    let mut distances = affine.terms.iter().map(|(value, _)| layout_of(*value).even_copies(slots));
+    distances.try_fold(rows, |period, distance| Some(period.max(distance?)))
+}
+
 impl Prices {
     fn of(carrier: &Carrier) -> Self {
         match carrier {
             // Weights are always whole.
-            Carrier::Leveled(_) => Self { part: 0, whole: 1 },
+            Carrier::Leveled(_) => Self { part: 0, whole: 1, after: 0, repeats: false },
             // A bootstrap takes as long as 4,500 weighted copies. A megabyte of weights, read and
             // kept, is worth a dozen.
-            Carrier::Bootstrapped(_) => Self { part: 4500, whole: 12 },
+            Carrier::Bootstrapped(_) => Self { part: 4500, whole: 12, after: 12, repeats: true },
         }
     }
 }

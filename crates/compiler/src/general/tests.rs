@@ -16,6 +16,9 @@ use crate::testing::{
     perceptron, plain_scores, tabular,
 };
 
+/// The largest error of a polynomial that is accepted.
+const WORST: f64 = 0.01;
+
 /// The slots of a request.
 fn packed(boxes: &[BoxData], input: &Tensor, slots: usize) -> Vec<f64> {
     let shape = input.shape();
@@ -153,7 +156,7 @@ fn programs_compute_what_networks_compute() {
         ("convolutional", convolutional()),
         ("odd", odd()),
     ] {
-        let emitted = emit_leveled(&graph, &calibration(&graph), &[]).unwrap();
+        let emitted = emit_leveled(&graph, &calibration(&graph), &[], WORST).unwrap();
         let error = error(&graph, &emitted, plain_scores(&graph));
         assert!(error < 1e-4, "{name}: {error:.1e}");
     }
@@ -204,9 +207,9 @@ fn other_activations_are_polynomials() {
         let graph = perceptron(kind);
         let calibration = calibration(&graph);
         let network = Network::new(&graph, &calibration, Refreshes::LeftOut).unwrap();
-        let forms = Forms::leveled(&network).unwrap();
+        let forms = Forms::leveled(&network, WORST).unwrap();
         let scores = approximate(&network, &forms);
-        let emitted = emit_leveled(&graph, &calibration, &[]).unwrap();
+        let emitted = emit_leveled(&graph, &calibration, &[], WORST).unwrap();
         let error = error(&graph, &emitted, &scores);
         assert!(error < 1e-6, "{kind}: {error:.1e}");
         // And the polynomials are near the functions.
@@ -225,7 +228,7 @@ fn what_cannot_be_carried_says_why() {
     let deep = deep(9);
     // A level a matrix, and three an activation at least.
     assert_eq!(check_leveled(&deep), Err(GeneralError::Depth { needed: 37 }));
-    let refused = emit_leveled(&deep, &calibration(&deep), &[]).unwrap_err();
+    let refused = emit_leveled(&deep, &calibration(&deep), &[], WORST).unwrap_err();
     assert!(matches!(refused, CompileError::General(GeneralError::Depth { needed: 37.. })));
     let mut parts = Parts::of_sides([3, 160, 160]);
     let sum = parts.linear(parts.input(), [2, 3 * 160 * 160]);
@@ -233,7 +236,10 @@ fn what_cannot_be_carried_says_why() {
     for refused in [check_leveled(&large), check_bootstrapped(&large)] {
         assert!(matches!(refused, Err(GeneralError::Slots { slots: 16_384, .. })));
     }
-    for emit in [emit_leveled, emit_bootstrapped] {
+    type Emit = fn(&Graph, &Calibration, &[Tensor]) -> Result<Emitted, CompileError>;
+    let leveled: Emit =
+        |graph, calibration, samples| emit_leveled(graph, calibration, samples, WORST);
+    for emit in [leveled, emit_bootstrapped] {
         let refused = emit(&large, &calibration(&large), &[]).unwrap_err();
         let no_room =
             matches!(refused, CompileError::General(GeneralError::Slots { slots: 16_384, .. }));

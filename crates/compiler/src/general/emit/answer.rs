@@ -6,7 +6,7 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_engine::{Operation, PlaintextData};
 
 use super::Build;
-use super::linear::Sums;
+use super::linear::{Sums, Targets};
 use crate::contract::Formats;
 use crate::general::GeneralError;
 use crate::general::carrier::Carrier;
@@ -41,7 +41,7 @@ impl Build<'_> {
             Carrier::Bootstrapped(_) => self.carrier.scale(),
         };
         let Sums { parts, level, shift } =
-            self.transforms(terms, &[Vec::new()], &BTreeSet::new(), scale)?;
+            self.transforms(terms, Targets::Folded, &BTreeSet::new(), scale)?;
         let mut value = parts[0];
         let slot = |class: usize| (class as i64 - shift).rem_euclid(period as i64) as usize;
         if affine.bias.iter().any(|b| *b != 0.0) {

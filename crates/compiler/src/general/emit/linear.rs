@@ -10,8 +10,8 @@ use crate::general::carrier::{Carrier, LinearLevels};
 use crate::general::diagonals::{Blocks, Diagonals};
 use crate::general::layout::{Layout, Spot};
 use crate::general::masks::{Factored, Room};
-use crate::general::network::Affine;
-use crate::general::plan::Plan;
+use crate::general::network::{Affine, Made};
+use crate::general::plan::{Plan, Task};
 use crate::general::steps::{At, Grid, Offsets};
 
 /// Sums of transforms of several values: for each ciphertext of the result its value, and their
@@ -20,6 +20,27 @@ pub(super) struct Sums {
     pub(super) parts: Vec<Value>,
     pub(super) level: usize,
     pub(super) shift: i64,
+}
+
+/// What the slots of a result mean.
+#[derive(Clone, Copy)]
+pub(super) enum Targets<'a> {
+    /// For each ciphertext, pixels of a feature map.
+    Pixels(&'a [Vec<Option<u32>>]),
+    /// Parts of sums, in one ciphertext.
+    Folded,
+    /// A vector that repeats at this distance.
+    Repeated(usize),
+}
+
+impl Targets<'_> {
+    /// The ciphertexts of the result.
+    fn parts(self) -> usize {
+        match self {
+            Self::Pixels(pixels) => pixels.len(),
+            Self::Folded | Self::Repeated(_) => 1,
+        }
+    }
 }
 
 /// What a matrix between two ciphertexts takes to run, in weighted copies, for a choice of form.
@@ -34,12 +55,41 @@ impl Build<'_> {
     /// An affine map with its bias. `clean` results have no slot with a value beyond their range.
     pub(super) fn affine(&mut self, affine: &Affine, clean: bool) -> Result<Place, GeneralError> {
         let layout_of = |value: usize| &self.held[value].layout;
-        let mut place = match Plan::cheapest(affine, layout_of, clean, self.carrier)? {
+        let task = Task { affine, clean, rows_after: self.rows_after() };
+        let mut place = match Plan::cheapest(&task, layout_of, self.carrier)? {
             Plan::InPlace(layout) => self.in_place(affine, layout)?,
+            Plan::Repeated { period } => self.repeated(affine, period)?,
             Plan::Folded { period, block } => self.folded(affine, period, block, clean)?,
         };
         self.add_bias(&mut place, affine);
         Ok(place)
+    }
+
+    /// The rows of the matrices that read the value under construction and are no convolutions.
+    fn rows_after(&self) -> usize {
+        let value = self.held.len();
+        let readers = self.network.values.iter().filter_map(|held| match &held.made {
+            Made::Activation { affine, .. } => Some(affine),
+            Made::Input | Made::Pool { .. } => None,
+        });
+        let readers = readers.chain([&self.network.scores]);
+        let reads = |affine: &&Affine| affine.terms.iter().any(|(read, _)| *read == value);
+        let vectors = readers.filter(reads).filter(|affine| affine.shape.plane() == 1);
+        vectors.map(|affine| affine.shape.elements().next_power_of_two()).sum()
+    }
+
+    /// A matrix from values that are there again and again to one that is too.
+    fn repeated(&mut self, affine: &Affine, period: usize) -> Result<Place, GeneralError> {
+        let (slots, scale) = (self.slots(), self.carrier.scale());
+        let copies = (0..slots / period).map(|copy| copy * period).collect();
+        let to = Layout { copies, ..Layout::dense(affine.shape) };
+        let blocks = affine.terms.iter().map(|(value, matrix)| {
+            (*value, Diagonals::between(matrix, &self.held[*value].layout, &to, slots))
+        });
+        let blocks = blocks.collect();
+        let Sums { parts, level, shift } =
+            self.transforms(blocks, Targets::Repeated(period), &BTreeSet::new(), scale)?;
+        Ok(Place { parts, level, scale, layout: to.rotated(shift, slots) })
     }
 
     fn in_place(&mut self, affine: &Affine, to: Layout) -> Result<Place, GeneralError> {
@@ -56,7 +106,8 @@ impl Build<'_> {
             strides.extend(channels.map(|c| c[1].slot as i64 - c[0].slot as i64));
         }
         strides.retain(|stride| (1..slots as i64).contains(stride));
-        let Sums { parts, level, shift } = self.transforms(blocks, &pixels, &strides, scale)?;
+        let Sums { parts, level, shift } =
+            self.transforms(blocks, Targets::Pixels(&pixels), &strides, scale)?;
         Ok(Place { parts, level, scale, layout: to.rotated(shift, slots) })
     }
 
@@ -84,7 +135,7 @@ impl Build<'_> {
         };
         let parts = parts.next_power_of_two().min(all);
         let Sums { parts: values, level, shift } =
-            self.transforms(blocks, &[Vec::new()], &BTreeSet::new(), scale)?;
+            self.transforms(blocks, Targets::Folded, &BTreeSet::new(), scale)?;
         let value = self.sum_up(values[0], period, parts);
         let shape = affine.shape;
         let row = |r: usize| r / period * block.unwrap_or(0) + first * period + r % period;
@@ -110,34 +161,40 @@ impl Build<'_> {
         terms.collect()
     }
 
-    /// The sums of matrices times values. `pixels` says for each ciphertext of the result which
-    /// slots mean something, or nothing where weights do not repeat.
+    /// The sums of matrices times values.
     pub(super) fn transforms(
         &mut self,
         terms: Vec<(usize, Blocks)>,
-        pixels: &[Vec<Option<u32>>],
+        targets: Targets<'_>,
         strides: &BTreeSet<i64>,
         scale: f64,
     ) -> Result<Sums, GeneralError> {
-        let slots = self.slots();
+        let (slots, count) = (self.slots(), targets.parts());
         let level = terms.iter().map(|(value, _)| self.held[*value].level).min().unwrap_or(1);
         let levels = self.carrier.linear(level)?;
         let mut matrices: Vec<(usize, (usize, usize), Factored)> = Vec::new();
         for (value, blocks) in terms {
             for (place, diagonals) in blocks {
-                let from = self.held[value].layout.pixels(place.0, slots);
-                let room = Room { from: &from, to: &pixels[place.1] };
-                matrices.push((value, place, self.factored(&diagonals, room, &levels)));
+                let factored = match targets {
+                    Targets::Folded => Factored::whole(&diagonals, slots),
+                    Targets::Repeated(period) => Factored::repeated(&diagonals, period),
+                    Targets::Pixels(pixels) => {
+                        let from = self.held[value].layout.pixels(place.0, slots);
+                        let room = Room { from: &from, to: &pixels[place.1] };
+                        self.factored(&diagonals, room, &levels)
+                    }
+                };
+                matrices.push((value, place, factored));
             }
         }
         // A sum of nothing is a transform too.
-        for part in 0..pixels.len() {
+        for part in 0..count {
             if matrices.iter().all(|(_, (_, to), _)| *to != part) {
                 matrices.push((0, (0, part), Factored::zero()));
             }
         }
-        let count = |(_, _, factored): &(_, _, Factored)| factored.terms.len() * factored.period;
-        self.weights += matrices.iter().map(count).sum::<usize>();
+        let weights = |(_, _, factored): &(_, _, Factored)| factored.terms.len() * factored.period;
+        self.weights += matrices.iter().map(weights).sum::<usize>();
         if self.weights > MOST_WEIGHTS {
             return Err(GeneralError::Weights { needed: self.weights, slots });
         }
@@ -157,7 +214,7 @@ impl Build<'_> {
             let plan = grid.plan(&factored, at);
             terms.push((to, self.emitter.transform(held.parts[from], plan)));
         }
-        let mut parts: Vec<Option<Value>> = vec![None; pixels.len()];
+        let mut parts: Vec<Option<Value>> = vec![None; count];
         for (to, term) in terms {
             parts[to] = Some(parts[to].map_or(term, |sum| self.emitter.add(sum, term)));
         }
@@ -171,7 +228,6 @@ impl Build<'_> {
         match self.carrier {
             // There is no level for masks.
             Carrier::Leveled(_) => whole(),
-            Carrier::Bootstrapped(_) if room.to.is_empty() => whole(),
             Carrier::Bootstrapped(_) => {
                 let Some(factored) = Factored::periodic(diagonals, room) else { return whole() };
                 let words = levels.level + levels.special.narrow + 2 * levels.special.wide;
