@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let path = model_file(&arguments.model)?;
     let bundle = read_bundle(&path)?;
     let contract = bundle.contract().clone();
-    let plain = PlainReference::new(&path, arguments.network.as_deref())?;
+    let plain = PlainReference::new(&path, arguments.network.as_deref(), &contract)?;
     let pictures = pictures(arguments, &contract)?;
     let model = Engine::default().load(&bundle)?;
     let mut client = Client::new(&contract)?;

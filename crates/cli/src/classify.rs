@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let scores = scores?;
     let total = start.elapsed().as_secs_f64();
 
-    let plain = PlainReference::new(&path, arguments.network.as_deref())?;
+    let plain = PlainReference::new(&path, arguments.network.as_deref(), &contract)?;
     let class = best(&scores);
     let report = Report {
         model: contract.id().to_owned(),

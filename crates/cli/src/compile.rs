@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// At most so many pictures.
     #[arg(long, default_value_t = 1000)]
     pictures: u64,
+    /// Channels, rows and columns of the input, where the file leaves them open: 3,64,64.
+    #[arg(long, value_delimiter = ',')]
+    shape: Vec<usize>,
     /// The network reads numbers as they are. So does every one whose input can be no picture: one
     /// or three channels, as many rows as columns.
     #[arg(long, conflicts_with_all = ["mean", "std"])]
@@ -93,13 +96,13 @@ const SAMPLES: u64 = 48;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.check {
-        return check::run(&arguments.network);
+        return check::run(&arguments.network, &arguments.shape);
     }
     let (Some(pictures), Some(output)) = (&arguments.calibrate, &arguments.output) else {
         return Err("--calibrate and --output are missing".into());
     };
     let start = Instant::now();
-    let network = Network::read(&arguments.network)?;
+    let network = Network::read(&arguments.network, &arguments.shape)?;
     let description = describe(arguments, output, &network)?;
     let shape = network.graph.shape(network.graph.input());
     let preparation = match &description.input {

@@ -28,7 +28,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Compiles a network: from ONNX or safetensors to a program and its contract.
-    Compile(compile::Arguments),
+    Compile(Box<compile::Arguments>),
     /// Classifies a photo: makes keys, encrypts, evaluates, decrypts; prints one line of JSON.
     Classify(classify::Arguments),
     /// Classifies many pictures, encrypted and plain, and compares.

@@ -24,19 +24,20 @@ pub(crate) struct Network {
 
 impl Network {
     /// Reads an ONNX file, or a safetensors file of a ResNet20 with metadata.
-    pub(crate) fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
+    /// Sides of the input that an ONNX file leaves open become those given.
+    pub(crate) fn read(path: &Path, sides: &[usize]) -> Result<Self, Box<dyn Error>> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("safetensors") => {
                 Self::of_safetensors(&read(path)?).map_err(|error| named(&error).into())
             }
-            Some("onnx") => Self::of_onnx(path).map_err(|error| named(&error).into()),
+            Some("onnx") => Self::of_onnx(path, sides).map_err(|error| named(&error).into()),
             _ => Err(named(&"a network is a file called .onnx or .safetensors").into()),
         }
     }
 
-    fn of_onnx(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let imported = blindsight_onnx::import_file(path)?;
+    fn of_onnx(path: &Path, sides: &[usize]) -> Result<Self, Box<dyn Error>> {
+        let imported = blindsight_onnx::import_file_with_sides(path, sides)?;
         Ok(Self {
             graph: fold_batch_norm(&imported.graph)?,
             fingerprint: Fingerprint::of(&read(path)?),

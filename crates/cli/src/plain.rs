@@ -18,10 +18,15 @@ pub(crate) struct PlainReference {
 
 impl PlainReference {
     /// The network of a compiled model: a file, or the one beside the model.
-    pub(crate) fn new(model: &Path, network: Option<&Path>) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(
+        model: &Path,
+        network: Option<&Path>,
+        contract: &AcceptedContract,
+    ) -> Result<Self, Box<dyn Error>> {
+        let sides = contract.input().shape();
         let network = match network {
-            Some(path) => Network::read(path)?,
-            None => Network::read(&network_file(model)?)?,
+            Some(path) => Network::read(path, &sides)?,
+            None => Network::read(&network_file(model)?, &sides)?,
         };
         Ok(Self { network: PlainNetwork::new(network.graph) })
     }

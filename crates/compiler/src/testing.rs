@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use blindsight_model::calibration::{Calibration, Margins, calibrate_inputs};
 use blindsight_model::fingerprint::Fingerprint;
 use blindsight_model::graph::{
-    ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId, Padding, Pool,
+    ActivationKind, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId, Padding, Pick, Pool,
+    Selection, Slope,
 };
 use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::{Shape, Tensor};
@@ -120,6 +121,61 @@ pub fn channels() -> Graph {
     parts.finish(scores)
 }
 
+/// Depthwise convolutions between expansions, and sums without an activation after them, as in
+/// MobileNetV2.
+#[must_use]
+pub fn inverted() -> Graph {
+    let mut parts = Parts::of_sides([3, 24, 24]);
+    let map = parts.conv(parts.input(), [8, 3, 3, 3], 2);
+    let mut narrow = parts.activation(map, ActivationKind::Relu6);
+    for (channels, stride, again) in [(8, 1, true), (12, 2, false), (12, 1, true)] {
+        let from = if again { channels } else { 8 };
+        let wide = parts.conv(narrow, [3 * from, from, 1, 1], 1);
+        let wide = parts.activation(wide, ActivationKind::Relu6);
+        let wide = parts.depthwise(wide, 3 * from, stride);
+        let wide = parts.activation(wide, ActivationKind::Relu6);
+        let next = parts.conv(wide, [channels, 3 * from, 1, 1], 1);
+        narrow = if again { parts.sum(next, narrow) } else { next };
+    }
+    let map = parts.conv(narrow, [32, 12, 1, 1], 1);
+    let map = parts.activation(map, ActivationKind::HardSwish);
+    parts.scores(map, 32)
+}
+
+/// Squeeze and excitation: channels times numbers that come from their means; and maxima of windows
+/// after it.
+#[must_use]
+pub fn gated() -> Graph {
+    let mut parts = Parts::of_sides([1, 16, 12]);
+    let map = parts.conv(parts.input(), [6, 1, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Silu);
+    let mean = parts.add(Node::GlobalAveragePool { source: map });
+    let gate = parts.linear(mean, [3, 6]);
+    let gate = parts.activation(gate, ActivationKind::Relu);
+    let gate = parts.linear(gate, [6, 3]);
+    let gate = parts.activation(gate, ActivationKind::Sigmoid);
+    let all = Selection::everything([6, 1, 1]);
+    let all = all.with_rows(vec![Some(0); 16]).with_columns(vec![Some(0); 12]);
+    let gate = parts.add(Node::Select { source: gate, selection: all });
+    let squares = [1.0, -1.0].map(|sign| {
+        let gate = parts.times(gate, sign);
+        let sum = parts.sum(map, gate);
+        let square = parts.activation(sum, ActivationKind::Square);
+        parts.times(square, 0.25 * sign)
+    });
+    let map = parts.sum(squares[0], squares[1]);
+    let map = parts.activation(map, ActivationKind::Identity);
+    let every = |from: usize, count: usize| (0..count).map(|at| Some(2 * at + from)).collect();
+    let rows = [0, 1].map(|from| Selection::everything([6, 16, 12]).with_rows(every(from, 8)));
+    let map = parts.larger(map, rows);
+    let columns = [0, 1].map(|from| Selection::everything([6, 8, 12]).with_columns(every(from, 6)));
+    let map = parts.larger(map, columns);
+    let hidden = parts.linear(map, [10, 6 * 8 * 6]);
+    let hidden = parts.activation(hidden, ActivationKind::LeakyRelu(Slope::USUAL));
+    let scores = parts.linear(hidden, [5, 10]);
+    parts.finish(scores)
+}
+
 /// The largest difference between the scores that are found and those expected of [`inputs`], as a
 /// part of the largest score. The input's number goes to `found`.
 pub fn error_of_scores(
@@ -127,8 +183,18 @@ pub fn error_of_scores(
     found: impl Fn(&Tensor, usize) -> Vec<f64>,
     expected: impl Fn(&Tensor) -> Vec<f64>,
 ) -> f64 {
+    error_of_first(graph, usize::MAX, found, expected)
+}
+
+/// The same, on so many of the inputs.
+pub fn error_of_first(
+    graph: &Graph,
+    count: usize,
+    found: impl Fn(&Tensor, usize) -> Vec<f64>,
+    expected: impl Fn(&Tensor) -> Vec<f64>,
+) -> f64 {
     let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
-    for (number, input) in inputs(graph.shape(graph.input())).iter().enumerate() {
+    for (number, input) in inputs(graph.shape(graph.input())).iter().enumerate().take(count) {
         let (found, expected) = (found(input, number), expected(input));
         assert_eq!(found.len(), expected.len());
         for (x, y) in found.iter().zip(&expected) {
@@ -231,6 +297,37 @@ impl Parts {
         }
         let conv = Conv2d::new(dims, weights, Some(bias), stride, padding).unwrap();
         self.add(Node::Conv2d { source, conv })
+    }
+
+    /// A convolution of each channel alone.
+    pub fn depthwise(&mut self, source: NodeId, channels: usize, stride: usize) -> NodeId {
+        let own = self.numbers(9 * channels, 0.5);
+        let mut weights = vec![0.0; 9 * channels * channels];
+        for (channel, own) in own.chunks_exact(9).enumerate() {
+            weights[9 * channel * (channels + 1)..][..9].copy_from_slice(own);
+        }
+        let dims = [channels, channels, 3, 3];
+        let conv = Conv2d::new(dims, weights, None, stride, 1).unwrap();
+        self.add(Node::Conv2d { source, conv })
+    }
+
+    /// Everything times a number.
+    pub fn times(&mut self, source: NodeId, factor: f32) -> NodeId {
+        let shape = self.builder.shape(source).unwrap();
+        let pick = |from| Pick { from: Some(from), factor, offset: 0.0 };
+        let picks = (0..shape.channels()).map(pick).collect();
+        let all = Selection::everything([shape.channels(), shape.height(), shape.width()]);
+        self.add(Node::Select { source, selection: all.with_channels(picks).unwrap() })
+    }
+
+    /// The larger of two selections: one of them, and the ReLU of their difference.
+    pub fn larger(&mut self, source: NodeId, selections: [Selection; 2]) -> NodeId {
+        let [left, right] =
+            selections.map(|selection| self.add(Node::Select { source, selection }));
+        let negative = self.times(right, -1.0);
+        let difference = self.sum(left, negative);
+        let above = self.activation(difference, ActivationKind::Relu);
+        self.sum(above, right)
     }
 
     pub fn activation(&mut self, source: NodeId, kind: ActivationKind) -> NodeId {

@@ -211,7 +211,8 @@ impl<'m> Converter<'m, '_> {
         let used = |name: &String| self.readers.contains_key(name.as_str());
         let outputs = match &done {
             Ok(done) => 1 + done.others.len(),
-            Err(_) => 1,
+            // What was refused need not be refused for its outputs, too.
+            Err(_) => node.output.len(),
         };
         let first_missing = node.output.first().is_none_or(String::is_empty);
         if first_missing || node.output.iter().skip(outputs).any(used) {

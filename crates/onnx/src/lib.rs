@@ -78,7 +78,24 @@ pub struct NodeReport {
 /// [`ImportError`]: when single nodes are not supported, all of them in
 /// [`ImportError::Unsupported`].
 pub fn import(model: &[u8], external: &dyn ExternalData) -> Result<Imported, ImportError> {
-    convert::convert(&proto::decode(model)?, external)
+    import_with_sides(model, external, &[])
+}
+
+/// The same, of a model whose input may have sides that are left open: they become those given,
+/// which are the lengths of all dimensions but the batch.
+///
+/// # Errors
+/// Those of [`import`].
+pub fn import_with_sides(
+    model: &[u8],
+    external: &dyn ExternalData,
+    sides: &[usize],
+) -> Result<Imported, ImportError> {
+    let mut model = proto::decode(model)?;
+    if let Some(graph) = &mut model.graph {
+        signature::close_sides(graph, sides);
+    }
+    convert::convert(&model, external)
 }
 
 /// Counts the nodes of an ONNX file, which need not be supported.
@@ -95,6 +112,14 @@ pub fn node_count(model: &[u8]) -> Result<usize, ImportError> {
 /// # Errors
 /// [`ImportError::File`] when it cannot be read, else those of [`import`].
 pub fn import_file(path: &Path) -> Result<Imported, ImportError> {
+    import_file_with_sides(path, &[])
+}
+
+/// The same, with lengths for sides that are left open: see [`import_with_sides`].
+///
+/// # Errors
+/// Those of [`import_file`].
+pub fn import_file_with_sides(path: &Path, sides: &[usize]) -> Result<Imported, ImportError> {
     let failed = |reason| ImportError::File { path: path.to_owned(), reason };
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
@@ -108,5 +133,5 @@ pub fn import_file(path: &Path) -> Result<Imported, ImportError> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    import(&model, &FolderData::new(folder).map_err(failed)?)
+    import_with_sides(&model, &FolderData::new(folder).map_err(failed)?, sides)
 }

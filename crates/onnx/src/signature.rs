@@ -178,6 +178,21 @@ fn sides(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
     Ok(lengths)
 }
 
+/// Gives the sides of inputs that are left open these lengths, where there are as many.
+pub(crate) fn close_sides(graph: &mut GraphProto, lengths: &[usize]) {
+    for input in &mut graph.input {
+        let tensor = input.kind.as_mut().and_then(|kind| kind.tensor.as_mut());
+        let dims = tensor.and_then(|tensor| tensor.shape.as_mut()).map(|shape| &mut shape.dim);
+        let sides = dims.and_then(|dims| dims.split_first_mut()).map(|(_, sides)| sides);
+        let Some(sides) = sides.filter(|sides| sides.len() == lengths.len()) else { continue };
+        for (dim, length) in sides.iter_mut().zip(lengths) {
+            if matches!(dim.value, None | Some(-1)) {
+                dim.value = i64::try_from(*length).ok();
+            }
+        }
+    }
+}
+
 fn symbol(dim: &DimensionProto) -> String {
     match (dim.value, &dim.param) {
         (Some(value), _) => value.to_string(),

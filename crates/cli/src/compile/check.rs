@@ -8,20 +8,20 @@ use std::path::Path;
 
 use blindsight_compiler::{Form, check};
 use blindsight_model::fold::fold_batch_norm;
-use blindsight_onnx::{ImportError, Imported, import_file, node_count};
+use blindsight_onnx::{ImportError, Imported, import_file_with_sides, node_count};
 
 use crate::files::read;
 
 /// Prints every node of the file with how it is run, whether the network can be run encrypted, and
 /// how far its results are from another interpreter's; at last all of it as one line of JSON.
-pub(super) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(path: &Path, sides: &[usize]) -> Result<(), Box<dyn Error>> {
     if path.extension().is_none_or(|ending| ending != "onnx") {
         return Err("only ONNX files can be checked".into());
     }
     let bytes = read(path)?;
     let nodes = node_count(&bytes)?;
     let mut form = None;
-    let (refused, difference) = match import_file(path) {
+    let (refused, difference) = match import_file_with_sides(path, sides) {
         Ok(imported) => {
             print_nodes(&imported);
             let refused = match form_of(&imported) {

@@ -12,8 +12,8 @@ use blindsight_ring::GaloisElement;
 
 use super::*;
 use crate::testing::{
-    Parts, calibration, channels, convolutional, deep, error_of_scores, inputs, large, odd,
-    perceptron, plain_scores, tabular,
+    Parts, calibration, channels, convolutional, deep, error_of_scores, gated, inputs, inverted,
+    large, odd, perceptron, plain_scores, tabular,
 };
 
 /// The largest error of a polynomial that is accepted.
@@ -179,6 +179,8 @@ fn programs_with_bootstraps_do_too() {
         ("large", large([16, 64, 64])),
         ("large and odd", large([5, 40, 56])),
         ("channels", channels()),
+        ("inverted", inverted()),
+        ("gated", gated()),
     ] {
         let calibration = calibration(&graph);
         let emitted = emit_bootstrapped(&graph, &calibration, &[]).unwrap();
