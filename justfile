@@ -263,6 +263,10 @@ bench *ARGS: setup
     cargo build --locked --release -q -p blindsight-cli -p blindsight-evaluator
     {{ run }} bench "$@"
 
+# Measures how fast this machine is, for `just compile ... --machine target/machine.json`.
+calibrate-machine *ARGS: setup
+    {{ absolute }} {{ run }} calibrate-machine "$@"
+
 # Compiles a network (ONNX, safetensors): --calibrate PICTURES --output FILE; or --check tells how it runs.
 compile NETWORK *ARGS: setup
     #!/usr/bin/env bash

@@ -2,6 +2,7 @@
 
 mod check;
 mod table;
+mod trial;
 
 use std::error::Error;
 use std::fs;
@@ -10,7 +11,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use blindsight_compiler::{Compiled, Description, Goal, InputRule, Wishes, compile};
+use blindsight_compiler::{Compiled, Description, Goal, InputRule, Machine, Wishes, compile};
 use blindsight_model::calibration::{
     Calibration, Coverage, Inputs, Margins, Progress, calibrate_inputs,
 };
@@ -20,6 +21,7 @@ use blindsight_model::tensor::Tensor;
 use clap::{Args, ValueEnum};
 
 use crate::files::read;
+use crate::machine;
 use crate::network::Network;
 
 #[derive(Debug, Args)]
@@ -75,6 +77,12 @@ pub(crate) struct Arguments {
     /// The most memory that the evaluator may take, such as 4GB.
     #[arg(long, value_parser = bytes)]
     memory: Option<u64>,
+    /// How fast the evaluator's machine is: a file that `calibrate-machine` wrote.
+    #[arg(long)]
+    machine: Option<PathBuf>,
+    /// Does not run the compiled model once to compare it with its forecast.
+    #[arg(long)]
+    skip_run: bool,
     /// Where the compiled model goes.
     #[arg(short, long, required_unless_present = "check")]
     output: Option<PathBuf>,
@@ -120,7 +128,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         GoalName::Bytes => Goal::Bytes,
         GoalName::Throughput => Goal::Throughput,
     };
-    let wishes = Wishes { goal, agreement: arguments.agreement, memory: arguments.memory };
+    let machine = match &arguments.machine {
+        Some(path) => machine::read_machine(path)?,
+        None => Machine::default(),
+    };
+    let (agreement, memory) = (arguments.agreement, arguments.memory);
+    let wishes = Wishes { goal, agreement, memory, machine };
     let Measured { calibration, samples, .. } = &measured;
     let compiled = compile(&network.graph, calibration, &description, samples, wishes)?;
     let bytes = compiled.to_bytes()?;
@@ -128,7 +141,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let seconds = start.elapsed().as_secs_f64();
     print!("{}", table::render(&compiled)?);
     eprintln!("written to {}", output.display());
-    println!("{}", report(output, &compiled, &measured, bytes.len(), calibrated, seconds)?);
+    let run = match samples.first().filter(|_| !arguments.skip_run) {
+        Some(sample) => Some(trial::run(&bytes, &network.graph, sample)?),
+        None => None,
+    };
+    if let Some(run) = &run {
+        println!("{}", run.beside(&compiled.contract.forecast));
+    }
+    let mut report = report(output, &compiled, &measured, bytes.len(), calibrated, seconds)?;
+    report["run"] = serde_json::to_value(run)?;
+    println!("{report}");
     Ok(())
 }
 
@@ -276,11 +298,11 @@ fn report(
     bytes: usize,
     calibrated: f64,
     seconds: f64,
-) -> Result<String, Box<dyn Error>> {
+) -> Result<serde_json::Value, Box<dyn Error>> {
     let figures = table::Figures::of(compiled)?;
     let warnings = measured.coverage.iter().flat_map(|coverage| &coverage.warnings);
     let warnings: Vec<String> = warnings.map(ToString::to_string).collect();
-    Ok(serde_json::to_string(&serde_json::json!({
+    Ok(serde_json::json!({
         "model": compiled.contract.id,
         "output": output,
         "bytes": bytes,
@@ -294,7 +316,7 @@ fn report(
         "layers": compiled.program.layers(),
         "plan": compiled.candidates,
         "seconds": { "calibrate": calibrated, "total": seconds },
-    }))?)
+    }))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod classify;
 mod client;
 mod compile;
 mod files;
+mod machine;
 mod network;
 mod plain;
 
@@ -33,6 +34,8 @@ enum Command {
     Classify(classify::Arguments),
     /// Classifies many pictures, encrypted and plain, and compares.
     Accuracy(accuracy::Arguments),
+    /// Measures how fast this machine is, for `compile --machine`.
+    CalibrateMachine(machine::Arguments),
     /// Measures speed, sizes and memory.
     Bench(bench::Arguments),
 }
@@ -53,6 +56,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Command::Compile(options) => compile::run(options),
         Command::Classify(options) => classify::run(options),
         Command::Accuracy(options) => accuracy::run(options),
+        Command::CalibrateMachine(options) => machine::run(options),
         Command::Bench(options) => bench::run(options),
     }
 }

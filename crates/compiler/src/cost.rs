@@ -4,13 +4,12 @@ use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
 use blindsight_ckks_eval::polynomial;
 use blindsight_engine::{Checked, Operation, Program};
+use serde::{Deserialize, Serialize};
 
 /// Seconds of the steps of a program on the machine of docs/benchmarks.md: two cores of an AMD EPYC
 /// with AVX-512 IFMA. Older cores with the same instructions were seen to take 1.7 times as long.
 /// Those for a limb are for a limb of the ring of degree `2^15`.
 mod seconds {
-    /// A bootstrap.
-    pub(super) const BOOTSTRAP: f64 = 0.1727;
     /// A key switch of a linear layer, for each digit and each limb that it works on, special primes
     /// included.
     pub(super) const KEY_SWITCH_LIMB: f64 = 0.000_043;
@@ -20,6 +19,52 @@ mod seconds {
     pub(super) const KEY_SWITCH: f64 = 0.000_19;
     /// A byte of weights, read from memory.
     pub(super) const WEIGHT_BYTE: f64 = 1e-10;
+}
+
+/// How fast a machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// Seconds of a bootstrap.
+    pub bootstrap: f64,
+    /// How many times as long everything else takes as on the machine of docs/benchmarks.md.
+    pub linear: f64,
+}
+
+impl Default for Machine {
+    /// That of docs/benchmarks.md, with two threads.
+    fn default() -> Self {
+        Self { bootstrap: 0.1727, linear: 1.0 }
+    }
+}
+
+impl Machine {
+    /// A machine on which so many bootstraps took `seconds[0]`, and the rest of a program's steps
+    /// `seconds[1]`, of which the forecast for the usual machine is known; `None` when that says
+    /// nothing.
+    #[must_use]
+    pub fn measured(bootstraps: usize, seconds: [f64; 2], forecast: f64) -> Option<Self> {
+        let count = bootstraps as f64;
+        let machine = Self {
+            bootstrap: seconds[0] / count,
+            linear: seconds[1] / (forecast - count * Self::default().bootstrap),
+        };
+        machine.is_sound().then_some(machine)
+    }
+
+    /// Whether its figures are possible.
+    #[must_use]
+    pub fn is_sound(self) -> bool {
+        let sound = |x: f64| x.is_finite() && x > 0.0;
+        sound(self.bootstrap) && sound(self.linear)
+    }
+}
+
+/// The bootstraps of a program.
+#[must_use]
+pub fn count_bootstraps(program: &Program) -> usize {
+    let steps = program.steps.iter();
+    steps.filter(|step| matches!(step.operation, Operation::Bootstrap { .. })).count()
 }
 
 /// The evaluator's memory beside matrices, weights and keys: ciphertexts and digits of one run, and
@@ -36,25 +81,18 @@ pub(crate) fn memory_bytes(program: &Program, checked: &Checked) -> u64 {
     (keys + matrices) as u64 + program.encoded_byte_len(set) + WORKING_BYTES
 }
 
-/// The seconds of so many bootstraps.
-pub(crate) fn bootstraps(count: usize) -> f64 {
-    count as f64 * seconds::BOOTSTRAP
-}
-
 /// The seconds that a run takes.
-pub(crate) fn seconds(program: &Program, checked: &Checked) -> f64 {
+pub(crate) fn seconds(program: &Program, checked: &Checked, machine: Machine) -> f64 {
     let degree = checked.circuit.set().log_degree();
     // An NTT of N coefficients takes N log N steps.
     let ring = 2_f64.powi(degree as i32 - 15) * f64::from(degree) / 15.0;
-    let steps = program.steps.iter().map(|step| match &step.operation {
-        Operation::Bootstrap { .. } => seconds::BOOTSTRAP,
-        operation => {
-            let switches = switches(program, operation) as f64;
-            switches * seconds::KEY_SWITCH + ring * limb_seconds(program, checked, operation)
-        }
+    let steps = program.steps.iter().map(|step| {
+        let switches = switches(program, &step.operation) as f64;
+        switches * seconds::KEY_SWITCH + ring * limb_seconds(program, checked, &step.operation)
     });
     let weights = program.encoded_byte_len(checked.circuit.set()) as f64;
-    steps.sum::<f64>() + weights * seconds::WEIGHT_BYTE
+    let linear = steps.sum::<f64>() + weights * seconds::WEIGHT_BYTE;
+    count_bootstraps(program) as f64 * machine.bootstrap + linear * machine.linear
 }
 
 /// The key switches of a step that is no bootstrap.
@@ -111,5 +149,26 @@ fn limb_seconds(program: &Program, checked: &Checked, operation: &Operation) -> 
         | Operation::Combine { .. }
         | Operation::AddPlaintext { .. }
         | Operation::Rescale { .. } => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Machine;
+
+    #[test]
+    fn machines_are_measured_by_what_they_run() {
+        let usual = Machine::default();
+        let seconds = [19.0 * usual.bootstrap, 0.6];
+        let same = Machine::measured(19, seconds, seconds[0] + seconds[1]).unwrap();
+        assert!((same.bootstrap - usual.bootstrap).abs() < 1e-12, "{same:?}");
+        assert!((same.linear - usual.linear).abs() < 1e-12, "{same:?}");
+        let slow = Machine::measured(19, [19.0, 1.2], seconds[0] + 0.6).unwrap();
+        assert!((slow.bootstrap - 1.0).abs() < 1e-12 && (slow.linear - 2.0).abs() < 1e-12);
+        for senseless in
+            [Machine::measured(0, [0.0, 1.0], 1.0), Machine::measured(3, [1.0; 2], 0.1)]
+        {
+            assert_eq!(senseless, None);
+        }
     }
 }

@@ -29,14 +29,13 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_contract::Forecast;
-use blindsight_engine::Operation;
 use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::Graph;
 use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
 use crate::compile::{CompileError, Emitted};
-use crate::cost;
+use crate::cost::{self, Machine};
 use crate::noise::Gaussian;
 use activation::Forms;
 use carrier::Carrier;
@@ -95,12 +94,10 @@ fn emitted(
 ) -> Result<Emitted, CompileError> {
     let (program, formats, request) = Build::new(network, activations, carrier)?.emit()?;
     let checked = program.check(carrier.set(), request)?;
-    let bootstraps = program.steps.iter();
-    let bootstraps = bootstraps.filter(|s| matches!(s.operation, Operation::Bootstrap { .. }));
     let forecast = Forecast {
-        seconds: cost::seconds(&program, &checked),
+        seconds: cost::seconds(&program, &checked, Machine::default()),
         memory_bytes: cost::memory_bytes(&program, &checked),
-        log2_failure: carrier.log2_failure(bootstraps.count()),
+        log2_failure: carrier.log2_failure(cost::count_bootstraps(&program)),
         score_error: score_error(network, activations, carrier.noise(), samples),
     };
     Ok(Emitted { program, checked, formats, forecast })

@@ -18,5 +18,6 @@ mod trigonometric;
 mod units;
 
 pub use compile::{CompileError, Compiled, Description, Form, InputRule, check, compile};
+pub use cost::{Machine, count_bootstraps};
 pub use general::GeneralError;
 pub use planner::{Candidate, Costs, Goal, Wishes};

@@ -12,7 +12,8 @@ use blindsight_model::tensor::Tensor;
 use serde::Serialize;
 
 use crate::compile::{CompileError, Emitted};
-use crate::{cost, general, residual};
+use crate::cost::{self, Machine};
+use crate::{general, residual};
 
 /// What a plan is to be good at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Wishes {
     pub agreement: Option<f64>,
     /// The most bytes of the evaluator's memory.
     pub memory: Option<u64>,
+    /// How fast the evaluator's machine is.
+    pub machine: Machine,
 }
 
 /// What a candidate costs.
@@ -108,7 +111,7 @@ pub(crate) fn plan(
         };
         contest.enter(name, emitted);
     }
-    let least = cost::bootstraps(graph.activations().count());
+    let least = graph.activations().count() as f64 * wishes.machine.bootstrap;
     match contest.best.as_ref().filter(|best| best.wanted && least > best.objective) {
         Some(_) if wishes.goal != Goal::Bytes => {
             let verdict = format!("not compiled: its bootstraps alone take {least:.1} s");
@@ -155,7 +158,12 @@ impl Contest {
 
     fn enter(&mut self, name: &'static str, emitted: Result<Emitted, CompileError>) {
         let emitted = match emitted {
-            Ok(emitted) => emitted,
+            Ok(mut emitted) => {
+                // Forms are compiled for the usual machine.
+                let Emitted { program, checked, forecast, .. } = &mut emitted;
+                forecast.seconds = cost::seconds(program, checked, self.wishes.machine);
+                emitted
+            }
             Err(error) => {
                 let verdict = format!("not possible: {error}");
                 self.candidates.push(Candidate { name, costs: None, verdict });
@@ -277,7 +285,7 @@ mod tests {
     fn goals_choose_differently() {
         let graph = perceptron(ActivationKind::Relu);
         let bytes = |goal| {
-            let wishes = Wishes { goal, agreement: Some(0.0), memory: None };
+            let wishes = Wishes { goal, agreement: Some(0.0), ..Wishes::default() };
             let (_, candidates) = planned(&graph, wishes).unwrap();
             let taken = candidates.iter().find(|c| c.verdict == "taken").unwrap();
             taken.costs.unwrap()

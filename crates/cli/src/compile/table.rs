@@ -3,9 +3,8 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use blindsight_compiler::Compiled;
+use blindsight_compiler::{Compiled, count_bootstraps};
 use blindsight_contract::{Contract, Policy};
-use blindsight_engine::Operation;
 
 /// Sizes that follow from a contract.
 pub(super) struct Figures {
@@ -33,8 +32,7 @@ pub(super) fn render(compiled: &Compiled) -> Result<String, Box<dyn Error>> {
     let forecast = compiled.contract.forecast;
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     let kilobytes = |bytes: u64| format!("{:.1} kB", bytes as f64 / 1e3);
-    let steps = compiled.program.steps.iter();
-    let bootstraps = steps.filter(|s| matches!(s.operation, Operation::Bootstrap { .. })).count();
+    let bootstraps = count_bootstraps(&compiled.program);
     let rows = [
         ("keys, sent once", format!("{} of {}", figures.keys, megabytes(figures.key_bytes))),
         ("request", kilobytes(figures.request_bytes)),

@@ -33,6 +33,9 @@ pub(super) struct Layout {
 /// Strides up to this one are tried, and the one at which the result spans what is read.
 const MOST_TRIED_STRIDE: usize = 4;
 
+/// Most copies of an input: each is a line of the contract.
+const MOST_COPIES: usize = 256;
+
 /// What a first linear layer wants of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeated {
@@ -56,7 +59,7 @@ impl Layout {
     pub(super) fn of_input(shape: Shape, repeated: Repeated, slots: usize) -> Option<Self> {
         let size = shape.elements();
         let (distance, most) = match repeated {
-            Repeated::Evenly => (size.next_power_of_two(), usize::MAX),
+            Repeated::Evenly => (size.next_power_of_two().max(slots / MOST_COPIES), usize::MAX),
             Repeated::ForChannels(channels) => {
                 let even = size.next_power_of_two();
                 (if channels * even <= slots { even } else { size }, channels)
@@ -225,16 +228,17 @@ impl Layout {
         all
     }
 
-    /// The boxes of a request, which is one ciphertext.
+    /// The boxes of a request, which is one ciphertext: one for each copy, as channels of an input
+    /// lie at equal distances.
     pub(super) fn boxes(&self, slots: usize) -> Vec<BoxData> {
-        let copies = self.copies.iter();
-        let channels = || self.channels.iter().enumerate();
-        let boxes = copies.flat_map(|copy| channels().map(move |channel| (*copy, channel)));
-        let boxes = boxes.map(|(copy, (channel, spot))| BoxData {
-            from: [channel as u32, 0, 0],
-            extent: [1, self.shape.height() as u32, self.shape.width() as u32],
-            slot: ((spot.slot + copy) % slots) as u32,
-            strides: [1, self.row as u32, self.column as u32],
+        let first = self.channels.first().map_or(0, |spot| spot.slot);
+        let distance = self.channels.get(1).map_or(1, |spot| spot.slot - first);
+        let boxes = self.copies.iter().map(|copy| BoxData {
+            from: [0; 3],
+            extent: [self.shape.channels(), self.shape.height(), self.shape.width()]
+                .map(|side| side as u32),
+            slot: ((first + copy) % slots) as u32,
+            strides: [distance, self.row, self.column].map(|stride| stride as u32),
         });
         boxes.collect()
     }

@@ -7,7 +7,7 @@ use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::cost;
+use crate::cost::{self, Machine};
 use crate::noise::{self, Gaussian};
 use crate::residual::lowering::Lowered;
 
@@ -21,7 +21,7 @@ pub(crate) fn forecast(
     let bootstraps = program.activations.len();
     let one = bootstrap.log2_failure().unwrap_or(0.0);
     Ok(Forecast {
-        seconds: cost::seconds(program, checked),
+        seconds: cost::seconds(program, checked, Machine::default()),
         memory_bytes: cost::memory_bytes(program, checked),
         log2_failure: (one + (bootstraps.max(1) as f64).log2()).min(0.0),
         score_error: score_error(program, lowered, bootstrap, samples)?,

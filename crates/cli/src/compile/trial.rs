@@ -1,0 +1,62 @@
+//! One encrypted run of a model that was just compiled, beside what was forecast.
+
+use std::error::Error;
+use std::time::Instant;
+
+use blindsight_contract::Forecast;
+use blindsight_engine::{Bundle, BundleLimits, Engine};
+use blindsight_model::graph::Graph;
+use blindsight_model::plain::PlainNetwork;
+use blindsight_model::tensor::Tensor;
+use serde::Serialize;
+
+use crate::client::Client;
+
+/// What a run took, and how far its scores were off.
+#[derive(Debug, Serialize)]
+pub(super) struct Trial {
+    seconds: f64,
+    /// Root mean square over the scores.
+    score_error: f64,
+    /// Whether the label is that of the plain network.
+    agrees: bool,
+}
+
+/// Runs a compiled model on an input: the second of two runs is timed, when all memory has been
+/// touched.
+pub(super) fn run(bytes: &[u8], graph: &Graph, input: &Tensor) -> Result<Trial, Box<dyn Error>> {
+    let bundle = Bundle::parse(bytes, &BundleLimits::default())?;
+    let model = Engine::default().load(&bundle)?;
+    let contract = model.contract().clone();
+    let mut client = Client::new(&contract)?;
+    let keys = client.register(&contract)?;
+    let request = client.encrypt(&contract, input.values())?;
+    model.evaluate(&keys.set, &request, &mut ())?;
+    let start = Instant::now();
+    let answer = model.evaluate(&keys.set, &request, &mut ())?;
+    let seconds = start.elapsed().as_secs_f64();
+    let found = client.decrypt(&contract, &answer)?;
+    let plain = PlainNetwork::new(graph.clone()).run(input)?;
+    let expected: Vec<f64> = plain.values().iter().copied().map(f64::from).collect();
+    let squares = found.iter().zip(&expected).map(|(x, y)| (x - y).powi(2));
+    let score_error = (squares.sum::<f64>() / expected.len() as f64).sqrt();
+    Ok(Trial { seconds, score_error, agrees: best(&found) == best(&expected) })
+}
+
+impl Trial {
+    /// A line for people.
+    pub(super) fn beside(&self, forecast: &Forecast) -> String {
+        format!(
+            "one encrypted run: {:.2} s (forecast {:.2}), score error {:.4} (forecast {:.4}), {} label",
+            self.seconds,
+            forecast.seconds,
+            self.score_error,
+            forecast.score_error,
+            if self.agrees { "the plain network's" } else { "another" }
+        )
+    }
+}
+
+fn best(scores: &[f64]) -> Option<usize> {
+    (0..scores.len()).max_by(|&x, &y| scores[x].total_cmp(&scores[y]))
+}
