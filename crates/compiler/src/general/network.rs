@@ -51,6 +51,14 @@ pub(super) enum Made {
     Pool { source: usize, pool: Pool },
 }
 
+/// Where a number is in a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Site {
+    /// Number of the activation, in execution order.
+    pub(super) activation: usize,
+    pub(super) channel: usize,
+}
+
 /// An activation in units in which its input lies in `[-1, 1]`, and its result too.
 #[derive(Clone, Debug)]
 pub(super) struct Activation {
@@ -107,7 +115,7 @@ impl Network {
     pub(super) fn run(
         &self,
         input: &[f32],
-        mut function: impl FnMut(usize, &Activation, f64) -> f64,
+        mut function: impl FnMut(Site, &Activation, f64) -> f64,
     ) -> Vec<f64> {
         let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.values.len());
         let mut activations = 0;
@@ -115,10 +123,11 @@ impl Network {
             let value = match &held.made {
                 Made::Input => input.iter().copied().map(f64::from).collect(),
                 Made::Activation { affine, activation } => {
-                    let index = activations;
+                    let (index, plane) = (activations, held.shape.plane());
                     activations += 1;
-                    let sums = affine.apply(&values).into_iter();
-                    sums.map(|u| function(index, activation, u)).collect()
+                    let sums = affine.apply(&values).into_iter().enumerate();
+                    let site = |element| Site { activation: index, channel: element / plane };
+                    sums.map(|(element, u)| function(site(element), activation, u)).collect()
                 }
                 Made::Pool { source, pool } => {
                     let windows = windows(*pool, self.values[*source].shape, held.shape);

@@ -165,7 +165,7 @@ fn programs_compute_what_networks_compute() {
 /// The scores with the functions that are computed instead of activations.
 fn approximate<'a>(network: &'a Network, forms: &'a Forms) -> impl Fn(&Tensor) -> Vec<f64> + 'a {
     |input| {
-        let scores = network.run(input.values(), |index, _, u| forms.eval(index, u));
+        let scores = network.run(input.values(), |site, _, u| forms.eval(site.activation, u));
         scores.iter().map(|score| score * network.bound).collect()
     }
 }
