@@ -9,6 +9,9 @@ use blindsight_model::tensor::Shape;
 
 use crate::compile::{Description, InputRule};
 
+/// `log2` of the modulus of an answer: its rounding error is then about 3e-4 of the scores' range.
+pub(crate) const ANSWER_LOG2_MODULUS: u32 = 22;
+
 /// What travels of a program: where an input goes, and where its result stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Formats {

@@ -67,6 +67,17 @@ pub fn count_bootstraps(program: &Program) -> usize {
     steps.filter(|step| matches!(step.operation, Operation::Bootstrap { .. })).count()
 }
 
+/// `log2` of the probability that a run fails by chance. No event spoils one here: noise is far from
+/// the moduli, and nothing is raised. Contracts want a number; this is that of guessing the key.
+const NO_FAILURE: f64 = -128.0;
+
+/// `log2` of the probability that a run fails by chance.
+pub(crate) fn log2_failure(program: &Program, checked: &Checked) -> f64 {
+    let Some(bootstrap) = checked.circuit.bootstrap() else { return NO_FAILURE };
+    let one = bootstrap.log2_failure().unwrap_or(0.0);
+    (one + (count_bootstraps(program).max(1) as f64).log2()).min(0.0)
+}
+
 /// The evaluator's memory beside matrices, weights and keys: ciphertexts and digits of one run, and
 /// the program itself. Measured (docs/benchmarks.md).
 const WORKING_BYTES: u64 = 250_000_000;

@@ -97,7 +97,7 @@ fn emitted(
     let forecast = Forecast {
         seconds: cost::seconds(&program, &checked, Machine::default()),
         memory_bytes: cost::memory_bytes(&program, &checked),
-        log2_failure: carrier.log2_failure(cost::count_bootstraps(&program)),
+        log2_failure: cost::log2_failure(&program, &checked),
         score_error: score_error(network, activations, carrier.noise(), samples),
     };
     Ok(Emitted { program, checked, formats, forecast })

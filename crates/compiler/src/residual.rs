@@ -26,10 +26,10 @@ use blindsight_model::graph::Graph;
 use blindsight_model::tensor::Tensor;
 
 use crate::compile::{CompileError, Emitted};
-use crate::contract::Formats;
+use crate::contract::{ANSWER_LOG2_MODULUS, Formats};
 use crate::emit::Emitter;
 use block::Values;
-use formats::{ANSWER_LOG2_MODULUS, ANSWER_PERIOD, ANSWER_SCALE, request_level};
+use formats::{ANSWER_PERIOD, ANSWER_SCALE, request_level};
 use lowering::Lowered;
 use packing::request_boxes;
 

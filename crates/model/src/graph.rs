@@ -15,7 +15,7 @@ mod pool;
 mod selection;
 
 use crate::tensor::Shape;
-pub use activation::{ActivationKind, Slope, UnknownActivation};
+pub use activation::{ActivationKind, Slope, UnknownActivation, erf};
 pub use builder::{GraphBuilder, MAX_NODES};
 pub use conv2d::{Conv2d, MAX_SIDE};
 pub use error::{GraphError, NodeError};

@@ -10,7 +10,7 @@ use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::Tensor;
 use serde::Serialize;
 
-use crate::client::Client;
+use crate::client::{Client, best};
 
 /// What a run took, and how far its scores were off.
 #[derive(Debug, Serialize)]
@@ -55,8 +55,4 @@ impl Trial {
             if self.agrees { "the plain network's" } else { "another" }
         )
     }
-}
-
-fn best(scores: &[f64]) -> Option<usize> {
-    (0..scores.len()).max_by(|&x, &y| scores[x].total_cmp(&scores[y]))
 }

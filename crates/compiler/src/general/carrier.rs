@@ -18,10 +18,6 @@ pub(super) const BOOTSTRAPPED_SLOTS: usize = 1 << 14;
 /// Most ciphertexts of one value: more would take minutes to bootstrap.
 pub(super) const MOST_PARTS: usize = 64;
 
-/// `log2` of the probability that a run fails by chance. No event spoils one here: noise is far from
-/// the moduli, and nothing is raised. Contracts want a number; this is that of guessing the key.
-const NO_FAILURE: f64 = -128.0;
-
 /// A ring, and how it carries a network's values.
 #[derive(Clone, Debug)]
 pub(super) enum Carrier {
@@ -109,13 +105,6 @@ impl Carrier {
             Self::Leveled(ring) => ring.noise(),
             Self::Bootstrapped(_) => noise::OF_BOOTSTRAP,
         }
-    }
-
-    /// `log2` of the probability that a run with so many bootstraps fails by chance.
-    pub(super) fn log2_failure(&self, bootstraps: usize) -> f64 {
-        let Some(bootstrap) = self.bootstrap() else { return NO_FAILURE };
-        let one = bootstrap.log2_failure().unwrap_or(0.0);
-        (one + (bootstraps.max(1) as f64).log2()).min(0.0)
     }
 
     /// The most ciphertexts of one value.

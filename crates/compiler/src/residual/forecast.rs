@@ -18,12 +18,10 @@ pub(crate) fn forecast(
     bootstrap: &BootstrapParameters,
     samples: &[Tensor],
 ) -> Result<Forecast, PlainError> {
-    let bootstraps = program.activations.len();
-    let one = bootstrap.log2_failure().unwrap_or(0.0);
     Ok(Forecast {
         seconds: cost::seconds(program, checked, Machine::default()),
         memory_bytes: cost::memory_bytes(program, checked),
-        log2_failure: (one + (bootstraps.max(1) as f64).log2()).min(0.0),
+        log2_failure: cost::log2_failure(program, checked),
         score_error: score_error(program, lowered, bootstrap, samples)?,
     })
 }

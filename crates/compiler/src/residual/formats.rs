@@ -5,9 +5,6 @@ use blindsight_ckks_eval::BootstrapParameters;
 /// The number of values that the slots of an answer repeat: one for each class and zeros.
 pub(crate) const ANSWER_PERIOD: usize = 16;
 
-/// `log2` of the modulus of an answer: its rounding error is then about 3e-4 of the scores' range.
-pub(crate) const ANSWER_LOG2_MODULUS: u32 = 22;
-
 /// The scale of an answer at the smallest prime. Scores reach one at the end of their range; the
 /// modulus leaves room for more than twice that.
 pub(crate) const ANSWER_SCALE: f64 = (1 << 23) as f64;

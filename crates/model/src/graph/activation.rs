@@ -187,7 +187,8 @@ fn sigmoid(x: f64) -> f64 {
 
 /// The error function: erf(x) = 2/sqrt(pi) * exp(-x^2) * sum_n 2^n x^(2n+1) / (1 * 3 * ... * (2n+1))
 /// (Abramowitz and Stegun 7.1.6). All terms have one sign, so nothing cancels.
-fn erf(x: f64) -> f64 {
+#[must_use]
+pub fn erf(x: f64) -> f64 {
     // Beyond this erf rounds to +-1 in double precision.
     if x.abs() > 6.0 {
         return x.signum();

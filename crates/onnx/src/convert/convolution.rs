@@ -127,7 +127,7 @@ impl<'m> Converter<'m, '_> {
         }
     }
 
-    fn expect_channels_first(&self, map: &Map) -> Result<(), Reason> {
+    pub(super) fn expect_channels_first(&self, map: &Map) -> Result<(), Reason> {
         if map.axes == Axes::channels_first(self.shape_of(map)) {
             return Ok(());
         }

@@ -26,10 +26,7 @@ impl<'m> Converter<'m, '_> {
         let kernel = kernel.ok_or_else(|| problem("kernel_shape", "is missing".to_owned()))?;
         let map = self.map(call, 0, "input")?;
         let shape = self.shape_of(&map);
-        if map.axes != Axes::channels_first(shape) {
-            let text = "only maxima of pictures with channels first are supported";
-            return Err(Reason::Layout(text.to_owned()).into());
-        }
+        self.expect_channels_first(&map)?;
         let reach = [0, 1].map(|i| (kernel[i] - 1).saturating_mul(window.dilation[i]) + 1);
         let padding = window.padding(shape, reach);
         let mut id = self.refreshed(call, map.slot)?;
@@ -62,10 +59,7 @@ impl<'m> Converter<'m, '_> {
         call.operands(1, 1)?;
         let map = self.map(call, 0, "input")?;
         let shape = self.shape_of(&map);
-        if map.axes != Axes::channels_first(shape) {
-            let text = "only maxima of pictures with channels first are supported";
-            return Err(Reason::Layout(text.to_owned()).into());
-        }
+        self.expect_channels_first(&map)?;
         let mut id = self.refreshed(call, map.slot)?;
         for side in [Side::Row, Side::Column] {
             let mut length = side.length(shape);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use blindsight_model::graph::{MAX_SIDE, Node, NodeId, Padding, Pool};
 
+use super::select::surrounded;
 use super::window::Window;
 use super::{Call, Converter, Done, Map, Stop, Value};
 use crate::array::axis_of;
@@ -32,10 +33,7 @@ impl<'m> Converter<'m, '_> {
         let map = self.map(call, 0, "input")?;
         let shape = self.shape_of(&map);
         let whole = [shape.height(), shape.width()];
-        if map.axes != Axes::channels_first(shape) {
-            let text = "only averages of pictures with channels first are supported";
-            return Err(Reason::Layout(text.to_owned()).into());
-        }
+        self.expect_channels_first(&map)?;
         match window.kernel() {
             Some(_) if partial && !window.is_bare() => {
                 Err(problem("ceil_mode", "is set, with padding".to_owned()).into())
@@ -63,10 +61,6 @@ impl<'m> Converter<'m, '_> {
     ) -> Result<Done<'m>, Stop> {
         let shape = self.shape_of(map);
         let source = self.build(map)?;
-        let surrounded = |length: usize, [before, after]: [usize; 2]| {
-            let place = move |at: usize| at.checked_sub(before).filter(|at| *at < length);
-            (0..before.saturating_add(length).saturating_add(after)).map(place).collect::<Vec<_>>()
-        };
         if padding.sides().iter().any(|side| *side > MAX_SIDE) {
             return Err(problem("pads", "is out of range".to_owned()).into());
         }

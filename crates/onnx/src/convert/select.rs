@@ -105,8 +105,8 @@ impl<'m> Converter<'m, '_> {
         let mut start = 0;
         for (map, length) in maps.iter().zip(lengths) {
             let source = self.build(map)?;
-            let place = |at: usize| at.checked_sub(start).filter(|at| *at < length);
-            let part = self.places(call, source, side, (0..all).map(place).collect())?;
+            let around = [start, all - start - length];
+            let part = self.places(call, source, side, surrounded(length, around))?;
             start += length;
             sum = Some(match sum {
                 None => part,
@@ -214,6 +214,12 @@ impl<'m> Converter<'m, '_> {
 /// Channels, rows and columns.
 pub(super) fn sides(shape: Shape) -> [usize; 3] {
     [shape.channels(), shape.height(), shape.width()]
+}
+
+/// So many elements, with zeros before and after.
+pub(super) fn surrounded(length: usize, [before, after]: [usize; 2]) -> Vec<Option<usize>> {
+    let place = |at: usize| at.checked_sub(before).filter(|at| *at < length);
+    (0..before + length + after).map(place).collect()
 }
 
 /// The side that an axis stands for, though it may be of length 1.

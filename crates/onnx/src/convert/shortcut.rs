@@ -4,7 +4,7 @@
 use blindsight_model::graph::Node;
 use blindsight_model::tensor::Shape;
 
-use super::select::{resized, side_of};
+use super::select::{resized, side_of, surrounded};
 use super::slots::State;
 use super::{Call, Converter, Done, Map, Stop, Value};
 use crate::array::axis_of;
@@ -111,9 +111,8 @@ impl<'m> Converter<'m, '_> {
         };
         let after = Shape::new(channels, shape.height(), shape.width())?;
         let Some(source) = thinned else {
-            let place = |at: usize| at.checked_sub(added).filter(|at| *at < shape.channels());
             let source = self.build(&map)?;
-            let places = (0..channels).map(place).collect();
+            let places = surrounded(shape.channels(), [added; 2]);
             let id = self.places(call, source, Side::Channel, places)?;
             return self.done(call, id, resized(&map.axes, shape, after), "channels of zeros");
         };

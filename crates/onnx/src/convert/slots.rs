@@ -9,7 +9,7 @@ use blindsight_model::graph::{
 };
 use blindsight_model::tensor::Shape;
 
-use super::select::sides;
+use super::select::{sides, surrounded};
 use crate::error::Reason;
 
 /// A node of the file to blame, and why; `None` when that was said before.
@@ -267,9 +267,7 @@ fn scaled(source: NodeId, shape: Shape, factor: f64) -> Result<Node, &'static st
 /// Zeros around a feature map; `shape` is that of the result.
 fn padded(source: NodeId, shape: Shape, padding: Padding) -> Node {
     let places = |length: usize, [before, after]: [usize; 2]| {
-        let inside = length.saturating_sub(before + after);
-        let place = move |at: usize| at.checked_sub(before).filter(|at| *at < inside);
-        (0..length).map(place).collect()
+        surrounded(length.saturating_sub(before + after), [before, after])
     };
     let selection = Selection::everything(sides(shape))
         .with_rows(places(shape.height(), padding.rows))

@@ -42,11 +42,7 @@ impl<'m> Converter<'m, '_> {
         };
         let map = self.map(call, 0, "input")?;
         let shape = self.shape_of(&map);
-        if map.axes != Axes::channels_first(shape) {
-            let text = "it reads something whose dimensions are not batch, channels, height and \
-                        width";
-            return Err(Reason::Layout(text.to_owned()).into());
-        }
+        self.expect_channels_first(&map)?;
         let more: Option<Vec<usize>> = more.iter().map(|&n| usize::try_from(n).ok()).collect();
         let more = more.filter(|more| more.len() == 2).unwrap_or_else(|| vec![usize::MAX; 2]);
         let places = |axis: usize| {

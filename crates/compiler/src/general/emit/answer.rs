@@ -7,13 +7,10 @@ use blindsight_engine::{Operation, PlaintextData};
 
 use super::Build;
 use super::linear::{Sums, Targets};
-use crate::contract::Formats;
+use crate::contract::{ANSWER_LOG2_MODULUS, Formats};
 use crate::general::GeneralError;
 use crate::general::carrier::Carrier;
 use crate::general::network::Affine;
-
-/// `log2` of the modulus of an answer.
-const ANSWER_LOG2_MODULUS: u32 = 22;
 
 /// Part of the smallest prime that a score of 1 takes: there is room for more than twice that.
 const ANSWER_SHARE: f64 = 1.0 / 8.0;
