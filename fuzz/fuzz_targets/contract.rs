@@ -20,7 +20,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let values = vec![1.0; contract.input().values()];
     let slots = contract.request().slots().pack(&values);
     assert!(slots.is_some_and(|slots| slots.len() == contract.set().slots()));
-    let answer = contract.answer().read(&vec![1.0; contract.answer().period()]);
+    let answer = contract.answer().compact().unwrap().read(&vec![1.0; contract.answer().compact().unwrap().period()]);
     assert!(answer.is_some_and(|values| values.len() == contract.classes().len()));
     assert!(contract.missing([contract.keys()]).is_empty());
 });

@@ -83,7 +83,8 @@ impl ClientKeys {
         self.encrypt_pixels(contract, &Zeroizing::new(rgb), &mut entropy()?)
     }
 
-    /// Encrypts numbers, channels first: a request as it travels, different every time.
+    /// Encrypts the numbers of an input, channels first, or of several one after another, where the
+    /// model takes batches: a request as it travels, different every time.
     ///
     /// # Errors
     /// When there are not as many as the model reads, or one is no number or too large.
@@ -93,15 +94,19 @@ impl ClientKeys {
         contract: &ModelContract,
         values: &Float32Array,
     ) -> Result<Vec<u8>, ClientError> {
-        let (found, expected) = (values.length() as usize, contract.accepted().input().values());
-        if found != expected {
-            return Err(refusal(SessionError::Count { found, expected }));
+        let accepted = contract.accepted();
+        let (found, expected) = (values.length() as usize, accepted.input().values());
+        let most = accepted.request().inputs();
+        // Before anything is copied.
+        if found > expected * most {
+            return Err(refusal(SessionError::Count { found, expected, most }));
         }
         let values = Zeroizing::new(values.to_vec());
-        self.session.encrypt(contract.accepted(), &values, &mut entropy()?).map_err(refusal)
+        self.session.encrypt(accepted, &values, &mut entropy()?).map_err(refusal)
     }
 
-    /// Decrypts an answer: the values that the contract names, all finite.
+    /// Decrypts an answer: the values that the contract names, all finite; of a model that takes
+    /// batches, those of all inputs that a request holds, one input after another.
     ///
     /// # Errors
     /// When the answer is malformed.

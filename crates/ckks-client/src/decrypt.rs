@@ -54,12 +54,12 @@ pub fn decrypt_coefficients(
 }
 
 /// Three limbs hold any message; fewer if their product would leave 128-bit integers.
-fn limbs_to_use(basis: &Basis) -> usize {
+pub(crate) fn limbs_to_use(basis: &Basis) -> usize {
     let fits = |&count: &usize| basis.prefix(count).log2() < 126.0;
     (0..=basis.len().min(3)).rev().find(fits).unwrap_or(0)
 }
 
-fn lowest(poly: &Poly<Ntt>, limbs: usize) -> Poly<Ntt> {
+pub(crate) fn lowest(poly: &Poly<Ntt>, limbs: usize) -> Poly<Ntt> {
     let basis = poly.basis().prefix(limbs);
     Poly::from_limbs(&basis, poly.limbs()[..limbs].to_vec())
 }

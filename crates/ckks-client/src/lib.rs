@@ -10,6 +10,7 @@
 
 mod crt;
 mod decrypt;
+mod decrypt_product;
 mod decrypt_response;
 mod encrypt;
 #[cfg(feature = "os-entropy")]
@@ -28,8 +29,9 @@ mod testing;
 mod timing;
 
 pub use decrypt::{decrypt, decrypt_coefficients};
+pub use decrypt_product::decrypt_product;
 pub use decrypt_response::decrypt_response;
-pub use encrypt::{EncryptError, encrypt};
+pub use encrypt::{EncryptError, encrypt, encrypt_all};
 #[cfg(feature = "os-entropy")]
 pub use entropy::EntropyError;
 pub use key_family::{GENERATION_VERSION, KeyFamily};

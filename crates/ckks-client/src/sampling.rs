@@ -11,7 +11,7 @@ use core::fmt;
 use blindsight_ring::sampling::Seed;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use zeroize::ZeroizeOnDrop;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 pub use gaussian::DiscreteGaussian;
 
@@ -46,6 +46,14 @@ impl SecretRng {
     #[cfg(test)]
     pub(crate) fn replaying(words: Vec<u64>) -> Self {
         Self { replayed: Some(words.into_iter().cycle()), ..Self::from_key(&[0; 32]) }
+    }
+
+    /// A generator of its own, keyed by this one: for work that is done side by side.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        self.fill_bytes(&mut *key);
+        Self::from_key(&key)
     }
 
     /// 64 uniform bits.

@@ -4,6 +4,7 @@
 
 pub mod activation;
 mod arithmetic;
+pub mod batch;
 pub mod bootstrap;
 mod context;
 mod error;

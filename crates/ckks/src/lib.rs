@@ -11,6 +11,7 @@ pub mod encoding;
 pub mod evaluation_key;
 pub mod keys;
 pub mod parameters;
+pub mod product;
 pub mod response;
 pub mod security;
 pub mod wire;

@@ -33,7 +33,8 @@ pub struct Insecure {
 }
 
 /// `(log2 N, largest log2 q)` for a uniform ternary secret, without margin.
-const TERNARY: [(u32, f64); 5] = [(12, 106.0), (13, 214.0), (14, 430.0), (15, 868.0), (16, 1747.0)];
+const TERNARY: [(u32, f64); 6] =
+    [(11, 53.0), (12, 106.0), (13, 214.0), (14, 430.0), (15, 868.0), (16, 1747.0)];
 
 /// `(Hamming weight, log2 q, bits)` for a sparse ternary secret at `N = 2^15` against the primal
 /// hybrid with meet in the middle.
@@ -99,7 +100,8 @@ mod tests {
     #[test]
     fn limits_are_enforced() {
         assert!(check_ternary(15, 824.5).is_ok());
-        assert!(check_ternary(11, 10.0).is_err());
+        assert!(check_ternary(11, 50.3).is_ok());
+        assert!(check_ternary(10, 10.0).is_err());
         assert!(check_sparse(15, 28, 76.0).is_ok());
         assert!(check_sparse(15, 28, 76.1).is_err());
         assert!(check_sparse(15, 26, 76.0).is_err(), "137 bits leave no margin");

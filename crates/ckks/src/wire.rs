@@ -12,6 +12,7 @@
 //! | ciphertext | level `u16`, scale `f64`, `c0`, `c1` |
 //! | evaluation key | description, seed (32 bytes), one polynomial for each digit |
 //! | head of a key set | number of keys `u32`, then for each its description and its length in bytes `u64` |
+//! | product ciphertext | level `u16`, scale `f64`, number of parts `u8`, the parts |
 //! | response | `log2` of the modulus `u8`, period `u32`, scale `f64`, `c0`, `c1` |
 //!
 //! A key's description says what it switches between and at which moduli: see
@@ -22,6 +23,7 @@ mod expected_scale;
 pub mod frame;
 mod key;
 mod manifest;
+mod product;
 mod read_error;
 mod residues;
 mod response;

@@ -92,20 +92,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let keys = client.register(&contract)?;
     let side_by_side = arguments.side_by_side.unwrap_or_else(rayon::current_num_threads).max(1);
 
-    let encrypt = |picture: &Picture| client.encrypt(&contract, picture.input.values());
-    let requests: Vec<Vec<u8>> = pictures.iter().map(encrypt).collect::<Result<_, _>>()?;
+    let batch = contract.request().inputs();
+    let mut encrypt = |pictures: &[Picture]| {
+        let values: Vec<f32> = pictures.iter().flat_map(|p| p.input.values()).copied().collect();
+        client.encrypt(&contract, &values)
+    };
+    let requests: Vec<Vec<u8>> =
+        pictures.chunks(batch).map(&mut encrypt).collect::<Result<_, _>>()?;
     let start = Instant::now();
     let answers = evaluate(&model, &keys.set, &requests, side_by_side)?;
     let wall = start.elapsed().as_secs_f64();
 
     let mut outcomes = Vec::with_capacity(pictures.len());
-    for (picture, (answer, seconds)) in pictures.iter().zip(&answers) {
-        outcomes.push(Outcome {
-            label: picture.label,
-            encrypted: client.decrypt(&contract, answer)?,
-            plain: plain.scores(&picture.input)?,
-            seconds: *seconds,
-        });
+    for (pictures, (answer, seconds)) in pictures.chunks(batch).zip(&answers) {
+        let scores = client.decrypt(&contract, answer)?;
+        for (picture, scores) in pictures.iter().zip(scores.chunks(contract.answer().values())) {
+            outcomes.push(Outcome {
+                label: picture.label,
+                encrypted: scores.to_vec(),
+                plain: plain.scores(&picture.input)?,
+                seconds: *seconds,
+            });
+        }
     }
     let report = report(contract.id(), &outcomes, arguments.first, wall, side_by_side);
     println!("{}", serde_json::to_string(&report)?);

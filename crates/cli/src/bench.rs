@@ -178,7 +178,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             request: request.len(),
             response,
             encoded_model: model.byte_len(),
-            matrices: model.scheme().byte_len(),
+            matrices: model.shared_byte_len(),
         },
         forecast: contract.forecast(),
         keygen_seconds,
@@ -202,9 +202,9 @@ fn parameter_figures(model: &Model) -> Result<ParameterFigures, Box<dyn Error>> 
     let contract = model.contract();
     let set = contract.set();
     let bits = |spec: &KeySpec| spec.basis(set).log2();
-    let bootstrap = model.scheme().circuit().bootstrap();
+    let bootstrap = model.steps().and_then(|steps| steps.scheme().circuit().bootstrap());
     let one = bootstrap.map(BootstrapParameters::log2_failure).transpose()?;
-    let bootstraps = model.program().activations.len() as f64;
+    let bootstraps = model.steps().map_or(0, |steps| steps.program().activations.len()) as f64;
     Ok(ParameterFigures {
         log2_ring_degree: set.log_degree(),
         log2_largest_modulus: contract.keys().specs().iter().map(bits).fold(0.0, f64::max),

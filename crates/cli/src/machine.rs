@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             best = Some(watch.seconds);
         }
     }
-    let bootstraps = count_bootstraps(model.program());
+    let bootstraps = model.steps().map_or(0, |steps| count_bootstraps(steps.program()));
     let forecast = contract.forecast().seconds;
     let machine = best.and_then(|seconds| Machine::measured(bootstraps, seconds, forecast));
     let machine = machine.ok_or("the model has no bootstraps to measure")?;

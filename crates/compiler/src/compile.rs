@@ -3,6 +3,7 @@
 use blindsight_ckks::keys::KeyError;
 use blindsight_ckks::parameters::ParameterError;
 use blindsight_ckks_eval::activation::FitError;
+use blindsight_ckks_eval::batch::BatchPlan;
 use blindsight_ckks_eval::bootstrap::BootstrapParameterError;
 use blindsight_contract::{Contract, Forecast};
 use blindsight_engine::{Bundle, BundleError, Checked, Program, ProgramError};
@@ -12,9 +13,10 @@ use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use thiserror::Error;
 
+use crate::batch::{self, BatchRefusal};
 use crate::contract::Formats;
 use crate::general::{self, GeneralError};
-use crate::planner::{Candidate, Wishes};
+use crate::planner::{Candidate, Goal, Wishes};
 use crate::residual::lowering::LoweringError;
 use crate::{contract, planner, residual};
 
@@ -51,11 +53,20 @@ pub struct Compiled {
     /// What clients must know.
     pub contract: Contract,
     /// What the evaluator runs.
-    pub program: Program,
+    pub code: Code,
     /// The bytes that the loaded model occupies in memory.
     pub loaded_bytes: u64,
     /// All ways to run it that were considered.
     pub candidates: Vec<Candidate>,
+}
+
+/// What the evaluator runs.
+#[derive(Debug)]
+pub enum Code {
+    /// Steps on the slots of one ciphertext.
+    Steps(Program),
+    /// A network on batches.
+    Batch(BatchPlan),
 }
 
 /// Why a network cannot be compiled.
@@ -68,6 +79,9 @@ pub enum CompileError {
     /// The network's matrices fit no ring.
     #[error(transparent)]
     General(#[from] GeneralError),
+    /// The network cannot be run on batches.
+    #[error("on batches: {0}")]
+    Batch(BatchRefusal),
     /// The parameter set is wrong.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
@@ -169,11 +183,23 @@ pub fn compile(
     if given != found {
         return Err(CompileError::ClassNames { given, found });
     }
-    let (emitted, candidates) = planner::plan(graph, calibration, samples, wishes)?;
+    let mut before = Vec::new();
+    if wishes.goal == Goal::Throughput {
+        let emitted = batch::emit(graph, calibration, description, samples, wishes.agreement);
+        let (candidate, emitted) = planner::batch_candidate(emitted, wishes);
+        before.push(candidate);
+        if let Some(batch::Emitted { plan, contract, .. }) = emitted {
+            let loaded_bytes = plan.encoded_byte_len(contract.request.level as usize) as u64;
+            let code = Code::Batch(plan);
+            return Ok(Compiled { contract, code, loaded_bytes, candidates: before });
+        }
+    }
+    let (emitted, others) = planner::plan(graph, calibration, samples, wishes)?;
+    let candidates = before.into_iter().chain(others).collect();
     let Emitted { program, checked, formats, forecast } = emitted;
     let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
     let contract = contract::contract(&checked, &formats, description, forecast);
-    Ok(Compiled { contract, program, loaded_bytes, candidates })
+    Ok(Compiled { contract, code: Code::Steps(program), loaded_bytes, candidates })
 }
 
 /// How a network is run encrypted.
@@ -218,7 +244,10 @@ impl Compiled {
     /// # Errors
     /// When a text of the description would be refused by clients.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CompileError> {
-        Ok(Bundle::write(&self.contract, &self.program, self.loaded_bytes)?)
+        Ok(match &self.code {
+            Code::Steps(program) => Bundle::write(&self.contract, program, self.loaded_bytes)?,
+            Code::Batch(plan) => Bundle::write_batch(&self.contract, plan)?,
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The contract of a compiled network.
 
 use blindsight_contract::{
-    AnswerData, BoxData, Contract, Forecast, InputData, KeyData, PreparationData, RequestData,
-    SchemeData, VERSION,
+    AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, PreparationData,
+    RequestData, SchemeData, VERSION,
 };
 use blindsight_engine::Checked;
 use blindsight_model::tensor::Shape;
@@ -38,38 +38,42 @@ pub(crate) fn contract(
     forecast: Forecast,
 ) -> Contract {
     let set = checked.circuit.set();
-    let shape = formats.input;
     let request = checked.values[0];
-    let preparation = match &description.input {
-        InputRule::Picture { mean, deviation } => {
-            PreparationData::Picture { mean: mean.clone(), deviation: deviation.clone() }
-        }
-        InputRule::Tensor => PreparationData::Tensor {},
-    };
     let sent = 2_f64.powi(formats.answer_log2_modulus as i32) / set.prime(1);
     Contract {
         blindsight_contract: VERSION,
         id: description.id.clone(),
         title: description.title.clone(),
         classes: description.classes.clone(),
-        input: InputData {
-            shape: [shape.channels(), shape.height(), shape.width()].map(|n| n as u32),
-            preparation,
-        },
+        input: input_data(formats.input, &description.input),
         scheme: SchemeData::of(set.literal()),
         keys: checked.keys.specs().iter().map(KeyData::of).collect(),
         request: RequestData {
             level: request.level as u32,
             scale: request.scale,
+            ciphertexts: 1,
+            inputs: 1,
             slots: formats.boxes.clone(),
         },
-        answer: AnswerData {
+        answer: AnswerForm::Compact(AnswerData {
             log2_modulus: formats.answer_log2_modulus,
             period: formats.answer_period as u32,
             scale: formats.answer_scale * sent,
             unit: formats.answer_unit,
             slots: formats.answer_slots.clone(),
-        },
+        }),
         forecast,
     }
+}
+
+/// What a client must know of an input.
+pub(crate) fn input_data(shape: Shape, rule: &InputRule) -> InputData {
+    let preparation = match rule {
+        InputRule::Picture { mean, deviation } => {
+            PreparationData::Picture { mean: mean.clone(), deviation: deviation.clone() }
+        }
+        InputRule::Tensor => PreparationData::Tensor {},
+    };
+    let shape = [shape.channels(), shape.height(), shape.width()].map(|n| n as u32);
+    InputData { shape, preparation }
 }

@@ -19,6 +19,11 @@ mod seconds {
     pub(super) const KEY_SWITCH: f64 = 0.000_19;
     /// A byte of weights, read from memory.
     pub(super) const WEIGHT_BYTE: f64 = 1e-10;
+    /// A multiply-add of a network on batches, one thread.
+    pub(super) const MULTIPLY_ADD: f64 = 0.6e-10;
+    /// A byte of a ciphertext's uniform half, expanded from its seed and read from its request, one
+    /// thread.
+    pub(super) const EXPANDED_BYTE: f64 = 1e-9;
 }
 
 /// How fast a machine is.
@@ -69,7 +74,7 @@ pub fn count_bootstraps(program: &Program) -> usize {
 
 /// `log2` of the probability that a run fails by chance. No event spoils one here: noise is far from
 /// the moduli, and nothing is raised. Contracts want a number; this is that of guessing the key.
-const NO_FAILURE: f64 = -128.0;
+pub(crate) const NO_FAILURE: f64 = -128.0;
 
 /// `log2` of the probability that a run fails by chance.
 pub(crate) fn log2_failure(program: &Program, checked: &Checked) -> f64 {
@@ -90,6 +95,12 @@ pub(crate) fn memory_bytes(program: &Program, checked: &Checked) -> u64 {
     let bootstrap = checked.circuit.bootstrap();
     let matrices = bootstrap.map_or(0, |b| b.encoded_byte_len().unwrap_or(0));
     (keys + matrices) as u64 + program.encoded_byte_len(set) + WORKING_BYTES
+}
+
+/// The seconds that a batch takes: multiply-adds of all residues, and bytes that are expanded from
+/// seeds, on two threads.
+pub(crate) fn batch_seconds(multiply_adds: u64, expanded: u64) -> f64 {
+    (multiply_adds as f64 * seconds::MULTIPLY_ADD + expanded as f64 * seconds::EXPANDED_BYTE) / 2.0
 }
 
 /// The seconds that a run takes.

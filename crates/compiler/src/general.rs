@@ -15,10 +15,10 @@ mod emit;
 mod error;
 mod layout;
 mod masks;
-mod network;
+pub(crate) mod network;
 mod plan;
-mod ring;
-mod sparse;
+pub(crate) mod ring;
+pub(crate) mod sparse;
 mod steps;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,10 @@
 //!
 //! [`compile`] finds the form in which a network can be run encrypted, emits its steps, and writes
 //! the contract that a client must know. [`residual`] carries the residual family at any depth,
-//! [`general`] any other network. Networks end here: the engine runs programs.
+//! [`general`] any other network; [`batch`] runs chains of layers on many inputs at once. Networks end here: the engine runs programs.
 
+mod agreement;
+mod batch;
 mod compile;
 mod contract;
 mod cost;
@@ -17,7 +19,8 @@ pub mod testing;
 mod trigonometric;
 mod units;
 
-pub use compile::{CompileError, Compiled, Description, Form, InputRule, check, compile};
+pub use batch::BatchRefusal;
+pub use compile::{Code, CompileError, Compiled, Description, Form, InputRule, check, compile};
 pub use cost::{Machine, count_bootstraps};
 pub use general::GeneralError;
 pub use planner::{Candidate, Costs, Goal, Wishes};

@@ -6,15 +6,17 @@
 
 use blindsight_ckks::ciphertext::SeededCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
+use blindsight_contract::Forecast;
 use blindsight_model::calibration::Calibration;
-use blindsight_model::graph::{ActivationKind, Graph, erf};
-use blindsight_model::plain::{PlainError, PlainNetwork};
+use blindsight_model::graph::{ActivationKind, Graph};
+use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use serde::Serialize;
 
+use crate::agreement::Leads;
 use crate::compile::{CompileError, Emitted};
 use crate::cost::{self, Machine};
-use crate::{general, residual};
+use crate::{batch, general, residual};
 
 /// What a plan is to be good at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +89,8 @@ const POLYNOMIALS: [(&str, f64); 3] = [
     ("without bootstraps, polynomials within 0.3 % of their range", 0.003),
 ];
 
+const BATCH: &str = "batches, an input a slot";
+
 const RESIDUAL: &str = "residual blocks, a bootstrap each";
 
 const BOOTSTRAPPED: &str = "matrices, a bootstrap for each activation";
@@ -124,11 +128,38 @@ pub(crate) fn plan(
     contest.finish()
 }
 
+/// The network on batches as a candidate: where inputs an hour are what counts, no other form comes
+/// near it, and none is compiled beside it.
+pub(crate) fn batch_candidate(
+    emitted: Result<batch::Emitted, CompileError>,
+    wishes: Wishes,
+) -> (Candidate, Option<batch::Emitted>) {
+    let refused = |verdict| (Candidate { name: BATCH, costs: None, verdict }, None);
+    let emitted = match emitted {
+        Ok(emitted) => emitted,
+        Err(error) => return refused(format!("not possible: {error}")),
+    };
+    let Forecast { seconds, memory_bytes, score_error, .. } = emitted.contract.forecast;
+    if wishes.memory.is_some_and(|most| memory_bytes > most) {
+        return refused("needs more memory than there is".to_owned());
+    }
+    let costs = Costs {
+        seconds,
+        memory_bytes,
+        key_bytes: 0,
+        request_bytes: emitted.request_bytes,
+        score_error,
+        agreement: emitted.agreement,
+    };
+    let inputs = emitted.contract.request.inputs;
+    let verdict = format!("taken: {inputs} inputs in {seconds:.3} s");
+    (Candidate { name: BATCH, costs: Some(costs), verdict }, Some(emitted))
+}
+
 /// The candidates so far.
 struct Contest {
     wishes: Wishes,
-    /// For each sample, by how much the best score of the plain network leads.
-    leads: Vec<f64>,
+    leads: Leads,
     candidates: Vec<Candidate>,
     best: Option<Best>,
     error: Option<CompileError>,
@@ -145,15 +176,7 @@ struct Best {
 
 impl Contest {
     fn new(graph: &Graph, samples: &[Tensor], wishes: Wishes) -> Result<Self, PlainError> {
-        let plain = PlainNetwork::new(graph.clone());
-        let lead = |sample: &Tensor| {
-            let scores = plain.run(sample)?;
-            let mut sorted = scores.values().to_vec();
-            sorted.sort_by(|x, y| y.total_cmp(x));
-            let second = sorted.get(1).copied().unwrap_or(f32::NEG_INFINITY);
-            Ok(f64::from(sorted[0]) - f64::from(second))
-        };
-        let leads = samples.iter().map(lead).collect::<Result<_, PlainError>>()?;
+        let leads = Leads::new(graph, samples)?;
         Ok(Self { wishes, leads, candidates: Vec::new(), best: None, error: None })
     }
 
@@ -208,19 +231,13 @@ impl Contest {
         let Emitted { checked, forecast, .. } = emitted;
         let set = checked.circuit.set();
         let request = checked.values[0];
-        let chance = |lead: &f64| 0.5 * (1.0 + erf(lead / (2.0 * forecast.score_error.max(1e-12))));
-        let agreement = self.leads.iter().map(chance).sum::<f64>();
         Costs {
             seconds: forecast.seconds,
             memory_bytes: forecast.memory_bytes,
             key_bytes: KeySetManifest::new(set, &checked.keys).total_byte_len(),
             request_bytes: SeededCiphertext::byte_len(set, request.level) as u64,
             score_error: forecast.score_error,
-            agreement: if self.leads.is_empty() {
-                1.0
-            } else {
-                agreement / self.leads.len() as f64
-            },
+            agreement: self.leads.agreement(forecast.score_error),
         }
     }
 

@@ -51,6 +51,19 @@ pub fn convolutional() -> Graph {
     parts.finish(scores)
 }
 
+/// Two squares: a convolution with strides, a pool, matrices.
+#[must_use]
+pub fn striding() -> Graph {
+    let mut parts = Parts::of_sides([1, 14, 14]);
+    let map = parts.padded_conv(parts.input(), [4, 1, 3, 3], 2, 1);
+    let map = parts.activation(map, ActivationKind::Square);
+    let map = parts.pool(map, 2, 2);
+    let hidden = parts.linear(map, [12, 4 * 3 * 3]);
+    let hidden = parts.activation(hidden, ActivationKind::Square);
+    let scores = parts.linear(hidden, [5, 12]);
+    parts.finish(scores)
+}
+
 /// Odd sizes, strides, two colours, a sum of two paths, and a mean at the end.
 #[must_use]
 pub fn odd() -> Graph {

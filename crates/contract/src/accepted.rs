@@ -58,20 +58,20 @@ impl AcceptedContract {
         check_forecast(&contract.forecast)?;
         let input = Input::new(contract.input, policy)?;
         limit("evaluation keys", contract.keys.len() as u64, policy.keys as u64)?;
-        if contract.keys.is_empty() {
-            let (field, expected) = ("the number of evaluation keys", "positive");
-            return Err(ContractError::Number { field, found: 0.0, expected });
-        }
         let residues = contract.scheme.residues();
         limit("residues of a polynomial", residues, policy.residues)?;
         let set = sets::parameters(contract.scheme.literal())?;
         let keys = key_list(&set, &contract.keys)?;
         let key_bytes = KeySetManifest::new(&set, &keys).total_byte_len();
         limit("bytes of evaluation keys", key_bytes, policy.key_bytes)?;
-        let request = Request::new(contract.request, &set, input.shape())?;
-        limit("bytes a request", request.byte_len(&set), policy.request_bytes)?;
-        let answer = Answer::new(contract.answer, &set, policy.answer_values)?;
+        let request = Request::new(contract.request, &set, input.shape(), policy)?;
+        let answer = Answer::new(contract.answer, &set, policy)?;
         limit("bytes an answer", answer.byte_len(&set), policy.answer_bytes)?;
+        if request.inputs() > 1 && answer.products().is_none() {
+            let (field, found) = ("the inputs of a request", request.inputs() as f64);
+            let expected = "one, where the answer is to one";
+            return Err(ContractError::Number { field, found, expected });
+        }
         let (field, found, expected) = ("the classes", contract.classes.len(), answer.values());
         if found != expected {
             return Err(ContractError::Length { field, found, expected });
@@ -170,7 +170,7 @@ impl AcceptedContract {
     }
 }
 
-fn limit(what: &'static str, found: u64, most: u64) -> Result<(), ContractError> {
+pub(crate) fn limit(what: &'static str, found: u64, most: u64) -> Result<(), ContractError> {
     if found <= most { Ok(()) } else { Err(ContractError::TooMany { what, found, most }) }
 }
 

@@ -1,103 +1,104 @@
 //! How an answer is read.
 
+mod compact;
+mod products;
+
 use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks::response::CompactCiphertext;
-use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale};
 
 use crate::error::ContractError;
-use crate::raw::AnswerData;
+use crate::policy::Policy;
+use crate::raw::AnswerForm;
 
-/// How an answer is read: from distinct slots to values.
+pub use compact::CompactAnswer;
+pub use products::ProductAnswer;
+
+/// How an answer is read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    data: AnswerData,
+pub enum Answer {
+    /// The answer to one input.
+    Compact(CompactAnswer),
+    /// The answer to all inputs of a request.
+    Products(ProductAnswer),
 }
 
 impl Answer {
     pub(crate) fn new(
-        data: AnswerData,
+        form: AnswerForm,
         set: &Parameters,
-        most_values: usize,
+        policy: &Policy,
     ) -> Result<Self, ContractError> {
-        let bits = CompactCiphertext::LEAST_LOG2_MODULUS..=CompactCiphertext::MOST_LOG2_MODULUS;
-        if !bits.contains(&data.log2_modulus) {
-            let (field, found) = ("log2 of the answer's modulus", f64::from(data.log2_modulus));
-            return Err(ContractError::Number { field, found, expected: "between 10 and 26" });
+        let most = policy.answer_values;
+        match form {
+            AnswerForm::Compact(data) => CompactAnswer::new(data, set, most).map(Self::Compact),
+            AnswerForm::Products(data) => ProductAnswer::new(data, set, most).map(Self::Products),
         }
-        let period = data.period as usize;
-        if !(period.is_power_of_two() && period <= set.slots()) {
-            let (field, found) = ("the answer's period", f64::from(data.period));
-            let expected = "a power of two up to the slots";
-            return Err(ContractError::Number { field, found, expected });
-        }
-        let half = f64::from(data.log2_modulus) - 1.0;
-        if !(data.scale.is_finite() && data.scale >= 1.0 && data.scale.log2() <= half) {
-            let (field, found) = ("the scale of answers", data.scale);
-            return Err(ContractError::Number { field, found, expected: "one below the modulus" });
-        }
-        if !(1e-12..=1e12).contains(&data.unit) {
-            let (field, found) = ("the unit of answers", data.unit);
-            return Err(ContractError::Number { field, found, expected: "between 1e-12 and 1e12" });
-        }
-        let found = data.slots.len();
-        if found == 0 {
-            let (field, expected) = ("the number of values in an answer", "positive");
-            return Err(ContractError::Number { field, found: 0.0, expected });
-        }
-        if found > most_values.min(period) {
-            let (what, most) = ("values in an answer", most_values.min(period) as u64);
-            return Err(ContractError::TooMany { what, found: found as u64, most });
-        }
-        let mut taken = vec![false; period];
-        for (value, &slot) in data.slots.iter().enumerate() {
-            match taken.get_mut(slot as usize) {
-                Some(taken) if !*taken => *taken = true,
-                _ => return Err(ContractError::AnswerSlot { value, slot }),
-            }
-        }
-        Ok(Self { data })
     }
 
-    /// `log2` of the modulus.
-    #[must_use]
-    pub fn log2_modulus(&self) -> u32 {
-        self.data.log2_modulus
-    }
-
-    /// The number of distinct slots.
-    #[must_use]
-    pub fn period(&self) -> usize {
-        self.data.period as usize
-    }
-
-    /// The number of values.
+    /// The number of values of a result.
     #[must_use]
     pub fn values(&self) -> usize {
-        self.data.slots.len()
+        match self {
+            Self::Compact(answer) => answer.values(),
+            Self::Products(answer) => answer.values(),
+        }
     }
 
     /// What a decrypted 1 means.
     #[must_use]
     pub fn unit(&self) -> f64 {
-        self.data.unit
-    }
-
-    /// What the reader of an answer expects.
-    #[must_use]
-    pub fn expected(&self) -> ExpectedResponse {
-        ExpectedResponse { period: self.period(), scale: ExpectedScale::Exactly(self.data.scale) }
-    }
-
-    /// The values, from the distinct slots; `None` if there are fewer than the period.
-    #[must_use]
-    pub fn read(&self, slots: &[f64]) -> Option<Vec<f64>> {
-        let values = self.data.slots.iter().map(|&slot| slots.get(slot as usize));
-        values.map(|slot| slot.map(|value| value * self.data.unit)).collect()
+        match self {
+            Self::Compact(answer) => answer.unit(),
+            Self::Products(answer) => answer.unit(),
+        }
     }
 
     /// The length of every answer in bytes.
     #[must_use]
     pub fn byte_len(&self, set: &Parameters) -> u64 {
-        CompactCiphertext::byte_len(set, self.period(), self.log2_modulus()) as u64
+        match self {
+            Self::Compact(answer) => answer.byte_len(set),
+            Self::Products(answer) => answer.byte_len(set),
+        }
     }
+
+    /// The form of an answer to one input, if it is that.
+    #[must_use]
+    pub fn compact(&self) -> Option<&CompactAnswer> {
+        match self {
+            Self::Compact(answer) => Some(answer),
+            Self::Products(_) => None,
+        }
+    }
+
+    /// The form of an answer to many inputs, if it is that.
+    #[must_use]
+    pub fn products(&self) -> Option<&ProductAnswer> {
+        match self {
+            Self::Products(answer) => Some(answer),
+            Self::Compact(_) => None,
+        }
+    }
+}
+
+/// What a decrypted 1 means must be a sensible number.
+fn check_unit(found: f64) -> Result<(), ContractError> {
+    if (1e-12..=1e12).contains(&found) {
+        Ok(())
+    } else {
+        let field = "the unit of answers";
+        Err(ContractError::Number { field, found, expected: "between 1e-12 and 1e12" })
+    }
+}
+
+/// There is a value, and there are not too many.
+fn check_values(found: usize, most: usize) -> Result<(), ContractError> {
+    if found == 0 {
+        let (field, expected) = ("the number of values in an answer", "positive");
+        return Err(ContractError::Number { field, found: 0.0, expected });
+    }
+    if found > most {
+        let (what, found, most) = ("values in an answer", found as u64, most as u64);
+        return Err(ContractError::TooMany { what, found, most });
+    }
+    Ok(())
 }

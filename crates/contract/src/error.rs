@@ -94,8 +94,8 @@ pub enum ContractError {
         /// The exponent.
         exponent: u32,
     },
-    /// A box reaches beyond the input.
-    #[error("box {index} of the request reaches beyond the input")]
+    /// A box reaches beyond the input, or its inputs beyond a ciphertext.
+    #[error("box {index} of the request reaches beyond the input or a ciphertext")]
     BoxOutside {
         /// Its place in the request.
         index: usize,

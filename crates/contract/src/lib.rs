@@ -25,12 +25,12 @@ mod tests;
 mod text;
 
 pub use accepted::AcceptedContract;
-pub use answer::Answer;
+pub use answer::{Answer, CompactAnswer, ProductAnswer};
 pub use error::ContractError;
 pub use input::{Input, LARGEST_VALUE, Preparation};
 pub use policy::Policy;
 pub use raw::{
-    AnswerData, BoxData, Contract, Forecast, InputData, KeyData, KeyKindData, PreparationData,
-    RequestData, SchemeData, VERSION,
+    AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, KeyKindData,
+    PreparationData, ProductsData, RequestData, SchemeData, VERSION,
 };
 pub use slot_map::{Request, SlotMap};

@@ -31,7 +31,7 @@ pub struct Contract {
     /// How a request is packed and encrypted.
     pub request: RequestData,
     /// How an answer is read.
-    pub answer: AnswerData,
+    pub answer: AnswerForm,
     /// What the model will cost, as its compiler says: for people, never acted upon.
     pub forecast: Forecast,
 }
@@ -108,7 +108,7 @@ pub enum KeyKindData {
     SparseToDense,
 }
 
-/// A request.
+/// A request: the slots of one ciphertext or more, one after another, which hold one input or more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestData {
@@ -116,12 +116,28 @@ pub struct RequestData {
     pub level: u32,
     /// What values are multiplied by.
     pub scale: f64,
-    /// Where the values of the input go.
+    /// Ciphertexts.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ciphertexts: u32,
+    /// The most inputs that one request holds: each stands one slot after the one before.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub inputs: u32,
+    /// Where the values of the (first) input go.
     pub slots: Vec<BoxData>,
 }
 
+/// What is not said is one: contracts of one ciphertext and one input need no more words.
+const fn one() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+const fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
 /// A box of the input's values and its place in the slots: the value at `from + (c, y, x)` goes to
-/// slot `slot + strides . (c, y, x)`, modulo the number of slots.
+/// slot `slot + strides . (c, y, x)`, modulo the number of slots of all ciphertexts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoxData {
@@ -136,6 +152,33 @@ pub struct BoxData {
 }
 
 /// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AnswerForm {
+    /// To one input: a ciphertext made small.
+    Compact(AnswerData),
+    /// To all inputs of a request: a ciphertext for each value, as products leave it.
+    Products(ProductsData),
+}
+
+/// The answer to all inputs of a request: each value is a ciphertext of several parts, whose slots
+/// are the inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductsData {
+    /// Values of a result, and so ciphertexts.
+    pub values: u32,
+    /// Parts of a ciphertext.
+    pub parts: u32,
+    /// Limbs.
+    pub level: u32,
+    /// What values are multiplied by.
+    pub scale: f64,
+    /// What a decrypted 1 means.
+    pub unit: f64,
+}
+
+/// The answer to one input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerData {

@@ -5,7 +5,9 @@
 use blindsight_ckks::ciphertext::SeededCiphertext;
 use blindsight_ckks::parameters::Parameters;
 
+use crate::accepted::limit;
 use crate::error::ContractError;
+use crate::policy::Policy;
 use crate::raw::{BoxData, RequestData};
 
 /// How a request is packed and encrypted.
@@ -13,15 +15,18 @@ use crate::raw::{BoxData, RequestData};
 pub struct Request {
     level: usize,
     scale: f64,
+    ciphertexts: usize,
     slots: SlotMap,
 }
 
-/// A map from the values of an input to slots: every value has a slot or more, no slot has two
-/// values, and slots that have none hold zero.
+/// A map from the values of one input or more to the slots of one ciphertext or more: every value has
+/// a slot or more, no slot has two values, and slots that have none hold zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotMap {
-    /// The number of slots.
+    /// The number of slots of all ciphertexts.
     slots: usize,
+    /// The most inputs: each stands one slot after the one before.
+    inputs: usize,
     shape: [usize; 3],
     boxes: Vec<BoxData>,
 }
@@ -38,6 +43,7 @@ impl Request {
         data: RequestData,
         set: &Parameters,
         shape: [usize; 3],
+        policy: &Policy,
     ) -> Result<Self, ContractError> {
         let level = data.level as usize;
         if !(1..=set.top_level()).contains(&level) {
@@ -50,7 +56,21 @@ impl Request {
             let (field, expected) = ("the scale of requests", "one that fits the level");
             return Err(ContractError::Number { field, found: scale, expected });
         }
-        Ok(Self { level, scale, slots: SlotMap::new(data.slots, set.slots(), shape)? })
+        for (field, count) in [
+            ("the ciphertexts of a request", data.ciphertexts),
+            ("the inputs of a request", data.inputs),
+        ] {
+            if count == 0 {
+                return Err(ContractError::Number { field, found: 0.0, expected: "positive" });
+            }
+        }
+        // Before anything is made for so many.
+        let bytes = u64::from(data.ciphertexts) * SeededCiphertext::byte_len(set, level) as u64;
+        limit("bytes a request", bytes, policy.request_bytes)?;
+        let (ciphertexts, inputs) = (data.ciphertexts as usize, data.inputs as usize);
+        limit("inputs of a request", inputs as u64, set.slots() as u64)?;
+        let slots = SlotMap::new(data.slots, [ciphertexts, set.slots()], inputs, shape)?;
+        Ok(Self { level, scale, ciphertexts, slots })
     }
 
     /// Limbs.
@@ -65,6 +85,18 @@ impl Request {
         self.scale
     }
 
+    /// Ciphertexts of a request.
+    #[must_use]
+    pub fn ciphertexts(&self) -> usize {
+        self.ciphertexts
+    }
+
+    /// The most inputs that a request holds.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.slots.inputs
+    }
+
     /// Where values go.
     #[must_use]
     pub fn slots(&self) -> &SlotMap {
@@ -74,28 +106,39 @@ impl Request {
     /// The length of every request in bytes.
     #[must_use]
     pub fn byte_len(&self, set: &Parameters) -> u64 {
-        SeededCiphertext::byte_len(set, self.level) as u64
+        (self.ciphertexts * SeededCiphertext::byte_len(set, self.level)) as u64
     }
 }
 
 impl SlotMap {
     /// Takes at most as many steps as there are slots, however many values the boxes name: the
     /// first slot that is taken twice ends it.
-    fn new(boxes: Vec<BoxData>, slots: usize, shape: [usize; 3]) -> Result<Self, ContractError> {
+    fn new(
+        boxes: Vec<BoxData>,
+        [ciphertexts, each]: [usize; 2],
+        inputs: usize,
+        shape: [usize; 3],
+    ) -> Result<Self, ContractError> {
+        let slots = ciphertexts * each;
         // Boxes share no slot, so there cannot be more of them than slots, nor more values.
         if boxes.len() > slots {
             let (what, found, most) = ("boxes in a request", boxes.len() as u64, slots as u64);
             return Err(ContractError::TooMany { what, found, most });
         }
-        let map = Self { slots, shape, boxes };
+        let map = Self { slots, inputs, shape, boxes };
         let mut taken = vec![false; slots];
         let mut placed = vec![false; shape.iter().product()];
         for (index, part) in map.boxes.iter().enumerate() {
             check_box(index, part, shape, slots)?;
             map.each(part, |value, slot| {
-                if std::mem::replace(&mut taken[slot], true) {
-                    return Err(ContractError::SlotTwice { index, slot });
+                if slot % each + inputs > each {
+                    return Err(ContractError::BoxOutside { index });
                 }
+                let free = &mut taken[slot..slot + inputs];
+                if let Some(at) = free.iter().position(|taken| *taken) {
+                    return Err(ContractError::SlotTwice { index, slot: slot + at });
+                }
+                free.fill(true);
                 placed[value] = true;
                 Ok(())
             })?;
@@ -106,16 +149,20 @@ impl SlotMap {
         }
     }
 
-    /// The slots of an input, or `None` if it has another number of values.
+    /// The slots of inputs, one ciphertext's after the other's, or `None` if these are not whole
+    /// inputs, none, or too many.
     #[must_use]
     pub fn pack(&self, values: &[f32]) -> Option<Vec<f64>> {
-        if values.len() != self.shape.iter().product::<usize>() {
+        let one = self.shape.iter().product::<usize>();
+        let inputs = values.len() / one;
+        if !values.len().is_multiple_of(one) || !(1..=self.inputs).contains(&inputs) {
             return None;
         }
         let mut slots = vec![0.0; self.slots];
         for part in &self.boxes {
             let placed: Result<(), std::convert::Infallible> = self.each(part, |value, slot| {
-                slots[slot] = f64::from(values[value]);
+                let inputs = values.chunks_exact(one).zip(&mut slots[slot..]);
+                inputs.for_each(|(input, slot)| *slot = f64::from(input[value]));
                 Ok(())
             });
             let Ok(()) = placed;

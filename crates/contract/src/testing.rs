@@ -11,8 +11,8 @@ use blindsight_ring::GaloisElement;
 pub use damage::{Dice, NumberPlaces};
 
 use crate::raw::{
-    AnswerData, BoxData, Contract, Forecast, InputData, KeyData, PreparationData, RequestData,
-    SchemeData, VERSION,
+    AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, PreparationData,
+    ProductsData, RequestData, SchemeData, VERSION,
 };
 
 /// Slots of the sample's ring.
@@ -35,14 +35,20 @@ pub fn sample() -> Contract {
         },
         scheme: SchemeData::of(&Literal::bootstrapped_2_15()),
         keys: keys(),
-        request: RequestData { level: 4, scale: 29.5_f64.exp2(), slots: boxes() },
-        answer: AnswerData {
+        request: RequestData {
+            level: 4,
+            scale: 29.5_f64.exp2(),
+            ciphertexts: 1,
+            inputs: 1,
+            slots: boxes(),
+        },
+        answer: AnswerForm::Compact(AnswerData {
             log2_modulus: 22,
             period: 16,
             scale: 131_072.0,
             unit: 12.5,
             slots: (0..10).collect(),
-        },
+        }),
         forecast: Forecast {
             seconds: 17.5,
             memory_bytes: 2_000_000_000,
@@ -51,6 +57,58 @@ pub fn sample() -> Contract {
         },
     });
     SAMPLE.clone()
+}
+
+/// A contract for batches: inputs of 1 x 2 x 3 numbers, a ciphertext for each, two classes, no keys.
+#[must_use]
+pub fn batch_sample() -> Contract {
+    let slots = 1 << 10;
+    Contract {
+        id: "sample-batch".to_owned(),
+        classes: CLASSES[..2].iter().map(|&name| name.to_owned()).collect(),
+        input: InputData { shape: [1, 2, 3], preparation: PreparationData::Tensor {} },
+        scheme: SchemeData {
+            log2_degree: 11,
+            // The largest prime of 46 bits that is 1 modulo 2^12.
+            chain: vec![70_368_744_067_073],
+            wide_special: Vec::new(),
+            narrow_special: Vec::new(),
+            sparse_weight: None,
+        },
+        keys: Vec::new(),
+        request: RequestData {
+            level: 1,
+            scale: 4096.0,
+            ciphertexts: 6,
+            inputs: slots,
+            slots: vec![BoxData {
+                from: [0; 3],
+                extent: [1, 2, 3],
+                slot: 0,
+                strides: [0, 3 * slots, slots],
+            }],
+        },
+        answer: AnswerForm::Products(ProductsData {
+            values: 2,
+            parts: 3,
+            level: 1,
+            scale: 2_f64.powi(40),
+            unit: 1.0,
+        }),
+        ..sample()
+    }
+}
+
+/// The answer of a contract for one input.
+///
+/// # Panics
+/// When it is to many.
+#[must_use]
+pub fn compact(contract: &mut Contract) -> &mut AnswerData {
+    match &mut contract.answer {
+        AnswerForm::Compact(answer) => answer,
+        AnswerForm::Products(_) => unreachable!("the answer is to one input"),
+    }
 }
 
 const CLASSES: [&str; 10] =

@@ -3,7 +3,7 @@ mod mutations;
 
 use blindsight_ckks::encoding::Complex64;
 
-use crate::testing::sample;
+use crate::testing::{compact, sample};
 use crate::{AcceptedContract, Contract, ContractError, Policy, Preparation};
 
 /// Through the door.
@@ -105,13 +105,13 @@ fn values_go_to_their_slots_and_nowhere_else() {
 #[test]
 fn answers_are_read_from_their_slots() {
     let mut data = sample();
-    data.answer.slots.reverse();
+    compact(&mut data).slots.reverse();
     let contract = parse(&data).unwrap();
     let slots: Vec<f64> = (0..16).map(f64::from).collect();
-    let values = contract.answer().read(&slots).unwrap();
+    let values = contract.answer().compact().unwrap().read(&slots).unwrap();
     assert_eq!(values[0], 9.0 * 12.5);
     assert_eq!(values[9], 0.0);
-    assert!(contract.answer().read(&slots[..9]).is_none());
+    assert!(contract.answer().compact().unwrap().read(&slots[..9]).is_none());
 }
 
 #[test]

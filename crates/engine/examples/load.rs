@@ -21,11 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("parsed: peak {} MiB", mib(parsed));
     println!("loaded: peak {} MiB, {} MiB stay, {first:?}", mib(peak), mib(after));
     let own = model.byte_len() as u64;
-    println!(
-        "of these model {} MiB, scheme {} MiB",
-        mib(own),
-        mib(model.scheme().byte_len() as u64)
-    );
+    println!("of these model {} MiB, scheme {} MiB", mib(own), mib(model.shared_byte_len() as u64));
     println!("declared {} bytes, own {own} bytes", bundle.loaded_bytes());
     println!("loaded again: {:?}", start.elapsed());
     Ok(())

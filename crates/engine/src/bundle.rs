@@ -8,11 +8,12 @@
 //! | 4, 4, 8 | lengths of the three parts |
 //! | 8, 8 | lengths of the second and third part unpacked |
 //! | | the contract, as it is handed out |
-//! | | the program (JSON, deflated) |
+//! | | the program (JSON, deflated): steps, or the layers of a network on batches |
 //! | | its constants: `f32`, little-endian (deflated) |
 //!
 //! A bundle in memory is small: the constants stay packed until a model is loaded.
 
+mod batch;
 mod data;
 mod error;
 mod pack;
@@ -23,6 +24,7 @@ mod write;
 
 use std::sync::Arc;
 
+use blindsight_ckks_eval::batch::{BatchPlan, STRETCHES};
 use blindsight_ckks_eval::linear_transform::TransformPlan;
 use blindsight_contract::AcceptedContract;
 
@@ -39,11 +41,24 @@ pub struct Bundle {
     contract: Arc<AcceptedContract>,
     contract_bytes: Arc<[u8]>,
     fingerprint: [u8; 32],
-    data: Arc<data::ProgramData>,
+    code: Code,
     /// Deflated.
     constants: Arc<[u8]>,
     limits: BundleLimits,
     constants_len: usize,
+}
+
+/// The program part of a file.
+#[derive(Debug, Clone)]
+enum Code {
+    Steps(Arc<data::ProgramData>),
+    Batch(Arc<batch::BatchData>),
+}
+
+/// What a bundle holds, checked.
+pub(crate) enum CheckedCode<'a> {
+    Steps(Box<CheckedProgram<'a>>),
+    Batch(BatchPlan),
 }
 
 /// How much a bundle may ask for.
@@ -85,14 +100,20 @@ impl Bundle {
     /// Layers of a run, as its progress counts them.
     #[must_use]
     pub fn layers(&self) -> usize {
-        self.data.steps.last().map_or(0, |step| step.layer.saturating_add(1))
+        match &self.code {
+            Code::Steps(data) => data.steps.last().map_or(0, |step| step.layer.saturating_add(1)),
+            Code::Batch(_) => STRETCHES,
+        }
     }
 
     /// The bytes of memory that loading takes while it lasts and that the loaded model will occupy,
     /// as its compiler says.
     #[must_use]
     pub fn loaded_bytes(&self) -> u64 {
-        self.data.loaded_bytes
+        match &self.code {
+            Code::Steps(data) => data.loaded_bytes,
+            Code::Batch(data) => data.loaded_bytes,
+        }
     }
 
     /// Checks the program with its constants: all that can be wrong with a bundle that was read.
@@ -100,26 +121,40 @@ impl Bundle {
     /// # Errors
     /// When the constants are damaged or too many, or the program cannot be run under its contract.
     pub fn check(&self) -> Result<(), BundleError> {
-        self.program().map(drop)
+        self.code().map(drop)
+    }
+
+    /// What is run, checked.
+    pub(crate) fn code(&self) -> Result<CheckedCode<'_>, BundleError> {
+        match &self.code {
+            Code::Steps(data) => Ok(CheckedCode::Steps(Box::new(self.program(data)?))),
+            Code::Batch(data) => {
+                let plan = data.plan();
+                batch::check(&plan, &self.contract)?;
+                let level = self.contract.request().level();
+                check_memory(data.loaded_bytes, plan.encoded_byte_len(level) as u64)?;
+                Ok(CheckedCode::Batch(plan))
+            }
+        }
     }
 
     /// The checked program. Constants are many: they are checked one after another, and read again
     /// when they are encoded.
-    pub(crate) fn program(&self) -> Result<CheckedProgram<'_>, BundleError> {
+    fn program<'a>(&self, data: &'a data::ProgramData) -> Result<CheckedProgram<'a>, BundleError> {
         let constants = pack::unpack_constants(&self.constants, self.constants_len)?;
         let set = self.contract.set();
-        let mut program = self.data.outline()?;
+        let mut program = data.outline()?;
         let mut needed = 0_u64;
-        for index in 0..self.data.transforms() {
-            let mut plan = self.data.transform(index, &constants)?;
+        for index in 0..data.transforms() {
+            let mut plan = data.transform(index, &constants)?;
             check_plan(index, &plan, set)?;
             needed = needed.saturating_add(plan.encoded_byte_len(set) as u64);
             plan.sums.iter_mut().flatten().for_each(|term| term.weights = Vec::new());
             plan.masks.fill(Vec::new());
             program.transforms.push(plan);
         }
-        for index in 0..self.data.plaintexts() {
-            let mut plaintext = self.data.plaintext(index, &constants)?;
+        for index in 0..data.plaintexts() {
+            let mut plaintext = data.plaintext(index, &constants)?;
             check_plaintext(index, &plaintext, set)?;
             needed = needed.saturating_add(plaintext.encoded_byte_len(set) as u64);
             plaintext.values = Vec::new();
@@ -128,9 +163,9 @@ impl Bundle {
         for (index, polynomial) in program.polynomials.iter().enumerate() {
             check_polynomial(index, polynomial)?;
         }
-        check_memory(self.loaded_bytes(), needed)?;
+        check_memory(data.loaded_bytes, needed)?;
         let checked = check_steps(&program, &self.contract)?;
-        Ok(CheckedProgram { program, checked, constants, data: &self.data })
+        Ok(CheckedProgram { program, checked, constants, data })
     }
 }
 
@@ -167,10 +202,12 @@ fn check_steps(program: &Program, contract: &AcceptedContract) -> Result<Checked
     if checked.keys != *contract.keys() {
         return Err(ProgramError::Keys);
     }
+    let form = contract.answer().compact().filter(|_| contract.request().ciphertexts() == 1);
+    let form = form.ok_or(ProgramError::OneInput)?;
     let answer = checked.values[checked.values.len() - 1];
-    let modulus = 2_f64.powi(contract.answer().log2_modulus() as i32);
+    let modulus = 2_f64.powi(form.log2_modulus() as i32);
     let sent = answer.scale * modulus / contract.set().prime(1);
-    if answer.level != 1 || contract.answer().expected().scale.check(sent).is_err() {
+    if answer.level != 1 || form.expected().scale.check(sent).is_err() {
         let (level, scale) = (answer.level, answer.scale.log2());
         return Err(ProgramError::Answer { level, scale });
     }

@@ -6,13 +6,14 @@ mod tests;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use blindsight_ckks::keys::KeyError;
+use blindsight_ckks_eval::batch::BatchCircuit;
 use blindsight_ckks_eval::linear_transform::LinearTransform;
 use blindsight_ckks_eval::{Bootstrapper, Context, Plaintext};
 use thiserror::Error;
 
-use crate::bundle::{Bundle, BundleError, CheckedProgram};
-use crate::model::Model;
-use crate::program::{Circuit, PlaintextData};
+use crate::bundle::{Bundle, BundleError, CheckedCode, CheckedProgram};
+use crate::model::{Code, Model, StepModel};
+use crate::program::{Circuit, PlaintextData, ProgramError};
 
 /// Makes models of bundles.
 #[derive(Debug, Default)]
@@ -48,7 +49,16 @@ impl Engine {
     /// # Errors
     /// When the bundle's constants are damaged.
     pub fn load(&self, bundle: &Bundle) -> Result<Model, LoadError> {
-        let source = bundle.program()?;
+        let contract = bundle.contract().clone();
+        let source = match bundle.code()? {
+            CheckedCode::Steps(source) => *source,
+            CheckedCode::Batch(plan) => {
+                let (level, scale) = (contract.request().level(), contract.request().scale());
+                let circuit = BatchCircuit::new(contract.set(), level, scale, &plan)
+                    .map_err(|source| BundleError::Program(ProgramError::Batch { source }))?;
+                return Ok(Model { contract, code: Code::Batch(circuit) });
+            }
+        };
         let scheme = self.scheme(&source.checked.circuit);
         scheme.prepare()?;
         let context = &scheme.context;
@@ -65,8 +75,8 @@ impl Engine {
         let CheckedProgram { mut program, checked, .. } = source;
         program.transforms = Vec::new();
         program.plaintexts = Vec::new();
-        let contract = bundle.contract().clone();
-        Ok(Model { contract, scheme, program, checked, transforms, plaintexts })
+        let steps = StepModel { scheme, program, checked, transforms, plaintexts };
+        Ok(Model { contract, code: Code::Steps(Box::new(steps)) })
     }
 
     /// The scheme of this circuit.

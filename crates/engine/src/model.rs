@@ -4,14 +4,17 @@ mod run;
 
 use std::sync::Arc;
 
-use blindsight_ckks::ciphertext::SeededCiphertext;
+use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
 use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks::keys::KeySpec;
+use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ckks::response::{CompactCiphertext, CompactError};
 use blindsight_ckks::wire::{ExpectedScale, ReadError};
+use blindsight_ckks_eval::batch::{BatchCircuit, BatchError, STRETCHES};
 use blindsight_ckks_eval::linear_transform::LinearTransform;
 use blindsight_ckks_eval::{BootstrapError, EvalError, KeySet, Plaintext};
 use blindsight_contract::AcceptedContract;
+use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::engine::Scheme;
@@ -23,6 +26,21 @@ pub use run::RunObserver;
 #[derive(Debug)]
 pub struct Model {
     pub(crate) contract: Arc<AcceptedContract>,
+    pub(crate) code: Code,
+}
+
+/// What a model runs.
+#[derive(Debug)]
+pub(crate) enum Code {
+    /// Steps on the slots of one ciphertext.
+    Steps(Box<StepModel>),
+    /// A network on batches.
+    Batch(BatchCircuit),
+}
+
+/// A program of steps with its constants encoded.
+#[derive(Debug)]
+pub struct StepModel {
     pub(crate) scheme: Arc<Scheme>,
     /// The steps; the constants are encoded, below.
     pub(crate) program: Program,
@@ -38,6 +56,9 @@ pub enum RunError {
     /// A key is missing, or an operand does not fit.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// The request holds other ciphertexts than a network on batches reads.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// The answer cannot be made small.
     #[error(transparent)]
     Compact(#[from] CompactError),
@@ -74,42 +95,49 @@ impl Model {
         &self.contract
     }
 
-    /// The program, without its weights.
+    /// The program of steps, unless the model is a network on batches.
     #[must_use]
-    pub fn program(&self) -> &Program {
-        &self.program
-    }
-
-    /// Levels and scales of the program's values.
-    #[must_use]
-    pub fn checked(&self) -> &Checked {
-        &self.checked
-    }
-
-    /// The scheme that the model shares with others.
-    #[must_use]
-    pub fn scheme(&self) -> &Arc<Scheme> {
-        &self.scheme
+    pub fn steps(&self) -> Option<&StepModel> {
+        match &self.code {
+            Code::Steps(steps) => Some(steps),
+            Code::Batch(_) => None,
+        }
     }
 
     /// The bytes that the model's own constants occupy in memory.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        let transforms: usize = self.transforms.iter().map(LinearTransform::byte_len).sum();
-        transforms + self.plaintexts.iter().map(Plaintext::byte_len).sum::<usize>()
+        match &self.code {
+            Code::Steps(steps) => steps.byte_len(),
+            Code::Batch(circuit) => circuit.byte_len(),
+        }
     }
 
-    /// Reads a request for a model with this contract.
+    /// The bytes of what all models of its scheme share.
+    #[must_use]
+    pub fn shared_byte_len(&self) -> usize {
+        self.steps().map_or(0, |steps| steps.scheme.byte_len())
+    }
+
+    /// Reads a request for a model with this contract: its ciphertexts, one after another.
     ///
     /// # Errors
-    /// When the bytes are not a ciphertext of the level and scale that requests have.
+    /// When the bytes are not ciphertexts of the number, level and scale that requests have.
     pub fn read_request(
         contract: &AcceptedContract,
         bytes: &[u8],
-    ) -> Result<SeededCiphertext, ReadError> {
-        let request = contract.request();
+    ) -> Result<Vec<SeededCiphertext>, ReadError> {
+        let (set, request) = (contract.set(), contract.request());
         let scale = ExpectedScale::Exactly(request.scale());
-        SeededCiphertext::from_bytes(contract.set(), bytes, request.level(), scale)
+        let each = SeededCiphertext::byte_len(set, request.level());
+        let last = request.ciphertexts() - 1;
+        let one = |index: usize| {
+            // Of a request that is too short or too long, one of these is.
+            let start = bytes.len().min(index * each);
+            let end = if index == last { bytes.len() } else { bytes.len().min(start + each) };
+            SeededCiphertext::from_bytes(set, &bytes[start..end], request.level(), scale)
+        };
+        (0..=last).into_par_iter().map(one).collect()
     }
 
     /// Reads a key of a model with this contract and expands it.
@@ -137,22 +165,62 @@ impl Model {
         request: &[u8],
         observer: &mut impl RunObserver,
     ) -> Result<Vec<u8>, EvaluateError> {
-        let request = Self::read_request(&self.contract, request)?;
-        let answer = self.run(keys, request.expand(), observer)?;
-        Ok(answer.to_bytes(self.contract.set()))
+        let mut request = Self::read_request(&self.contract, request)?;
+        match &self.code {
+            Code::Steps(steps) => {
+                // Steps run on one ciphertext: what a bundle's check holds.
+                let request = request.pop().ok_or(RunError::Eval(NO_REQUEST))?;
+                let value = steps.run(keys, request.expand(), observer)?;
+                let answer = self.compact(&value)?;
+                Ok(answer.to_bytes(self.contract.set()))
+            }
+            Code::Batch(circuit) => {
+                let inputs: Vec<_> =
+                    request.into_par_iter().map(SeededCiphertext::expand).collect();
+                let results = circuit.run(&inputs, |done| observer.progress(done, STRETCHES));
+                let results = results.map_err(RunError::Batch)?.ok_or(RunError::Cancelled)?;
+                let bytes = |product: &ProductCiphertext| product.to_bytes(self.contract.set());
+                Ok(results.iter().flat_map(bytes).collect())
+            }
+        }
     }
 
     /// The last value of a run, as it travels.
-    fn answer(
-        &self,
-        value: &blindsight_ckks::ciphertext::Ciphertext,
-    ) -> Result<CompactCiphertext, RunError> {
-        let format = self.contract.answer();
+    fn compact(&self, value: &Ciphertext) -> Result<CompactCiphertext, RunError> {
+        let format = self.contract.answer().compact().ok_or(RunError::Eval(NO_REQUEST))?;
         Ok(CompactCiphertext::from_base_level(
             self.contract.set(),
             value,
             format.log2_modulus(),
             format.period(),
         )?)
+    }
+}
+
+/// What a checked bundle rules out.
+const NO_REQUEST: EvalError = EvalError::Empty { operation: "a run" };
+
+impl StepModel {
+    /// The program, without its weights.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Levels and scales of the program's values.
+    #[must_use]
+    pub fn checked(&self) -> &Checked {
+        &self.checked
+    }
+
+    /// The scheme that the model shares with others.
+    #[must_use]
+    pub fn scheme(&self) -> &Arc<Scheme> {
+        &self.scheme
+    }
+
+    fn byte_len(&self) -> usize {
+        let transforms: usize = self.transforms.iter().map(LinearTransform::byte_len).sum();
+        transforms + self.plaintexts.iter().map(Plaintext::byte_len).sum::<usize>()
     }
 }

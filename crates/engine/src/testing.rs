@@ -182,9 +182,10 @@ pub fn leveled_contract() -> Contract {
     let ValueType { level, scale } = leveled_request();
     let strides = [1024, 32, 1];
     let slots = vec![BoxData { from: [0; 3], extent: [3, 32, 32], slot: 0, strides }];
-    contract.request = RequestData { level: level as u32, scale, slots };
-    let modulus = 2_f64.powi(contract.answer.log2_modulus as i32);
-    contract.answer.scale = program.polynomials[0].scale * modulus / set.prime(1);
+    contract.request = RequestData { level: level as u32, scale, ciphertexts: 1, inputs: 1, slots };
+    let answer = blindsight_contract::testing::compact(&mut contract);
+    let modulus = 2_f64.powi(answer.log2_modulus as i32);
+    answer.scale = program.polynomials[0].scale * modulus / set.prime(1);
     contract
 }
 

@@ -14,6 +14,7 @@
 
 mod conversion;
 pub(crate) mod dispatch;
+mod integers;
 mod montgomery;
 mod pointwise;
 mod products;
@@ -23,6 +24,9 @@ mod twins;
 mod weighted;
 
 pub use conversion::{Lifted, Weights, convert, quotients};
+pub use integers::{
+    IntegerWeights, MOST_PARTS, PRODUCT_BITS, SUMS_TOGETHER, integer_sums, radix, square_parts,
+};
 pub use montgomery::MAX_TERMS;
 pub use pointwise::{
     HalfConstants, add, linear_combination, multiply, permute, scale, scale_in_place, scale_limb,

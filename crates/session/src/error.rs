@@ -16,13 +16,17 @@ pub enum SessionError {
     /// A key that this scheme does not have.
     #[error("this scheme has no such key: {0}")]
     Key(#[from] KeyError),
-    /// The input has another number of values.
-    #[error("the model reads {expected} values, but there are {found}")]
+    /// The values are not those of one input, or of several that the contract has room for.
+    #[error(
+        "a request holds up to {most} inputs of {expected} values, but there are {found} values"
+    )]
     Count {
         /// Values there are.
         found: usize,
-        /// Values of the contract's input.
+        /// Values of one input.
         expected: usize,
+        /// The most inputs.
+        most: usize,
     },
     /// A value is too large, or no number.
     #[error(

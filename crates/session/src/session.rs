@@ -5,13 +5,14 @@ use std::sync::Arc;
 use blindsight_ckks::evaluation_key::SeededKey;
 use blindsight_ckks::keys::{KeyList, KeySpec};
 use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks::wire::frame::ParameterFingerprint;
 use blindsight_ckks_client::{
-    ClientSeed, KeyFamily, SecretRng, SecretSlots, decrypt_response, encrypt,
+    ClientSeed, KeyFamily, SecretRng, decrypt_product, decrypt_response, encrypt_all,
 };
-use blindsight_contract::{AcceptedContract, LARGEST_VALUE};
+use blindsight_contract::{AcceptedContract, Answer, CompactAnswer, LARGEST_VALUE, ProductAnswer};
 use zeroize::Zeroizing;
 
 use crate::error::SessionError;
@@ -107,9 +108,10 @@ impl Session {
         Ok(self.family.evaluation_key(&self.set, &spec))
     }
 
-    /// Encrypts an input, channels first: a request as it travels, different every time.
+    /// Encrypts an input, channels first, or several one after another, where the contract has room
+    /// for them: a request as it travels, different every time, always of one length.
     ///
-    /// Whether it fails depends on the input's number of values and on none of them being beyond
+    /// Whether it fails depends on the number of values and on none of them being beyond
     /// [`LARGEST_VALUE`], never on what else the contract says.
     ///
     /// # Errors
@@ -128,16 +130,20 @@ impl Session {
         }
         let request = contract.request();
         let (found, expected) = (values.len(), contract.input().values());
-        let packed = request.slots().pack(values).ok_or(SessionError::Count { found, expected })?;
-        let packed = Zeroizing::new(packed);
-        let slots = SecretSlots::real(&packed);
+        let most = request.inputs();
+        let packed = request.slots().pack(values);
+        let packed = Zeroizing::new(packed.ok_or(SessionError::Count { found, expected, most })?);
+        let (set, secret) = (&self.set, self.family.secret());
         let (scale, level) = (request.scale(), request.level());
-        let encrypted = encrypt(&self.set, self.family.secret(), &slots, scale, level, rng)?;
-        Ok(encrypted.to_bytes(&self.set))
+        let encrypted = encrypt_all(set, secret, &packed, scale, level, rng)?;
+        let mut bytes = Vec::with_capacity(request.byte_len(set) as usize);
+        encrypted.iter().for_each(|ciphertext| bytes.extend(ciphertext.to_bytes(set)));
+        Ok(bytes)
     }
 
-    /// Decrypts an answer: the values that the contract names, in units, all finite. They are wiped
-    /// when dropped.
+    /// Decrypts an answer: the values that the contract names, in units, all finite; where a request
+    /// holds several inputs, those of all of them, one input after another. They are wiped when
+    /// dropped.
     ///
     /// They must not go back to the server, nor anything that depends on them.
     ///
@@ -149,7 +155,24 @@ impl Session {
         answer: &[u8],
     ) -> Result<Zeroizing<Vec<f64>>, SessionError> {
         self.serves(contract)?;
-        let reading = contract.answer();
+        let values = match contract.answer() {
+            Answer::Compact(reading) => self.decrypt_compact(reading, answer)?,
+            Answer::Products(reading) => {
+                self.decrypt_products(reading, contract.request().inputs(), answer)?
+            }
+        };
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(values)
+        } else {
+            Err(SessionError::AnswerValues)
+        }
+    }
+
+    fn decrypt_compact(
+        &self,
+        reading: &CompactAnswer,
+        answer: &[u8],
+    ) -> Result<Zeroizing<Vec<f64>>, SessionError> {
         let answer = CompactCiphertext::from_bytes(&self.set, answer, &reading.expected())?;
         let (found, expected) = (answer.log2_modulus(), reading.log2_modulus());
         if found != expected {
@@ -158,12 +181,31 @@ impl Session {
         let slots = decrypt_response(&self.set, self.family.secret(), &answer);
         let mut real = Zeroizing::new(vec![0.0; slots.len()]);
         real.iter_mut().zip(slots.iter()).for_each(|(to, slot)| *to = slot.re);
-        let values = Zeroizing::new(reading.read(&real).ok_or(SessionError::AnswerValues)?);
-        if values.iter().all(|value| value.is_finite()) {
-            Ok(values)
-        } else {
-            Err(SessionError::AnswerValues)
+        Ok(Zeroizing::new(reading.read(&real).ok_or(SessionError::AnswerValues)?))
+    }
+
+    fn decrypt_products(
+        &self,
+        reading: &ProductAnswer,
+        inputs: usize,
+        answer: &[u8],
+    ) -> Result<Zeroizing<Vec<f64>>, SessionError> {
+        let (count, each) = (reading.values(), reading.part_byte_len(&self.set));
+        let (level, parts, scale) = (reading.level(), reading.parts(), reading.expected_scale());
+        let mut values = Zeroizing::new(vec![0.0; inputs * count]);
+        for value in 0..count {
+            // Of an answer that is too short or too long, one of these is.
+            let start = answer.len().min(value * each);
+            let end =
+                if value + 1 == count { answer.len() } else { answer.len().min(start + each) };
+            let bytes = &answer[start..end];
+            let product = ProductCiphertext::from_bytes(&self.set, bytes, level, parts, scale)?;
+            let slots = decrypt_product(&self.set, self.family.secret(), &product);
+            for (input, slot) in values.chunks_exact_mut(count).zip(slots.iter()) {
+                input[value] = slot.re * reading.unit();
+            }
         }
+        Ok(values)
     }
 
     /// The key, once more through the only door: it may have come through that of another set.

@@ -76,7 +76,7 @@ fn answer(contract: &AcceptedContract, log2_modulus: u32, period: usize) -> Vec<
     let family = KeyFamily::new(set, &seed());
     let slots: Vec<Complex64> =
         (0..period).map(|slot| Complex64::new((slot as f64 - 4.0) / 8.0, 0.0)).collect();
-    let scale = contract.answer().expected().scale;
+    let scale = contract.answer().compact().unwrap().expected().scale;
     let ExpectedScale::Exactly(scale) = scale else { unreachable!("a contract has one scale") };
     let scale = scale * base / f64::from(1_u32 << log2_modulus);
     let fresh = encrypt(set, family.secret(), &slots, scale, 1, &mut rng(3)).unwrap();
@@ -132,7 +132,7 @@ fn inputs_that_do_not_fit_are_refused() {
     let refused = |values: &[f32]| session.encrypt(&contract, values, &mut rng(4)).unwrap_err();
     for found in [0, 3071, 3073] {
         let expected = 3072;
-        assert_eq!(refused(&vec![0.0; found]), SessionError::Count { found, expected });
+        assert_eq!(refused(&vec![0.0; found]), SessionError::Count { found, expected, most: 1 });
     }
     for bad in [f32::NAN, f32::INFINITY, -f32::INFINITY, 64.001, -1e30] {
         let mut values = vec![64.0; 3072];

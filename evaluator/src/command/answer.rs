@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let evaluate = start.elapsed().as_secs_f64();
     fs::write(&arguments.answer, answer)?;
 
-    let encoded_model = model.byte_len() + model.scheme().byte_len();
+    let encoded_model = model.byte_len() + model.shared_byte_len();
     let report = Report {
         model: contract.id().to_owned(),
         seconds: Seconds { load_model, load_keys, evaluate },

@@ -98,10 +98,12 @@ struct EncodedModel(Model);
 
 impl LoadedModel for EncodedModel {
     fn weight(&self) -> Weight {
-        let scheme = self.0.scheme();
         // The address names the scheme: it lives as long as one of its models.
-        let shared = (Arc::as_ptr(scheme) as usize, scheme.byte_len() as u64);
-        Weight { bytes: self.0.byte_len() as u64, shared: Some(shared) }
+        let shared = self.0.steps().map(|steps| {
+            let scheme = steps.scheme();
+            (Arc::as_ptr(scheme) as usize, scheme.byte_len() as u64)
+        });
+        Weight { bytes: self.0.byte_len() as u64, shared }
     }
 
     fn run(

@@ -12,8 +12,8 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::wire::frame::{ObjectKind, WireError};
 use blindsight_ckks::wire::{KeySetManifest, ReadError};
 use blindsight_contract::{
-    AcceptedContract, AnswerData, BoxData, Contract, Forecast, InputData, KeyData, Policy,
-    PreparationData, RequestData, SchemeData, VERSION,
+    AcceptedContract, AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData,
+    Policy, PreparationData, RequestData, SchemeData, VERSION,
 };
 use blindsight_engine::KeySet;
 use blindsight_evaluator::models::{
@@ -103,6 +103,8 @@ impl Spec {
             request: RequestData {
                 level: 1,
                 scale: 64.0,
+                ciphertexts: 1,
+                inputs: 1,
                 slots: vec![BoxData {
                     from: [0; 3],
                     extent: [1, 1, 2],
@@ -110,13 +112,13 @@ impl Spec {
                     strides: [0, 0, 1],
                 }],
             },
-            answer: AnswerData {
+            answer: AnswerForm::Compact(AnswerData {
                 log2_modulus: 12,
                 period: 2,
                 scale: 16.0,
                 unit: 1.0,
                 slots: vec![0, 1],
-            },
+            }),
             forecast: Forecast {
                 seconds: 1.5,
                 memory_bytes: 1000,

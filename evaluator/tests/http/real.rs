@@ -11,8 +11,8 @@ use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_contract::{
-    AnswerData, BoxData, Contract, Forecast, InputData, KeyData, Policy, PreparationData,
-    RequestData, SchemeData, VERSION,
+    AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, Policy,
+    PreparationData, RequestData, SchemeData, VERSION,
 };
 use blindsight_engine::{Bundle, Operation, Program, Step, ValueType};
 use blindsight_evaluator::models::CompiledModel;
@@ -62,15 +62,17 @@ impl Real {
             request: RequestData {
                 level: REQUEST.level as u32,
                 scale: REQUEST.scale,
+                ciphertexts: 1,
+                inputs: 1,
                 slots: vec![BoxData { from: [0; 3], extent: [1; 3], slot: 0, strides: [0; 3] }],
             },
-            answer: AnswerData {
+            answer: AnswerForm::Compact(AnswerData {
                 log2_modulus: 20,
                 period: 4,
                 scale: LAST_SCALE * modulus / set.prime(1),
                 unit: 1.0,
                 slots: vec![0],
-            },
+            }),
             forecast: Forecast {
                 seconds: 0.1,
                 memory_bytes: 0,
@@ -148,7 +150,7 @@ fn compiled_models_are_loaded_run_and_dropped() {
         let ended = server.end(keys, &job);
         assert_eq!((&ended["state"], &ended["steps"]), (&"done".into(), &2.into()), "{ended}");
         let result = server.get(&format!("{job}/result"), &keys.capability).body;
-        let expected = accepted.answer().expected();
+        let expected = accepted.answer().compact().unwrap().expected();
         assert!(CompactCiphertext::from_bytes(&model.set, &result, &expected).is_ok());
     }
     let refused = server.submit_to(&second, "?model=left", &models[0].request(), &[]);
@@ -189,7 +191,7 @@ fn one_request_is_answered_from_files() {
     assert!(report["bytes"]["expanded_keys"].as_u64().unwrap() > 0, "{report}");
     let accepted = Contract::parse(&model.contract.to_bytes(), &Policy::default()).unwrap();
     let answer = std::fs::read(folder.join("answer")).unwrap();
-    let expected = accepted.answer().expected();
+    let expected = accepted.answer().compact().unwrap().expected();
     assert!(CompactCiphertext::from_bytes(&model.set, &answer, &expected).is_ok());
     std::fs::remove_dir_all(&folder).unwrap();
 }

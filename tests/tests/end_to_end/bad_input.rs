@@ -158,7 +158,7 @@ fn missing_keys() {
     }
     assert!(keys.first_missing(contract().keys()).is_some());
     let error = model().evaluate(&keys, request(), &mut ()).unwrap_err();
-    let level = model().scheme().circuit().bootstrap().unwrap().levels().chebyshev;
+    let level = model().steps().unwrap().scheme().circuit().bootstrap().unwrap().levels().chebyshev;
     let expected = MissingKey { kind: KeyKind::Relinearisation, level };
     assert_eq!(missing(&error), Some(expected), "{error}");
 }

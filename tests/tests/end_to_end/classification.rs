@@ -73,8 +73,8 @@ struct Reference {
 impl Reference {
     /// With the polynomials of the encrypted network, and with the exact functions.
     fn both(picture: &Tensor) -> [Self; 2] {
-        let polynomials = &model().program().activations;
-        let fill = model().program().bootstrap.as_ref().unwrap().fill;
+        let polynomials = &model().steps().unwrap().program().activations;
+        let fill = model().steps().unwrap().program().bootstrap.as_ref().unwrap().fill;
         [
             Self::new(picture, |block, u| polynomials[block].eval(fill * u)),
             Self::new(picture, lowered().exact()),
@@ -113,7 +113,7 @@ impl RunObserver for Layers<'_> {
 
     fn step(&mut self, index: usize, step: &Step, result: &Ciphertext) {
         // The program's last layer is the head.
-        let steps = &model().program().steps;
+        let steps = &model().steps().unwrap().program().steps;
         let bootstraps = |step: &Step| matches!(step.operation, Operation::Bootstrap { .. });
         if bootstraps(step) {
             self.activated(step.layer, result);
@@ -125,7 +125,7 @@ impl RunObserver for Layers<'_> {
 
 impl Layers<'_> {
     fn linear(&mut self, block: usize, result: &Ciphertext) {
-        let levels = model().scheme().circuit().bootstrap().unwrap().levels();
+        let levels = model().steps().unwrap().scheme().circuit().bootstrap().unwrap().levels();
         assert_eq!(result.level(), levels.slots_to_coefficients);
         self.linear = client().feature_maps(result, self.shape(block));
         let [before, _] = &self.references[0].layers[block];
@@ -137,8 +137,8 @@ impl Layers<'_> {
     }
 
     fn activated(&mut self, block: usize, result: &Ciphertext) {
-        let polynomial = &model().program().activations[block];
-        let fill = model().program().bootstrap.as_ref().unwrap().fill;
+        let polynomial = &model().steps().unwrap().program().activations[block];
+        let fill = model().steps().unwrap().program().bootstrap.as_ref().unwrap().fill;
         let copies = client().feature_maps(result, self.shape(block));
         assert_eq!(copies.len(), self.linear.len());
         for (copy, input) in copies.iter().zip(&self.linear) {

@@ -86,7 +86,7 @@ impl Client {
     pub(crate) fn feature_maps(&self, c: &Ciphertext, shape: Shape) -> Vec<Tensor> {
         let slots = decrypt(contract().set(), self.family.secret(), c);
         let layout = Layout::of(shape).unwrap();
-        let shift = model().scheme().circuit().bootstrap().unwrap().slot_shift();
+        let shift = model().steps().unwrap().scheme().circuit().bootstrap().unwrap().slot_shift();
         let copy = |copy: usize| {
             let mut map = Tensor::zeros(shape);
             for (channel, plane) in map.planes_mut().enumerate() {

@@ -86,10 +86,10 @@ impl Ciphertext {
 }
 
 /// Level and scale.
-const FIELDS_BYTES: usize = 2 + 8;
+pub(super) const FIELDS_BYTES: usize = 2 + 8;
 
 /// The limit is that of the highest level, so that a wrong level is reported as such.
-fn open<'a>(
+pub(super) fn open<'a>(
     set: &Parameters,
     bytes: &'a [u8],
     kind: ObjectKind,
@@ -99,12 +99,12 @@ fn open<'a>(
     Ok(frame::open(bytes, &expected)?)
 }
 
-fn write_fields(writer: &mut Writer, level: usize, scale: f64) {
+pub(super) fn write_fields(writer: &mut Writer, level: usize, scale: f64) {
     writer.u16(level as u16);
     writer.f64(scale);
 }
 
-fn read_fields(
+pub(super) fn read_fields(
     set: &Parameters,
     reader: &mut Reader<'_>,
     expected: usize,

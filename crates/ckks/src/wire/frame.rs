@@ -49,16 +49,19 @@ pub enum ObjectKind {
     /// A secret key as its owner stores it. No reader of this crate accepts one: who uploads it by
     /// mistake is told so.
     SecretKey = 6,
+    /// A ciphertext of several parts.
+    ProductCiphertext = 7,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Ciphertext,
         Self::SeededCiphertext,
         Self::EvaluationKey,
         Self::EvaluationKeySet,
         Self::Response,
         Self::SecretKey,
+        Self::ProductCiphertext,
     ];
 }
 
@@ -71,6 +74,7 @@ impl fmt::Display for ObjectKind {
             Self::EvaluationKeySet => "the head of a set of evaluation keys",
             Self::Response => "an encrypted response",
             Self::SecretKey => "a secret key",
+            Self::ProductCiphertext => "a ciphertext of several parts",
         })
     }
 }
@@ -247,7 +251,7 @@ mod tests {
 
     #[test]
     fn unknown_and_unexpected_kinds_are_refused() {
-        for found in (0..=u8::MAX).filter(|n| !(1..=6).contains(n)) {
+        for found in (0..=u8::MAX).filter(|n| !(1..=7).contains(n)) {
             assert_eq!(refusal(&forged(6, &[found])), WireError::UnknownKind { found });
         }
         let error = refusal(&forged(6, &[3]));

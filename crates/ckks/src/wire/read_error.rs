@@ -47,6 +47,14 @@ pub enum ReadError {
         /// The scale found.
         found: f64,
     },
+    /// A ciphertext with another number of parts.
+    #[error("the ciphertext has {found} parts, but {expected} are expected here")]
+    Parts {
+        /// The number that the reader wants.
+        expected: usize,
+        /// The number found.
+        found: usize,
+    },
     /// A description of a key that no parameter set allows.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -5,7 +5,7 @@ use std::error::Error;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::Evaluator;
 use blindsight_compiler::residual::packing::steps;
-use blindsight_engine::{KeySet, Model};
+use blindsight_engine::{KeySet, Model, StepModel};
 use blindsight_ring::{Limb, Prime};
 use serde::Serialize;
 
@@ -30,7 +30,8 @@ pub(super) fn measure(
 ) -> Result<Vec<Primitive>, Box<dyn Error>> {
     let contract = model.contract();
     // They are those of the bootstrapped ring.
-    let Some(bootstrap) = model.scheme().circuit().bootstrap() else { return Ok(Vec::new()) };
+    let Some(scheme) = model.steps().map(StepModel::scheme) else { return Ok(Vec::new()) };
+    let Some(bootstrap) = scheme.circuit().bootstrap() else { return Ok(Vec::new()) };
     let (set, levels) = (contract.set(), bootstrap.levels());
     let mut primitives = Vec::new();
     let mut push = |name: String, threads, seconds: f64| {
@@ -42,7 +43,7 @@ pub(super) fn measure(
         push(format!("NTT forward, {}-bit prime", prime.bits()), 1, forward);
         push(format!("NTT inverse, {}-bit prime", prime.bits()), 1, inverse);
     }
-    let evaluator = Evaluator { context: model.scheme().context(), keys };
+    let evaluator = Evaluator { context: scheme.context(), keys };
     let at_level = |level: usize, client: &mut Client| {
         client.encrypt_slots(contract, &[Complex64::new(0.5, 0.0)], bootstrap.linear_scale(), level)
     };

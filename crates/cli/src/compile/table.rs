@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use blindsight_compiler::{Compiled, count_bootstraps};
+use blindsight_compiler::{Code, Compiled, count_bootstraps};
 use blindsight_contract::{Contract, Policy};
 
 /// Sizes that follow from a contract.
@@ -32,13 +32,18 @@ pub(super) fn render(compiled: &Compiled) -> Result<String, Box<dyn Error>> {
     let forecast = compiled.contract.forecast;
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     let kilobytes = |bytes: u64| format!("{:.1} kB", bytes as f64 / 1e3);
-    let bootstraps = count_bootstraps(&compiled.program);
+    let bootstraps = match &compiled.code {
+        Code::Steps(program) => count_bootstraps(program),
+        Code::Batch(_) => 0,
+    };
+    let inputs = compiled.contract.request.inputs;
     let rows = [
         ("keys, sent once", format!("{} of {}", figures.keys, megabytes(figures.key_bytes))),
         ("request", kilobytes(figures.request_bytes)),
         ("answer", kilobytes(figures.response_bytes)),
         ("bootstraps", bootstraps.to_string()),
-        ("one input (two cores, AVX-512)", format!("{:.1} s", forecast.seconds)),
+        ("inputs of a request", inputs.to_string()),
+        ("one request (two cores, AVX-512)", format!("{:.3} s", forecast.seconds)),
         ("model in memory", megabytes(compiled.loaded_bytes)),
         ("evaluator's memory in all", megabytes(forecast.memory_bytes)),
         ("fails by chance", format!("2^{:.1}", forecast.log2_failure)),

@@ -10,18 +10,18 @@ use crate::units::ActivationUnits;
 
 /// A network in execution order.
 #[derive(Clone, Debug)]
-pub(super) struct Network {
+pub(crate) struct Network {
     /// The values that are held in ciphertexts, the input first.
-    pub(super) values: Vec<Held>,
+    pub(crate) values: Vec<Held>,
     /// The scores, in units of `bound`.
-    pub(super) scores: Affine,
+    pub(crate) scores: Affine,
     /// What a score of 1 means.
-    pub(super) bound: f64,
+    pub(crate) bound: f64,
 }
 
 /// What becomes of activations that change nothing: they spare what follows from a large matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refreshes {
+pub(crate) enum Refreshes {
     /// A bootstrap each.
     Kept,
     /// Where they would take levels.
@@ -30,14 +30,14 @@ pub(super) enum Refreshes {
 
 /// A value that is held in ciphertexts.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) shape: Shape,
-    pub(super) made: Made,
+pub(crate) struct Held {
+    pub(crate) shape: Shape,
+    pub(crate) made: Made,
 }
 
 /// How a value is made.
 #[derive(Clone, Debug)]
-pub(super) enum Made {
+pub(crate) enum Made {
     /// It is the input, in no other unit.
     Input,
     /// An activation of an affine map of earlier values.
@@ -53,32 +53,32 @@ pub(super) enum Made {
 
 /// Where a number is in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Site {
+pub(crate) struct Site {
     /// Number of the activation, in execution order.
-    pub(super) activation: usize,
-    pub(super) channel: usize,
+    pub(crate) activation: usize,
+    pub(crate) channel: usize,
 }
 
 /// An activation in units in which its input lies in `[-1, 1]`, and its result too.
 #[derive(Clone, Debug)]
-pub(super) struct Activation {
-    pub(super) kind: ActivationKind,
+pub(crate) struct Activation {
+    pub(crate) kind: ActivationKind,
     units: ActivationUnits,
-    pub(super) range: ActivationRange,
+    pub(crate) range: ActivationRange,
 }
 
 /// A sum of matrices times values, and a bias.
 #[derive(Clone, Debug)]
-pub(super) struct Affine {
+pub(crate) struct Affine {
     /// Indices of values, ascending, with what they are multiplied by.
-    pub(super) terms: Vec<(usize, Sparse)>,
-    pub(super) bias: Vec<f64>,
-    pub(super) shape: Shape,
+    pub(crate) terms: Vec<(usize, Sparse)>,
+    pub(crate) bias: Vec<f64>,
+    pub(crate) shape: Shape,
 }
 
 impl Network {
     /// The network in the units of its calibration.
-    pub(super) fn new(
+    pub(crate) fn new(
         graph: &Graph,
         calibration: &Calibration,
         refreshes: Refreshes,
@@ -112,7 +112,7 @@ impl Network {
     }
 
     /// The scores of an input, with these functions in place of the activations, in units.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         input: &[f32],
         mut function: impl FnMut(Site, &Activation, f64) -> f64,
@@ -142,12 +142,12 @@ impl Network {
 
 impl Activation {
     /// The function in units.
-    pub(super) fn eval(&self, u: f64) -> f64 {
+    pub(crate) fn eval(&self, u: f64) -> f64 {
         self.units.eval(self.kind, u)
     }
 
     /// Where the inputs lie: an interval, and how many were seen in each of its bins.
-    pub(super) fn histogram(&self) -> (f64, f64, Vec<f64>) {
+    pub(crate) fn histogram(&self) -> (f64, f64, Vec<f64>) {
         let histogram = self.range.histogram();
         let counts = histogram.counts().iter().map(|&count| count as f64);
         let limit = f64::from(histogram.limit());

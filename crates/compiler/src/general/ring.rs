@@ -133,7 +133,7 @@ impl Sizes {
 
     /// The primes, or `None` if there are not enough of the size.
     fn literal(self) -> Option<Literal> {
-        let mut primes = Primes { degree: 1 << self.log_degree, used: Vec::new() };
+        let mut primes = Primes::new(1 << self.log_degree);
         let special = (0..self.specials).map(|_| primes.below(1 << self.special));
         let narrow_special = special.collect::<Option<_>>()?;
         let mut chain = vec![primes.below(1 << self.smallest_prime())?];
@@ -151,13 +151,17 @@ impl Sizes {
 }
 
 /// Primes that are 1 modulo `2 N`, each once.
-struct Primes {
+pub(crate) struct Primes {
     degree: usize,
     used: Vec<u64>,
 }
 
 impl Primes {
-    fn below(&mut self, bound: u64) -> Option<u64> {
+    pub(crate) fn new(degree: usize) -> Self {
+        Self { degree, used: Vec::new() }
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> Option<u64> {
         let step = 2 * self.degree as u64;
         let candidates = (1..bound / step / 8).map(|k| bound - k * step + 1);
         self.first(candidates)

@@ -4,13 +4,13 @@ use blindsight_model::graph::{Conv2d, Graph, Node, NodeId, Pool, Selection};
 use blindsight_model::tensor::Shape;
 
 /// Most entries of a matrix: half a gigabyte, and compiling takes several of these.
-pub(super) const MOST_ENTRIES: usize = 1 << 26;
+pub(crate) const MOST_ENTRIES: usize = 1 << 26;
 
 /// A matrix that is zero but for the entries of its rows.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sparse {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Sparse {
     /// For each row its columns, ascending, and what stands there.
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// Columns and what stands there.
@@ -18,26 +18,32 @@ type Row = Vec<(u32, f32)>;
 
 /// A matrix has more than [`MOST_ENTRIES`] entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooManyEntries;
+pub(crate) struct TooManyEntries;
 
 impl Sparse {
-    pub(super) fn identity(size: usize) -> Self {
+    pub(crate) fn identity(size: usize) -> Self {
         Self { rows: (0..size as u32).map(|i| vec![(i, 1.0)]).collect() }
     }
 
-    pub(super) fn is_identity(&self) -> bool {
+    pub(crate) fn is_identity(&self) -> bool {
         let one = |(row, entries): (usize, &Row)| entries[..] == [(row as u32, 1.0)];
         self.rows.iter().enumerate().all(one)
     }
 
+    /// The columns that are not zero, and those before the last of them.
+    pub(crate) fn columns(&self) -> usize {
+        let columns = self.rows.iter().flatten().map(|(column, _)| *column as usize + 1);
+        columns.max().unwrap_or(0)
+    }
+
     /// `self * x` for each row.
-    pub(super) fn apply(&self, x: &[f64]) -> impl Iterator<Item = f64> {
+    pub(crate) fn apply(&self, x: &[f64]) -> impl Iterator<Item = f64> {
         let entry = |&(at, w): &(u32, f32)| f64::from(w) * x[at as usize];
         self.rows.iter().map(move |row| row.iter().map(entry).sum())
     }
 
     /// `self * first`: what reads the result of `first`, read from its input.
-    pub(super) fn after(&self, first: &Self, columns: usize) -> Result<Self, TooManyEntries> {
+    pub(crate) fn after(&self, first: &Self, columns: usize) -> Result<Self, TooManyEntries> {
         let mut sum = vec![0.0; columns];
         let mut touched: Vec<u32> = Vec::new();
         let mut left = MOST_ENTRIES;
@@ -63,7 +69,7 @@ impl Sparse {
     }
 
     /// The sum of two matrices of one size.
-    pub(super) fn plus(&self, other: &Self) -> Self {
+    pub(crate) fn plus(&self, other: &Self) -> Self {
         let add = |(x, y): (&Row, &Row)| {
             let mut all: Row = x.iter().chain(y).copied().collect();
             all.sort_by_key(|(at, _)| *at);
@@ -81,7 +87,7 @@ impl Sparse {
 
     /// How many rows and columns of what is read lie between those of the result: of a convolution
     /// its stride. `None` when it is no whole number.
-    pub(super) fn strides(&self, from: Shape, to: Shape) -> Option<[usize; 2]> {
+    pub(crate) fn strides(&self, from: Shape, to: Shape) -> Option<[usize; 2]> {
         // In the middle, where no window is cut off.
         let [y, x] = [(to.height() - 1) / 2, (to.width() - 1) / 2];
         let centre = |y: usize, x: usize| {
@@ -105,7 +111,7 @@ impl Sparse {
     }
 
     /// Multiplies rows and columns by factors.
-    pub(super) fn scaled(
+    pub(crate) fn scaled(
         mut self,
         row: impl Fn(usize) -> f64,
         column: impl Fn(usize) -> f64,
@@ -121,7 +127,7 @@ impl Sparse {
 
 /// The matrix and the bias of a node that is linear in its one source. Activations and sums of two
 /// results are not.
-pub(super) fn of_node(
+pub(crate) fn of_node(
     graph: &Graph,
     id: NodeId,
     node: &Node,
@@ -236,7 +242,7 @@ fn selected(selection: &Selection, from: Shape, to: Shape) -> Sparse {
 }
 
 /// The sums of windows.
-pub(super) fn windows(pool: Pool, from: Shape, to: Shape) -> Sparse {
+pub(crate) fn windows(pool: Pool, from: Shape, to: Shape) -> Sparse {
     let ([rows, columns], [down, right]) = (pool.kernel(), pool.stride());
     let row = |index: usize| {
         let (channel, at) = (index / to.plane(), index % to.plane());

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use blindsight_contract::{Contract, Policy};
 use sha2::{Digest, Sha256};
 
+use super::batch::{self, BatchFile};
 use super::data::ProgramData;
-use super::{Bundle, BundleError, BundleLimits, pack};
+use super::{Bundle, BundleError, BundleLimits, Code, pack};
 
 pub(super) const MAGIC: [u8; 8] = *b"BSMODEL\0";
 pub(super) const VERSION: u32 = 1;
@@ -39,14 +40,20 @@ impl Bundle {
         let (program, constants) = rest.split_at(header.program_packed as usize);
         let accepted = Contract::parse(contract, &Policy::default())?;
         let program = pack::unpack("the program", program, header.program_len as usize)?;
-        let data: ProgramData = serde_json::from_slice(&program)?;
-        let most_values = limits.constant_bytes / size_of::<[f64; 2]>();
-        data.check_references(header.constants_len as usize / 4, most_values)?;
+        let code = if program.starts_with(batch::START) {
+            let BatchFile { batch } = serde_json::from_slice(&program)?;
+            Code::Batch(Arc::new(batch))
+        } else {
+            let data: ProgramData = serde_json::from_slice(&program)?;
+            let most_values = limits.constant_bytes / size_of::<[f64; 2]>();
+            data.check_references(header.constants_len as usize / 4, most_values)?;
+            Code::Steps(Arc::new(data))
+        };
         Ok(Self {
             contract: Arc::new(accepted),
             contract_bytes: contract.into(),
             fingerprint: header.fingerprint,
-            data: Arc::new(data),
+            code,
             constants: constants.into(),
             limits: *limits,
             constants_len: header.constants_len as usize,

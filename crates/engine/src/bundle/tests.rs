@@ -2,7 +2,7 @@ mod hostile;
 mod mutations;
 mod parts;
 
-use super::{Bundle, BundleError, BundleLimits};
+use super::{Bundle, BundleError, BundleLimits, CheckedCode, CheckedProgram};
 use crate::program::Program;
 use crate::testing::{
     SET, contract, full, full_request, leveled, leveled_contract, light, light_bundle,
@@ -18,7 +18,7 @@ fn read(bytes: &[u8]) -> Result<Bundle, BundleError> {
 
 /// The whole program of a bundle.
 fn program(bundle: &Bundle) -> Program {
-    let checked = bundle.program().unwrap();
+    let checked = steps(&bundle);
     let mut program = checked.program.clone();
     for (index, plan) in program.transforms.iter_mut().enumerate() {
         *plan = checked.transform(index).unwrap();
@@ -74,4 +74,12 @@ fn what_cannot_be_run_is_not_written() {
     broken.transforms[0].sums[0][0].weights.pop();
     broken.transforms[0].sums[0][0].weights.clear();
     assert!(matches!(write(&contract, &broken, loaded), BundleError::Program(_)));
+}
+
+/// The checked program of a bundle of steps.
+fn steps(bundle: &Bundle) -> CheckedProgram<'_> {
+    match bundle.code().unwrap() {
+        CheckedCode::Steps(program) => *program,
+        CheckedCode::Batch(_) => unreachable!("a bundle of steps"),
+    }
 }

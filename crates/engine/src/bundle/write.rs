@@ -1,8 +1,10 @@
 //! Writing a bundle.
 
+use blindsight_ckks_eval::batch::BatchPlan;
 use blindsight_contract::{Contract, Policy};
 use sha2::{Digest, Sha256};
 
+use super::batch::{self, BatchData, BatchFile};
 use super::data::ProgramData;
 use super::read::{FINGERPRINT_END, MAGIC, VERSION};
 use super::{Bundle, BundleError, check_memory, check_steps, pack, request};
@@ -28,21 +30,38 @@ impl Bundle {
         let data = ProgramData::new(program, loaded_bytes, &mut constants);
         let data = serde_json::to_vec(&data)?;
         let constants: Vec<u8> = constants.iter().flat_map(|c: &f32| c.to_le_bytes()).collect();
-        let (packed_data, packed_constants) = (pack::pack(&data), pack::pack(&constants));
-
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend([0; 32]);
-        bytes.extend((contract.len() as u32).to_le_bytes());
-        bytes.extend((packed_data.len() as u32).to_le_bytes());
-        bytes.extend((packed_constants.len() as u64).to_le_bytes());
-        bytes.extend((data.len() as u64).to_le_bytes());
-        bytes.extend((constants.len() as u64).to_le_bytes());
-        for part in [&contract, &packed_data, &packed_constants] {
-            bytes.extend_from_slice(part);
-        }
-        let fingerprint = Sha256::digest(&bytes[FINGERPRINT_END..]);
-        bytes[FINGERPRINT_END - 32..FINGERPRINT_END].copy_from_slice(&fingerprint);
-        Ok(bytes)
+        Ok(assemble(&contract, &data, &constants))
     }
+
+    /// The file of a network on batches.
+    ///
+    /// # Errors
+    /// When the contract would be refused, or the network cannot be run under it.
+    pub fn write_batch(contract: &Contract, plan: &BatchPlan) -> Result<Vec<u8>, BundleError> {
+        let contract = contract.to_bytes();
+        let accepted = Contract::parse(&contract, &Policy::default())?;
+        batch::check(plan, &accepted)?;
+        let loaded_bytes = plan.encoded_byte_len(accepted.request().level()) as u64;
+        let data = serde_json::to_vec(&BatchFile { batch: BatchData::new(plan, loaded_bytes) })?;
+        Ok(assemble(&contract, &data, &[]))
+    }
+}
+
+/// The file of these parts.
+fn assemble(contract: &[u8], data: &[u8], constants: &[u8]) -> Vec<u8> {
+    let (packed_data, packed_constants) = (pack::pack(data), pack::pack(constants));
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend([0; 32]);
+    bytes.extend((contract.len() as u32).to_le_bytes());
+    bytes.extend((packed_data.len() as u32).to_le_bytes());
+    bytes.extend((packed_constants.len() as u64).to_le_bytes());
+    bytes.extend((data.len() as u64).to_le_bytes());
+    bytes.extend((constants.len() as u64).to_le_bytes());
+    for part in [contract, &packed_data, &packed_constants] {
+        bytes.extend_from_slice(part);
+    }
+    let fingerprint = Sha256::digest(&bytes[FINGERPRINT_END..]);
+    bytes[FINGERPRINT_END - 32..FINGERPRINT_END].copy_from_slice(&fingerprint);
+    bytes
 }

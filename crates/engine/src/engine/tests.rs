@@ -68,7 +68,7 @@ impl RunObserver for Watch {
         _: &crate::Step,
         result: &blindsight_ckks::ciphertext::Ciphertext,
     ) {
-        let expected = MODEL.checked().values[index + 1];
+        let expected = MODEL.steps().unwrap().checked().values[index + 1];
         assert_eq!(result.level(), expected.level);
         assert!((result.scale / expected.scale - 1.0).abs() < 1e-9);
         self.steps += 1;
@@ -80,10 +80,10 @@ fn models_of_one_scheme_share_it() {
     let engine = Engine::default();
     let one = engine.load(&bundle("one")).unwrap();
     let other = engine.load(&bundle("other")).unwrap();
-    assert!(Arc::ptr_eq(one.scheme(), other.scheme()));
-    assert!(one.scheme().byte_len() > 100_000_000);
+    assert!(Arc::ptr_eq(one.steps().unwrap().scheme(), other.steps().unwrap().scheme()));
+    assert!(one.steps().unwrap().scheme().byte_len() > 100_000_000);
     assert_eq!(one.byte_len() as u64, bundle("one").loaded_bytes());
-    let scheme = Arc::downgrade(one.scheme());
+    let scheme = Arc::downgrade(one.steps().unwrap().scheme());
     drop(one);
     assert!(scheme.upgrade().is_some());
     drop(other);
@@ -127,7 +127,7 @@ fn models_without_bootstraps_run() {
     let bytes = Bundle::write(&leveled_contract(), &leveled(), 0).unwrap();
     let bundle = Bundle::parse(&bytes, &BundleLimits::default()).unwrap();
     let model = Engine::default().load(&bundle).unwrap();
-    assert_eq!(model.scheme().byte_len(), 0);
+    assert_eq!(model.shared_byte_len(), 0);
     let contract = model.contract();
     let session = Session::new(contract, &ClientSeed::from_bytes(&[7; 32]));
     let mut keys = KeySet::default();
@@ -147,7 +147,7 @@ fn models_without_bootstraps_run() {
         let u = (slots[i] + slots[(i + 1) % 4096]).powi(2);
         0.25 + 0.5 * u - 0.125 * (2.0 * u * u - 1.0)
     };
-    let period = contract.answer().period();
+    let period = contract.answer().compact().unwrap().period();
     for (class, score) in found.iter().enumerate() {
         let of_class = (0..4096).filter(|i| i % period == class).map(value);
         let mean = of_class.sum::<f64>() / (4096 / period) as f64 * contract.answer().unit();

@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks_eval::polynomial::{self, PolynomialBasis};
 use blindsight_ckks_eval::{EvalError, Evaluator, KeySet, LinearCombination, Observer, Stage, add};
 use rayon::prelude::*;
 
-use super::{Model, RunError};
+use super::{RunError, StepModel};
 use crate::program::{Operation, Step, Value};
 
 /// Watches a run: what a service shows as progress, and what tests and measurements look at. It can
@@ -31,14 +30,14 @@ pub trait RunObserver: Observer + Send {
 
 impl RunObserver for () {}
 
-impl Model {
+impl StepModel {
     /// Runs the program on a request of the contract's level and scale.
     pub(super) fn run(
         &self,
         keys: &KeySet,
         request: Ciphertext,
         observer: &mut impl RunObserver,
-    ) -> Result<CompactCiphertext, RunError> {
+    ) -> Result<Ciphertext, RunError> {
         let evaluator = Evaluator { context: self.scheme.context(), keys };
         let steps = &self.program.steps;
         let total = self.program.layers();
@@ -59,7 +58,7 @@ impl Model {
                 }
             }
         }
-        let answer = self.answer(values.get(steps.len())?)?;
+        let answer = values.take(steps.len())?;
         let _ = observer.progress(total, total);
         Ok(answer)
     }
@@ -172,5 +171,10 @@ impl Values {
         let found = self.0.get(value).and_then(Option::as_ref);
         // A checked program reads nothing that is gone.
         found.ok_or(RunError::Eval(EvalError::Empty { operation: "a step" }))
+    }
+
+    fn take(mut self, value: Value) -> Result<Ciphertext, RunError> {
+        let found = self.0.get_mut(value).and_then(Option::take);
+        found.ok_or(RunError::Eval(EvalError::Empty { operation: "a run" }))
     }
 }

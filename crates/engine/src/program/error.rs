@@ -1,6 +1,7 @@
 //! Why a program cannot be run.
 
 use blindsight_ckks::keys::KeyError;
+use blindsight_ckks_eval::batch::BatchError;
 use blindsight_ckks_eval::bootstrap::BootstrapParameterError;
 use blindsight_ckks_eval::linear_transform::PlanError;
 use thiserror::Error;
@@ -32,6 +33,18 @@ pub enum ProgramError {
         /// Its index.
         index: usize,
     },
+    /// The network on batches cannot be run.
+    #[error(transparent)]
+    Batch {
+        /// What is wrong with it.
+        source: BatchError,
+    },
+    /// The network on batches reads or gives something else than its contract says.
+    #[error("the network on batches reads or gives something else than its contract says")]
+    BatchContract,
+    /// Steps run on requests of one ciphertext, and answer to one input.
+    #[error("steps run on requests of one ciphertext, and answer to one input")]
+    OneInput,
     /// There are no steps.
     #[error("the program has no steps")]
     Empty,

@@ -23,8 +23,8 @@ pub(super) struct ModulusLanes<S: Simd> {
 /// A sum of products, unreduced: low and high halves of 52 bits.
 #[derive(Clone, Copy)]
 pub(super) struct Sum<S: Simd> {
-    low: S::Lanes,
-    high: S::Lanes,
+    pub(super) low: S::Lanes,
+    pub(super) high: S::Lanes,
 }
 
 /// How many halving conditional subtractions bring a reduced sum into `[0, q)`.
@@ -32,6 +32,9 @@ pub(super) struct Sum<S: Simd> {
 pub(super) struct Rounds(u32);
 
 impl Rounds {
+    /// None: the reduction of a number below `2^52 q` ends below `2 q`.
+    pub(super) const NONE: Self = Self(0);
+
     /// For a sum of `terms` products of a number below `2^operand_bits` and a residue below `q`.
     ///
     /// The reduction gives less than `terms * 2^operand_bits / 2^52 * q + 2 q`.

@@ -54,6 +54,8 @@ macro_rules! for_each_prime {
     };
 }
 
+mod integers;
+
 #[test]
 fn pointwise_twins_agree() {
     for_each_prime!(prime, W => {
