@@ -2,7 +2,7 @@
 
 use blindsight_ckks::keys::{KeyList, KeySpec};
 use blindsight_ckks::wire::KeySetManifest;
-use blindsight_contract::{AcceptedContract, Contract, Policy, Preparation};
+use blindsight_contract::{AcceptedContract, Contract, LARGEST_VALUE, Policy, Preparation};
 use blindsight_session::Session;
 use js_sys::Uint8Array;
 use serde::Serialize;
@@ -65,7 +65,6 @@ pub(crate) struct Description<'a> {
     sha256: String,
     /// Names the parameter set.
     scheme: String,
-    log2_degree: u32,
     /// Changes whenever the same seed would give other keys.
     identity: String,
     /// Names the list of keys.
@@ -95,6 +94,8 @@ struct InputDescription {
     kind: InputKind,
     /// Channels, rows, columns.
     shape: [usize; 3],
+    /// Numbers lie between this and its negative.
+    largest: f64,
 }
 
 /// What becomes the input of a model.
@@ -158,12 +159,15 @@ impl ModelContract {
             classes: contract.classes(),
             sha256: hex(&contract.fingerprint()),
             scheme: hex(&set.fingerprint().0),
-            log2_degree: set.log_degree(),
             identity: hex(&Session::identity(contract)),
             key_list: hex(&contract.keys().digest(set)),
             keys: keys.collect(),
             manifest_bytes: manifest.to_bytes(set).len() as f64,
-            input: InputDescription { kind, shape: contract.input().shape() },
+            input: InputDescription {
+                kind,
+                shape: contract.input().shape(),
+                largest: LARGEST_VALUE,
+            },
             request_bytes: contract.request().byte_len(set) as f64,
             answer_bytes: contract.answer().byte_len(set) as f64,
             forecast: ForecastDescription {
@@ -196,7 +200,7 @@ mod tests {
     fn the_description_is_that_of_the_contract() {
         let contract = ModelContract::accept(&sample().to_bytes()).unwrap();
         let description = contract.description();
-        assert_eq!((description.id, description.log2_degree), ("sample-10", 15));
+        assert_eq!((description.id, description.title), ("sample-10", "A sample with ten classes"));
         assert_eq!(
             (description.input.kind, description.input.shape),
             (InputKind::Photo, [3, 32, 32])

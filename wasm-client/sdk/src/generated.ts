@@ -104,7 +104,7 @@ sha256: string,
 /**
  * Names the parameter set.
  */
-scheme: string, log2Degree: number,
+scheme: string,
 /**
  * Changes whenever the same seed would give other keys.
  */
@@ -164,7 +164,11 @@ export type InputDescription = { kind: InputKind,
 /**
  * Channels, rows, columns.
  */
-shape: [number, number, number], };
+shape: [number, number, number],
+/**
+ * Numbers lie between this and its negative.
+ */
+largest: number, };
 
 /**
  * What becomes the input of a model.
