@@ -19,11 +19,14 @@ export function padView(controller: Controller): (state: State) => void {
   const clearing = byId("clear", HTMLButtonElement);
   const frames = byId("frames", HTMLElement);
   let strokes: Point[][] = [];
+  /** What is written on the pad while it is empty. */
+  let written = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const empty = (): void => {
     clearTimeout(timer);
     strokes = [];
+    written = "";
     clear(pad);
   };
   const finish = (): void => {
@@ -39,6 +42,7 @@ export function padView(controller: Controller): (state: State) => void {
       clearTimeout(timer);
       // What is being asked has changed.
       void controller.interrupt();
+      if (strokes.length === 0) empty();
       strokes.push([point]);
       line(pad, point, point);
       return true;
@@ -74,6 +78,7 @@ export function padView(controller: Controller): (state: State) => void {
     const invitation = digits ? "Draw a digit here" : "Draw here";
     setText(caption, shown ? `${invitation}, or choose a picture` : "Yours, cropped square");
     if (shown) {
+      if (strokes.length === 0 && written !== invitation) write(pad, (written = invitation));
       const label = `${invitation}, with a mouse, a pen or a finger; with a keyboard, choose a picture instead`;
       setAttribute(pad, "aria-label", label);
     }
@@ -117,6 +122,17 @@ function hearPen(pad: HTMLCanvasElement, pen: Pen): void {
       pen.end();
     });
   }
+}
+
+/** Words in the middle, darker than any line. */
+function write(pad: HTMLCanvasElement, words: string): void {
+  const context = pad.getContext("2d");
+  if (context === null) return;
+  clear(pad);
+  context.fillStyle = "#7a7a7a";
+  context.font = `${pad.width / 14}px ${getComputedStyle(document.body).fontFamily}`;
+  context.textAlign = "center";
+  context.fillText(words, pad.width / 2, pad.height / 2);
 }
 
 /** A line for the eye: what the network reads is made from the points. */
