@@ -326,16 +326,22 @@ describe("a drawing", () => {
     return [page, one];
   }
 
-  it("waits for the button until there are keys, then asks by itself", async () => {
+  it("waits for the button until there are keys, then is classified by itself", async () => {
     const [page, one] = await withPad();
     await page.draw(drawing());
+    await page.classifyDrawing();
     expect(phase(page.state)).toBe("ready");
     expect(page.state.picture).toMatchObject({ drawn: true });
     await page.classify();
     expect(asked(one)).toBe(1);
     await page.draw(drawing());
+    await page.classifyDrawing();
     expect(asked(one)).toBe(2);
     expect(page.state.run.at).toBe("done");
+    // What is no drawing waits for the button.
+    await page.choose(picture, "seven.png");
+    await page.classifyDrawing();
+    expect(asked(one)).toBe(2);
   });
 
   it("takes the place of one that is being asked about", async () => {
@@ -350,12 +356,15 @@ describe("a drawing", () => {
     await page.draw(drawing());
     await page.classify();
     stuck = true;
-    const first = page.draw(drawing());
+    await page.draw(drawing());
+    const first = page.classifyDrawing();
     await expect.poll(() => sources.length).toBe(2);
     expect(canDraw(page.state)).toBe(true);
     stuck = false;
     const last = drawing();
-    await Promise.all([first, page.draw(last)]);
+    await page.draw(last);
+    await first;
+    await page.classifyDrawing();
     expect(sources.at(-1)).toBe(last);
     expect(sources).toHaveLength(3);
     expect(page.state.run.at).toBe("done");

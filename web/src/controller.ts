@@ -114,11 +114,16 @@ export class Controller {
     if (stays && picture.at !== "none") await this.choose(chosen.source, chosen.name);
   }
 
-  /** Takes a drawing, in the place of an earlier one, and asks at once if keys are there. */
+  /** Takes a drawing, in the place of an earlier one. Nothing is sent. */
   async draw(drawing: Drawing): Promise<void> {
     await this.interrupt();
     await this.choose(drawing, "your drawing");
-    if (this.#source === drawing && this.#state.keys.at === "kept") await this.classify();
+  }
+
+  /** Classifies the drawing without being told, but makes no keys for it. */
+  async classifyDrawing(): Promise<void> {
+    const { picture, keys } = this.#state;
+    if (picture.at === "ready" && picture.drawn && keys.at === "kept") await this.classify();
   }
 
   /** Gives up waiting for an answer, because its question is about to change. Keys go on. */

@@ -6,7 +6,7 @@ import { byId, setAttribute, setText } from "../dom.ts";
 import { isDrawable } from "../reads.ts";
 import { canDraw, type State } from "../state.ts";
 
-/** Milliseconds without a stroke after which a drawing is taken: many digits have two strokes. */
+/** Milliseconds without a stroke after which a drawing is sent: many digits have two strokes. */
 const PAUSE = 700;
 /** Width of the line, as a part of the pad. */
 const LINE = 0.07;
@@ -30,11 +30,11 @@ export function padView(controller: Controller): (state: State) => void {
     clear(pad);
   };
   const finish = (): void => {
+    const digit = digitOf(strokes);
+    if (digit === null) return;
+    const taken = controller.draw(new Drawing(digit));
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      const digit = digitOf(strokes);
-      if (digit !== null) void controller.draw(new Drawing(digit));
-    }, PAUSE);
+    timer = setTimeout(() => void taken.then(() => controller.classifyDrawing()), PAUSE);
   };
   hearPen(pad, {
     begin(point) {
