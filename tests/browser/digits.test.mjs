@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { note } from "./lib/figures.mjs";
-import { plainScores } from "./lib/plain.mjs";
+import { plainScores, prepared } from "./lib/plain.mjs";
 import { Secrets } from "./lib/secrets.mjs";
 import { strangers, uploaded } from "./lib/tap.mjs";
 import { eventually, settings } from "./lib/wait.mjs";
@@ -81,7 +81,7 @@ async function check() {
     }),
   );
   const contract = await fetch(`${here.evaluator.url}/v1/models/shallow-mlp/contract`);
-  const plain = await plainScores(picture, (await contract.json()).input.preparation);
+  const plain = await plainScores(prepared(picture, (await contract.json()).input.preparation));
   const best = plain.indexOf(Math.max(...plain));
   await eventually("the label is not the plain network's", async () => {
     return (await page.byId("label").getAttribute("data-label")) === String(best);

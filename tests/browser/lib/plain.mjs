@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 
 const NETWORK = fileURLToPath(new URL("../../../models/shallow-mlp.onnx", import.meta.url));
 
-/** The scores of a picture: 784 bytes, row by row, prepared as the contract says. */
-export async function plainScores(picture, { mean, deviation }) {
+/** The scores of 784 numbers. */
+export async function plainScores(input) {
   const tensors = initializers(await readFile(NETWORK));
   const layer = (input, number) => {
     const weights = tensors.get(`${number}.weight`);
@@ -15,12 +15,31 @@ export async function plainScores(picture, { mean, deviation }) {
       return input.reduce((sum, value, i) => sum + value * weights[from + i], bias);
     });
   };
-  const input = Array.from(picture, (value) => (value / 255 - mean[0]) / deviation[0]);
   const hidden = layer(input, 1);
   return layer(
     hidden.map((value) => value * value),
     3,
   );
+}
+
+/** The numbers that a grey picture becomes, as a contract says: 784 bytes, row by row. */
+export function prepared(picture, { mean, deviation }) {
+  return Array.from(picture, (value) => (value / 255 - mean[0]) / deviation[0]);
+}
+
+/** The pixels of a grey picture of 28 x 28, from its file. */
+export async function greyPixels(tab, file) {
+  const values = await tab.evaluate(
+    async (bytes) => {
+      const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
+      const canvas = new OffscreenCanvas(28, 28);
+      const context = canvas.getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      return [...context.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0);
+    },
+    [...file],
+  );
+  return Buffer.from(values);
 }
 
 /** The arrays of 32-bit numbers of an ONNX file, by name: fields of protocol buffers by number. */

@@ -36,6 +36,7 @@ export const open: Open = async (url, { token, onRequest }) => {
 
 function adapt(client: Client): Sdk {
   const { models } = client;
+  // The SDK connects to no server without a model.
   let chosen = models[0] as ModelInfo;
   /** The numbers of a source, by which it is known again: they are read once. */
   let numbers: { readonly source: Source; readonly values: Float32Array } | null = null;

@@ -66,7 +66,8 @@ export function padView(controller: Controller): (state: State) => void {
     const drawable = service.at === "ready" && isDrawable(service.facts.input);
     // A file that was chosen is shown in the place of the pad.
     const other = (picture.at === "ready" || picture.at === "reading") && !picture.drawn;
-    if (strokes.length > 0 && (!drawable || other)) empty();
+    // While the server cannot be reached, the drawing waits.
+    if (strokes.length > 0 && ((service.at === "ready" && !drawable) || other)) empty();
     const shown = drawable && !other;
     setAttribute(frames, "data-pad", String(shown));
     pad.hidden = !shown;
