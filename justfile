@@ -108,6 +108,10 @@ cargo-deny:
 sbom: setup node
     .ci/sbom
 
+# Makes the package's types of contracts anew from the Rust types; a test says when that is due.
+types: setup
+    BLINDSIGHT_WRITE_GOLDEN=1 cargo test --locked -q -p blindsight-wasm --lib typescript
+
 # Builds the WebAssembly module of the client, with its JavaScript glue.
 wasm: setup
     #!/usr/bin/env bash

@@ -2,7 +2,7 @@
 
 use blindsight_ckks::keys::{KeyList, KeySpec};
 use blindsight_ckks::wire::KeySetManifest;
-use blindsight_contract::{AcceptedContract, Contract, Policy, Preparation};
+use blindsight_contract::{AcceptedContract, Contract, LARGEST_VALUE, Policy, Preparation};
 use blindsight_session::Session;
 use js_sys::Uint8Array;
 use serde::Serialize;
@@ -52,10 +52,12 @@ impl ModelContract {
     }
 }
 
-/// What JavaScript is told. Hashes are hexadecimal, lengths in bytes.
+// The package's types are made from this and what it holds: see `typescript.rs`.
+/// What JavaScript is told of a model. Hashes are hexadecimal, lengths in bytes.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
-struct Description<'a> {
+pub(crate) struct Description<'a> {
     id: &'a str,
     title: &'a str,
     classes: &'a [String],
@@ -63,7 +65,6 @@ struct Description<'a> {
     sha256: String,
     /// Names the parameter set.
     scheme: String,
-    log2_degree: u32,
     /// Changes whenever the same seed would give other keys.
     identity: String,
     /// Names the list of keys.
@@ -77,20 +78,42 @@ struct Description<'a> {
     forecast: ForecastDescription,
 }
 
+/// An evaluation key.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 struct KeyDescription {
     /// SHA-256 of what the key is: the same key has the same name in every model of a scheme.
     name: String,
     bytes: f64,
 }
 
+/// What a model reads.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 struct InputDescription {
-    kind: &'static str,
+    kind: InputKind,
+    /// Channels, rows, columns.
     shape: [usize; 3],
+    /// Numbers lie between this and its negative.
+    largest: f64,
 }
 
+/// What becomes the input of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+enum InputKind {
+    /// A picture in colour.
+    Photo,
+    /// A picture in shades of grey: of one in colour, the luma.
+    Grey,
+    /// Numbers as they are.
+    Tensor,
+}
+
+/// What whoever compiled a model expects; nobody has checked that.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 struct ForecastDescription {
     seconds: f64,
@@ -125,9 +148,10 @@ impl ModelContract {
             name: hex(&Sha256::digest(entry.spec.to_bytes())),
             bytes: entry.byte_len as f64,
         });
-        let kind = match contract.input().preparation() {
-            Preparation::Picture { .. } => "picture",
-            Preparation::Tensor => "tensor",
+        let kind = match (contract.input().preparation(), contract.input().shape()) {
+            (Preparation::Tensor, _) => InputKind::Tensor,
+            (Preparation::Picture { .. }, [1, ..]) => InputKind::Grey,
+            (Preparation::Picture { .. }, _) => InputKind::Photo,
         };
         Description {
             id: contract.id(),
@@ -135,12 +159,15 @@ impl ModelContract {
             classes: contract.classes(),
             sha256: hex(&contract.fingerprint()),
             scheme: hex(&set.fingerprint().0),
-            log2_degree: set.log_degree(),
             identity: hex(&Session::identity(contract)),
             key_list: hex(&contract.keys().digest(set)),
             keys: keys.collect(),
             manifest_bytes: manifest.to_bytes(set).len() as f64,
-            input: InputDescription { kind, shape: contract.input().shape() },
+            input: InputDescription {
+                kind,
+                shape: contract.input().shape(),
+                largest: LARGEST_VALUE,
+            },
             request_bytes: contract.request().byte_len(set) as f64,
             answer_bytes: contract.answer().byte_len(set) as f64,
             forecast: ForecastDescription {
@@ -165,6 +192,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use blindsight_contract::testing::sample;
+    use blindsight_contract::{InputData, PreparationData};
 
     use super::*;
 
@@ -172,8 +200,11 @@ mod tests {
     fn the_description_is_that_of_the_contract() {
         let contract = ModelContract::accept(&sample().to_bytes()).unwrap();
         let description = contract.description();
-        assert_eq!((description.id, description.log2_degree), ("sample-10", 15));
-        assert_eq!((description.input.kind, description.input.shape), ("picture", [3, 32, 32]));
+        assert_eq!((description.id, description.title), ("sample-10", "A sample with ten classes"));
+        assert_eq!(
+            (description.input.kind, description.input.shape),
+            (InputKind::Photo, [3, 32, 32])
+        );
         let mut names: Vec<&str> = description.keys.iter().map(|key| key.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -183,6 +214,25 @@ mod tests {
             assert_eq!(hash.len(), 64);
         }
         assert_ne!(description.identity, description.scheme);
+    }
+
+    #[test]
+    fn the_description_says_what_the_model_reads() {
+        let kind = |channels: u32, preparation| {
+            let mut contract = sample();
+            contract.input = InputData { shape: [channels, 28, 28], preparation };
+            contract.request.slots.truncate(1);
+            contract.request.slots[0].extent = contract.input.shape;
+            let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
+            contract.description().input.kind
+        };
+        let picture = |channels: usize| PreparationData::Picture {
+            mean: vec![0.5; channels],
+            deviation: vec![0.5; channels],
+        };
+        assert_eq!(kind(3, picture(3)), InputKind::Photo);
+        assert_eq!(kind(1, picture(1)), InputKind::Grey);
+        assert_eq!(kind(1, PreparationData::Tensor {}), InputKind::Tensor);
     }
 
     #[test]

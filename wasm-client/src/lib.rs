@@ -20,6 +20,8 @@ mod input;
 mod panics;
 mod pictures;
 mod seal;
+#[cfg(test)]
+mod typescript;
 mod versions;
 mod web_crypto;
 mod wipe;

@@ -82,16 +82,13 @@ pub fn prepare_pixels(
     Preview::from_rgba(width, height, rgba, sides).map(PreparedPicture).map_err(refusal)
 }
 
-/// Rows of the square that the model reads.
+/// Rows of the picture that the model reads: no contract is accepted in which it is no square.
 fn side_of(input: &Input) -> Result<usize, ClientError> {
-    let [_, rows, columns] = input.shape();
+    let [_, rows, _] = input.shape();
     match input.preparation() {
-        Preparation::Picture { .. } if rows == columns && rows <= MAX_INPUT_SIDE => Ok(rows),
+        Preparation::Picture { .. } if rows <= MAX_INPUT_SIDE => Ok(rows),
         Preparation::Picture { .. } => {
-            let message = format!(
-                "the model reads pictures of {columns} x {rows} pixels, but only squares of up to \
-                 {MAX_INPUT_SIDE} rows can be prepared here"
-            );
+            let message = format!("pictures of {rows} rows cannot be prepared here");
             Err(ClientError::new(Code::ContractRefused, message))
         }
         _ => {

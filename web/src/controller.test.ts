@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Controller } from "./controller.ts";
+import { Drawing } from "./digit.ts";
 import type { Control, Facts, Open, Preview, Sdk, Stored } from "./sdk/port.ts";
-import { phase } from "./state.ts";
+import { canDraw, phase } from "./state.ts";
 
-const facts = { id: "small", classes: ["cat"], keyBytes: 10 } as unknown as Facts;
-const preview = { side: 32, rgb: new Uint8Array(3072) } as Preview;
+const input = { kind: "photo", channels: 3, rows: 32, columns: 32, largest: 64 } as const;
+const facts = { id: "small", input, classes: ["cat"], keyBytes: 10 } as unknown as Facts;
+const preview = { kind: "picture", side: 32, rgb: new Uint8Array(3072) } as Preview;
 const answer = {
   label: "cat",
   class: 0,
@@ -311,10 +313,108 @@ describe("the controller", () => {
   });
 });
 
+describe("a drawing", () => {
+  const grey = { kind: "grey", channels: 1, rows: 28, columns: 28, largest: 64 } as const;
+  const drawing = () => new Drawing(new Uint8Array(784));
+  const asked = (one: { calls: string[] }): number =>
+    one.calls.filter((call) => call === "classify").length;
+
+  async function withPad(parts: Partial<Sdk> = {}): Promise<[Controller, { calls: string[] }]> {
+    const one = sdk({ facts: { ...facts, input: grey }, ...parts });
+    const page = controller(() => Promise.resolve(one));
+    await page.connect();
+    return [page, one];
+  }
+
+  it("waits for the button until there are keys, then is classified by itself", async () => {
+    const [page, one] = await withPad();
+    await page.draw(drawing());
+    await page.classifyDrawing();
+    expect(phase(page.state)).toBe("ready");
+    expect(page.state.picture).toMatchObject({ drawn: true });
+    await page.classify();
+    expect(asked(one)).toBe(1);
+    await page.draw(drawing());
+    await page.classifyDrawing();
+    expect(asked(one)).toBe(2);
+    expect(page.state.run.at).toBe("done");
+    // What is no drawing waits for the button.
+    await page.choose(picture, "seven.png");
+    await page.classifyDrawing();
+    expect(asked(one)).toBe(2);
+  });
+
+  it("takes the place of one that is being asked about", async () => {
+    let stuck = false;
+    const sources: unknown[] = [];
+    const [page] = await withPad({
+      classify: (source, control) => {
+        sources.push(source);
+        return stuck ? untilAborted(control) : Promise.resolve(answer);
+      },
+    });
+    await page.draw(drawing());
+    await page.classify();
+    stuck = true;
+    await page.draw(drawing());
+    const first = page.classifyDrawing();
+    await expect.poll(() => sources.length).toBe(2);
+    expect(canDraw(page.state)).toBe(true);
+    stuck = false;
+    const last = drawing();
+    await page.draw(last);
+    await first;
+    await page.classifyDrawing();
+    expect(sources.at(-1)).toBe(last);
+    expect(sources).toHaveLength(3);
+    expect(page.state.run.at).toBe("done");
+  });
+
+  it("is not made while keys are under way", async () => {
+    const [page] = await withPad({ prepareKeys: untilAborted });
+    await page.draw(drawing());
+    const run = page.classify();
+    expect(canDraw(page.state)).toBe(false);
+    await page.interrupt();
+    expect(page.state.run).toMatchObject({ at: "running", cancelling: false });
+    page.cancel();
+    await run;
+  });
+
+  it("is cleared away, with its answer", async () => {
+    const [page] = await withPad();
+    await page.draw(drawing());
+    await page.classify();
+    page.clear();
+    expect(phase(page.state)).toBe("waiting");
+    await page.classify();
+    expect(phase(page.state)).toBe("waiting");
+  });
+
+  it("is of the last one, in whatever order they are read", async () => {
+    const reads: (() => void)[] = [];
+    const sources: unknown[] = [];
+    const [page] = await withPad({
+      preview: () => new Promise((resolve) => reads.push(() => resolve({ ...preview }))),
+      classify: (source) => {
+        sources.push(source);
+        return Promise.resolve(answer);
+      },
+    });
+    const last = drawing();
+    const both = [page.choose(drawing(), "first"), page.choose(last, "second")];
+    reads[1]?.();
+    reads[0]?.();
+    await Promise.all(both);
+    await page.classify();
+    expect(sources).toEqual([last]);
+  });
+});
+
 describe("a choice of models", () => {
   const offers = [
-    { id: "small", model: "Small", missingKeyBytes: 10, requestBytes: 1, seconds: 1 },
-    { id: "large", model: "Large", missingKeyBytes: 10, requestBytes: 1, seconds: 2 },
+    { id: "small", model: "Small", input, missingKeyBytes: 10, requestBytes: 1, seconds: 1 },
+    { id: "large", model: "Large", input, missingKeyBytes: 10, requestBytes: 1, seconds: 2 },
   ];
 
   /** Two models that share their keys. */
@@ -339,7 +439,8 @@ describe("a choice of models", () => {
       },
     });
     const get = () => ({ ...facts, id: chosen });
-    return Object.defineProperty(Object.assign(one, { previews }), "facts", { get });
+    const property = { get, configurable: true };
+    return Object.defineProperty(Object.assign(one, { previews }), "facts", property);
   }
 
   it("says what each costs, before keys are made and after", async () => {
@@ -366,6 +467,28 @@ describe("a choice of models", () => {
     expect(one.previews).toEqual(["small", "large"]);
     expect(phase(page.state)).toBe("ready");
     await page.chooseModel("large");
+    expect(one.previews).toHaveLength(2);
+  });
+
+  it("puts away what the next model cannot read", async () => {
+    const tensor = { kind: "tensor", channels: 1, rows: 1, columns: 2, largest: 64 } as const;
+    const one = two();
+    const read = () => ({
+      ...facts,
+      ...(chosen === "large" ? { id: "large", input: tensor } : { id: "small" }),
+    });
+    let chosen = "small";
+    one.use = (id) => {
+      chosen = id;
+    };
+    Object.defineProperty(one, "facts", { get: read });
+    const page = await withPicture(one);
+    await page.chooseModel("large");
+    expect(phase(page.state)).toBe("waiting");
+    await page.choose("1 2", "your text");
+    expect(phase(page.state)).toBe("ready");
+    await page.chooseModel("small");
+    expect(phase(page.state)).toBe("waiting");
     expect(one.previews).toHaveLength(2);
   });
 

@@ -1,8 +1,11 @@
 /** Causes the events of the state machine: talks to the SDK, owns cancellation. */
+import { Drawing } from "./digit.ts";
 import { codeOf, describe, describeForgetting, isAbort } from "./problems.ts";
-import type { Control, LedgerEntry, Open, PictureSource, Sdk } from "./sdk/port.ts";
+import { maySwitch } from "./reads.ts";
+import type { Control, LedgerEntry, Open, Sdk, Source } from "./sdk/port.ts";
 import {
   canClassify,
+  canDraw,
   canForget,
   type Event,
   type Goal,
@@ -28,11 +31,11 @@ export interface Surroundings {
 export class Controller {
   #state: State = INITIAL;
   #sdk: Sdk | null = null;
-  #source: PictureSource | null = null;
+  #source: Source | null = null;
   /** A picture that was chosen while the server was down. */
-  #pending: { readonly source: PictureSource; readonly name: string } | null = null;
+  #pending: { readonly source: Source; readonly name: string } | null = null;
   /** The last picture that was chosen, readable or not. */
-  #chosen: { readonly source: PictureSource; readonly name: string } | null = null;
+  #chosen: { readonly source: Source; readonly name: string } | null = null;
   /** The model that was chosen, for a client that is opened anew. */
   #model: string | null = null;
   /** In memory alone: who reloads the page gives it again, and nobody finds it on the disk. */
@@ -41,6 +44,8 @@ export class Controller {
   #interrupted: Goal | null = null;
   #ticket = 0;
   #abort: AbortController | null = null;
+  /** Ends with the action under way. */
+  #running: Promise<void> = Promise.resolve();
   readonly #around: Surroundings;
 
   constructor(around: Surroundings) {
@@ -99,20 +104,52 @@ export class Controller {
     this.#model = id;
     const facts = sdk.facts;
     this.#send({ on: "model-chosen", facts });
+    const chosen = this.#chosen;
+    const stays = chosen !== null && maySwitch(chosen.source, service.facts.input, facts.input);
+    if (!stays) this.clear();
     await this.#price(sdk);
     const keys = await this.#stored(sdk);
     this.#send({ on: "keys-known", model: facts.id, keys });
     // It may read pictures of another size.
-    const chosen = this.#chosen;
-    if (chosen !== null && picture.at !== "none") await this.choose(chosen.source, chosen.name);
+    if (stays && picture.at !== "none") await this.choose(chosen.source, chosen.name);
   }
 
-  /** Takes a picture: crops and shrinks it. Nothing is sent. */
-  async choose(source: PictureSource, name: string): Promise<void> {
+  /** Takes a drawing, in the place of an earlier one. Nothing is sent. */
+  async draw(drawing: Drawing): Promise<void> {
+    await this.interrupt();
+    await this.choose(drawing, "your drawing");
+  }
+
+  /** Classifies the drawing without being told, but makes no keys for it. */
+  async classifyDrawing(): Promise<void> {
+    const { picture, keys } = this.#state;
+    if (picture.at === "ready" && picture.drawn && keys.at === "kept") await this.classify();
+  }
+
+  /** Gives up waiting for an answer, because its question is about to change. Keys go on. */
+  async interrupt(): Promise<void> {
+    const { run } = this.#state;
+    if (run.at !== "running" || !canDraw(this.#state)) return;
+    this.#send({ on: "cancel" });
+    this.#abort?.abort();
+    await this.#running;
+  }
+
+  /** Puts the picture away. */
+  clear(): void {
+    if (isRunning(this.#state)) return;
+    this.#source = null;
+    this.#chosen = null;
+    this.#pending = null;
+    this.#send({ on: "picture-cleared" });
+  }
+
+  /** Takes a picture, or numbers: reads them as the model will. Nothing is sent. */
+  async choose(source: Source, name: string): Promise<void> {
     if (isRunning(this.#state)) return;
     const ticket = ++this.#ticket;
     this.#interrupted = null;
-    this.#send({ on: "picture-chosen", ticket });
+    this.#send({ on: "picture-chosen", ticket, drawn: source instanceof Drawing });
     this.#chosen = { source, name };
     try {
       if (this.#sdk === null) {
@@ -123,8 +160,10 @@ export class Controller {
       }
       this.#pending = null;
       const preview = await this.#sdk.preview(source);
-      this.#source = source;
       this.#send({ on: "picture-read", ticket, name, preview });
+      // Another may have been chosen meanwhile.
+      const { picture } = this.#state;
+      if (picture.at === "ready" && picture.preview === preview) this.#source = source;
     } catch (error) {
       const problem = describe(error, this.#around.online());
       this.#send({ on: "picture-refused", ticket, problem });
@@ -159,7 +198,12 @@ export class Controller {
     await this.#run(run.goal, { persist });
   }
 
-  async #run(goal: Goal, options: { persist: boolean } = { persist: true }): Promise<void> {
+  #run(goal: Goal, options: { persist: boolean } = { persist: true }): Promise<void> {
+    this.#running = this.#act(goal, options);
+    return this.#running;
+  }
+
+  async #act(goal: Goal, options: { persist: boolean }): Promise<void> {
     const sdk = this.#sdk;
     if (sdk === null) return;
     const ticket = ++this.#ticket;

@@ -21,7 +21,7 @@ export const PURPOSES: Readonly<Record<RequestKind, string>> = {
   "key-upload": "Evaluation keys",
   "key-state": "Are the keys still there?",
   "key-deletion": "Delete the keys",
-  "classification-request": "The encrypted picture",
+  "classification-request": "The encrypted input",
   progress: "How far is it?",
   result: "Fetch the encrypted answer",
   cancellation: "Cancel the computation",

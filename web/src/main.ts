@@ -3,13 +3,15 @@ import { Controller } from "./controller.ts";
 import { byId, setAttribute } from "./dom.ts";
 import { halted } from "./halted.ts";
 import { open } from "./sdk/open";
-import type { PictureSource } from "./sdk/port.ts";
+import type { Source } from "./sdk/port.ts";
 import { phase, type State } from "./state.ts";
 import { announcer } from "./views/announce.ts";
 import { keysView } from "./views/keys.ts";
 import { ledgerView } from "./views/ledger.ts";
 import { modelsView } from "./views/models.ts";
-import { picker, samplesView } from "./views/picker.ts";
+import { numbersView } from "./views/numbers.ts";
+import { padView } from "./views/pad.ts";
+import { pickerView, samplesView } from "./views/picker.ts";
 import { problemView } from "./views/problem.ts";
 import { railView } from "./views/rail.ts";
 import { resultView } from "./views/result.ts";
@@ -17,7 +19,7 @@ import { serverView } from "./views/server.ts";
 import { stageView } from "./views/stage.ts";
 import { tokenView } from "./views/token.ts";
 
-const take = (source: PictureSource, name: string): void => void controller.choose(source, name);
+const take = (source: Source, name: string): void => void controller.choose(source, name);
 
 const page = byId("main", HTMLElement);
 
@@ -46,9 +48,11 @@ const views: readonly ((state: State) => void)[] = [
   server.show,
   ledger.show,
   announcer(),
+  pickerView(take),
+  padView(controller),
+  numbersView(controller),
   samplesView(take),
 ];
-picker(take);
 
 /** Many events may fall into one frame; the page is drawn once. */
 let drawn = true;

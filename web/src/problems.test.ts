@@ -7,6 +7,7 @@ const CODES = [
   "unsupported_environment",
   "unsupported_picture",
   "picture_too_large",
+  "unsupported_numbers",
   "network",
   "timeout",
   "server_busy",
@@ -43,6 +44,15 @@ it("has words for what nobody expected", () => {
     remedy: "retry",
   });
   expect(put(undefined, true).code).toBe("unexpected");
+});
+
+it("says of numbers what the SDK says of them", () => {
+  const message = "the model reads 6 numbers (2 × 1 × 3), but there are 2";
+  const error = Object.assign(new Error(message), { code: "unsupported_numbers" });
+  expect(put(error, true)).toMatchObject({
+    sentence: "The model reads 6 numbers (2 × 1 × 3), but there are 2.",
+    remedy: "none",
+  });
 });
 
 it("blames the connection only when it is the connection", () => {

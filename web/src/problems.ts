@@ -109,6 +109,8 @@ const WORDS: Readonly<Record<string, Words>> = {
     "choose",
   ],
   picture_too_large: ["That picture is too large", "Choose one with fewer pixels.", "choose"],
+  // The sentence is the SDK's: it says how many were expected and found.
+  unsupported_numbers: ["These are not the numbers that the model reads", "", "none"],
   unsupported_environment: [
     "This browser cannot do it",
     "Encryption here needs WebAssembly with SIMD, workers and a secure (https) address.",
@@ -151,10 +153,19 @@ export function describe(error: unknown, online: boolean): Problem {
   const code = codeOf(error);
   if (!online && (code === "network" || code === "timeout")) return problem("offline", OFFLINE);
   const words = WORDS[code];
-  if (words !== undefined) return problem(code, words);
+  if (words === undefined) return problem(code, ["Something went wrong", said(error), "retry"]);
+  const [title, sentence, remedy] = words;
+  return problem(code, [title, sentence || capital(said(error)), remedy]);
+}
+
+/** The error's own words, as a sentence. */
+function said(error: unknown): string {
   const detail = error instanceof Error ? error.message : String(error);
-  const sentence = `${detail || "There is no more to say"}.`;
-  return problem(code, ["Something went wrong", sentence, "retry"]);
+  return `${detail || "There is no more to say"}.`;
+}
+
+function capital(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
 /** Whether this is the end of an action that the person cancelled. */

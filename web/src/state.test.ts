@@ -8,13 +8,13 @@ const facts: Facts = {
   id: "resnet20",
   model: "ResNet20",
   classes: ["cat", "dog"],
-  side: 32,
+  input: { kind: "photo", channels: 3, rows: 32, columns: 32, largest: 64 },
   seconds: 9,
   keyBytes: 74_000_000,
   requestBytes: 385_000,
   responseBytes: 90_000,
 };
-const preview = { side: 32, rgb: new Uint8Array(3072) } as Preview;
+const preview = { kind: "picture", side: 32, rgb: new Uint8Array(3072) } as Preview;
 const answer: Answer = {
   label: "cat",
   class: 0,
@@ -34,7 +34,7 @@ function after(...events: Event[]): State {
 
 const connected: Event = { on: "connected", facts, offers: [], keys: { at: "none" } };
 const picture: Event[] = [
-  { on: "picture-chosen", ticket: 1 },
+  { on: "picture-chosen", ticket: 1, drawn: false },
   { on: "picture-read", ticket: 1, name: "cat.png", preview },
 ];
 const started: Event = { on: "started", ticket: 2, goal: "label" };
@@ -142,14 +142,14 @@ describe("the state machine", () => {
 
   it("drops an old answer when another picture comes", () => {
     const done = after(connected, ...picture, started, { on: "answered", ticket: 2, answer });
-    const state = next(done, { on: "picture-chosen", ticket: 4 });
+    const state = next(done, { on: "picture-chosen", ticket: 4, drawn: false });
     expect(state.run).toEqual({ at: "idle", note: null });
     expect(canClassify(state)).toBe(false);
   });
 
   it("takes no picture during a run", () => {
     const running = after(connected, ...picture, started);
-    expect(next(running, { on: "picture-chosen", ticket: 9 })).toBe(running);
+    expect(next(running, { on: "picture-chosen", ticket: 9, drawn: false })).toBe(running);
   });
 
   it("shows a pause until the next step", () => {
@@ -271,7 +271,7 @@ describe("the state machine", () => {
     expect(next(state, { on: "keys-known", model: "resnet20", keys }).keys.at).toBe("unknown");
     const known = next(state, { on: "keys-known", model: "resnet56", keys });
     expect([known.keys.at, canForget(known)]).toEqual(["partial", true]);
-    const offers = [{ id: "x", model: "X", missingKeyBytes: 1, requestBytes: 1, seconds: 1 }];
+    const offers = [{ ...facts, missingKeyBytes: 1 }];
     expect(next(known, { on: "priced", offers }).service).toMatchObject({ offers });
   });
 });

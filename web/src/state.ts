@@ -2,10 +2,11 @@
  * The page's state machine: what can be the case, and what may follow. Pure: no timers, no
  * network, no document. `controller.ts` causes the events, `views/` show the states.
  *
- * Four regions run side by side: the service, the keys kept here, the picture, and the run (at
- * most one action at a time). An event that makes no sense in a state leaves it unchanged.
+ * Four regions run side by side: the service, the keys kept here, the picture (or the numbers, for
+ * models that read such), and the run (at most one action at a time). An event that makes no sense in a state leaves it unchanged.
  */
 import type { Problem } from "./problems.ts";
+import { isDrawable } from "./reads.ts";
 import type { Answer, Facts, Offer, Pause, Preview, Step } from "./sdk/port.ts";
 
 /** Whether the server can be talked to. */
@@ -26,11 +27,17 @@ export type KeyState =
   /** `since` is null for keys that were made in this visit. */
   | { readonly at: "kept"; readonly since: Date | null; readonly persisted: boolean };
 
-/** The picture that would be classified. */
+/** The picture that would be classified, or the numbers. */
 export type Picture =
   | { readonly at: "none" }
-  | { readonly at: "reading"; readonly ticket: number }
-  | { readonly at: "ready"; readonly name: string; readonly preview: Preview }
+  /** `drawn`: it comes from the pad. */
+  | { readonly at: "reading"; readonly ticket: number; readonly drawn: boolean }
+  | {
+      readonly at: "ready";
+      readonly name: string;
+      readonly preview: Preview;
+      readonly drawn: boolean;
+    }
   | { readonly at: "unreadable"; readonly problem: Problem };
 
 /** What a run is for. */
@@ -78,7 +85,7 @@ export type Event =
   | { readonly on: "keys-known"; readonly model: string; readonly keys: KeyState }
   | { readonly on: "unreachable"; readonly problem: Problem }
   | { readonly on: "locked"; readonly refused: boolean }
-  | { readonly on: "picture-chosen"; readonly ticket: number }
+  | { readonly on: "picture-chosen"; readonly ticket: number; readonly drawn: boolean }
   | {
       readonly on: "picture-read";
       readonly ticket: number;
@@ -86,6 +93,7 @@ export type Event =
       readonly preview: Preview;
     }
   | { readonly on: "picture-refused"; readonly ticket: number; readonly problem: Problem }
+  | { readonly on: "picture-cleared" }
   | { readonly on: "started"; readonly ticket: number; readonly goal: Goal }
   | { readonly on: "stepped"; readonly ticket: number; readonly step: Step }
   | { readonly on: "paused"; readonly ticket: number; readonly pause: Pause }
@@ -152,6 +160,7 @@ export function next(state: State, event: Event): State {
     case "picture-chosen":
     case "picture-read":
     case "picture-refused":
+    case "picture-cleared":
       return afterPicture(state, event);
     case "started":
       return afterStart(state, event);
@@ -172,6 +181,15 @@ export function isRunning(state: State): boolean {
 /** Whether the main button may be pressed. */
 export function canClassify(state: State): boolean {
   return state.service.at === "ready" && state.picture.at === "ready" && !isRunning(state);
+}
+
+/**
+ * Whether a pen may touch the pad: also while an answer is awaited, which the next stroke makes
+ * pointless, but not while keys are under way.
+ */
+export function canDraw({ service, keys, run }: State): boolean {
+  if (service.at !== "ready" || !isDrawable(service.facts.input)) return false;
+  return run.at !== "running" || (run.goal === "label" && keys.at === "kept");
 }
 
 /** Whether there is anything to forget, and the moment to do so. */
@@ -205,14 +223,19 @@ function afterPicture(state: State, event: PictureEvent): State {
     // An old answer must not stand beside a new picture.
     return {
       ...state,
-      picture: { at: "reading", ticket: event.ticket },
+      picture: { at: "reading", ticket: event.ticket, drawn: event.drawn },
       run: { at: "idle", note: null },
     };
   }
+  if (event.on === "picture-cleared") {
+    if (isRunning(state)) return state;
+    return { ...state, picture: { at: "none" }, run: { at: "idle", note: null } };
+  }
   if (state.picture.at !== "reading" || state.picture.ticket !== event.ticket) return state;
+  const { drawn } = state.picture;
   const picture: Picture =
     event.on === "picture-read"
-      ? { at: "ready", name: event.name, preview: event.preview }
+      ? { at: "ready", name: event.name, preview: event.preview, drawn }
       : { at: "unreadable", problem: event.problem };
   return { ...state, picture };
 }

@@ -12,6 +12,7 @@ pub const VERSION: u32 = 1;
 /// A contract that nobody has checked yet. Its bytes are JSON: text is what people can read before
 /// they agree to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
     /// [`VERSION`].
@@ -38,6 +39,7 @@ pub struct Contract {
 
 /// The input that a model reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct InputData {
     /// Channels, rows, columns.
@@ -48,6 +50,7 @@ pub struct InputData {
 
 /// What becomes the input of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PreparationData {
     /// A picture: the largest centred square, resized, and `(value / 255 - mean) / deviation` for
@@ -64,6 +67,7 @@ pub enum PreparationData {
 
 /// A parameter set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct SchemeData {
     /// `log2` of the ring degree.
@@ -80,6 +84,7 @@ pub struct SchemeData {
 
 /// One evaluation key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct KeyData {
     /// What it switches.
@@ -96,6 +101,7 @@ pub struct KeyData {
 
 /// What a key switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKindData {
     /// The square of the secret to the secret.
@@ -110,6 +116,7 @@ pub enum KeyKindData {
 
 /// A request: the slots of one ciphertext or more, one after another, which hold one input or more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct RequestData {
     /// Limbs.
@@ -118,9 +125,11 @@ pub struct RequestData {
     pub scale: f64,
     /// Ciphertexts.
     #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub ciphertexts: u32,
     /// The most inputs that one request holds: each stands one slot after the one before.
     #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub inputs: u32,
     /// Where the values of the (first) input go.
     pub slots: Vec<BoxData>,
@@ -139,6 +148,7 @@ const fn is_one(count: &u32) -> bool {
 /// A box of the input's values and its place in the slots: the value at `from + (c, y, x)` goes to
 /// slot `slot + strides . (c, y, x)`, modulo the number of slots of all ciphertexts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct BoxData {
     /// The first channel, row and column.
@@ -153,6 +163,7 @@ pub struct BoxData {
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(untagged)]
 pub enum AnswerForm {
     /// To one input: a ciphertext made small.
@@ -164,6 +175,7 @@ pub enum AnswerForm {
 /// The answer to all inputs of a request: each value is a ciphertext of several parts, whose slots
 /// are the inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct ProductsData {
     /// Values of a result, and so ciphertexts.
@@ -180,6 +192,7 @@ pub struct ProductsData {
 
 /// The answer to one input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct AnswerData {
     /// `log2` of the modulus.
@@ -196,11 +209,12 @@ pub struct AnswerData {
 
 /// What a compiler says that a model will cost.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Forecast {
-    /// One input on the machine that the model was compiled for.
+    /// One request on the machine that the model was compiled for.
     pub seconds: f64,
-    /// The evaluator's memory for one client and one input, in bytes.
+    /// The evaluator's memory for one client and one request, in bytes.
     pub memory_bytes: u64,
     /// `log2` of the probability that a run fails by chance.
     pub log2_failure: f64,

@@ -11,6 +11,7 @@ import { withRetry } from "./http/retry.js";
 import { missingPlaces, usefulSets } from "./key-sets.js";
 import { makeBundle } from "./key-stream.js";
 import type { LedgerEntry } from "./ledger.js";
+import { readNumbers } from "./numbers.js";
 import { obtainKeys } from "./obtain-keys.js";
 import type { ObtainedKeys } from "./obtain-keys.js";
 import { preparePicture } from "./pictures.js";
@@ -18,11 +19,13 @@ import type { KeyRecord } from "./store/store.js";
 import type {
   Classification,
   ClassifyOptions,
+  Contract,
   KeyOptions,
   Keys,
   Label,
   MissingKeys,
   ModelInfo,
+  NumbersInput,
   PictureInput,
   Preview,
   RunResult,
@@ -147,8 +150,14 @@ export class CoreClient {
     }
   }
 
-  /** Classifies a picture. A page that is left meanwhile cancels the job. */
-  async classify(input: PictureInput, options: ClassifyOptions): Promise<Classification> {
+  /**
+   * Classifies a picture, or numbers: channels first, then rows, then columns. A page that is left
+   * meanwhile cancels the job.
+   */
+  async classify(
+    input: PictureInput | Float32Array,
+    options: ClassifyOptions,
+  ): Promise<Classification> {
     const model = this.#known(options).model;
     const { values, ...rest } = await this.#evaluate(input, options);
     return { ...labelled(model, values), ...rest };
@@ -178,6 +187,24 @@ export class CoreClient {
         pixels: { width: columns, height: rows, rgb: pixels },
       };
     });
+  }
+
+  /**
+   * The numbers in a text or a file, as many as a model reads and in its order. Nothing is sent. What
+   * is wrong with them the error says by their places, never by their values.
+   */
+  async readNumbers(
+    source: NumbersInput,
+    options: { model?: string } = {},
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const model = this.#model(options.model);
+    return this.#guarded(undefined, () => readNumbers(source, model.info));
+  }
+
+  /** A model's contract, as the server sent it and this package accepted it: to be read, not trusted. */
+  contract(options: { model?: string } = {}): Contract {
+    const { contract } = this.#model(options.model);
+    return JSON.parse(new TextDecoder().decode(contract.bytes)) as Contract;
   }
 
   /** The encrypted request for a picture, or for numbers. Nothing is sent. */

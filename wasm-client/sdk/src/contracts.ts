@@ -1,5 +1,6 @@
 import { hex, sha256 } from "./bytes.js";
 import { BlindsightError } from "./errors.js";
+import type { Description } from "./generated.js";
 import type { Http } from "./http/http.js";
 import { fetchContract } from "./http/models.js";
 import type { ListedModel } from "./http/models.js";
@@ -7,7 +8,7 @@ import { withRetry } from "./http/retry.js";
 import type { RetryOptions } from "./http/retry.js";
 import type { WorkerPool } from "./pool.js";
 import type { ModelInfo } from "./types.js";
-import type { ContractBytes, Description } from "./worker/messages.js";
+import type { ContractBytes } from "./worker/messages.js";
 
 /** A model whose contract was checked. */
 export interface Model {
@@ -107,13 +108,14 @@ function totalBytes(said: Description): number {
 }
 
 function infoOf(said: Description): ModelInfo {
-  const [channels, rows, columns] = said.input.shape;
+  const { kind, shape, largest } = said.input;
+  const [channels, rows, columns] = shape;
   const { seconds, memoryBytes, log2Failure, scoreError } = said.forecast;
   return Object.freeze({
     id: said.id,
     title: said.title,
     classes: Object.freeze([...said.classes]),
-    input: Object.freeze({ kind: said.input.kind, channels, rows, columns }),
+    input: Object.freeze({ kind, channels, rows, columns, largest }),
     scheme: said.scheme,
     contract: said.sha256,
     keyCount: said.keys.length,

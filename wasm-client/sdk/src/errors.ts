@@ -12,6 +12,8 @@ export type BlindsightErrorCode =
   | "unsupported_picture"
   /** The picture is too large to decode. */
   | "picture_too_large"
+  /** The text or file does not hold the numbers that the model reads. */
+  | "unsupported_numbers"
   /** The server could not be reached, even after several tries. */
   | "network"
   /** The server did not answer in time. */

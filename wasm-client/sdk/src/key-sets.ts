@@ -1,6 +1,6 @@
 // Which keys are where: sums over names of keys, without any request.
 import type { KeySetRecord } from "./store/store.js";
-import type { Description } from "./worker/messages.js";
+import type { Description } from "./generated.js";
 
 /** The server takes no more key sets at a time. */
 const MOST_SETS = 8;

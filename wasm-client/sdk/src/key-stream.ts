@@ -1,7 +1,8 @@
 import { LinkedAbort } from "./abort.js";
 import { sha256 } from "./bytes.js";
 import type { WorkerPool } from "./pool.js";
-import type { ContractBytes, Description, SealedSecret } from "./worker/messages.js";
+import type { Description } from "./generated.js";
+import type { ContractBytes, SealedSecret } from "./worker/messages.js";
 
 /** A frame of the upload, at its place. */
 export interface KeyFrame {

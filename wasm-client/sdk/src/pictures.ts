@@ -17,7 +17,7 @@ export async function preparePicture(
   signal: AbortSignal,
 ): Promise<Prepared> {
   const { kind, rows, columns } = info.input;
-  if (kind !== "picture") {
+  if (kind === "tensor") {
     const message = `the model "${info.id}" reads numbers, not pictures: use \`run\``;
     throw new BlindsightError("invalid_argument", message);
   }

@@ -1,3 +1,4 @@
+import type { ForecastDescription, InputKind } from "./generated.js";
 import type { LedgerEntry } from "./ledger.js";
 import type { ClassifyProgress, KeyProgress } from "./progress.js";
 
@@ -25,13 +26,8 @@ export interface ModelInfo {
   readonly title: string;
   /** Names of the classes, in the order of the scores. */
   readonly classes: readonly string[];
-  /** A picture, or numbers: channels first, then rows, then columns. */
-  readonly input: {
-    readonly kind: "picture" | "tensor";
-    readonly channels: number;
-    readonly rows: number;
-    readonly columns: number;
-  };
+  /** What it reads. */
+  readonly input: ModelInput;
   /** Models of one scheme share their keys. */
   readonly scheme: string;
   /** SHA-256 (hex) of the contract. */
@@ -41,13 +37,28 @@ export interface ModelInfo {
   /** What is sent and received: all keys (once, if no other model had any of them), each request, each answer. */
   readonly bytes: { readonly keys: number; readonly request: number; readonly answer: number };
   /** What whoever compiled the model expects; nobody has checked that. */
-  readonly forecast: {
-    readonly seconds: number;
-    readonly memoryBytes: number;
-    readonly log2Failure: number;
-    readonly scoreError: number;
-  };
+  readonly forecast: Readonly<ForecastDescription>;
 }
+
+/** What a model reads. */
+export interface ModelInput {
+  /** `photo`: a picture in colour. `grey`: one in shades of grey. `tensor`: numbers. */
+  readonly kind: InputKind;
+  /** Of a picture 3 or 1. Numbers come channels first, then rows, then columns. */
+  readonly channels: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** Numbers lie between this and its negative. */
+  readonly largest: number;
+}
+
+/**
+ * Numbers as text or in a file: JSON (a list, or lists in lists), CSV (numbers between commas,
+ * semicolons, blanks and line breaks), or, not as text, NumPy's `.npy` with float32 or float64.
+ */
+export type NumbersInput = string | Blob | ArrayBuffer | Uint8Array;
+
+export type { Contract, InputKind } from "./generated.js";
 
 /** A picture. Files may be PNG, JPEG, WebP, BMP, GIF, and whatever else this browser decodes. */
 export type PictureInput =

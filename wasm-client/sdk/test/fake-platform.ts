@@ -6,12 +6,8 @@ import { BlindsightError } from "../src/errors.js";
 import type { ConnectOptions } from "../src/types.js";
 import type { Platform } from "../src/platform/platform.js";
 import type { KeyRecord, KeyStore } from "../src/store/store.js";
-import type {
-  ContractBytes,
-  Description,
-  ReplyMessage,
-  TaskMessage,
-} from "../src/worker/messages.js";
+import type { Description } from "../src/generated.js";
+import type { ContractBytes, ReplyMessage, TaskMessage } from "../src/worker/messages.js";
 
 /** A contract of the fakes is the JSON of what a worker says of it. */
 export function contractOf(description: Description): Uint8Array<ArrayBuffer> {
@@ -28,12 +24,11 @@ export function fakeModel(id: string, keys: string, change: Partial<Description>
     classes: Array.from({ length: 10 }, (_, index) => `class ${index}`),
     sha256: "",
     scheme: "ab".repeat(32),
-    log2Degree: 15,
     identity: "cd".repeat(32),
     keyList: name(keys),
     keys: [...keys].map((key) => ({ name: name(key), bytes: 20 + (key.charCodeAt(0) % 7) * 15 })),
     manifestBytes: 4 + keys.length,
-    input: { kind: "picture", shape: [3, 32, 32] },
+    input: { kind: "photo", shape: [3, 32, 32], largest: 64 },
     requestBytes: 40,
     answerBytes: 90_000,
     forecast: { seconds: 2.5, memoryBytes: 1e9, log2Failure: -40, scoreError: 0.05 },

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 
 /**
- * @typedef {import("../src/worker/messages.js").Description} Description
+ * @typedef {import("../src/generated.js").Description} Description
  * @typedef {{ bytes: Uint8Array, description: Description }} FakeModel A contract, and what it says.
  *
  * @typedef {(request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse,

@@ -1,7 +1,7 @@
 // What can be found in the memory of the real module, and what must not be.
 import { createCipheriv, createHmac, hkdfSync, webcrypto } from "node:crypto";
 
-import type { Description } from "../src/worker/messages.js";
+import type { Description } from "../src/generated.js";
 
 /** Bytes to look for, by what they would reveal. */
 export type Needles = Record<string, Uint8Array[]>;
@@ -47,6 +47,9 @@ export function pieces(values: ArrayBufferView, length: number): Uint8Array[] {
   return Array.from({ length: count }, (_, at) => bytes.slice(at * length, (at + 1) * length));
 }
 
+/** The ring degree of the sample contract. */
+const DEGREE = 2 ** 15;
+
 /** The secrets that follow from a seed: the derivation once more, from its description alone. */
 export function secretsOf(seed: Uint8Array, said: Description, version: number) {
   const streamKey = (purpose: number) => {
@@ -59,10 +62,9 @@ export function secretsOf(seed: Uint8Array, said: Description, version: number) 
   const stream = (key: Uint8Array) =>
     createCipheriv("chacha20", key, Buffer.alloc(16)).update(Buffer.alloc(1 << 20));
   const keys = [streamKey(1), streamKey(2)] as const;
-  const degree = 2 ** said.log2Degree;
   return {
-    dense: dense(stream(keys[0]), degree),
-    sparse: sparse(stream(keys[1]), degree, 28),
+    dense: dense(stream(keys[0]), DEGREE),
+    sparse: sparse(stream(keys[1]), DEGREE, 28),
     /** All from which the rest follows. */
     keys: [createHmac("sha256", "blindsight client seed").update(seed).digest(), ...keys],
   };
@@ -192,9 +194,8 @@ export async function sealed(seed: Uint8Array, said: Description) {
 /** An answer whose second half is zero: anybody can read it, and it decrypts to `coefficients`. */
 export function openAnswer(said: Description, coefficients: number[], scale: number): Uint8Array {
   const bits = 22;
-  const degree = 2 ** said.log2Degree;
   const half = (count: number) => Math.ceil((count * bits) / 8);
-  const payload = Buffer.alloc(13 + half(coefficients.length) + half(degree));
+  const payload = Buffer.alloc(13 + half(coefficients.length) + half(DEGREE));
   payload[0] = bits;
   payload.writeUInt32LE(coefficients.length / 2, 1);
   payload.writeDoubleLE(scale, 5);

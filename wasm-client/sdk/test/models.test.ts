@@ -69,13 +69,13 @@ const own = (keys: string, change = {}) => fakeModel(`model-${(names += 1)}`, ke
 describe("models", () => {
   test("are what their contracts say, fetched once", async () => {
     const scene = fresh();
-    const model = own("abc", { input: { kind: "tensor", shape: [4, 1, 2] } });
+    const model = own("abc", { input: { kind: "tensor", shape: [4, 1, 2], largest: 64 } });
     scene.server.models.push(model);
     for (let round = 0; round < 2; round += 1) {
       const client = await scene.connect();
       expect(client.models.map(({ id }) => id)).toEqual(["fake-model", model.description.id]);
       expect(client.models[1]).toMatchObject({
-        input: { kind: "tensor", channels: 4, rows: 1, columns: 2 },
+        input: { kind: "tensor", channels: 4, rows: 1, columns: 2, largest: 64 },
         forecast: { seconds: 2.5 },
         keyCount: 3,
       });
@@ -326,11 +326,17 @@ describe("keys of several models", () => {
 describe("numbers", () => {
   test("are run as they are, and pictures are not read by such a model", async () => {
     const scene = fresh();
-    scene.server.models = [own("abc", { input: { kind: "tensor", shape: [4, 1, 2] } })];
+    scene.server.models = [
+      own("abc", { input: { kind: "tensor", shape: [4, 1, 2], largest: 64 } }),
+    ];
     const client = await scene.connect();
     const keys = await client.keys();
     const { values } = await client.run(new Float32Array(8), { keys });
     expect(values).toHaveLength(10);
+    const numbers = await client.readNumbers("1 2 3 4 5 6 7 8");
+    expect((await client.classify(numbers, { keys })).label).toBe("class 3");
+    expect(await code(client.readNumbers("1 2 3"))).toBe("unsupported_numbers");
+    expect(await code(client.readNumbers("1", { model: "none" }))).toBe("invalid_argument");
     expect(await code(client.classify(PICTURE, { keys }))).toBe("invalid_argument");
     expect(await code(client.preview(PICTURE))).toBe("invalid_argument");
     const text = "x" as unknown as Float32Array;

@@ -4,29 +4,21 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readFileSync } from "node:fs";
 
 import { BlindsightError, Client, getVersions } from "../dist/node.js";
-import type { Keys } from "../dist/browser.js";
+import type { Contract as ContractData, Keys } from "../dist/browser.js";
 import { Contract, initSync, versions } from "../dist/wasm/blindsight_wasm.js";
-import type { Description } from "../src/worker/messages.js";
+import type { Description } from "../src/generated.js";
 import { FakeServer } from "./fake-server.mjs";
 
 const file = (path: string) => readFileSync(new URL(path, import.meta.url));
 initSync({ module: file("../dist/wasm/blindsight_wasm_bg.wasm") });
 
 /** The sample contract, changed. */
-function model(change: (contract: Sample) => void = () => undefined) {
+function model(change: (contract: ContractData) => void = () => undefined) {
   const text = file("../../../crates/contract/tests/sample.json").toString();
-  const contract = JSON.parse(text) as Sample;
+  const contract = JSON.parse(text) as ContractData;
   change(contract);
   const bytes = new TextEncoder().encode(JSON.stringify(contract));
   return { bytes, description: Contract.parse(bytes).describe() as Description };
-}
-
-interface Sample {
-  id: string;
-  title: string;
-  keys: object[];
-  scheme: { log2_degree: number };
-  input: { shape: number[]; preparation: object };
 }
 
 const FULL = model();
@@ -80,6 +72,19 @@ describe("the real module", () => {
     expect(getVersions()).toEqual({ sdk: version, api: "2", wire, keyGeneration, contract });
   });
 
+  test("says what models read, and shows their contracts", () => {
+    const inputs = client.models.map(({ input }) => input);
+    const size = { channels: 3, rows: 32, columns: 32, largest: 64 };
+    expect(inputs).toEqual([
+      { kind: "photo", ...size },
+      { kind: "photo", ...size },
+      { kind: "tensor", ...size },
+    ]);
+    const { input, scheme } = client.contract({ model: "numbers" });
+    expect(input.preparation).toEqual({ kind: "tensor" });
+    expect(scheme.log2_degree).toBe(15);
+  });
+
   test("encrypts pictures and numbers, never twice the same", async () => {
     const picture = new Uint8Array(3072).map((_, index) => index % 251);
     const [a, b] = [
@@ -126,7 +131,7 @@ describe("the real module", () => {
 });
 
 describe("the real module's door", () => {
-  const refusal = (change: (contract: Sample) => void) => {
+  const refusal = (change: (contract: ContractData) => void) => {
     const error: unknown = (() => {
       try {
         return model(change);
@@ -141,7 +146,9 @@ describe("the real module's door", () => {
     const weak = refusal((contract) => (contract.scheme.log2_degree = 14));
     expect(weak.code).toBe("contract_refused");
     expect(weak.message).toContain("128 bits of security");
-    expect(refusal((contract) => contract.keys.push({})).code).toBe("contract_refused");
+    expect(refusal((contract) => contract.keys.push({} as ContractData["keys"][number])).code).toBe(
+      "contract_refused",
+    );
     expect(refusal((contract) => (contract.title = "x\u202ey")).message).toContain("title");
   });
 

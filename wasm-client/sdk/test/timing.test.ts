@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { readFileSync } from "node:fs";
 
 import { ClientKeys, Contract, initSync, versions } from "../dist/wasm/blindsight_wasm.js";
-import type { Description } from "../src/worker/messages.js";
+import type { Description } from "../src/generated.js";
 import { openAnswer, sealed, secretsOf } from "./linear-memory.js";
 import { LARGEST_T, compareAgain, judge } from "./welch.js";
 

@@ -11,7 +11,8 @@ import {
   wipeStack,
 } from "../dist/wasm/blindsight_wasm.js";
 import { Handler } from "../dist/worker/handler.js";
-import type { Description, Prepared, TaskMessage } from "../src/worker/messages.js";
+import type { Description } from "../src/generated.js";
+import type { Prepared, TaskMessage } from "../src/worker/messages.js";
 import {
   hits,
   openAnswer,

@@ -6,9 +6,11 @@ import {
   type Keys,
   type LedgerEntry,
   type ModelInfo,
+  type PictureInput,
 } from "blindsight";
+import { Drawing } from "../digit.ts";
 import { Heads } from "./heads.ts";
-import type { Control, Facts, Open, Sdk, Step } from "./port.ts";
+import type { Control, Facts, Open, Sdk, Source, Step } from "./port.ts";
 
 /** Tries of the SDK go on for this long before the page says so and offers a button. */
 const MAX_WAIT_SECONDS = 120;
@@ -33,13 +35,11 @@ export const open: Open = async (url, { token, onRequest }) => {
 };
 
 function adapt(client: Client): Sdk {
-  const models = client.models.filter((model) => model.input.kind === "picture");
-  const first = models[0];
-  if (first === undefined) {
-    const message = "no model of this server reads pictures";
-    throw Object.assign(new Error(message), { code: "incompatible" });
-  }
-  let chosen: ModelInfo = first;
+  const { models } = client;
+  // The SDK connects to no server without a model.
+  let chosen = models[0] as ModelInfo;
+  /** The numbers of a source, by which it is known again: they are read once. */
+  let numbers: { readonly source: Source; readonly values: Float32Array } | null = null;
   let keys: Keys | null = null;
   /** Keys that are not kept live as long as this page. */
   const ours = (): Keys | null => {
@@ -51,9 +51,10 @@ function adapt(client: Client): Sdk {
     },
     offers: () =>
       Promise.all(
-        models.map(async ({ id, title, bytes, forecast }) => ({
+        models.map(async ({ id, title, input, bytes, forecast }) => ({
           id,
           model: title,
+          input,
           // Trouble with the storage shows when keys are made, not before.
           missingKeyBytes: await client.missingKeys({ model: id }).then(
             (missing) => missing.bytes,
@@ -83,9 +84,15 @@ function adapt(client: Client): Sdk {
       return bytes < chosen.bytes.keys ? { at: "partial", since } : { at: "none" };
     },
     async preview(source) {
-      const { square, pixels } = await client.preview(source, { model: chosen.id });
+      const model = chosen.id;
+      if (chosen.input.kind === "tensor") {
+        const values = await client.readNumbers(asNumbers(source), { model });
+        numbers = { source, values };
+        return { kind: "numbers", values };
+      }
+      const { square, pixels } = await client.preview(asPicture(source), { model });
       const image = new ImageData(square.data, square.width, square.height);
-      return { square: image, side: pixels.width, rgb: pixels.rgb };
+      return { kind: "picture", square: image, side: pixels.width, rgb: pixels.rgb };
     },
     async prepareKeys(control, { persist }) {
       const unkept = ours();
@@ -102,8 +109,9 @@ function adapt(client: Client): Sdk {
         else if (progress.stage !== "done") control.onStep(stepOf(progress));
       };
       const model = chosen.id;
+      const input = numbers?.source === source ? numbers.values : asPicture(source);
       try {
-        return await client.classify(source, { keys, model, onProgress, signal: control.signal });
+        return await client.classify(input, { keys, model, onProgress, signal: control.signal });
       } catch (error) {
         if (isLost(error)) keys = null;
         throw error;
@@ -120,13 +128,25 @@ function adapt(client: Client): Sdk {
   };
 }
 
+/** The page offers no other way to a model that reads pictures. */
+function asPicture(source: Source): PictureInput {
+  if (source instanceof Drawing) return source.rgb();
+  if (typeof source !== "string") return source;
+  throw Object.assign(new Error("text is no picture"), { code: "unsupported_picture" });
+}
+
+function asNumbers(source: Source): Blob | string {
+  if (typeof source === "string" || source instanceof Blob) return source;
+  throw Object.assign(new Error("A picture holds no numbers"), { code: "unsupported_numbers" });
+}
+
 function factsOf(client: Client, model: ModelInfo): Facts {
   return {
     origin: client.origin,
     id: model.id,
     model: model.title,
     classes: model.classes,
-    side: model.input.rows,
+    input: model.input,
     keyBytes: model.bytes.keys,
     requestBytes: model.bytes.request,
     responseBytes: model.bytes.answer,

@@ -2,12 +2,16 @@
  * What the page needs of the SDK, and no more. `open.ts` fulfils it with the package
  * "blindsight"; page tests fulfil it with a stand-in.
  */
-import type { Classification, Keys, LedgerEntry, Waiting } from "blindsight";
+import type { Classification, Keys, LedgerEntry, ModelInput, Waiting } from "blindsight";
+import type { Drawing } from "../digit.ts";
 
-export type { LedgerEntry, RequestKind } from "blindsight";
+export type { LedgerEntry, ModelInput, RequestKind } from "blindsight";
 
-/** A file, or an image that the page already shows. */
-export type PictureSource = Blob | HTMLImageElement;
+/**
+ * What comes in: a file, which is a picture or numbers as the model wants; an image that the page
+ * already shows; a drawing; numbers as text.
+ */
+export type Source = Blob | HTMLImageElement | Drawing | string;
 
 /** One thing the SDK does, with how far it is. */
 export type Step =
@@ -46,8 +50,8 @@ export interface Facts {
   /** Its name for people. */
   readonly model: string;
   readonly classes: readonly string[];
-  /** Rows and columns of the pictures that it reads. */
-  readonly side: number;
+  /** What it reads. */
+  readonly input: ModelInput;
   /** All of its keys. */
   readonly keyBytes: number;
   readonly requestBytes: number;
@@ -60,6 +64,7 @@ export interface Facts {
 export interface Offer {
   readonly id: string;
   readonly model: string;
+  readonly input: ModelInput;
   /** Bytes of keys that would have to be made and sent first. */
   readonly missingKeyBytes: number;
   readonly requestBytes: number;
@@ -78,8 +83,18 @@ export type Stored =
 /** Keys that are ready; `persisted` if they are kept in this browser. */
 export type KeyFacts = Pick<Keys, "persisted">;
 
+/** What was read, as the network will see it. */
+export type Preview = PicturePreview | NumbersPreview;
+
+/** Numbers as the network will read them. */
+export interface NumbersPreview {
+  readonly kind: "numbers";
+  readonly values: Float32Array;
+}
+
 /** A picture as the person and as the network will see it. */
-export interface Preview {
+export interface PicturePreview {
+  readonly kind: "picture";
   /** The square crop. */
   readonly square: ImageData;
   /** Rows and columns of what the network reads. */
@@ -104,18 +119,18 @@ export interface Control {
 export interface Sdk {
   /** About the chosen model: the first, until another is chosen. */
   readonly facts: Facts;
-  /** The models that read pictures, with what each costs now. Sends nothing. */
+  /** The models, with what each costs now. Sends nothing. */
   offers(): Promise<readonly Offer[]>;
   /** Chooses a model, for everything that follows. */
   use(id: string): void;
   /** What is kept here. Sends nothing. */
   stored(): Promise<Stored>;
-  /** Crops and shrinks a picture. Sends nothing. */
-  preview(source: PictureSource): Promise<Preview>;
+  /** Crops and shrinks a picture, or reads and counts numbers. Sends nothing. */
+  preview(source: Source): Promise<Preview>;
   /** Makes and uploads keys, or goes on where that stopped, or finds the kept ones. */
   prepareKeys(control: Control, options: { persist: boolean }): Promise<KeyFacts>;
   /** Encrypts, sends, waits, decrypts. Keys must have been prepared. */
-  classify(source: PictureSource, control: Control): Promise<Answer>;
+  classify(source: Source, control: Control): Promise<Answer>;
   /** Deletes the keys here and on the server. */
   forget(): Promise<void>;
   /** Ends it. What is kept stays. */

@@ -17,14 +17,21 @@ function announcement({ service, picture, run }: State): string {
       if (run.note === "forgotten") return "Your keys are forgotten.";
       if (run.note === "keys-ready") return "Your keys are on the server.";
       if (service.at === "locked") return "This service asks for a token.";
-      if (picture.at === "ready") return `Picture ready: ${picture.name}.`;
+      if (picture.at === "ready") {
+        const what = picture.preview.kind === "picture" ? "Picture" : "Numbers";
+        return `${what} ready: ${picture.name}.`;
+      }
       return service.at === "ready" ? "The server is ready." : "";
     case "failed":
       // The problem is an alert of its own.
       return "";
     case "done": {
       const share = shares(run.answer.scores)[run.answer.class] ?? 0;
-      return `It looks like ${withArticle(run.answer.label)}, ${percent(share)}. Decrypted here.`;
+      const isNumbers = picture.at === "ready" && picture.preview.kind === "numbers";
+      const best = isNumbers
+        ? `The best score has ${run.answer.label}`
+        : `It looks like ${withArticle(run.answer.label)}`;
+      return `${best}, ${percent(share)}. Decrypted here.`;
     }
     case "running":
       return runningLine(run);

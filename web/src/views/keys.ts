@@ -20,7 +20,7 @@ export function keysView(controller: Controller): (state: State) => void {
 function keysLine({ keys, service, run }: State): string {
   const size = service.at === "ready" ? bytes(service.facts.keyBytes) : "";
   if (run.at === "idle" && run.note === "forgotten") {
-    return "Forgotten, here and on the server. New ones are made with the next picture.";
+    return "Forgotten, here and on the server. New ones are made when they are next needed.";
   }
   if (run.at === "running" && run.goal !== "forget" && run.step.at === "keys") {
     return "They are being made here and sent to the server.";
@@ -29,11 +29,11 @@ function keysLine({ keys, service, run }: State): string {
     case "unknown":
       return "";
     case "none":
-      return "None yet. They are made here, with the first picture.";
+      return "None yet. They are made here, when they are first needed.";
     case "unfinished":
       return `Made ${day(keys.since)}; their upload is not finished. The secret one is sealed in this browser.`;
     case "partial":
-      return `Made ${day(keys.since)}. This model needs more of them, which are made with the next picture. The secret one stays here.`;
+      return `Made ${day(keys.since)}. This model needs more of them, which are made when it is first used. The secret one stays here.`;
     case "kept": {
       const made = keys.since === null ? "Made just now" : `Made ${day(keys.since)}`;
       return keys.persisted

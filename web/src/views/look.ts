@@ -3,7 +3,7 @@ import { drawBytes } from "../draw.ts";
 import { byId, h } from "../dom.ts";
 import { bytes, hex } from "../format.ts";
 import { PURPOSES } from "../ledger.ts";
-import type { LedgerEntry } from "../sdk/port.ts";
+import type { LedgerEntry, Preview } from "../sdk/port.ts";
 import type { State } from "../state.ts";
 
 const HEX_BYTES = 64;
@@ -13,14 +13,20 @@ const HEX_PER_LINE = 8;
 export function lookView(): { choose: (entry: LedgerEntry) => void; show: (state: State) => void } {
   const box = byId("look", HTMLElement);
   let entry: LedgerEntry | null = null;
-  let picture: Uint8Array | null = null;
+  let preview: Preview | null = null;
 
   const draw = (): void => {
     box.hidden = entry === null;
     if (entry === null) return;
     box.replaceChildren(
-      ...(picture === null ? [] : [column("Your picture", "stays here", picture, null)]),
-      column("What was sent", PURPOSES[entry.what].toLowerCase(), entry.head, entry),
+      ...(preview === null ? [] : [own(preview)]),
+      column(
+        "What was sent",
+        PURPOSES[entry.what].toLowerCase(),
+        entry.head,
+        sentLine(entry),
+        "hex-sent",
+      ),
     );
   };
   return {
@@ -29,9 +35,9 @@ export function lookView(): { choose: (entry: LedgerEntry) => void; show: (state
       draw();
     },
     show(state) {
-      const now = state.picture.at === "ready" ? state.picture.preview.rgb : null;
-      if (now === picture) return;
-      picture = now;
+      const now = state.picture.at === "ready" ? state.picture.preview : null;
+      if (now === preview) return;
+      preview = now;
       draw();
     },
   };
@@ -41,7 +47,8 @@ function column(
   title: string,
   more: string,
   data: Uint8Array,
-  entry: LedgerEntry | null,
+  line: string,
+  testId: string,
 ): HTMLElement {
   const canvas = h("canvas", {
     class: "crisp",
@@ -58,18 +65,27 @@ function column(
       "div",
       { class: "bytes-body" },
       canvas,
-      h(
-        "pre",
-        { "data-testid": entry === null ? "hex-picture" : "hex-sent" },
-        hex(first, HEX_PER_LINE),
-      ),
+      h("pre", { "data-testid": testId }, hex(first, HEX_PER_LINE)),
     ),
-    h("p", { class: "bytes-more" }, entry === null ? pictureLine(data) : sentLine(entry)),
+    h("p", { class: "bytes-more" }, line),
   );
 }
 
-function pictureLine(data: Uint8Array): string {
-  return `The first ${HEX_BYTES} of ${bytes(data.length)}: red, green, blue, one pixel after the other.`;
+function own(preview: Preview): HTMLElement {
+  const isPicture = preview.kind === "picture";
+  const { buffer, byteOffset, byteLength } = isPicture ? preview.rgb : preview.values;
+  const data = new Uint8Array(buffer, byteOffset, byteLength);
+  const what = isPicture
+    ? "red, green, blue, one pixel after the other"
+    : "floating-point numbers of four bytes, one after the other";
+  const line = `The first ${Math.min(HEX_BYTES, data.length)} of ${bytes(data.length)}: ${what}.`;
+  return column(
+    isPicture ? "Your picture" : "Your numbers",
+    isPicture ? "stays here" : "stay here",
+    data,
+    line,
+    "hex-picture",
+  );
 }
 
 function sentLine(entry: LedgerEntry): string {

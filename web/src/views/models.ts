@@ -2,6 +2,7 @@
 import type { Controller } from "../controller.ts";
 import { byId, h, setAttribute, setText } from "../dom.ts";
 import { bytes, duration } from "../format.ts";
+import { nounOf, wishOf } from "../reads.ts";
 import type { Offer } from "../sdk/port.ts";
 import { isRunning, type State } from "../state.ts";
 
@@ -32,6 +33,7 @@ export function modelsView(controller: Controller): (state: State) => void {
       const offer = offers[i];
       if (offer !== undefined) setText(cost, costOf(offer));
       setAttribute(radio, "data-keys", String(offer?.missingKeyBytes ?? ""));
+      setAttribute(radio, "data-reads", offer?.input.kind ?? "");
     });
   };
 }
@@ -56,8 +58,10 @@ function rowOf({ id, model }: Offer, controller: Controller): Row {
   return { id, radio, cost };
 }
 
-/** "88 MB of keys once, 385 kB a picture, about 18 s". */
-export function costOf({ missingKeyBytes, requestBytes, seconds }: Offer): string {
+/** "Reads: photo, 32 × 32. 88 MB of keys once, 385 kB a picture, about 18 s". */
+export function costOf({ input, missingKeyBytes, requestBytes, seconds }: Offer): string {
   const keys = missingKeyBytes === 0 ? "0 bytes of keys" : `${bytes(missingKeyBytes)} of keys once`;
-  return `${keys}, ${bytes(requestBytes)} a picture, about ${duration(seconds)}`;
+  const each = nounOf(input) === "picture" ? "a picture" : "a run";
+  const cost = `${keys}, ${bytes(requestBytes)} ${each}, about ${duration(seconds)}`;
+  return `Reads: ${wishOf(input)}. ${cost}`;
 }

@@ -1,20 +1,37 @@
-/** All ways for a picture to come in: file, camera, drop, paste, sample. */
-import { byId, h } from "../dom.ts";
-import type { PictureSource } from "../sdk/port.ts";
+/** All ways for a picture to come in, but drawing: file, camera, drop, paste, sample. */
+import { byId, h, setAttribute, setText } from "../dom.ts";
+import { nounOf } from "../reads.ts";
+import type { Source } from "../sdk/port.ts";
 import { PHOTOS, SAMPLES } from "../samples.ts";
 import type { State } from "../state.ts";
 import { openCamera } from "./camera.ts";
 
-type Take = (source: PictureSource, name: string) => void;
+type Take = (source: Source, name: string) => void;
 
-/** Connects the page's inputs to one function. */
-export function picker(take: Take): void {
+/** What files of numbers are called. */
+const NUMBERS = ".json,.csv,.txt,.npy,application/json,text/csv,text/plain";
+
+/** Connects the page's inputs to one function, and shows those that the model's wish allows. */
+export function pickerView(take: Take): (state: State) => void {
   const takeFile = (file: Blob | null | undefined): void => {
     if (file) take(file, file instanceof File ? file.name : "photo");
   };
+  const input = byId("file", HTMLInputElement);
+  const choose = byId("choose", HTMLButtonElement);
+  const photograph = byId("photograph", HTMLButtonElement);
+  const legend = byId("pick-legend", HTMLElement);
   files(takeFile);
-  camera(takeFile);
+  const hasCamera = camera(takeFile);
   drop(takeFile);
+  return ({ service, picture }) => {
+    const isNumbers = service.at === "ready" && nounOf(service.facts.input) === "numbers";
+    const what = isNumbers ? "Choose a file" : "Choose a picture";
+    const isFile = picture.at === "ready" && !picture.drawn;
+    setText(legend, what);
+    setText(choose, isFile ? "Choose another" : what);
+    setAttribute(input, "accept", isNumbers ? NUMBERS : "image/*");
+    photograph.hidden = isNumbers || !hasCamera;
+  };
 }
 
 function files(take: (file: Blob | null | undefined) => void): void {
@@ -33,15 +50,18 @@ function files(take: (file: Blob | null | undefined) => void): void {
   });
 }
 
-/** Phones have a camera program of their own; elsewhere the page shows the camera itself. */
-function camera(take: (file: Blob | null | undefined) => void): void {
+/**
+ * Phones have a camera program of their own; elsewhere the page shows the camera itself. Whether
+ * there is one.
+ */
+function camera(take: (file: Blob | null | undefined) => void): boolean {
   const button = byId("photograph", HTMLButtonElement);
   const isPhone = matchMedia("(pointer: coarse)").matches;
-  button.hidden = !isPhone && !("mediaDevices" in navigator);
   button.addEventListener("click", () => {
     if (isPhone) byId("capture", HTMLElement).click();
     else void openCamera().then(take);
   });
+  return isPhone || "mediaDevices" in navigator;
 }
 
 function drop(take: (file: Blob | null | undefined) => void): void {
@@ -93,6 +113,8 @@ export function samplesView(take: Take): (state: State) => void {
   };
   offer(PHOTOS.map(({ name }) => name));
   return ({ service }) => {
-    if (service.at === "ready") offer(service.facts.classes);
+    if (service.at !== "ready") return;
+    const { input, classes } = service.facts;
+    offer(nounOf(input) === "picture" ? classes : []);
   };
 }

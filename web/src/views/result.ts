@@ -1,12 +1,14 @@
 /** The decrypted answer: label and the ten classes. */
 import { byId, h, setText } from "../dom.ts";
 import { duration, percent, shares, withArticle } from "../format.ts";
+import { nounOf } from "../reads.ts";
 import type { Answer } from "../sdk/port.ts";
 import type { State } from "../state.ts";
 
 /** Shows the answer, if there is one. */
 export function resultView(): (state: State) => void {
   const section = byId("result", HTMLElement);
+  const lead = byId("verdict-lead", HTMLElement);
   const label = byId("label", HTMLElement);
   const more = byId("verdict-more", HTMLElement);
   const body = byId("scores", HTMLTableSectionElement);
@@ -18,7 +20,9 @@ export function resultView(): (state: State) => void {
     shown = answer;
     section.hidden = answer === null;
     if (answer === null) return;
-    setText(label, withArticle(answer.label));
+    const isPicture = nounOf(state.service.facts.input) === "picture";
+    setText(lead, isPicture ? "It looks like" : "The best score has");
+    setText(label, isPicture ? withArticle(answer.label) : answer.label);
     label.dataset["label"] = answer.label;
     const { decrypt, total } = answer.seconds;
     setText(
@@ -26,6 +30,8 @@ export function resultView(): (state: State) => void {
       `Decrypted here, in ${duration(decrypt)}; ${duration(total)} in all. The server does not know.`,
     );
     body.replaceChildren(...rows(answer, state.service.facts.classes));
+    // Who draws looks at the pad, where the answer stands as well.
+    if (state.picture.at === "ready" && state.picture.drawn) return;
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     section.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   };

@@ -2,6 +2,7 @@
 import { clear, unrollBytes } from "../draw.ts";
 import { byId, h, setAttribute, setText } from "../dom.ts";
 import { bytes, duration } from "../format.ts";
+import { nounOf } from "../reads.ts";
 import type { LedgerEntry } from "../sdk/port.ts";
 import type { State } from "../state.ts";
 import { layerLine, queueLine } from "./rail.ts";
@@ -17,14 +18,17 @@ export function serverView(): { show: (state: State) => void; sent: (entry: Ledg
   let sentBytes = 0;
   /** How many there are, the server says with the first job. */
   let steps = 0;
+  const encryptedName = byId("encrypted-name", HTMLElement);
+  const neverName = byId("never-name", HTMLElement);
   let picture: State["picture"] | null = null;
+  let noun: "picture" | "numbers" = "picture";
 
   const empty = (): void => {
     clear(noise);
     sentBytes = 0;
     noise.dataset["filled"] = "false";
-    setText(caption, "What it gets of your picture: nothing yet");
-    setAttribute(noise, "aria-label", "What the server has of your picture: nothing yet");
+    setText(caption, `What it gets of your ${noun}: nothing yet`);
+    setAttribute(noise, "aria-label", `What the server has of your ${noun}: nothing yet`);
   };
 
   return {
@@ -34,9 +38,15 @@ export function serverView(): { show: (state: State) => void; sent: (entry: Ledg
       noise.dataset["filled"] = "true";
       unrollBytes(noise, entry.head);
       setText(caption, `What it gets: ${bytes(entry.requestBytes)} of this`);
-      setAttribute(noise, "aria-label", "What the server has of your picture: noise");
+      setAttribute(noise, "aria-label", `What the server has of your ${noun}: noise`);
     },
     show(state) {
+      if (state.service.at === "ready" && noun !== nounOf(state.service.facts.input)) {
+        noun = nounOf(state.service.facts.input);
+        setText(encryptedName, `Your ${noun}, encrypted`);
+        setText(neverName, `Your ${noun}, scores, label`);
+        empty();
+      }
       // The noise belongs to the picture it was made from.
       const isForgotten = state.run.at === "idle" && state.run.note === "forgotten";
       if (isForgotten || (picture !== state.picture && state.picture.at !== "ready")) empty();

@@ -1,9 +1,10 @@
 /** The side of this device: the two pictures, the main button, what it will cost. */
 import type { Controller } from "../controller.ts";
-import { drawImage, drawPixels } from "../draw.ts";
+import { clear, drawImage, drawPixels } from "../draw.ts";
 import { byId, setAttribute, setText } from "../dom.ts";
-import { bytes } from "../format.ts";
-import type { Preview } from "../sdk/port.ts";
+import { bytes, duration, withArticle } from "../format.ts";
+import { isDrawable, nounOf } from "../reads.ts";
+import type { ModelInput, PicturePreview } from "../sdk/port.ts";
 import { canClassify, isRunning, type State } from "../state.ts";
 
 /** What the main button says while it waits. */
@@ -21,7 +22,7 @@ export function stageView(controller: Controller): (state: State) => void {
   const hint = byId("hint", HTMLElement);
   const service = byId("service", HTMLElement);
   const choose = byId("choose", HTMLButtonElement);
-  let drawn: Preview | null = null;
+  let drawn: PicturePreview | null = null;
 
   // The button stays reachable by keyboard while it waits, so it is never `disabled`.
   classify.addEventListener("click", () => {
@@ -33,8 +34,9 @@ export function stageView(controller: Controller): (state: State) => void {
   return (state) => {
     const { picture } = state;
     const running = state.run.at === "running" ? state.run : null;
-    if (picture.at === "ready" && picture.preview !== drawn) {
-      drawn = picture.preview;
+    const preview = picture.at === "ready" ? picture.preview : null;
+    if (preview?.kind === "picture" && preview !== drawn) {
+      drawn = preview;
       drawImage(square, drawn.square);
       square.classList.toggle("crisp", drawn.square.width <= 64);
       drawPixels(pixels, drawn.rgb, drawn.side);
@@ -42,12 +44,16 @@ export function stageView(controller: Controller): (state: State) => void {
       const label = `Your picture shrunk to ${side} by ${side} pixels, as the network will see it`;
       setAttribute(pixels, "aria-label", label);
     }
-    if (state.service.at === "ready") {
-      const { side } = state.service.facts;
-      setText(caption, `${side} × ${side}, for the network`);
+    // What was cleared away is not to be seen any longer.
+    if (picture.at === "none" && drawn !== null) {
+      drawn = null;
+      for (const canvas of [square, pixels]) clear(canvas);
     }
-    setAttribute(frames, "data-filled", String(picture.at === "ready"));
-    setText(choose, picture.at === "ready" ? "Choose another" : "Choose a picture");
+    if (state.service.at === "ready") {
+      const { rows, columns } = state.service.facts.input;
+      setText(caption, `${columns} × ${rows}, for the network`);
+    }
+    setAttribute(frames, "data-filled", String(preview !== null));
     pick.disabled = running !== null;
     setAttribute(classify, "aria-disabled", String(!canClassify(state)));
     const stoppable = running !== null && running.goal !== "forget";
@@ -81,15 +87,19 @@ function hintFor(state: State): string {
   if (service.at === "down") return "Waiting for the server.";
   if (service.at === "locked") return "Waiting for the token.";
   if (run.at === "running") return runningHint(state);
-  const { id, keyBytes, requestBytes, responseBytes } = service.facts;
+  const { id, input, keyBytes, requestBytes, responseBytes } = service.facts;
   const missing = service.offers.find((offer) => offer.id === id)?.missingKeyBytes ?? keyBytes;
   const each = `${bytes(requestBytes)} go out, ${bytes(responseBytes)} come back`;
   if (run.at === "idle" && run.note === "cancelled") {
     const more = keys.at === "unfinished" ? " What was uploaded is kept for the next try." : "";
     return `Cancelled.${more}`;
   }
-  if (picture.at === "reading") return "Reading the picture …";
-  const first = picture.at === "ready" ? "" : "First, a picture. ";
+  if (picture.at === "reading") return "Reading …";
+  if (run.at === "done" && picture.at === "ready" && picture.drawn) {
+    const { answer } = run;
+    return `It looks like ${withArticle(answer.label)}, in ${duration(answer.seconds.total)}. Draw on, or clear the pad.`;
+  }
+  const first = picture.at === "ready" ? "" : `First, ${firstOf(input)}. `;
   switch (keys.at) {
     case "kept":
       return keys.since === null
@@ -102,6 +112,11 @@ function hintFor(state: State): string {
     default:
       return `${first}The first time, keys are made here and ${bytes(missing)} of them sent once. After that ${each}.`;
   }
+}
+
+function firstOf(input: ModelInput): string {
+  if (isDrawable(input)) return "draw or choose a picture";
+  return nounOf(input) === "numbers" ? "numbers" : "a picture";
 }
 
 function runningHint({ run }: State): string {
@@ -119,7 +134,7 @@ function runningHint({ run }: State): string {
     return "Only this once. You may leave and come back: the upload goes on where it stopped.";
   }
   if (run.step.at === "evaluating" || run.step.at === "queued") {
-    return "The server is working on noise; your picture and the key to it stay here.";
+    return "The server is working on noise; what you gave and the key to it stay here.";
   }
   return "";
 }

@@ -4,10 +4,22 @@
  *
  * The address says what happens: `?case=down`, `full`, `lost`, `quota`, `failed`, `broken`,
  * `unfinished`, `kept`, `token` (which is "sesame"), `revoked` (the same, from the first
- * classification on), `models` (three of them, of which two share all keys); `&speed=10` makes all of it ten times as fast, and `&hold=evaluating` stops
- * there.
+ * classification on), `models` (three of them, of which two share all keys), `digits` (the first
+ * reads grey pictures), `numbers` (the first reads numbers); `&speed=10` makes all of it ten times as
+ * fast, and `&hold=evaluating` stops there.
  */
-import type { Control, Facts, Open, RequestKind, Sdk, Step } from "../../src/sdk/port.ts";
+import { Drawing } from "../../src/digit.ts";
+import type {
+  Control,
+  Facts,
+  ModelInput,
+  Open,
+  PicturePreview,
+  RequestKind,
+  Sdk,
+  Source,
+  Step,
+} from "../../src/sdk/port.ts";
 
 const query = new URLSearchParams(location.search);
 const scenario = query.get("case") ?? "";
@@ -18,20 +30,36 @@ const CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".sp
 const KEYS = 31;
 const PART = 2_400_000;
 
-const ALL: readonly Facts[] = [
-  { id: "resnet20", model: "ResNet20", keyBytes: KEYS * PART, seconds: 9.2 },
-  { id: "resnet56", model: "ResNet56", keyBytes: KEYS * PART, seconds: 31 },
-  { id: "larger", model: "Another scheme", keyBytes: 212_000_000, seconds: 140 },
-].map((model) => ({
-  ...model,
+const reads = (kind: ModelInput["kind"], channels: number, side: number): ModelInput => {
+  return { kind, channels, rows: side, columns: side, largest: 64 };
+};
+const PHOTO = reads("photo", 3, 32);
+const model = (id: string, title: string, input = PHOTO, classes = CLASSES): Facts => ({
+  id,
+  model: title,
+  input,
+  classes,
   origin: location.origin,
-  classes: CLASSES,
-  side: 32,
+  keyBytes: KEYS * PART,
+  seconds: 9.2,
   requestBytes: 385_122,
   responseBytes: 90_212,
-}));
-const [FIRST] = ALL as [Facts];
-const OFFERED = scenario === "models" ? ALL : [FIRST];
+});
+
+const RESNET20 = model("resnet20", "ResNet20");
+const DIGITS = model("digits", "Two layers", reads("grey", 1, 28), [..."0123456789"]);
+const NUMBERS = model("numbers", "Of two channels", reads("tensor", 2, 2), CLASSES);
+const SCENARIOS: Readonly<Record<string, readonly Facts[]>> = {
+  models: [
+    RESNET20,
+    { ...model("resnet56", "ResNet56"), seconds: 31 },
+    { ...model("larger", "Another scheme"), keyBytes: 212_000_000, seconds: 140 },
+  ],
+  digits: [DIGITS, RESNET20, NUMBERS],
+  numbers: [NUMBERS, DIGITS],
+};
+const OFFERED = SCENARIOS[scenario] ?? [RESNET20];
+const [FIRST] = OFFERED as [Facts];
 
 /** Each failure happens once; the next try succeeds, so that recovery can be seen. */
 let fails = true;
@@ -85,9 +113,10 @@ function fake(record: Book): Sdk {
     },
     offers: () =>
       Promise.resolve(
-        OFFERED.map(({ id, model, keyBytes, requestBytes, seconds }) => ({
+        OFFERED.map(({ id, model, input, keyBytes, requestBytes, seconds }) => ({
           id,
           model,
+          input,
           missingKeyBytes: kept && isShared(id) ? 0 : keyBytes,
           requestBytes,
           seconds,
@@ -102,15 +131,10 @@ function fake(record: Book): Sdk {
       return Promise.resolve(parts > 0 ? { at: "unfinished", since } : { at: "none" });
     },
     async preview(source) {
-      const bitmap = await createImageBitmap(source).catch(() => {
-        throw failure("unsupported_picture");
-      });
-      const rgba = crop(bitmap, 32).data;
-      const rgb = Uint8Array.from(
-        { length: 3072 },
-        (_, i) => rgba[4 * Math.floor(i / 3) + (i % 3)] ?? 0,
-      );
-      return { square: crop(bitmap, Math.min(512, bitmap.width, bitmap.height)), side: 32, rgb };
+      const { input } = chosen;
+      if (input.kind === "tensor")
+        return { kind: "numbers", values: await numbersOf(source, input) };
+      return pictureOf(source, input.rows);
     },
     async prepareKeys(control, { persist }) {
       await step(control, { at: "checking" }, 200);
@@ -161,7 +185,7 @@ function fake(record: Book): Sdk {
       record("result", "GET", "/v1/jobs/77ab12cd34ef56aa/result", 0, 90_212);
       await step(control, { at: "decrypting" }, 100);
       return {
-        label: "cat",
+        label: chosen.classes[3] ?? "",
         class: 3,
         scores: [-1.7, -2.2, 0.4, 8.9, 0.2, 5.8, 0.6, -0.8, -2.1, -2.6],
         seconds: { encrypt: 0.21, evaluate: 9.2, decrypt: 0.043, total: 9.8 },
@@ -175,6 +199,42 @@ function fake(record: Book): Sdk {
     },
     close: () => undefined,
   };
+}
+
+/** As the SDK's, but for its many refusals. */
+async function numbersOf(source: Source, input: ModelInput): Promise<Float32Array> {
+  const text = source instanceof Blob ? await source.text() : String(source);
+  const values = Float32Array.from(text.match(/[^\s,[\]]+/g) ?? [], Number);
+  const count = input.channels * input.rows * input.columns;
+  if (values.length === count) return values;
+  const message = `the model reads ${count} numbers, but there are ${values.length}`;
+  throw Object.assign(new Error(message), { code: "unsupported_numbers" });
+}
+
+async function pictureOf(source: Source, side: number): Promise<PicturePreview> {
+  const bitmap = await createImageBitmap(asBitmapSource(source, side)).catch(() => {
+    throw failure("unsupported_picture");
+  });
+  const rgba = crop(bitmap, side).data;
+  const rgb = Uint8Array.from(
+    { length: 3 * side * side },
+    (_, i) => rgba[4 * Math.floor(i / 3) + (i % 3)] ?? 0,
+  );
+  const square = crop(bitmap, Math.min(512, bitmap.width, bitmap.height));
+  return { kind: "picture", square, side, rgb };
+}
+
+function asBitmapSource(source: Source, side: number): ImageBitmapSource {
+  if (typeof source === "string") throw failure("unsupported_picture");
+  if (!(source instanceof Drawing)) return source;
+  const image = new ImageData(side, side);
+  source.rgb().forEach((value, i) => (image.data[4 * Math.floor(i / 3) + (i % 3)] = value));
+  return opaque(image);
+}
+
+function opaque(image: ImageData): ImageData {
+  for (let i = 3; i < image.data.length; i += 4) image.data[i] = 255;
+  return image;
 }
 
 async function step(control: Control, now: Step, milliseconds: number): Promise<void> {

@@ -2,11 +2,11 @@
 // page's thread.
 import { BlindsightError } from "../errors.js";
 import type { BlindsightErrorCode } from "../errors.js";
+import type { Description } from "../generated.js";
 import * as wasm from "../wasm/blindsight_wasm.js";
 import { bitmapPixels, decodedByPlatform } from "./pixels.js";
 import type {
   ContractBytes,
-  Description,
   Pixels,
   Prepared,
   ReplyMessage,

@@ -1,4 +1,5 @@
 import type { BlindsightErrorCode } from "../errors.js";
+import type { Description } from "../generated.js";
 
 /** A sealed secret and the key that opens it. Neither tells anything without the other. */
 export interface SealedSecret {
@@ -10,31 +11,6 @@ export interface SealedSecret {
 export interface ContractBytes {
   sha256: string;
   bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** What the WebAssembly module says of a contract that it accepts. Lengths are in bytes. */
-export interface Description {
-  id: string;
-  title: string;
-  classes: string[];
-  /** SHA-256 of the contract. */
-  sha256: string;
-  /** Names the parameter set. */
-  scheme: string;
-  log2Degree: number;
-  /** Changes whenever the same seed would give other keys. */
-  identity: string;
-  /** Names the list of keys. */
-  keyList: string;
-  /** The same key has the same name in every model of a scheme. */
-  keys: { name: string; bytes: number }[];
-  /** Length of the manifest of all keys. */
-  manifestBytes: number;
-  /** `shape`: channels, rows, columns. */
-  input: { kind: "picture" | "tensor"; shape: [number, number, number] };
-  requestBytes: number;
-  answerBytes: number;
-  forecast: { seconds: number; memoryBytes: number; log2Failure: number; scoreError: number };
 }
 
 /** Pixels that somebody else decoded: rows of red, green, blue and opacity. */

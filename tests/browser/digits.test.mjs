@@ -1,0 +1,93 @@
+// A digit drawn on the page, classified by the encrypted network with two layers and by the plain one.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { note } from "./lib/figures.mjs";
+import { plainScores, prepared } from "./lib/plain.mjs";
+import { Secrets } from "./lib/secrets.mjs";
+import { strangers, uploaded } from "./lib/tap.mjs";
+import { eventually, settings } from "./lib/wait.mjs";
+import { world } from "./lib/world.mjs";
+
+/** Lines as people draw them, as parts of the pad. */
+const SEVEN = [
+  [0.28, 0.2],
+  [0.72, 0.22],
+  [0.6, 0.5],
+  [0.44, 0.85],
+];
+const ONE = [
+  [0.55, 0.15],
+  [0.5, 0.5],
+  [0.46, 0.85],
+];
+
+let page;
+const here = world({
+  async ready() {
+    page = await here.visitor.open(here.evaluator.url);
+    await page.phase("waiting");
+    await page.byId("model-shallow-mlp").click();
+    await page.byId("pad").waitFor();
+  },
+});
+
+test("a drawn digit has the label of the plain network", settings, async () => {
+  await draw(SEVEN);
+  await page.phase("ready");
+  const began = performance.now();
+  assert.equal(await page.classify(), "7");
+  await note("drawn_digit_first", { seconds: { total: (performance.now() - began) / 1000 } });
+  await check();
+});
+
+test("the next one is classified by itself, without keys to send", settings, async () => {
+  await page.byId("clear").click();
+  await page.phase("waiting");
+  here.tap.clear();
+  const began = performance.now();
+  await draw(ONE);
+  await page.phase("ready", "preparing", "encrypting", "sending", "queued", "evaluating", "done");
+  assert.equal(await page.answer(), "1");
+  const total = (performance.now() - began) / 1000;
+  assert.match(await page.byId("hint").innerText(), /^It looks like a 1, in [\d.]+ m?s\./);
+  assert.equal(uploaded(here.tap), 0);
+  const picture = await check();
+  const secrets = new Secrets().addBytes("the drawing", picture);
+  for (const request of here.tap.requests) assert.deepEqual(secrets.in(request), []);
+  await note("drawn_digit_again", { seconds: { from_first_touch: total } });
+  assert.deepEqual(strangers(here.visitor, here.tap), []);
+  assert.deepEqual(here.visitor.complaints, []);
+});
+
+/** Draws a line on the pad with the mouse. */
+async function draw(places) {
+  await page.byId("pad").scrollIntoViewIfNeeded();
+  const box = await page.byId("pad").boundingBox();
+  const [first, ...rest] = places.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);
+  const { mouse } = page.tab;
+  await mouse.move(...first);
+  await mouse.down();
+  for (const place of rest) await mouse.move(...place, { steps: 12 });
+  await mouse.up();
+}
+
+/** Compares with the plain network on the pixels that the page shows; returns them. */
+async function check() {
+  const picture = Buffer.from(
+    await page.byId("pixels").evaluate((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, 28, 28);
+      return [...data].filter((_, i) => i % 4 === 0);
+    }),
+  );
+  const contract = await fetch(`${here.evaluator.url}/v1/models/shallow-mlp/contract`);
+  const plain = await plainScores(prepared(picture, (await contract.json()).input.preparation));
+  const best = plain.indexOf(Math.max(...plain));
+  await eventually("the label is not the plain network's", async () => {
+    return (await page.byId("label").getAttribute("data-label")) === String(best);
+  });
+  const scores = await page.scores();
+  const off = Math.max(...plain.map((score, i) => Math.abs(score - scores[i])));
+  assert.ok(off < 0.1, `a score is off by ${off}`);
+  return picture;
+}

@@ -1,0 +1,270 @@
+// Made by `just types` from crates/contract/src/raw.rs and wasm-client/src/contract.rs: change those.
+
+/**
+ * An answer.
+ */
+export type AnswerData = {
+/**
+ * `log2` of the modulus.
+ */
+log2_modulus: number,
+/**
+ * The number of distinct slots.
+ */
+period: number,
+/**
+ * What values are multiplied by.
+ */
+scale: number,
+/**
+ * What a decrypted 1 means.
+ */
+unit: number,
+/**
+ * For each value of the result, its slot.
+ */
+slots: Array<number>, };
+
+/**
+ * A box of the input's values and its place in the slots: the value at `from + (c, y, x)` goes to
+ * slot `slot + strides . (c, y, x)`, modulo the number of slots.
+ */
+export type BoxData = {
+/**
+ * The first channel, row and column.
+ */
+from: [number, number, number],
+/**
+ * Channels, rows and columns.
+ */
+extent: [number, number, number],
+/**
+ * The slot of the first value.
+ */
+slot: number,
+/**
+ * The distance in slots between neighbouring channels, rows and columns.
+ */
+strides: [number, number, number], };
+
+/**
+ * A contract that nobody has checked yet. Its bytes are JSON: text is what people can read before
+ * they agree to it.
+ */
+export type Contract = {
+/**
+ * [`VERSION`].
+ */
+blindsight_contract: number,
+/**
+ * The model's name in the protocol.
+ */
+id: string,
+/**
+ * Its name for people.
+ */
+title: string,
+/**
+ * Names of the classes, in the order of the answer's values.
+ */
+classes: Array<string>,
+/**
+ * How an input is prepared.
+ */
+input: InputData,
+/**
+ * The parameter set.
+ */
+scheme: SchemeData,
+/**
+ * The evaluation keys.
+ */
+keys: Array<KeyData>,
+/**
+ * How a request is packed and encrypted.
+ */
+request: RequestData,
+/**
+ * How an answer is read.
+ */
+answer: AnswerData,
+/**
+ * What the model will cost, as its compiler says: for people, never acted upon.
+ */
+forecast: Forecast, };
+
+/**
+ * What JavaScript is told of a model. Hashes are hexadecimal, lengths in bytes.
+ */
+export type Description = { id: string, title: string, classes: Array<string>,
+/**
+ * SHA-256 of the contract.
+ */
+sha256: string,
+/**
+ * Names the parameter set.
+ */
+scheme: string,
+/**
+ * Changes whenever the same seed would give other keys.
+ */
+identity: string,
+/**
+ * Names the list of keys.
+ */
+keyList: string, keys: Array<KeyDescription>,
+/**
+ * The length of the manifest of all keys.
+ */
+manifestBytes: number, input: InputDescription, requestBytes: number, answerBytes: number, forecast: ForecastDescription, };
+
+/**
+ * What a compiler says that a model will cost.
+ */
+export type Forecast = {
+/**
+ * One input on the machine that the model was compiled for.
+ */
+seconds: number,
+/**
+ * The evaluator's memory for one client and one input, in bytes.
+ */
+memory_bytes: number,
+/**
+ * `log2` of the probability that a run fails by chance.
+ */
+log2_failure: number,
+/**
+ * The expected error of a score, root mean square.
+ */
+score_error: number, };
+
+/**
+ * What whoever compiled a model expects; nobody has checked that.
+ */
+export type ForecastDescription = { seconds: number, memoryBytes: number, log2Failure: number, scoreError: number, };
+
+/**
+ * The input that a model reads.
+ */
+export type InputData = {
+/**
+ * Channels, rows, columns.
+ */
+shape: [number, number, number],
+/**
+ * What becomes the input.
+ */
+preparation: PreparationData, };
+
+/**
+ * What a model reads.
+ */
+export type InputDescription = { kind: InputKind,
+/**
+ * Channels, rows, columns.
+ */
+shape: [number, number, number],
+/**
+ * Numbers lie between this and its negative.
+ */
+largest: number, };
+
+/**
+ * What becomes the input of a model.
+ */
+export type InputKind = "photo" | "grey" | "tensor";
+
+/**
+ * One evaluation key.
+ */
+export type KeyData = {
+/**
+ * What it switches.
+ */
+kind: KeyKindData,
+/**
+ * The exponent of its automorphism, 0 where there is none.
+ */
+exponent: number,
+/**
+ * Limbs of the chain.
+ */
+level: number,
+/**
+ * For each digit, the first limb after it.
+ */
+digits: Array<number>,
+/**
+ * Wide and narrow special primes.
+ */
+special: [number, number], };
+
+/**
+ * An evaluation key.
+ */
+export type KeyDescription = {
+/**
+ * SHA-256 of what the key is: the same key has the same name in every model of a scheme.
+ */
+name: string, bytes: number, };
+
+/**
+ * What a key switches.
+ */
+export type KeyKindData = "relinearisation" | "automorphism" | "dense_to_sparse" | "sparse_to_dense";
+
+/**
+ * What becomes the input of a model.
+ */
+export type PreparationData = { "kind": "picture",
+/**
+ * One mean a channel.
+ */
+mean: Array<number>,
+/**
+ * One standard deviation a channel.
+ */
+deviation: Array<number>, } | { "kind": "tensor", };
+
+/**
+ * A request.
+ */
+export type RequestData = {
+/**
+ * Limbs.
+ */
+level: number,
+/**
+ * What values are multiplied by.
+ */
+scale: number,
+/**
+ * Where the values of the input go.
+ */
+slots: Array<BoxData>, };
+
+/**
+ * A parameter set.
+ */
+export type SchemeData = {
+/**
+ * `log2` of the ring degree.
+ */
+log2_degree: number,
+/**
+ * The modulus chain, bottom first.
+ */
+chain: Array<number>,
+/**
+ * Special primes of 31 bits or more.
+ */
+wide_special: Array<number>,
+/**
+ * Special primes below `2^31`.
+ */
+narrow_special: Array<number>,
+/**
+ * The weight of the sparse secret, where there is one.
+ */
+sparse_weight: number | null, };

@@ -1,0 +1,152 @@
+/** The pad to draw on, for models that read grey pictures of the size of digits. */
+import type { Controller } from "../controller.ts";
+import { clear } from "../draw.ts";
+import { digitOf, Drawing, type Point } from "../digit.ts";
+import { byId, setAttribute, setText } from "../dom.ts";
+import { isDrawable } from "../reads.ts";
+import { canDraw, type State } from "../state.ts";
+
+/** Milliseconds without a stroke after which a drawing is sent: many digits have two strokes. */
+const PAUSE = 700;
+/** Width of the line, as a part of the pad. */
+const LINE = 0.07;
+
+/** Shows the pad, and hears the pen. */
+export function padView(controller: Controller): (state: State) => void {
+  const pad = byId("pad", HTMLCanvasElement);
+  const square = byId("square", HTMLCanvasElement);
+  const caption = byId("square-caption", HTMLElement);
+  const clearing = byId("clear", HTMLButtonElement);
+  const frames = byId("frames", HTMLElement);
+  let strokes: Point[][] = [];
+  /** What is written on the pad while it is empty. */
+  let written = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const empty = (): void => {
+    clearTimeout(timer);
+    strokes = [];
+    written = "";
+    clear(pad);
+  };
+  const finish = (): void => {
+    const digit = digitOf(strokes);
+    if (digit === null) return;
+    const taken = controller.draw(new Drawing(digit));
+    clearTimeout(timer);
+    timer = setTimeout(() => void taken.then(() => controller.classifyDrawing()), PAUSE);
+  };
+  hearPen(pad, {
+    begin(point) {
+      if (!canDraw(controller.state)) return false;
+      clearTimeout(timer);
+      // What is being asked has changed.
+      void controller.interrupt();
+      if (strokes.length === 0) empty();
+      strokes.push([point]);
+      line(pad, point, point);
+      return true;
+    },
+    move(point) {
+      const stroke = strokes.at(-1);
+      const last = stroke?.at(-1);
+      if (stroke === undefined || last === undefined) return;
+      stroke.push(point);
+      line(pad, last, point);
+    },
+    end: finish,
+  });
+  clearing.addEventListener("click", () => {
+    empty();
+    controller.clear();
+  });
+
+  return (state) => {
+    const { service, picture } = state;
+    const drawable = service.at === "ready" && isDrawable(service.facts.input);
+    // A file that was chosen is shown in the place of the pad.
+    const other = (picture.at === "ready" || picture.at === "reading") && !picture.drawn;
+    // While the server cannot be reached, the drawing waits.
+    if (strokes.length > 0 && ((service.at === "ready" && !drawable) || other)) empty();
+    const shown = drawable && !other;
+    setAttribute(frames, "data-pad", String(shown));
+    pad.hidden = !shown;
+    square.hidden = shown;
+    clearing.hidden = !drawable;
+    setText(clearing, other ? "Draw instead" : "Clear");
+    const digits =
+      service.at === "ready" && service.facts.classes.every((name) => /^\d$/.test(name));
+    const invitation = digits ? "Draw a digit here" : "Draw here";
+    setText(caption, shown ? `${invitation}, or choose a picture` : "Yours, cropped square");
+    if (shown) {
+      if (strokes.length === 0 && written !== invitation) write(pad, (written = invitation));
+      const label = `${invitation}, with a mouse, a pen or a finger; with a keyboard, choose a picture instead`;
+      setAttribute(pad, "aria-label", label);
+    }
+  };
+}
+
+interface Pen {
+  /** Whether a stroke may begin. */
+  begin(point: Point): boolean;
+  move(point: Point): void;
+  end(): void;
+}
+
+/** One pointer at a time: a second finger is no second pen. */
+function hearPen(pad: HTMLCanvasElement, pen: Pen): void {
+  let down: number | null = null;
+  const place = (event: PointerEvent): Point => {
+    const box = pad.getBoundingClientRect();
+    const part = (at: number, size: number): number => Math.min(1, Math.max(0, at / size));
+    return {
+      x: part(event.clientX - box.left, box.width),
+      y: part(event.clientY - box.top, box.height),
+    };
+  };
+  pad.addEventListener("pointerdown", (event) => {
+    if (down !== null || event.button !== 0 || !pen.begin(place(event))) return;
+    event.preventDefault();
+    down = event.pointerId;
+    // A stroke goes on where it leaves the pad.
+    pad.setPointerCapture(event.pointerId);
+  });
+  pad.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== down) return;
+    const all = event.getCoalescedEvents();
+    for (const each of all.length > 0 ? all : [event]) pen.move(place(each));
+  });
+  for (const end of ["pointerup", "pointercancel"] as const) {
+    pad.addEventListener(end, (event) => {
+      if (event.pointerId !== down) return;
+      down = null;
+      pen.end();
+    });
+  }
+}
+
+/** Words in the middle, darker than any line. */
+function write(pad: HTMLCanvasElement, words: string): void {
+  const context = pad.getContext("2d");
+  if (context === null) return;
+  clear(pad);
+  context.fillStyle = "#7a7a7a";
+  context.font = `${pad.width / 14}px ${getComputedStyle(document.body).fontFamily}`;
+  context.textAlign = "center";
+  context.fillText(words, pad.width / 2, pad.height / 2);
+}
+
+/** A line for the eye: what the network reads is made from the points. */
+function line(pad: HTMLCanvasElement, from: Point, to: Point): void {
+  const context = pad.getContext("2d");
+  if (context === null) return;
+  const side = pad.width;
+  context.strokeStyle = "white";
+  context.lineWidth = LINE * side;
+  context.lineCap = "round";
+  context.lineJoin = "round";
+  context.beginPath();
+  context.moveTo(from.x * side, from.y * side);
+  context.lineTo(to.x * side, to.y * side);
+  context.stroke();
+}
