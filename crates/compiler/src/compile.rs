@@ -13,8 +13,9 @@ use blindsight_model::tensor::Tensor;
 use thiserror::Error;
 
 use crate::contract::Formats;
+use crate::cost::Machine;
 use crate::general::{self, GeneralError};
-use crate::planner::{Candidate, Wishes};
+use crate::planner::{Candidate, Way, Wishes};
 use crate::residual::lowering::LoweringError;
 use crate::{contract, planner, residual};
 
@@ -165,15 +166,53 @@ pub fn compile(
     samples: &[Tensor],
     wishes: Wishes,
 ) -> Result<Compiled, CompileError> {
-    let (given, found) = (description.classes.len(), graph.shape(graph.output()).elements());
-    if given != found {
-        return Err(CompileError::ClassNames { given, found });
+    let task = Task { graph, calibration, samples, machine: wishes.machine };
+    task.compile(description, |task| planner::plan(task, wishes))
+}
+
+/// The same in one way alone, whatever else there is: for measurements.
+///
+/// # Errors
+/// When the network cannot be run in this way, or as for [`compile`].
+pub fn compile_as(
+    way: Way,
+    graph: &Graph,
+    calibration: &Calibration,
+    description: &Description,
+    samples: &[Tensor],
+    machine: Machine,
+) -> Result<Compiled, CompileError> {
+    let task = Task { graph, calibration, samples, machine };
+    task.compile(description, |task| planner::only(task, way))
+}
+
+/// What is compiled, and for which machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) calibration: &'a Calibration,
+    /// Inputs that tell how far scores will be off.
+    pub(crate) samples: &'a [Tensor],
+    pub(crate) machine: Machine,
+}
+
+impl Task<'_> {
+    fn compile(
+        self,
+        description: &Description,
+        plan: impl FnOnce(Self) -> Result<(Emitted, Vec<Candidate>), CompileError>,
+    ) -> Result<Compiled, CompileError> {
+        let (given, found) =
+            (description.classes.len(), self.graph.shape(self.graph.output()).elements());
+        if given != found {
+            return Err(CompileError::ClassNames { given, found });
+        }
+        let (emitted, candidates) = plan(self)?;
+        let Emitted { program, checked, formats, forecast } = emitted;
+        let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
+        let contract = contract::contract(&checked, &formats, description, forecast);
+        Ok(Compiled { contract, program, loaded_bytes, candidates })
     }
-    let (emitted, candidates) = planner::plan(graph, calibration, samples, wishes)?;
-    let Emitted { program, checked, formats, forecast } = emitted;
-    let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
-    let contract = contract::contract(&checked, &formats, description, forecast);
-    Ok(Compiled { contract, program, loaded_bytes, candidates })
 }
 
 /// How a network is run encrypted.

@@ -17,7 +17,9 @@ pub mod testing;
 mod trigonometric;
 mod units;
 
-pub use compile::{CompileError, Compiled, Description, Form, InputRule, check, compile};
+pub use compile::{
+    CompileError, Compiled, Description, Form, InputRule, check, compile, compile_as,
+};
 pub use cost::{Machine, count_bootstraps};
 pub use general::GeneralError;
-pub use planner::{Candidate, Costs, Goal, Wishes};
+pub use planner::{Candidate, Costs, Goal, Way, Wishes};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use blindsight_ckks::keys::{KeyError, KeyKind, Special};
+use blindsight_ckks::keys::{KeyError, KeyKind, KeyLayout, Special};
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::{BootstrapParameters, KeyUses};
@@ -37,6 +37,8 @@ pub(super) struct LinearLevels {
     /// Their product.
     pub(super) dropped: f64,
     pub(super) special: Special,
+    /// Digits of its keys.
+    pub(super) digits: usize,
 }
 
 impl Carrier {
@@ -76,15 +78,17 @@ impl Carrier {
 
     /// The levels of a linear layer that reads values at this level or above.
     pub(super) fn linear(&self, level: usize) -> Result<LinearLevels, KeyError> {
-        let (rescales, special) = match self {
-            Self::Leveled(ring) => (1, ring.set.all_special()),
+        let (rescales, layout) = match self {
+            Self::Leveled(ring) => (1, KeyLayout::packed(&ring.set, level)?),
             Self::Bootstrapped(bootstrap) => {
                 let rescales = level - bootstrap.levels().slots_to_coefficients;
-                (rescales, bootstrap.key_levels().at(level)?.special)
+                (rescales, bootstrap.key_levels().at(level)?.clone())
             }
         };
         let dropped = (level - rescales + 1..=level).map(|level| self.set().prime(level));
-        Ok(LinearLevels { level, rescales, dropped: dropped.product(), special })
+        let KeyLayout { special, digits, .. } = layout;
+        let digits = digits.len();
+        Ok(LinearLevels { level, rescales, dropped: dropped.product(), special, digits })
     }
 
     /// Powers of two by which bootstraps rotate: their keys serve rotations after a linear layer.

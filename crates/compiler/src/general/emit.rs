@@ -125,13 +125,7 @@ impl<'a> Build<'a> {
     fn input(&self, held: &Held) -> Result<Place, GeneralError> {
         let (shape, slots) = (held.shape, self.slots());
         // The first layer that reads it decides.
-        let readers = self.network.values.iter().filter_map(|held| match &held.made {
-            Made::Activation { affine, .. } => Some(affine),
-            Made::Input | Made::Pool { .. } => None,
-        });
-        let mut readers = readers.chain([&self.network.scores]);
-        let first = readers.find(|affine| affine.terms.iter().any(|(value, _)| *value == 0));
-        let to = first.map_or(shape, |affine| affine.shape);
+        let to = self.network.readers(0).next().map_or(shape, |affine| affine.shape);
         let layout = match (to.plane(), self.carrier) {
             (1, _) => Layout::of_input(shape, Repeated::Evenly, slots),
             (_, Carrier::Leveled(_)) => {
