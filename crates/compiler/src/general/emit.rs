@@ -3,7 +3,7 @@
 mod answer;
 mod linear;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_engine::{PlaintextData, PolynomialData, Program, Value, ValueType};
@@ -56,8 +56,9 @@ pub(super) struct Build<'a> {
     held: Vec<Place>,
     /// Rotations that transforms have keys for.
     known: BTreeSet<i64>,
-    /// Rotations that have keys at higher levels: good enough for those that stand alone.
-    high: BTreeSet<i64>,
+    /// Rotations that bootstraps have keys for, each with the highest level at which that key is good
+    /// enough for one that stands alone.
+    of_bootstraps: BTreeMap<i64, usize>,
     /// Weights of all transforms so far.
     weights: usize,
 }
@@ -85,7 +86,7 @@ impl<'a> Build<'a> {
             emitter: Emitter::new(carrier.literal()),
             held: Vec::new(),
             known: BTreeSet::new(),
-            high: carrier.rotations_of_bootstraps()?,
+            of_bootstraps: carrier.rotations_of_bootstraps()?,
             weights: 0,
         })
     }
@@ -147,7 +148,7 @@ impl<'a> Build<'a> {
             for (step, count) in windows {
                 let part = value;
                 for _ in 1..count {
-                    let rotated = build.rotate(value, step as i64);
+                    let rotated = build.rotate(value, step as i64, source.level);
                     value = build.emitter.add(rotated, part);
                 }
             }
@@ -157,11 +158,12 @@ impl<'a> Build<'a> {
         Place { parts, layout: layout.pooled(pool, shape), ..source }
     }
 
-    /// A rotation, made of one that has a key where few of it are enough.
-    fn rotate(&mut self, input: Value, steps: i64) -> Value {
+    /// A rotation of a value at this level, made of one that has a key where few of it are enough.
+    fn rotate(&mut self, input: Value, steps: i64, level: usize) -> Value {
+        let of_bootstraps = self.of_bootstraps.iter().filter(|(_, highest)| level <= **highest);
+        let known = self.known.iter().chain(of_bootstraps.map(|(steps, _)| steps));
         let made_of = |known: &&i64| steps % **known == 0 && steps / **known <= MOST_REPEATS;
-        let known = self.high.get(&steps).or_else(|| self.known.iter().rev().find(made_of));
-        let by = known.copied().unwrap_or_else(|| {
+        let by = known.filter(made_of).max().copied().unwrap_or_else(|| {
             self.known.insert(steps);
             steps
         });

@@ -123,7 +123,7 @@ impl Build<'_> {
         let parts = parts.next_power_of_two().min(all);
         let Sums { parts: values, level, shift } =
             self.transforms(blocks, Targets::Folded, &BTreeSet::new(), scale)?;
-        let value = self.sum_up(values[0], period, parts);
+        let value = self.sum_up(values[0], period, parts, level);
         let shape = affine.shape;
         let row = |r: usize| r / period * block.unwrap_or(0) + first * period + r % period;
         let channel = |c: usize| Spot { part: 0, slot: row(c * shape.plane()) % slots };
@@ -228,10 +228,10 @@ impl Build<'_> {
 
     /// To each slot what is in the next ones at distances of `period`: `parts` in all, a power of
     /// two.
-    pub(super) fn sum_up(&mut self, mut value: Value, period: usize, parts: usize) -> Value {
+    fn sum_up(&mut self, mut value: Value, period: usize, parts: usize, level: usize) -> Value {
         let mut step = period;
         while step < parts * period {
-            let rotated = self.rotate(value, step as i64);
+            let rotated = self.rotate(value, step as i64, level);
             value = self.emitter.add(rotated, value);
             step *= 2;
         }
