@@ -135,7 +135,7 @@ mod tests {
         assert!(candidates[1].verdict.contains("bootstraps alone"), "{candidates:?}");
         let (emitted, candidates) = planned(&deep(9), Wishes::default()).unwrap();
         assert!(emitted.checked.circuit.bootstrap().is_some());
-        let taken: Vec<_> = candidates.iter().filter(|c| c.verdict == "taken").collect();
+        let taken: Vec<_> = candidates.iter().filter(|c| c.is_taken()).collect();
         let [Candidate { name, costs: Some(_), .. }] = taken[..] else { panic!("{taken:?}") };
         assert_eq!(*name, Way::Bootstrapped.to_string());
         // What no polynomial can help is said once.
@@ -149,7 +149,7 @@ mod tests {
         let bytes = |goal| {
             let wishes = Wishes { goal, agreement: Some(0.0), ..Wishes::default() };
             let (_, candidates) = planned(&graph, wishes).unwrap();
-            let taken = candidates.iter().find(|c| c.verdict == "taken").unwrap();
+            let taken = candidates.iter().find(|c| c.is_taken()).unwrap();
             taken.costs.unwrap()
         };
         let (fast, small) = (bytes(Goal::Latency), bytes(Goal::Bytes));

@@ -23,6 +23,16 @@ pub struct Candidate {
     pub verdict: String,
 }
 
+const TAKEN: &str = "taken";
+
+impl Candidate {
+    /// Whether it is the best one.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.verdict == TAKEN
+    }
+}
+
 /// The candidates so far.
 pub(super) struct Contest {
     wishes: Wishes,
@@ -92,7 +102,7 @@ impl Contest {
             }
             self.best = Some(Best { index, emitted, wanted, objective, agreement });
         }
-        let verdict = if verdict.is_empty() { "taken".to_owned() } else { verdict };
+        let verdict = if verdict.is_empty() { TAKEN.to_owned() } else { verdict };
         let name = name.to_string();
         self.candidates.push(Candidate { name, costs: Some(costs), verdict });
     }
