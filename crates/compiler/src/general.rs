@@ -152,7 +152,7 @@ pub(crate) fn check_bootstrapped(graph: &Graph) -> Result<(), GeneralError> {
 }
 
 /// The part of an activation's error that all pixels of a channel share: it follows from their values,
-/// and does not average out over them as independent noise does. Measured on the ResNet20 with
+/// and does not average out over them as independent noise does. Fitted to the ResNet20 with
 /// quadratic activations.
 const COMMON_ERROR: f64 = 0.3;
 

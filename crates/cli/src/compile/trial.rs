@@ -17,9 +17,9 @@ use crate::client::{Client, best};
 pub(super) struct Trial {
     pub(super) seconds: f64,
     /// Root mean square over the scores.
-    score_error: f64,
+    pub(super) score_error: f64,
     /// Whether the label is that of the plain network.
-    agrees: bool,
+    pub(super) agrees: bool,
 }
 
 /// Runs a compiled model on an input: once before anything is timed, so that all memory has been
