@@ -119,6 +119,7 @@ pub(crate) fn only(task: Task<'_>, way: Way) -> Result<(Emitted, Vec<Candidate>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::Machine;
     use crate::testing::{calibration, convolutional, deep, inputs, perceptron};
 
     fn planned(graph: &Graph, wishes: Wishes) -> Result<(Emitted, Vec<Candidate>), CompileError> {
@@ -141,6 +142,28 @@ mod tests {
         // What no polynomial can help is said once.
         assert_eq!(candidates.len(), 2, "{candidates:?}");
         assert!(candidates[0].verdict.contains("levels"), "{candidates:?}");
+    }
+
+    #[test]
+    fn every_way_can_be_taken_alone() {
+        let graph = convolutional();
+        let ways = Way::all(&graph).unwrap();
+        assert_eq!(ways, [Way::Polynomials { percent: 1.0 }, Way::Bootstrapped]);
+        assert_eq!(Way::all(&deep(9)).unwrap(), [Way::Bootstrapped]);
+        assert_eq!(Way::all(&perceptron(ActivationKind::Relu)).unwrap().len(), 4);
+        let (calibration, samples) = (calibration(&graph), inputs(graph.shape(graph.input())));
+        let machine = Machine { bootstrap: 1.0, linear: 2.0 };
+        let task = Task { graph: &graph, calibration: &calibration, samples: &samples, machine };
+        let (_, planned) = plan(task, Wishes { machine, ..Wishes::default() }).unwrap();
+        let alone = |way| only(task, way).unwrap().1.remove(0);
+        assert_eq!(alone(ways[0]), planned[0], "the same costs on the same machine");
+        // What had no need to be compiled can be.
+        assert_eq!(alone(ways[1]).name, planned[1].name);
+        let seconds = alone(ways[1]).costs.unwrap().seconds;
+        assert!(
+            planned[1].costs.is_none() && seconds > 3.0,
+            "three bootstraps and more: {seconds}"
+        );
     }
 
     #[test]

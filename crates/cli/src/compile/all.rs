@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use blindsight_compiler::{Candidate, Compiled, Costs, Description, Way, Wishes, compile_as};
+use blindsight_compiler::{Candidate, Compiled, Costs, Description, Goal, Way, Wishes, compile_as};
 use blindsight_contract::Forecast;
 use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::Graph;
@@ -24,7 +24,11 @@ pub(super) struct Job<'a> {
 /// All plans, and how good the choice among them was.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub(super) struct All(Vec<Plan>);
+pub(super) struct All {
+    plans: Vec<Plan>,
+    #[serde(skip)]
+    goal: Goal,
+}
 
 /// One plan.
 #[derive(Debug, Serialize)]
@@ -81,7 +85,8 @@ pub(super) fn run(
         };
         Ok(Plan { taken: taken.is_some_and(|taken| taken.name == name), name, outcome })
     };
-    Way::all(job.graph)?.into_iter().map(plan).collect::<Result<_, _>>().map(All)
+    let plans = Way::all(job.graph)?.into_iter().map(plan).collect::<Result<_, _>>()?;
+    Ok(All { plans, goal: wishes.goal })
 }
 
 impl Run {
@@ -108,13 +113,13 @@ impl All {
     }
 
     fn runs(&self) -> impl Iterator<Item = (&Plan, &Run)> {
-        self.0.iter().filter_map(|plan| match &plan.outcome {
+        self.plans.iter().filter_map(|plan| match &plan.outcome {
             Outcome::Ran(run) => Some((plan, run)),
             Outcome::Refused(_) => None,
         })
     }
 
-    /// Two lines for each plan, and one for the choice.
+    /// A few lines for each plan, and one for the choice.
     pub(super) fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -124,7 +129,7 @@ impl All {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "all plans, the shortest of {RUNS} encrypted runs each")?;
-        for plan in &self.0 {
+        for plan in &self.plans {
             let mark = if plan.taken { ", taken" } else { "" };
             writeln!(text, "- {}{mark}", plan.name)?;
             match &plan.outcome {
@@ -132,6 +137,12 @@ impl All {
                 Outcome::Ran(run) => {
                     let allowed = if run.allowed { "" } else { ", does not meet the wishes" };
                     writeln!(text, "  {}{allowed}", run.measured.beside(&run.forecast))?;
+                    let objective = match self.goal {
+                        Goal::Latency => format!("{:.2} s with its request", run.objective),
+                        Goal::Bytes => format!("{:.1} MB", run.objective / 1e6),
+                        Goal::Throughput => format!("{:.2} s", run.objective),
+                    };
+                    writeln!(text, "  for the goal {objective}")?;
                 }
             }
         }
@@ -158,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_choice_is_compared_with_what_could_be_taken() {
-        let ratio = |plans| All(plans).choice_ratio();
+        let all = |plans| All { plans, goal: Goal::Latency };
+        let ratio = |plans| all(plans).choice_ratio();
         let best = vec![plan(true, true, 1.0), plan(false, true, 2.0)];
         assert_eq!(ratio(best), Some(1.0));
         // The fastest is not precise enough, say.
@@ -167,7 +179,7 @@ mod tests {
         assert_eq!(ratio(vec![plan(true, false, 1.0)]), None);
         let refused = Outcome::Refused("too deep".to_owned());
         let refused = Plan { name: String::new(), taken: false, outcome: refused };
-        let all = All(vec![refused, plan(true, true, 1.0)]);
+        let all = all(vec![refused, plan(true, true, 1.0)]);
         assert_eq!(all.choice_ratio(), Some(1.0));
         assert!(all.render().contains("not possible: too deep\n- 1, taken\n"), "{}", all.render());
     }
