@@ -234,8 +234,17 @@ fn what_cannot_be_carried_says_why() {
     let deep = deep(9);
     // A level a matrix, and three an activation at least.
     assert_eq!(check_leveled(&deep), Err(GeneralError::Depth { needed: 37 }));
-    let refused = emit_leveled(task(&deep, &calibration(&deep))).unwrap_err();
-    assert!(matches!(refused, CompileError::General(GeneralError::Depth { needed: 37.. })));
+    let calibrated = calibration(&deep);
+    let task_of_deep = task(&deep, &calibrated);
+    // Whatever its polynomials, and with those that it gets.
+    let network = Network::new(&deep, &calibrated, Refreshes::LeftOut).unwrap();
+    let emitted = Leveled { task: task_of_deep, network }.emit(PERCENT);
+    for refused in [Leveled::new(task_of_deep).map(drop), emitted.map(drop)] {
+        let refused = refused.unwrap_err();
+        let too_deep =
+            matches!(refused, CompileError::General(GeneralError::Depth { needed: 37.. }));
+        assert!(too_deep, "{refused}");
+    }
     let mut parts = Parts::of_sides([3, 160, 160]);
     let sum = parts.linear(parts.input(), [2, 3 * 160 * 160]);
     let large = parts.finish(sum);
