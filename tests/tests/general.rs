@@ -6,8 +6,8 @@ use std::fs;
 
 use blindsight_ckks_client::ClientSeed;
 use blindsight_compiler::testing::{
-    calibration, convolutional, deep, error_of_first, error_of_scores, gated, inputs, inverted,
-    large, odd, perceptron, plain_scores, tabular,
+    calibration, deep, error_of_first, error_of_scores, gated, inputs, inverted, large, perceptron,
+    plain_scores, shallow,
 };
 use blindsight_compiler::{Description, Form, InputRule, Wishes, check, compile};
 use blindsight_contract::AcceptedContract;
@@ -77,13 +77,7 @@ fn error(graph: &Graph, form: Form) -> f64 {
 
 #[test]
 fn encrypted_networks_compute_what_plain_ones_compute() {
-    let square = ActivationKind::Square;
-    for (name, graph) in [
-        ("perceptron", perceptron(square)),
-        ("tabular", tabular()),
-        ("convolutional", convolutional()),
-        ("odd", odd()),
-    ] {
+    for (name, graph) in shallow() {
         let error = error(&graph, Form::Leveled);
         println!("{name}: {error:.1e}");
         assert!(error < 0.01, "{name}: {error:.1e}");

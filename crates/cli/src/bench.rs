@@ -3,6 +3,7 @@
 //! Every time is the median of several runs in this process. Absolute times depend on the machine
 //! and on what else it does; ratios between rows of one run are what to compare.
 
+mod layers;
 mod machine;
 mod passes;
 mod primitives;
@@ -39,6 +40,9 @@ pub(crate) struct Arguments {
     /// Runs of the whole network for each number of threads.
     #[arg(long, default_value_t = 3)]
     passes: usize,
+    /// Measures no model, but linear layers of the general form, with made-up weights.
+    #[arg(long, conflicts_with_all = ["model", "output", "photo"])]
+    layers: bool,
 }
 
 /// Everything that was measured.
@@ -100,6 +104,12 @@ struct ThreadSeconds {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.layers {
+        let summary = layers::measure(rayon::current_num_threads(), arguments.passes)?;
+        print!("{}", layers::render(&summary));
+        println!("{}", serde_json::to_string(&summary)?);
+        return Ok(());
+    }
     let (first, others) = arguments.model.split_first().ok_or("name a model")?;
     let path = model_file(first)?;
     let bundle = read_bundle(&path)?;

@@ -1,6 +1,8 @@
 //! `compile`: from a network and pictures to a bundle.
 
+mod all;
 mod check;
+mod description;
 mod table;
 mod trial;
 
@@ -11,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use blindsight_compiler::{Compiled, Description, Goal, InputRule, Machine, Wishes, compile};
+use blindsight_compiler::{Compiled, Goal, InputRule, Machine, Wishes, compile};
 use blindsight_model::calibration::{
     Calibration, Coverage, Inputs, Margins, Progress, calibrate_inputs,
 };
@@ -23,6 +25,7 @@ use clap::{Args, ValueEnum};
 use crate::files::read;
 use crate::machine;
 use crate::network::Network;
+use description::describe;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -81,8 +84,12 @@ pub(crate) struct Arguments {
     #[arg(long)]
     machine: Option<PathBuf>,
     /// Does not run the compiled model once to compare it with its forecast.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "run_all")]
     skip_run: bool,
+    /// Compiles and runs every plan that is possible, not the best one alone, and tells how near to the
+    /// best the one is that was taken.
+    #[arg(long)]
+    run_all: bool,
     /// Where the compiled model goes.
     #[arg(short, long, required_unless_present = "check")]
     output: Option<PathBuf>,
@@ -141,15 +148,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let seconds = start.elapsed().as_secs_f64();
     print!("{}", table::render(&compiled)?);
     eprintln!("written to {}", output.display());
-    let run = match samples.first().filter(|_| !arguments.skip_run) {
-        Some(sample) => Some(trial::run(&bytes, &network.graph, sample)?),
-        None => None,
-    };
-    if let Some(run) = &run {
-        println!("{}", run.beside(&compiled.contract.forecast));
-    }
     let mut report = report(output, &compiled, &measured, bytes.len(), calibrated, seconds)?;
-    report["run"] = serde_json::to_value(run)?;
+    if arguments.run_all {
+        let job =
+            all::Job { graph: &network.graph, calibration, description: &description, samples };
+        let all = all::run(job, wishes, &compiled.candidates)?;
+        print!("{}", all.render());
+        report["choice_ratio"] = serde_json::to_value(all.choice_ratio())?;
+        report["runs"] = serde_json::to_value(all)?;
+    } else if let Some(sample) = samples.first().filter(|_| !arguments.skip_run) {
+        let run = trial::run(&bytes, &network.graph, sample, 1)?;
+        println!("one encrypted run: {}", run.beside(&compiled.contract.forecast));
+        report["run"] = serde_json::to_value(run)?;
+    }
     println!("{report}");
     Ok(())
 }
@@ -164,55 +175,6 @@ fn bytes(text: &str) -> Result<u64, String> {
         Some(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
         _ => Err(format!("{text} is no number of bytes such as 500MB or 4GB")),
     }
-}
-
-fn describe(
-    arguments: &Arguments,
-    output: &Path,
-    network: &Network,
-) -> Result<Description, Box<dyn Error>> {
-    let stem = output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
-    let id = arguments.id.clone().unwrap_or_else(|| stem.to_lowercase());
-    let title = arguments.title.clone().or_else(|| network.title.clone());
-    let classes = match &arguments.classes {
-        Some(classes) => class_names(classes)?,
-        None => network.classes.clone().unwrap_or_else(|| numbered(network)),
-    };
-    let title = title.unwrap_or_else(|| id.clone());
-    let shape = network.graph.shape(network.graph.input());
-    let channels = shape.channels();
-    let picture = (channels == 1 || channels == 3) && shape.height() == shape.width();
-    // A vector of one or three numbers is no picture of one pixel.
-    if arguments.numbers || !picture || shape.plane() == 1 {
-        return Ok(Description { id, title, classes, input: InputRule::Tensor });
-    }
-    let of_file = network.normalisation.clone();
-    let (file_mean, file_std) = of_file.map_or((None, None), |(m, s)| (Some(m), Some(s)));
-    // Without any word of it, pixels are numbers from 0 to 1.
-    let spread = |given: Option<Vec<f32>>, of_file: Option<Vec<f32>>, otherwise: f32| {
-        let numbers = given.or(of_file).unwrap_or_else(|| vec![otherwise]);
-        if numbers.len() == 1 { vec![numbers[0]; channels] } else { numbers }
-    };
-    let mean = spread(arguments.mean.clone(), file_mean, 0.0);
-    let deviation = spread(arguments.std.clone(), file_std, 1.0);
-    Ok(Description { id, title, classes, input: InputRule::Picture { mean, deviation } })
-}
-
-/// Names with commas between them, or those of a file.
-fn class_names(given: &str) -> Result<Vec<String>, Box<dyn Error>> {
-    let path = Path::new(given);
-    let text = if path.is_file() {
-        String::from_utf8(read(path)?).map_err(|_| format!("{given} is no text"))?
-    } else {
-        given.replace(',', "\n")
-    };
-    let names = text.lines().map(str::trim).filter(|name| !name.is_empty());
-    Ok(names.map(str::to_owned).collect())
-}
-
-fn numbered(network: &Network) -> Vec<String> {
-    let classes = network.graph.shape(network.graph.output()).elements();
-    (0..classes).map(|class| format!("class {class}")).collect()
 }
 
 /// Where the network's values lie.

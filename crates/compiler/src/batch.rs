@@ -21,18 +21,17 @@ use blindsight_ckks_eval::batch::{BatchError, BatchPlan};
 use blindsight_contract::{
     AnswerForm, BoxData, Contract, Forecast, ProductsData, RequestData, SchemeData, VERSION,
 };
-use blindsight_model::calibration::Calibration;
-use blindsight_model::graph::Graph;
 use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::agreement::Leads;
-use crate::compile::{CompileError, Description};
+use crate::compile::{Code, CompileError, Compiled, Description, Task};
 use crate::contract::input_data;
 use crate::cost;
 use crate::general::network::{Network, Refreshes};
 use crate::noise::Gaussian;
+use crate::planner::{Candidate, Costs};
 use chain::Chain;
 use integers::Rounding;
 
@@ -116,12 +115,11 @@ struct Trial {
 /// # Errors
 /// [`CompileError::Batch`] when it cannot be run so.
 pub(crate) fn emit(
-    graph: &Graph,
-    calibration: &Calibration,
+    task: Task<'_>,
     description: &Description,
-    samples: &[Tensor],
     wanted: Option<f64>,
 ) -> Result<Emitted, CompileError> {
+    let Task { graph, calibration, samples, .. } = task;
     let network = Network::new(graph, calibration, Refreshes::LeftOut)?;
     let chain = Chain::new(&network)?;
     let leads = Leads::new(graph, samples)?;
@@ -266,8 +264,18 @@ fn costs(set: &Arc<Parameters>, plan: &BatchPlan) -> Forecast {
     }
 }
 
-impl From<BatchRefusal> for CompileError {
-    fn from(refusal: BatchRefusal) -> Self {
-        Self::Batch(refusal)
+impl Emitted {
+    /// What it costs.
+    pub(crate) fn costs(&self) -> Costs {
+        let Forecast { seconds, memory_bytes, score_error, .. } = self.contract.forecast;
+        let (request_bytes, agreement) = (self.request_bytes, self.agreement);
+        Costs { seconds, memory_bytes, key_bytes: 0, request_bytes, score_error, agreement }
+    }
+
+    /// The compiled model, of which this is the only candidate.
+    pub(crate) fn compiled(self, candidate: Candidate) -> Compiled {
+        let Self { plan, contract, .. } = self;
+        let loaded_bytes = plan.encoded_byte_len(contract.request.level as usize) as u64;
+        Compiled { contract, code: Code::Batch(plan), loaded_bytes, candidates: vec![candidate] }
     }
 }

@@ -13,10 +13,11 @@ use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use thiserror::Error;
 
-use crate::batch::{self, BatchRefusal};
+use crate::batch::BatchRefusal;
 use crate::contract::Formats;
+use crate::cost::Machine;
 use crate::general::{self, GeneralError};
-use crate::planner::{Candidate, Goal, Wishes};
+use crate::planner::{Candidate, Goal, Way, Wishes};
 use crate::residual::lowering::LoweringError;
 use crate::{contract, planner, residual};
 
@@ -81,7 +82,7 @@ pub enum CompileError {
     General(#[from] GeneralError),
     /// The network cannot be run on batches.
     #[error("on batches: {0}")]
-    Batch(BatchRefusal),
+    Batch(#[from] BatchRefusal),
     /// The parameter set is wrong.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
@@ -179,27 +180,66 @@ pub fn compile(
     samples: &[Tensor],
     wishes: Wishes,
 ) -> Result<Compiled, CompileError> {
-    let (given, found) = (description.classes.len(), graph.shape(graph.output()).elements());
-    if given != found {
-        return Err(CompileError::ClassNames { given, found });
-    }
-    let mut before = Vec::new();
+    let task = Task { graph, calibration, samples, machine: wishes.machine };
+    task.check_classes(description)?;
+    let mut passed = Vec::new();
     if wishes.goal == Goal::Throughput {
-        let emitted = batch::emit(graph, calibration, description, samples, wishes.agreement);
-        let (candidate, emitted) = planner::batch_candidate(emitted, wishes);
-        before.push(candidate);
-        if let Some(batch::Emitted { plan, contract, .. }) = emitted {
-            let loaded_bytes = plan.encoded_byte_len(contract.request.level as usize) as u64;
-            let code = Code::Batch(plan);
-            return Ok(Compiled { contract, code, loaded_bytes, candidates: before });
+        // No other form comes near it, and none is compiled beside it.
+        match planner::on_batches(task, description, wishes) {
+            Ok((emitted, candidate)) => return Ok(emitted.compiled(candidate)),
+            Err(candidate) => passed.push(candidate),
         }
     }
-    let (emitted, others) = planner::plan(graph, calibration, samples, wishes)?;
-    let candidates = before.into_iter().chain(others).collect();
-    let Emitted { program, checked, formats, forecast } = emitted;
-    let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
-    let contract = contract::contract(&checked, &formats, description, forecast);
-    Ok(Compiled { contract, code: Code::Steps(program), loaded_bytes, candidates })
+    let mut compiled = task.compile(description, |task| planner::plan(task, wishes))?;
+    compiled.candidates.splice(0..0, passed);
+    Ok(compiled)
+}
+
+/// The same in one way alone, whatever else there is: for measurements.
+///
+/// # Errors
+/// When the network cannot be run in this way, or as for [`compile`].
+pub fn compile_as(
+    way: Way,
+    graph: &Graph,
+    calibration: &Calibration,
+    description: &Description,
+    samples: &[Tensor],
+    machine: Machine,
+) -> Result<Compiled, CompileError> {
+    let task = Task { graph, calibration, samples, machine };
+    task.check_classes(description)?;
+    task.compile(description, |task| planner::only(task, way))
+}
+
+/// What is compiled, and for which machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) calibration: &'a Calibration,
+    /// Inputs that tell how far scores will be off.
+    pub(crate) samples: &'a [Tensor],
+    pub(crate) machine: Machine,
+}
+
+impl Task<'_> {
+    fn compile(
+        self,
+        description: &Description,
+        plan: impl FnOnce(Self) -> Result<(Emitted, Vec<Candidate>), CompileError>,
+    ) -> Result<Compiled, CompileError> {
+        let (emitted, candidates) = plan(self)?;
+        let Emitted { program, checked, formats, forecast } = emitted;
+        let loaded_bytes = program.encoded_byte_len(checked.circuit.set());
+        let contract = contract::contract(&checked, &formats, description, forecast);
+        Ok(Compiled { contract, code: Code::Steps(program), loaded_bytes, candidates })
+    }
+
+    fn check_classes(self, description: &Description) -> Result<(), CompileError> {
+        let found = self.graph.shape(self.graph.output()).elements();
+        let given = description.classes.len();
+        if given == found { Ok(()) } else { Err(CompileError::ClassNames { given, found }) }
+    }
 }
 
 /// How a network is run encrypted.

@@ -105,64 +105,75 @@ pub(crate) fn batch_seconds(multiply_adds: u64, expanded: u64) -> f64 {
 
 /// The seconds that a run takes.
 pub(crate) fn seconds(program: &Program, checked: &Checked, machine: Machine) -> f64 {
-    let degree = checked.circuit.set().log_degree();
-    // An NTT of N coefficients takes N log N steps.
-    let ring = 2_f64.powi(degree as i32 - 15) * f64::from(degree) / 15.0;
-    let steps = program.steps.iter().map(|step| {
-        let switches = switches(program, &step.operation) as f64;
-        switches * seconds::KEY_SWITCH + ring * limb_seconds(program, checked, &step.operation)
-    });
+    let primitives = Primitives::new(checked.circuit.set().log_degree());
+    let steps = program.steps.iter();
+    let steps = steps.map(|step| step_seconds(program, checked, primitives, &step.operation));
     let weights = program.encoded_byte_len(checked.circuit.set()) as f64;
-    let linear = steps.sum::<f64>() + weights * seconds::WEIGHT_BYTE;
+    let linear = steps.sum::<f64>() + weights * Primitives::WEIGHT_BYTE;
     count_bootstraps(program) as f64 * machine.bootstrap + linear * machine.linear
 }
 
-/// The key switches of a step that is no bootstrap.
-fn switches(program: &Program, operation: &Operation) -> usize {
-    match operation {
-        Operation::Transform { transform, .. } => {
-            let plan: &TransformPlan = &program.transforms[*transform];
-            let steps = plan.nodes.iter().filter(|node| matches!(node, Node::Step { .. })).count();
-            steps + plan.sums.len() - 1
-        }
-        Operation::Rotate { .. } | Operation::Square { .. } => 1,
-        Operation::Polynomial { polynomial, .. } => {
-            // Powers on the way up, products on the way down: about two a level.
-            2 * polynomial::depth(program.polynomials[*polynomial].coefficients.len())
-        }
-        Operation::Bootstrap { .. }
-        | Operation::Combine { .. }
-        | Operation::AddPlaintext { .. }
-        | Operation::Rescale { .. } => 0,
-    }
+/// Seconds of what steps are made of, in a ring, on the usual machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Primitives {
+    /// How many times as long as in the ring of degree `2^15`.
+    ring: f64,
 }
 
-/// The seconds of a step in the ring of degree `2^15`.
-fn limb_seconds(program: &Program, checked: &Checked, operation: &Operation) -> f64 {
+impl Primitives {
+    /// Those in the ring of this degree.
+    pub(crate) fn new(log_degree: u32) -> Self {
+        // An NTT of N coefficients takes N log N steps.
+        Self { ring: 2_f64.powi(log_degree as i32 - 15) * f64::from(log_degree) / 15.0 }
+    }
+
+    /// A key switch of a linear layer by a key of so many digits that works on so many limbs, special
+    /// primes included.
+    pub(crate) fn key_switch(self, digits: usize, limbs: usize) -> f64 {
+        seconds::KEY_SWITCH + self.ring * (digits * limbs) as f64 * seconds::KEY_SWITCH_LIMB
+    }
+
+    /// A weighted copy of so many limbs in a sum.
+    pub(crate) fn weighted_copy(self, limbs: usize) -> f64 {
+        self.ring * limbs as f64 * seconds::TERM_LIMB
+    }
+
+    /// A byte of weights, read at every run.
+    pub(crate) const WEIGHT_BYTE: f64 = seconds::WEIGHT_BYTE;
+}
+
+/// The seconds of a step; nothing for a bootstrap, which is counted for itself.
+fn step_seconds(
+    program: &Program,
+    checked: &Checked,
+    primitives: Primitives,
+    operation: &Operation,
+) -> f64 {
     let switch = |level: usize| {
         let Ok(layout) = checked.circuit.key_levels().at(level) else { return 0.0 };
         let digits = layout.digits.iter().filter(|digit| digit.start < level).count();
-        let limbs = level + layout.special.wide + layout.special.narrow;
-        (digits * limbs) as f64 * seconds::KEY_SWITCH_LIMB
+        primitives.key_switch(digits, level + layout.special.wide + layout.special.narrow)
     };
     match operation {
         Operation::Transform { transform, .. } => {
             let plan: &TransformPlan = &program.transforms[*transform];
+            let steps = plan.nodes.iter().filter(|node| matches!(node, Node::Step { .. })).count();
             let limbs = plan.level + plan.giant_special.wide + plan.giant_special.narrow;
             let terms: usize = plan.sums.iter().map(Vec::len).sum();
-            switches(program, operation) as f64 * switch(plan.level)
-                + (terms * limbs) as f64 * seconds::TERM_LIMB
+            (steps + plan.sums.len() - 1) as f64 * switch(plan.level)
+                + terms as f64 * primitives.weighted_copy(limbs)
         }
         Operation::Rotate { input, .. } => {
             let level = checked.values[*input].level;
             match checked.circuit.bootstrap() {
                 // By a key from a higher level, with more special primes.
-                Some(_) => 2.0 * level as f64 * seconds::KEY_SWITCH_LIMB,
+                Some(_) => primitives.key_switch(2, level),
                 None => switch(level),
             }
         }
         Operation::Square { input } => switch(checked.values[*input].level),
         Operation::Polynomial { input, polynomial } => {
+            // Powers on the way up, products on the way down: about two a level.
             let depth = polynomial::depth(program.polynomials[*polynomial].coefficients.len());
             let top = checked.values[*input].level;
             (top - depth + 1..=top).map(|level| 2.0 * switch(level)).sum()

@@ -17,6 +17,7 @@ mod layout;
 mod masks;
 pub(crate) mod network;
 mod plan;
+mod price;
 pub(crate) mod ring;
 pub(crate) mod sparse;
 mod steps;
@@ -29,13 +30,12 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_contract::Forecast;
-use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::Graph;
 use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::compile::{CompileError, Emitted};
-use crate::cost::{self, Machine};
+use crate::compile::{CompileError, Emitted, Task};
+use crate::cost;
 use crate::noise::Gaussian;
 use activation::Forms;
 use carrier::Carrier;
@@ -44,61 +44,69 @@ pub use error::GeneralError;
 use network::{Network, Refreshes};
 use ring::{LOG_DEGREES, Ring};
 
-/// The program of a shallow network, without bootstraps. Errors of polynomials, root mean square, are
-/// at most `worst` of their range.
-///
-/// # Errors
-/// When no ring carries it, or it does not fit its calibration.
-pub(crate) fn emit_leveled(
-    graph: &Graph,
-    calibration: &Calibration,
-    samples: &[Tensor],
-    worst: f64,
-) -> Result<Emitted, CompileError> {
-    let network = Network::new(graph, calibration, Refreshes::LeftOut)?;
-    let activations = Forms::leveled(&network, worst)?;
-    let depth = emit::depth(&network, &activations);
-    let mut refused = GeneralError::Depth { needed: depth };
-    for log_degree in LOG_DEGREES {
-        let Some(ring) = Ring::new(log_degree, depth)? else { continue };
-        match emitted(&network, &activations, &Carrier::Leveled(ring), samples) {
-            // A larger ring may hold it.
-            Err(CompileError::General(error @ GeneralError::Slots { .. })) => refused = error,
-            result => return result,
-        }
+/// A shallow network, which may be run without bootstraps.
+#[derive(Debug)]
+pub(crate) struct Leveled<'a> {
+    task: Task<'a>,
+    network: Network,
+}
+
+impl<'a> Leveled<'a> {
+    /// # Errors
+    /// When no ring carries it whatever its polynomials, or it does not fit its calibration.
+    pub(crate) fn new(task: Task<'a>) -> Result<Self, CompileError> {
+        check_leveled(task.graph)?;
+        let network = Network::new(task.graph, task.calibration, Refreshes::LeftOut)?;
+        Ok(Self { task, network })
     }
-    Err(refused.into())
+
+    /// The program. Errors of polynomials, root mean square, are at most so many hundredths of their
+    /// range.
+    ///
+    /// # Errors
+    /// When no ring carries it.
+    pub(crate) fn emit(&self, percent: f64) -> Result<Emitted, CompileError> {
+        let Self { task, network } = self;
+        let activations = Forms::leveled(network, percent / 100.0)?;
+        let depth = emit::depth(network, &activations);
+        let mut refused = GeneralError::Depth { needed: depth };
+        for log_degree in LOG_DEGREES {
+            let Some(ring) = Ring::new(log_degree, depth)? else { continue };
+            match emitted(*task, network, &activations, &Carrier::Leveled(ring)) {
+                // A larger ring may hold it.
+                Err(CompileError::General(error @ GeneralError::Slots { .. })) => refused = error,
+                result => return result,
+            }
+        }
+        Err(refused.into())
+    }
 }
 
 /// The program of any network, with each activation in a bootstrap.
 ///
 /// # Errors
 /// When a value fits no ciphertexts, or the network does not fit its calibration.
-pub(crate) fn emit_bootstrapped(
-    graph: &Graph,
-    calibration: &Calibration,
-    samples: &[Tensor],
-) -> Result<Emitted, CompileError> {
-    let network = Network::new(graph, calibration, Refreshes::Kept)?;
+pub(crate) fn emit_bootstrapped(task: Task<'_>) -> Result<Emitted, CompileError> {
+    let network = Network::new(task.graph, task.calibration, Refreshes::Kept)?;
     let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15())?);
     let bootstrap = BootstrapParameters::new(set, BootstrapLiteral::degree_15())?;
     let activations = Forms::bootstrapped(&network, &bootstrap)?;
-    emitted(&network, &activations, &Carrier::Bootstrapped(Box::new(bootstrap)), samples)
+    emitted(task, &network, &activations, &Carrier::Bootstrapped(Box::new(bootstrap)))
 }
 
 fn emitted(
+    task: Task<'_>,
     network: &Network,
     activations: &Forms,
     carrier: &Carrier,
-    samples: &[Tensor],
 ) -> Result<Emitted, CompileError> {
     let (program, formats, request) = Build::new(network, activations, carrier)?.emit()?;
     let checked = program.check(carrier.set(), request)?;
     let forecast = Forecast {
-        seconds: cost::seconds(&program, &checked, Machine::default()),
+        seconds: cost::seconds(&program, &checked, task.machine),
         memory_bytes: cost::memory_bytes(&program, &checked),
         log2_failure: cost::log2_failure(&program, &checked),
-        score_error: score_error(network, activations, carrier.noise(), samples),
+        score_error: score_error(network, activations, carrier.noise(), task.samples),
     };
     Ok(Emitted { program, checked, formats, forecast })
 }
@@ -144,7 +152,7 @@ pub(crate) fn check_bootstrapped(graph: &Graph) -> Result<(), GeneralError> {
 }
 
 /// The part of an activation's error that all pixels of a channel share: it follows from their values,
-/// and does not average out over them as independent noise does. Measured on the ResNet20 with
+/// and does not average out over them as independent noise does. Fitted to the ResNet20 with
 /// quadratic activations.
 const COMMON_ERROR: f64 = 0.3;
 

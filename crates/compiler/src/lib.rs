@@ -20,7 +20,9 @@ mod trigonometric;
 mod units;
 
 pub use batch::BatchRefusal;
-pub use compile::{Code, CompileError, Compiled, Description, Form, InputRule, check, compile};
+pub use compile::{
+    Code, CompileError, Compiled, Description, Form, InputRule, check, compile, compile_as,
+};
 pub use cost::{Machine, count_bootstraps};
 pub use general::GeneralError;
-pub use planner::{Candidate, Costs, Goal, Wishes};
+pub use planner::{Candidate, Costs, Goal, Way, Wishes};

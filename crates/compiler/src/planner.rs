@@ -4,276 +4,149 @@
 //! primitives (`cost`), its error from the network run with its approximations and noise. What
 //! cannot win any more is left out with the bound that shows it.
 
-use blindsight_ckks::ciphertext::SeededCiphertext;
-use blindsight_ckks::wire::KeySetManifest;
-use blindsight_contract::Forecast;
-use blindsight_model::calibration::Calibration;
+mod contest;
+mod wishes;
+
+use std::fmt;
+
 use blindsight_model::graph::{ActivationKind, Graph};
-use blindsight_model::plain::PlainError;
-use blindsight_model::tensor::Tensor;
-use serde::Serialize;
 
-use crate::agreement::Leads;
-use crate::compile::{CompileError, Emitted};
-use crate::cost::{self, Machine};
-use crate::{batch, general, residual};
+use crate::batch;
+use crate::compile::{CompileError, Description, Emitted, Form, Task, check};
+use crate::general::{self, Leveled};
+use crate::residual;
+use contest::Contest;
 
-/// What a plan is to be good at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Goal {
-    /// The time from an input to its label: evaluation, and sending the request.
-    #[default]
-    Latency,
-    /// What a client sends: its keys, and requests.
-    Bytes,
-    /// Inputs an hour, of many clients: evaluation alone.
-    Throughput,
+pub use contest::Candidate;
+pub use wishes::{Costs, Goal, Wishes};
+
+/// One way to run a network. It writes itself as the name of its candidate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    /// In the packing of the residual family.
+    Residual,
+    /// On a ring whose chain carries all of it, with polynomials in place of activations.
+    Polynomials {
+        /// Their largest error, root mean square, in hundredths of the range: fewer levels, or
+        /// better scores.
+        percent: f64,
+    },
+    /// As matrices between bootstraps.
+    Bootstrapped,
 }
 
-/// What is wanted of a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Wishes {
-    /// What it is to be good at.
-    pub goal: Goal,
-    /// The least part of inputs that get the plain network's label.
-    pub agreement: Option<f64>,
-    /// The most bytes of the evaluator's memory.
-    pub memory: Option<u64>,
-    /// How fast the evaluator's machine is.
-    pub machine: Machine,
+/// Errors of polynomials that are tried without bootstraps, in hundredths of the range.
+const PERCENTS: [f64; 3] = [1.0, 3.0, 0.3];
+
+impl Way {
+    /// All ways that a network may take, as far as its ranges are no matter.
+    ///
+    /// # Errors
+    /// [`CompileError::General`] when there is none.
+    pub fn all(graph: &Graph) -> Result<Vec<Self>, CompileError> {
+        let residual = (check(graph)? == Form::Residual).then_some(Self::Residual);
+        let leveled = general::check_leveled(graph).is_ok().then(|| percents(graph));
+        let leveled = leveled.into_iter().flatten().map(|&percent| Self::Polynomials { percent });
+        let bootstrapped = general::check_bootstrapped(graph).is_ok().then_some(Self::Bootstrapped);
+        Ok(residual.into_iter().chain(leveled).chain(bootstrapped).collect())
+    }
+
+    fn emit(self, task: Task<'_>) -> Result<Emitted, CompileError> {
+        match self {
+            Self::Residual => residual::emit(task),
+            Self::Polynomials { percent } => Leveled::new(task)?.emit(percent),
+            Self::Bootstrapped => general::emit_bootstrapped(task),
+        }
+    }
 }
 
-/// What a candidate costs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Costs {
-    /// Seconds of an evaluation.
-    pub seconds: f64,
-    /// Bytes of the evaluator's memory.
-    pub memory_bytes: u64,
-    /// Bytes of the keys that a client sends once.
-    pub key_bytes: u64,
-    /// Bytes of a request.
-    pub request_bytes: u64,
-    /// The error of a score, root mean square.
-    pub score_error: f64,
-    /// The part of the samples that is expected to get the plain network's label.
-    pub agreement: f64,
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Residual => f.write_str("residual blocks, a bootstrap each"),
+            Self::Polynomials { percent } => {
+                write!(f, "{WITHOUT_BOOTSTRAPS}, polynomials within {percent} % of their range")
+            }
+            Self::Bootstrapped => f.write_str("matrices, a bootstrap for each activation"),
+        }
+    }
 }
 
-/// One way to run a network, and what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Candidate {
-    /// What it is.
-    pub name: &'static str,
-    /// What it costs; none when it cannot be run, or was not compiled.
-    pub costs: Option<Costs>,
-    /// Why it was taken, or not.
-    pub verdict: String,
+const WITHOUT_BOOTSTRAPS: &str = "without bootstraps";
+
+/// The errors that are worth a candidate: squares have none.
+fn percents(graph: &Graph) -> &'static [f64] {
+    let squares = graph.activations().all(|(_, kind)| kind == ActivationKind::Square);
+    if squares { &PERCENTS[..1] } else { &PERCENTS }
 }
 
-/// The least agreement where none is asked for: a candidate with less is taken only if there is no
-/// other.
-const USUAL_AGREEMENT: f64 = 0.98;
+const BATCHES: &str = "batches, an input a slot";
 
-/// Bytes that a client sends in a second: a tenth of a gigabit.
-const BYTES_A_SECOND: f64 = 1.25e7;
-
-/// Requests that share the cost of keys, where bytes are what counts.
-const REQUESTS_A_KEY_SET: f64 = 10.0;
-
-/// Errors of polynomials that are tried without bootstraps, as parts of the range: fewer levels, or
-/// better scores.
-const POLYNOMIALS: [(&str, f64); 3] = [
-    ("without bootstraps, polynomials within 1 % of their range", 0.01),
-    ("without bootstraps, polynomials within 3 % of their range", 0.03),
-    ("without bootstraps, polynomials within 0.3 % of their range", 0.003),
-];
-
-const BATCH: &str = "batches, an input a slot";
-
-const RESIDUAL: &str = "residual blocks, a bootstrap each";
-
-const BOOTSTRAPPED: &str = "matrices, a bootstrap for each activation";
+/// The network on batches, as a candidate; when it cannot be run so, the candidate with the reason.
+pub(crate) fn on_batches(
+    task: Task<'_>,
+    description: &Description,
+    wishes: Wishes,
+) -> Result<(batch::Emitted, Candidate), Candidate> {
+    let name = || BATCHES.to_owned();
+    let passed = |verdict| Candidate { name: name(), costs: None, verdict };
+    let emitted = batch::emit(task, description, wishes.agreement);
+    let emitted = emitted.map_err(|error| passed(format!("not possible: {error}")))?;
+    let costs = emitted.costs();
+    if !wishes.room(&costs) {
+        return Err(passed("needs more memory than there is".to_owned()));
+    }
+    let candidate = Candidate::taken(name(), costs);
+    Ok((emitted, candidate))
+}
 
 /// The best plan, and all candidates.
 pub(crate) fn plan(
-    graph: &Graph,
-    calibration: &Calibration,
-    samples: &[Tensor],
+    task: Task<'_>,
     wishes: Wishes,
 ) -> Result<(Emitted, Vec<Candidate>), CompileError> {
-    let mut contest = Contest::new(graph, samples, wishes)?;
-    if residual::lowering::check(graph).is_ok() {
+    let mut contest = Contest::new(task, wishes)?;
+    if check(task.graph)? == Form::Residual {
         // Of all forms it has the fewest key switches, and no other a lower level.
-        contest.enter(RESIDUAL, residual::emit(graph, calibration, samples));
+        contest.enter(Way::Residual, residual::emit(task));
         return contest.finish();
     }
-    let squares = graph.activations().all(|(_, kind)| kind == ActivationKind::Square);
-    for (name, worst) in POLYNOMIALS.into_iter().take(if squares { 1 } else { 3 }) {
-        let emitted = match general::check_leveled(graph) {
-            Ok(()) => general::emit_leveled(graph, calibration, samples, worst),
-            Err(error) => Err(error.into()),
-        };
-        contest.enter(name, emitted);
+    match Leveled::new(task) {
+        Ok(leveled) => {
+            for &percent in percents(task.graph) {
+                contest.enter(Way::Polynomials { percent }, leveled.emit(percent));
+            }
+        }
+        Err(refused) => contest.enter(WITHOUT_BOOTSTRAPS, Err(refused)),
     }
-    let least = graph.activations().count() as f64 * wishes.machine.bootstrap;
-    match contest.best.as_ref().filter(|best| best.wanted && least > best.objective) {
+    let least = task.graph.activations().count() as f64 * task.machine.bootstrap;
+    match contest.to_beat().filter(|best| least > *best) {
         Some(_) if wishes.goal != Goal::Bytes => {
             let verdict = format!("not compiled: its bootstraps alone take {least:.1} s");
-            let costs = None;
-            contest.candidates.push(Candidate { name: BOOTSTRAPPED, costs, verdict });
+            contest.pass(Way::Bootstrapped, verdict);
         }
-        _ => contest.enter(BOOTSTRAPPED, general::emit_bootstrapped(graph, calibration, samples)),
+        _ => contest.enter(Way::Bootstrapped, general::emit_bootstrapped(task)),
     }
     contest.finish()
 }
 
-/// The network on batches as a candidate: where inputs an hour are what counts, no other form comes
-/// near it, and none is compiled beside it.
-pub(crate) fn batch_candidate(
-    emitted: Result<batch::Emitted, CompileError>,
-    wishes: Wishes,
-) -> (Candidate, Option<batch::Emitted>) {
-    let refused = |verdict| (Candidate { name: BATCH, costs: None, verdict }, None);
-    let emitted = match emitted {
-        Ok(emitted) => emitted,
-        Err(error) => return refused(format!("not possible: {error}")),
-    };
-    let Forecast { seconds, memory_bytes, score_error, .. } = emitted.contract.forecast;
-    if wishes.memory.is_some_and(|most| memory_bytes > most) {
-        return refused("needs more memory than there is".to_owned());
-    }
-    let costs = Costs {
-        seconds,
-        memory_bytes,
-        key_bytes: 0,
-        request_bytes: emitted.request_bytes,
-        score_error,
-        agreement: emitted.agreement,
-    };
-    let inputs = emitted.contract.request.inputs;
-    let verdict = format!("taken: {inputs} inputs in {seconds:.3} s");
-    (Candidate { name: BATCH, costs: Some(costs), verdict }, Some(emitted))
-}
-
-/// The candidates so far.
-struct Contest {
-    wishes: Wishes,
-    leads: Leads,
-    candidates: Vec<Candidate>,
-    best: Option<Best>,
-    error: Option<CompileError>,
-}
-
-struct Best {
-    index: usize,
-    emitted: Emitted,
-    /// Whether it agrees as often as is wanted.
-    wanted: bool,
-    objective: f64,
-    agreement: f64,
-}
-
-impl Contest {
-    fn new(graph: &Graph, samples: &[Tensor], wishes: Wishes) -> Result<Self, PlainError> {
-        let leads = Leads::new(graph, samples)?;
-        Ok(Self { wishes, leads, candidates: Vec::new(), best: None, error: None })
-    }
-
-    fn enter(&mut self, name: &'static str, emitted: Result<Emitted, CompileError>) {
-        let emitted = match emitted {
-            Ok(mut emitted) => {
-                // Forms are compiled for the usual machine.
-                let Emitted { program, checked, forecast, .. } = &mut emitted;
-                forecast.seconds = cost::seconds(program, checked, self.wishes.machine);
-                emitted
-            }
-            Err(error) => {
-                let verdict = format!("not possible: {error}");
-                self.candidates.push(Candidate { name, costs: None, verdict });
-                // The last one says most: it carries more than those before.
-                self.error = Some(error);
-                return;
-            }
-        };
-        let costs = self.costs(&emitted);
-        let objective = self.objective(&costs);
-        let wanted = costs.agreement >= self.wishes.agreement.unwrap_or(USUAL_AGREEMENT);
-        let too_large = self.wishes.memory.is_some_and(|most| costs.memory_bytes > most);
-        let agreement = costs.agreement;
-        let verdict = match &self.best {
-            _ if too_large => "needs more memory than there is".to_owned(),
-            Some(best) if best.wanted && !wanted => {
-                format!("agrees too rarely: {:.1} %", 100.0 * agreement)
-            }
-            Some(best) if best.wanted == wanted => {
-                let (ours, theirs) = match wanted {
-                    true => (objective, best.objective),
-                    // Where none agrees often enough, the one that agrees most often.
-                    false => (-agreement, -best.agreement),
-                };
-                if ours < theirs { String::new() } else { "another is better".to_owned() }
-            }
-            _ => String::new(),
-        };
-        let index = self.candidates.len();
-        if verdict.is_empty() {
-            if let Some(best) = &self.best {
-                self.candidates[best.index].verdict = "another is better".to_owned();
-            }
-            self.best = Some(Best { index, emitted, wanted, objective, agreement });
-        }
-        let verdict = if verdict.is_empty() { "taken".to_owned() } else { verdict };
-        self.candidates.push(Candidate { name, costs: Some(costs), verdict });
-    }
-
-    fn costs(&self, emitted: &Emitted) -> Costs {
-        let Emitted { checked, forecast, .. } = emitted;
-        let set = checked.circuit.set();
-        let request = checked.values[0];
-        Costs {
-            seconds: forecast.seconds,
-            memory_bytes: forecast.memory_bytes,
-            key_bytes: KeySetManifest::new(set, &checked.keys).total_byte_len(),
-            request_bytes: SeededCiphertext::byte_len(set, request.level) as u64,
-            score_error: forecast.score_error,
-            agreement: self.leads.agreement(forecast.score_error),
-        }
-    }
-
-    fn objective(&self, costs: &Costs) -> f64 {
-        match self.wishes.goal {
-            Goal::Latency => costs.seconds + costs.request_bytes as f64 / BYTES_A_SECOND,
-            Goal::Bytes => costs.key_bytes as f64 + REQUESTS_A_KEY_SET * costs.request_bytes as f64,
-            Goal::Throughput => costs.seconds,
-        }
-    }
-
-    fn finish(self) -> Result<(Emitted, Vec<Candidate>), CompileError> {
-        let Self { wishes, candidates, best, error, .. } = self;
-        let Some(best) = best else {
-            let least = candidates.iter().filter_map(|c| c.costs).map(|c| c.memory_bytes).min();
-            return Err(match (least, wishes.memory, error) {
-                (Some(least), Some(most), _) => CompileError::Memory { least, most },
-                (_, _, Some(error)) => error,
-                // There is always a candidate.
-                _ => CompileError::Memory { least: 0, most: 0 },
-            });
-        };
-        if let Some(wanted) = wishes.agreement.filter(|_| !best.wanted) {
-            return Err(CompileError::Agreement { wanted, best: best.agreement });
-        }
-        Ok((best.emitted, candidates))
-    }
+/// One way alone, whatever is wanted.
+pub(crate) fn only(task: Task<'_>, way: Way) -> Result<(Emitted, Vec<Candidate>), CompileError> {
+    let mut contest = Contest::new(task, Wishes::default())?;
+    contest.enter(way, way.emit(task));
+    contest.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::Machine;
     use crate::testing::{calibration, convolutional, deep, inputs, perceptron};
 
     fn planned(graph: &Graph, wishes: Wishes) -> Result<(Emitted, Vec<Candidate>), CompileError> {
-        plan(graph, &calibration(graph), &inputs(graph.shape(graph.input())), wishes)
+        let (calibration, samples) = (calibration(graph), inputs(graph.shape(graph.input())));
+        let machine = wishes.machine;
+        plan(Task { graph, calibration: &calibration, samples: &samples, machine }, wishes)
     }
 
     #[test]
@@ -284,9 +157,34 @@ mod tests {
         assert!(candidates[1].verdict.contains("bootstraps alone"), "{candidates:?}");
         let (emitted, candidates) = planned(&deep(9), Wishes::default()).unwrap();
         assert!(emitted.checked.circuit.bootstrap().is_some());
-        let taken: Vec<_> = candidates.iter().filter(|c| c.verdict == "taken").collect();
-        assert!(matches!(taken[..], [Candidate { name: BOOTSTRAPPED, costs: Some(_), .. }]));
+        let taken: Vec<_> = candidates.iter().filter(|c| c.is_taken()).collect();
+        let [Candidate { name, costs: Some(_), .. }] = taken[..] else { panic!("{taken:?}") };
+        assert_eq!(*name, Way::Bootstrapped.to_string());
+        // What no polynomial can help is said once.
+        assert_eq!(candidates.len(), 2, "{candidates:?}");
         assert!(candidates[0].verdict.contains("levels"), "{candidates:?}");
+    }
+
+    #[test]
+    fn every_way_can_be_taken_alone() {
+        let graph = convolutional();
+        let ways = Way::all(&graph).unwrap();
+        assert_eq!(ways, [Way::Polynomials { percent: 1.0 }, Way::Bootstrapped]);
+        assert_eq!(Way::all(&deep(9)).unwrap(), [Way::Bootstrapped]);
+        assert_eq!(Way::all(&perceptron(ActivationKind::Relu)).unwrap().len(), 4);
+        let (calibration, samples) = (calibration(&graph), inputs(graph.shape(graph.input())));
+        let machine = Machine { bootstrap: 1.0, linear: 2.0 };
+        let task = Task { graph: &graph, calibration: &calibration, samples: &samples, machine };
+        let (_, planned) = plan(task, Wishes { machine, ..Wishes::default() }).unwrap();
+        let alone = |way| only(task, way).unwrap().1.remove(0);
+        assert_eq!(alone(ways[0]), planned[0], "the same costs on the same machine");
+        // What had no need to be compiled can be.
+        assert_eq!(alone(ways[1]).name, planned[1].name);
+        let seconds = alone(ways[1]).costs.unwrap().seconds;
+        assert!(
+            planned[1].costs.is_none() && seconds > 3.0,
+            "three bootstraps and more: {seconds}"
+        );
     }
 
     #[test]
@@ -295,7 +193,7 @@ mod tests {
         let bytes = |goal| {
             let wishes = Wishes { goal, agreement: Some(0.0), ..Wishes::default() };
             let (_, candidates) = planned(&graph, wishes).unwrap();
-            let taken = candidates.iter().find(|c| c.verdict == "taken").unwrap();
+            let taken = candidates.iter().find(|c| c.is_taken()).unwrap();
             taken.costs.unwrap()
         };
         let (fast, small) = (bytes(Goal::Latency), bytes(Goal::Bytes));

@@ -21,11 +21,8 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_engine::{Program, ValueType};
-use blindsight_model::calibration::Calibration;
-use blindsight_model::graph::Graph;
-use blindsight_model::tensor::Tensor;
 
-use crate::compile::{CompileError, Emitted};
+use crate::compile::{CompileError, Emitted, Task};
 use crate::contract::{ANSWER_LOG2_MODULUS, Formats};
 use crate::emit::Emitter;
 use block::Values;
@@ -37,14 +34,10 @@ use packing::request_boxes;
 ///
 /// # Errors
 /// When it is of another kind, or does not fit its calibration.
-pub(crate) fn emit(
-    graph: &Graph,
-    calibration: &Calibration,
-    samples: &[Tensor],
-) -> Result<Emitted, CompileError> {
+pub(crate) fn emit(task: Task<'_>) -> Result<Emitted, CompileError> {
     let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15())?);
     let bootstrap = BootstrapParameters::new(set.clone(), BootstrapLiteral::degree_15())?;
-    let lowered = Lowered::new(graph, calibration)?;
+    let lowered = Lowered::new(task.graph, task.calibration)?;
     let program = program(&bootstrap, &lowered)?;
     let request = ValueType { level: request_level(&bootstrap), scale: bootstrap.linear_scale() };
     let checked = program.check(&set, request)?;
@@ -58,7 +51,7 @@ pub(crate) fn emit(
         answer_unit: f64::from(lowered.head.bound),
         answer_slots: (0..lowered.head.bias.len() as u32).collect(),
     };
-    let forecast = forecast::forecast(&program, &checked, &lowered, &bootstrap, samples)?;
+    let forecast = forecast::forecast(&program, &checked, &lowered, &bootstrap, task)?;
     Ok(Emitted { program, checked, formats, forecast })
 }
 

@@ -13,6 +13,17 @@ use blindsight_model::graph::{
 use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::{Shape, Tensor};
 
+/// Networks of squares that the chain of some ring carries, with their names.
+#[must_use]
+pub fn shallow() -> [(&'static str, Graph); 4] {
+    [
+        ("perceptron", perceptron(ActivationKind::Square)),
+        ("tabular", tabular()),
+        ("convolutional", convolutional()),
+        ("odd", odd()),
+    ]
+}
+
 /// A first layer whose input is there several times, and one whose input is there once.
 #[must_use]
 pub fn perceptron(kind: ActivationKind) -> Graph {

@@ -1,9 +1,9 @@
 use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet};
-use blindsight_model::graph::ActivationKind;
+use blindsight_model::graph::{ActivationKind, Graph};
 use blindsight_model::plain::PlainNetwork;
 
 use super::*;
-use crate::compile::{Code, Compiled, InputRule, compile};
+use crate::compile::{InputRule, compile};
 use crate::planner::{Goal, Wishes};
 use crate::testing::{calibration, deep, inputs, odd, perceptron, striding};
 

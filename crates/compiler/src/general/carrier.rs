@@ -1,9 +1,9 @@
 //! What carries a network's values: a chain that is long enough for all of it, or bootstraps.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use blindsight_ckks::keys::{KeyError, KeyKind, Special};
+use blindsight_ckks::keys::{KeyError, KeyKind, KeyLayout, Special};
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::{BootstrapParameters, KeyUses};
@@ -37,6 +37,8 @@ pub(super) struct LinearLevels {
     /// Their product.
     pub(super) dropped: f64,
     pub(super) special: Special,
+    /// Digits of its keys.
+    pub(super) digits: usize,
 }
 
 impl Carrier {
@@ -76,27 +78,33 @@ impl Carrier {
 
     /// The levels of a linear layer that reads values at this level or above.
     pub(super) fn linear(&self, level: usize) -> Result<LinearLevels, KeyError> {
-        let (rescales, special) = match self {
-            Self::Leveled(ring) => (1, ring.set.all_special()),
+        let (rescales, layout) = match self {
+            Self::Leveled(ring) => (1, KeyLayout::packed(&ring.set, level)?),
             Self::Bootstrapped(bootstrap) => {
                 let rescales = level - bootstrap.levels().slots_to_coefficients;
-                (rescales, bootstrap.key_levels().at(level)?.special)
+                (rescales, bootstrap.key_levels().at(level)?.clone())
             }
         };
         let dropped = (level - rescales + 1..=level).map(|level| self.set().prime(level));
-        Ok(LinearLevels { level, rescales, dropped: dropped.product(), special })
+        let KeyLayout { special, digits, .. } = layout;
+        let digits = digits.len();
+        Ok(LinearLevels { level, rescales, dropped: dropped.product(), special, digits })
     }
 
-    /// Powers of two by which bootstraps rotate: their keys serve rotations after a linear layer.
-    pub(super) fn rotations_of_bootstraps(&self) -> Result<BTreeSet<i64>, KeyError> {
-        let Some(bootstrap) = self.bootstrap() else { return Ok(BTreeSet::new()) };
+    /// Powers of two by which bootstraps rotate, each with the highest level of a linear layer at
+    /// which their key serves.
+    pub(super) fn rotations_of_bootstraps(&self) -> Result<BTreeMap<i64, usize>, KeyError> {
+        let Some(bootstrap) = self.bootstrap() else { return Ok(BTreeMap::new()) };
         let mut uses = KeyUses::default();
         bootstrap.add_uses(&mut uses)?;
-        let (set, level) = (bootstrap.set(), bootstrap.levels().slots_to_coefficients);
+        let set = bootstrap.set();
         let powers = (0..set.slots().ilog2()).map(|k| 1_i64 << k);
-        let rotation = |steps: i64| GaloisElement::rotation(steps, set.degree());
-        let has_key = |steps: &i64| uses.serves(KeyKind::Automorphism(rotation(*steps)), level);
-        Ok(powers.filter(has_key).collect())
+        let served = |steps: i64| {
+            let kind = KeyKind::Automorphism(GaloisElement::rotation(steps, set.degree()));
+            let mut levels = (1..=self.request_level()).rev();
+            Some((steps, levels.find(|level| uses.serves(kind, *level))?))
+        };
+        Ok(powers.filter_map(served).collect())
     }
 
     /// The error that an activation's input has, root mean square, as a part of its range.
@@ -113,5 +121,40 @@ impl Carrier {
             Self::Leveled(_) => 1,
             Self::Bootstrapped(_) => MOST_PARTS,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use blindsight_ckks::parameters::Literal;
+
+    use super::*;
+
+    /// A pool rotates what a bootstrap gives, at a higher level than sums after a linear layer: a key
+    /// that serves these need not serve it.
+    #[test]
+    fn keys_of_bootstraps_serve_up_to_their_level() {
+        let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15()).unwrap());
+        let bootstrap = BootstrapParameters::new(set, BootstrapLiteral::degree_15()).unwrap();
+        let mut own = KeyUses::default();
+        bootstrap.add_uses(&mut own).unwrap();
+        let (set, key_levels) = (bootstrap.set().clone(), bootstrap.key_levels().clone());
+        let keys = |uses: &KeyUses| uses.list(&set, &key_levels).unwrap().specs().len();
+        let carrier = Carrier::Bootstrapped(Box::new(bootstrap));
+        let rotations = carrier.rotations_of_bootstraps().unwrap();
+        let mut highest = BTreeSet::new();
+        for (&steps, &served) in &rotations {
+            highest.insert(served);
+            for level in 1..=carrier.request_level() {
+                let mut uses = own.clone();
+                let element = GaloisElement::rotation(steps, set.degree());
+                uses.add_rare(KeyKind::Automorphism(element), level);
+                let more = usize::from(level > served);
+                assert_eq!(keys(&uses), keys(&own) + more, "{steps} slots at level {level}");
+            }
+        }
+        assert!(highest.len() > 1 && highest.contains(&carrier.request_level()), "{rotations:?}");
     }
 }

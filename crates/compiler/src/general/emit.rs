@@ -3,7 +3,7 @@
 mod answer;
 mod linear;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_engine::{PlaintextData, PolynomialData, Program, Value, ValueType};
@@ -56,8 +56,9 @@ pub(super) struct Build<'a> {
     held: Vec<Place>,
     /// Rotations that transforms have keys for.
     known: BTreeSet<i64>,
-    /// Rotations that have keys at higher levels: good enough for those that stand alone.
-    high: BTreeSet<i64>,
+    /// Rotations that bootstraps have keys for, each with the highest level at which that key is good
+    /// enough for one that stands alone.
+    of_bootstraps: BTreeMap<i64, usize>,
     /// Weights of all transforms so far.
     weights: usize,
 }
@@ -85,7 +86,7 @@ impl<'a> Build<'a> {
             emitter: Emitter::new(carrier.literal()),
             held: Vec::new(),
             known: BTreeSet::new(),
-            high: carrier.rotations_of_bootstraps()?,
+            of_bootstraps: carrier.rotations_of_bootstraps()?,
             weights: 0,
         })
     }
@@ -125,13 +126,7 @@ impl<'a> Build<'a> {
     fn input(&self, held: &Held) -> Result<Place, GeneralError> {
         let (shape, slots) = (held.shape, self.slots());
         // The first layer that reads it decides.
-        let readers = self.network.values.iter().filter_map(|held| match &held.made {
-            Made::Activation { affine, .. } => Some(affine),
-            Made::Input | Made::Pool { .. } => None,
-        });
-        let mut readers = readers.chain([&self.network.scores]);
-        let first = readers.find(|affine| affine.terms.iter().any(|(value, _)| *value == 0));
-        let to = first.map_or(shape, |affine| affine.shape);
+        let to = self.network.readers(0).next().map_or(shape, |affine| affine.shape);
         let layout = match (to.plane(), self.carrier) {
             (1, _) => Layout::of_input(shape, Repeated::Evenly, slots),
             (_, Carrier::Leveled(_)) => {
@@ -153,7 +148,7 @@ impl<'a> Build<'a> {
             for (step, count) in windows {
                 let part = value;
                 for _ in 1..count {
-                    let rotated = build.rotate(value, step as i64);
+                    let rotated = build.rotate(value, step as i64, source.level);
                     value = build.emitter.add(rotated, part);
                 }
             }
@@ -163,11 +158,12 @@ impl<'a> Build<'a> {
         Place { parts, layout: layout.pooled(pool, shape), ..source }
     }
 
-    /// A rotation, made of one that has a key where few of it are enough.
-    fn rotate(&mut self, input: Value, steps: i64) -> Value {
+    /// A rotation of a value at this level, made of one that has a key where few of it are enough.
+    fn rotate(&mut self, input: Value, steps: i64, level: usize) -> Value {
+        let of_bootstraps = self.of_bootstraps.iter().filter(|(_, highest)| level <= **highest);
+        let known = self.known.iter().chain(of_bootstraps.map(|(steps, _)| steps));
         let made_of = |known: &&i64| steps % **known == 0 && steps / **known <= MOST_REPEATS;
-        let known = self.high.get(&steps).or_else(|| self.known.iter().rev().find(made_of));
-        let by = known.copied().unwrap_or_else(|| {
+        let by = known.filter(made_of).max().copied().unwrap_or_else(|| {
             self.known.insert(steps);
             steps
         });

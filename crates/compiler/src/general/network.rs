@@ -111,6 +111,16 @@ impl Network {
         Ok(Self { values: reader.values, scores, bound })
     }
 
+    /// The affine maps that read a value, in execution order.
+    pub(super) fn readers(&self, value: usize) -> impl Iterator<Item = &Affine> {
+        let affines = self.values.iter().filter_map(|held| match &held.made {
+            Made::Activation { affine, .. } => Some(affine),
+            Made::Input | Made::Pool { .. } => None,
+        });
+        let reads = move |affine: &&Affine| affine.terms.iter().any(|(read, _)| *read == value);
+        affines.chain([&self.scores]).filter(reads)
+    }
+
     /// The scores of an input, with these functions in place of the activations, in units.
     pub(crate) fn run(
         &self,

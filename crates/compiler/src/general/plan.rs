@@ -5,6 +5,7 @@ use super::carrier::Carrier;
 use super::diagonals::Diagonals;
 use super::layout::Layout;
 use super::network::Affine;
+use super::price::Prices;
 use super::sparse::Sparse;
 
 /// How the rows of a matrix are laid out.
@@ -27,19 +28,6 @@ pub(super) struct Task<'a> {
     pub(super) rows_after: usize,
 }
 
-/// What a plan costs, in weighted copies of a ciphertext.
-#[derive(Clone, Copy, Debug)]
-struct Prices {
-    /// A ciphertext of the result.
-    part: usize,
-    /// A weighted copy whose weights take a word for each slot.
-    whole: usize,
-    /// The same, of a matrix that reads the result.
-    after: usize,
-    /// Whether weights that repeat are of use.
-    repeats: bool,
-}
-
 impl Plan {
     /// The cheapest form.
     pub(super) fn cheapest<'a>(
@@ -49,8 +37,12 @@ impl Plan {
     ) -> Result<Self, GeneralError> {
         let Task { affine, clean, rows_after } = *task;
         let (shape, slots) = (affine.shape, carrier.set().slots());
-        let prices = Prices::of(carrier);
-        let mut plans: Vec<(usize, Self)> = Vec::new();
+        let prices = Prices::of(carrier, carrier.request_level())?;
+        // Weights that repeat take next to no memory. They need masks, for which there is no level
+        // without bootstraps.
+        let repeats = carrier.bootstrap().is_some();
+        let whole = prices.whole_copy();
+        let mut plans: Vec<(f64, Self)> = Vec::new();
         let period = shape.elements().next_power_of_two();
         if period <= slots {
             let blocks = match &affine.terms[..] {
@@ -65,15 +57,15 @@ impl Plan {
                 Some(block) => (period / (slots / block).min(period), Some(block)),
                 None => (period, None),
             };
-            let mut cost = prices.part + prices.whole * period * parts.max(1);
-            if block.is_some() {
+            let mut cost = prices.part + whole * (period * parts.max(1)) as f64;
+            if block.is_some() && repeats {
                 // Weights that read a result that is there but once do not repeat.
-                cost += prices.after * rows_after;
+                cost += whole * rows_after as f64;
             }
             plans.push((cost, Self::Folded { period, block }));
             let repeated = repeated(affine, &layout_of, period, slots);
-            if let Some(period) = repeated.filter(|_| prices.repeats) {
-                let cost = prices.part + period * affine.terms.len();
+            if let Some(period) = repeated.filter(|_| repeats) {
+                let cost = prices.part + prices.copy * (period * affine.terms.len()) as f64;
                 plans.push((cost, Self::Repeated { period }));
             }
         }
@@ -86,9 +78,10 @@ impl Plan {
                 Diagonals::count(matrix, layout_of(*value), &layout, slots)
             };
             let count: usize = affine.terms.iter().map(diagonals).sum();
-            plans.push((prices.part * layout.parts() + count, Self::InPlace(layout)));
+            let copies = count as f64 * if repeats { prices.copy } else { whole };
+            plans.push((prices.part * layout.parts() as f64 + copies, Self::InPlace(layout)));
         }
-        let cheapest = plans.into_iter().min_by_key(|(cost, _)| *cost);
+        let cheapest = plans.into_iter().min_by(|(x, _), (y, _)| x.total_cmp(y));
         cheapest.map(|(_, plan)| plan).ok_or(GeneralError::Slots { shape, slots })
     }
 }
@@ -102,16 +95,4 @@ fn repeated<'a>(
 ) -> Option<usize> {
     let mut distances = affine.terms.iter().map(|(value, _)| layout_of(*value).even_copies(slots));
     distances.try_fold(rows, |period, distance| Some(period.max(distance?)))
-}
-
-impl Prices {
-    fn of(carrier: &Carrier) -> Self {
-        match carrier {
-            // Weights are always whole.
-            Carrier::Leveled(_) => Self { part: 0, whole: 1, after: 0, repeats: false },
-            // A bootstrap takes as long as 4,500 weighted copies. A megabyte of weights, read and
-            // kept, is worth a dozen.
-            Carrier::Bootstrapped(_) => Self { part: 4500, whole: 12, after: 12, repeats: true },
-        }
-    }
 }

@@ -9,6 +9,7 @@ use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_ring::GaloisElement;
 
 use super::masks::Factored;
+use super::price::KEY_IN_SWITCHES;
 
 /// The rotations that offsets are made of: so many of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +31,6 @@ pub(super) struct Grid {
     /// Which of giant, long and short steps there are.
     used: [bool; 3],
 }
-
-/// What a new rotation key is worth, in key switches.
-const KEY_PRICE: usize = 12;
 
 /// The offsets that one transform reads by, each through which mask.
 pub(super) type Offsets = BTreeSet<(Option<usize>, i64)>;
@@ -70,7 +68,7 @@ impl Grid {
                 for &giant in giants.iter().filter(|giant| **giant != short && **giant != long) {
                     let steps = Steps { short, long, giant };
                     let Some(grid) = Self::new(transforms, steps) else { continue };
-                    let cost = grid.switches + KEY_PRICE * grid.new_keys(known);
+                    let cost = grid.switches + KEY_IN_SWITCHES * grid.new_keys(known);
                     if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                         best = Some((cost, grid));
                     }

@@ -6,18 +6,28 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::linear_transform::{Node as Copy, TransformPlan};
 use blindsight_contract::BoxData;
 use blindsight_engine::{Operation, Program};
+use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::{ActivationKind, Graph};
 use blindsight_model::tensor::Tensor;
 use blindsight_ring::GaloisElement;
 
 use super::*;
+use crate::cost::Machine;
 use crate::testing::{
     Parts, calibration, channels, convolutional, deep, error_of_scores, gated, inputs, inverted,
-    large, odd, perceptron, plain_scores, tabular,
+    large, odd, perceptron, plain_scores, shallow, tabular,
 };
 
-/// The largest error of a polynomial that is accepted.
-const WORST: f64 = 0.01;
+/// The largest error of a polynomial that is accepted, in hundredths of its range.
+const PERCENT: f64 = 1.0;
+
+fn task<'a>(graph: &'a Graph, calibration: &'a Calibration) -> Task<'a> {
+    Task { graph, calibration, samples: &[], machine: Machine::default() }
+}
+
+fn emit_leveled(task: Task<'_>) -> Result<Emitted, CompileError> {
+    Leveled::new(task)?.emit(PERCENT)
+}
 
 /// The slots of a request.
 fn packed(boxes: &[BoxData], input: &Tensor, slots: usize) -> Vec<f64> {
@@ -149,14 +159,8 @@ fn error(graph: &Graph, emitted: &Emitted, expected: impl Fn(&Tensor) -> Vec<f64
 
 #[test]
 fn programs_compute_what_networks_compute() {
-    let square = ActivationKind::Square;
-    for (name, graph) in [
-        ("perceptron", perceptron(square)),
-        ("tabular", tabular()),
-        ("convolutional", convolutional()),
-        ("odd", odd()),
-    ] {
-        let emitted = emit_leveled(&graph, &calibration(&graph), &[], WORST).unwrap();
+    for (name, graph) in shallow() {
+        let emitted = emit_leveled(task(&graph, &calibration(&graph))).unwrap();
         let error = error(&graph, &emitted, plain_scores(&graph));
         assert!(error < 1e-4, "{name}: {error:.1e}");
     }
@@ -183,7 +187,7 @@ fn programs_with_bootstraps_do_too() {
         ("gated", gated()),
     ] {
         let calibration = calibration(&graph);
-        let emitted = emit_bootstrapped(&graph, &calibration, &[]).unwrap();
+        let emitted = emit_bootstrapped(task(&graph, &calibration)).unwrap();
         let network = Network::new(&graph, &calibration, Refreshes::Kept).unwrap();
         let forms = Forms::bootstrapped(&network, emitted.checked.circuit.bootstrap().unwrap());
         let error = error(&graph, &emitted, approximate(&network, &forms.unwrap()));
@@ -209,9 +213,9 @@ fn other_activations_are_polynomials() {
         let graph = perceptron(kind);
         let calibration = calibration(&graph);
         let network = Network::new(&graph, &calibration, Refreshes::LeftOut).unwrap();
-        let forms = Forms::leveled(&network, WORST).unwrap();
+        let forms = Forms::leveled(&network, PERCENT / 100.0).unwrap();
         let scores = approximate(&network, &forms);
-        let emitted = emit_leveled(&graph, &calibration, &[], WORST).unwrap();
+        let emitted = emit_leveled(task(&graph, &calibration)).unwrap();
         let error = error(&graph, &emitted, &scores);
         assert!(error < 1e-6, "{kind}: {error:.1e}");
         // And the polynomials are near the functions.
@@ -230,25 +234,31 @@ fn what_cannot_be_carried_says_why() {
     let deep = deep(9);
     // A level a matrix, and three an activation at least.
     assert_eq!(check_leveled(&deep), Err(GeneralError::Depth { needed: 37 }));
-    let refused = emit_leveled(&deep, &calibration(&deep), &[], WORST).unwrap_err();
-    assert!(matches!(refused, CompileError::General(GeneralError::Depth { needed: 37.. })));
+    let calibrated = calibration(&deep);
+    let task_of_deep = task(&deep, &calibrated);
+    // Whatever its polynomials, and with those that it gets.
+    let network = Network::new(&deep, &calibrated, Refreshes::LeftOut).unwrap();
+    let emitted = Leveled { task: task_of_deep, network }.emit(PERCENT);
+    for refused in [Leveled::new(task_of_deep).map(drop), emitted.map(drop)] {
+        let refused = refused.unwrap_err();
+        let too_deep =
+            matches!(refused, CompileError::General(GeneralError::Depth { needed: 37.. }));
+        assert!(too_deep, "{refused}");
+    }
     let mut parts = Parts::of_sides([3, 160, 160]);
     let sum = parts.linear(parts.input(), [2, 3 * 160 * 160]);
     let large = parts.finish(sum);
     for refused in [check_leveled(&large), check_bootstrapped(&large)] {
         assert!(matches!(refused, Err(GeneralError::Slots { slots: 16_384, .. })));
     }
-    type Emit = fn(&Graph, &Calibration, &[Tensor]) -> Result<Emitted, CompileError>;
-    let leveled: Emit =
-        |graph, calibration, samples| emit_leveled(graph, calibration, samples, WORST);
-    for emit in [leveled, emit_bootstrapped] {
-        let refused = emit(&large, &calibration(&large), &[]).unwrap_err();
+    for emit in [emit_leveled, emit_bootstrapped] {
+        let refused = emit(task(&large, &calibration(&large))).unwrap_err();
         let no_room =
             matches!(refused, CompileError::General(GeneralError::Slots { slots: 16_384, .. }));
         assert!(no_room, "{refused}");
         // A calibration of another network.
         let other = calibration(&perceptron(ActivationKind::Square));
-        let refused = emit(&convolutional(), &other, &[]).unwrap_err();
+        let refused = emit(task(&convolutional(), &other)).unwrap_err();
         assert!(matches!(refused, CompileError::General(GeneralError::Calibration)));
     }
 }

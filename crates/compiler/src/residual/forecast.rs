@@ -7,7 +7,8 @@ use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::cost::{self, Machine};
+use crate::compile::Task;
+use crate::cost;
 use crate::noise::{self, Gaussian};
 use crate::residual::lowering::Lowered;
 
@@ -16,13 +17,13 @@ pub(crate) fn forecast(
     checked: &Checked,
     lowered: &Lowered,
     bootstrap: &BootstrapParameters,
-    samples: &[Tensor],
+    task: Task<'_>,
 ) -> Result<Forecast, PlainError> {
     Ok(Forecast {
-        seconds: cost::seconds(program, checked, Machine::default()),
+        seconds: cost::seconds(program, checked, task.machine),
         memory_bytes: cost::memory_bytes(program, checked),
         log2_failure: cost::log2_failure(program, checked),
-        score_error: score_error(program, lowered, bootstrap, samples)?,
+        score_error: score_error(program, lowered, bootstrap, task.samples)?,
     })
 }
 

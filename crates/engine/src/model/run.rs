@@ -178,3 +178,52 @@ impl Values {
         found.ok_or(RunError::Eval(EvalError::Empty { operation: "a run" }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(layer: usize, input: Value) -> Step {
+        Step { operation: Operation::Rotate { input, steps: 1 }, layer }
+    }
+
+    /// Three rotations of the request, a sum of the last two, another rotation of the request, and
+    /// one in the next layer.
+    fn steps() -> Vec<Step> {
+        let sum = Operation::Combine { terms: vec![([1, 0], 2), ([1, 0], 3)] };
+        let sum = Step { operation: sum, layer: 0 };
+        vec![step(0, 0), step(0, 0), step(0, 0), sum, step(0, 0), step(1, 0)]
+    }
+
+    #[test]
+    fn what_waits_for_nothing_runs_side_by_side() {
+        let together = |from: usize, most| side_by_side(&steps()[from..], from, most);
+        assert_eq!(together(0, 8), 3, "the sum reads the two before it");
+        assert_eq!(together(1, 8), 2, "the first of them too");
+        // What the sum reads is there, and so is what the rotation after it reads.
+        assert_eq!(together(3, 8), 2, "the next layer waits");
+        assert_eq!(together(5, 8), 1, "nothing is left");
+        for most in 0..=3 {
+            // No more than there are threads, but one at least.
+            assert_eq!(together(0, most), most.max(1));
+        }
+    }
+
+    #[test]
+    fn all_steps_are_run_once_and_read_what_is_there() {
+        let steps = steps();
+        for most in 1..=8 {
+            let mut done = 0;
+            while done < steps.len() {
+                let together = side_by_side(&steps[done..], done, most);
+                assert!((1..=most).contains(&together));
+                for step in &steps[done..done + together] {
+                    assert_eq!(step.layer, steps[done].layer);
+                    assert!(step.operation.inputs().all(|input| input <= done), "{most}: {step:?}");
+                }
+                done += together;
+            }
+            assert_eq!(done, steps.len());
+        }
+    }
+}

@@ -10,8 +10,9 @@ use crate::general::carrier::{Carrier, LinearLevels};
 use crate::general::diagonals::{Blocks, Diagonals};
 use crate::general::layout::{Layout, Spot};
 use crate::general::masks::{Factored, Room};
-use crate::general::network::{Affine, Made};
+use crate::general::network::Affine;
 use crate::general::plan::{Plan, Task};
+use crate::general::price::Prices;
 use crate::general::steps::{At, Grid, Offsets};
 
 /// Sums of transforms of several values: for each ciphertext of the result its value, and their
@@ -43,14 +44,6 @@ impl Targets<'_> {
     }
 }
 
-/// What a matrix between two ciphertexts takes to run, in weighted copies, for a choice of form.
-mod price {
-    /// A key switch.
-    pub(super) const SWITCH: usize = 15;
-    /// A million bytes of weights, read at every run and kept in memory.
-    pub(super) const MEGABYTE: usize = 10;
-}
-
 impl Build<'_> {
     /// An affine map with its bias. `clean` results have no slot with a value beyond their range.
     pub(super) fn affine(&mut self, affine: &Affine, clean: bool) -> Result<Place, GeneralError> {
@@ -67,14 +60,8 @@ impl Build<'_> {
 
     /// The rows of the matrices that read the value under construction and are no convolutions.
     fn rows_after(&self) -> usize {
-        let value = self.held.len();
-        let readers = self.network.values.iter().filter_map(|held| match &held.made {
-            Made::Activation { affine, .. } => Some(affine),
-            Made::Input | Made::Pool { .. } => None,
-        });
-        let readers = readers.chain([&self.network.scores]);
-        let reads = |affine: &&Affine| affine.terms.iter().any(|(read, _)| *read == value);
-        let vectors = readers.filter(reads).filter(|affine| affine.shape.plane() == 1);
+        let readers = self.network.readers(self.held.len());
+        let vectors = readers.filter(|affine| affine.shape.plane() == 1);
         vectors.map(|affine| affine.shape.elements().next_power_of_two()).sum()
     }
 
@@ -136,7 +123,7 @@ impl Build<'_> {
         let parts = parts.next_power_of_two().min(all);
         let Sums { parts: values, level, shift } =
             self.transforms(blocks, Targets::Folded, &BTreeSet::new(), scale)?;
-        let value = self.sum_up(values[0], period, parts);
+        let value = self.sum_up(values[0], period, parts, level);
         let shape = affine.shape;
         let row = |r: usize| r / period * block.unwrap_or(0) + first * period + r % period;
         let channel = |c: usize| Spot { part: 0, slot: row(c * shape.plane()) % slots };
@@ -172,6 +159,7 @@ impl Build<'_> {
         let (slots, count) = (self.slots(), targets.parts());
         let level = terms.iter().map(|(value, _)| self.held[*value].level).min().unwrap_or(1);
         let levels = self.carrier.linear(level)?;
+        let prices = Prices::of(self.carrier, level)?;
         let mut matrices: Vec<(usize, (usize, usize), Factored)> = Vec::new();
         for (value, blocks) in terms {
             for (place, diagonals) in blocks {
@@ -181,7 +169,7 @@ impl Build<'_> {
                     Targets::Pixels(pixels) => {
                         let from = self.held[value].layout.pixels(place.0, slots);
                         let room = Room { from: &from, to: &pixels[place.1] };
-                        self.factored(&diagonals, room, &levels)
+                        self.factored(&diagonals, room, prices)
                     }
                 };
                 matrices.push((value, place, factored));
@@ -208,7 +196,7 @@ impl Build<'_> {
         let mut terms = Vec::with_capacity(matrices.len());
         for (value, (from, to), factored) in matrices {
             let held = &self.held[value];
-            let LinearLevels { level, rescales, dropped, special } = levels;
+            let LinearLevels { level, rescales, dropped, special, .. } = levels;
             let gain = scale * dropped / held.scale;
             let at = At { level, rescales, special, gain, slots };
             let plan = grid.plan(&factored, at);
@@ -223,33 +211,27 @@ impl Build<'_> {
     }
 
     /// Diagonals with masks where that is cheaper.
-    fn factored(&self, diagonals: &Diagonals, room: Room<'_>, levels: &LinearLevels) -> Factored {
+    fn factored(&self, diagonals: &Diagonals, room: Room<'_>, prices: Prices) -> Factored {
         let whole = || Factored::whole(diagonals, self.slots());
         match self.carrier {
             // There is no level for masks.
             Carrier::Leveled(_) => whole(),
             Carrier::Bootstrapped(_) => {
                 let Some(factored) = Factored::periodic(diagonals, room) else { return whole() };
-                let words = levels.level + levels.special.narrow + 2 * levels.special.wide;
-                let megabytes = |weights: usize, masks: usize| {
-                    let words = weights * words + masks * self.slots() * levels.level;
-                    price::MEGABYTE * words * 2 * 4 / 1_000_000
-                };
-                let terms = diagonals.by_offset.len();
-                let masked =
-                    megabytes(factored.terms.len() * factored.period, factored.masks.len())
-                        + price::SWITCH * 2 * factored.masks.len();
-                if masked < megabytes(terms * self.slots(), 0) { factored } else { whole() }
+                let masked = prices.weights(factored.terms.len() * factored.period)
+                    + prices.masks(factored.masks.len());
+                let unmasked = prices.weights(diagonals.by_offset.len() * self.slots());
+                if masked < unmasked { factored } else { whole() }
             }
         }
     }
 
     /// To each slot what is in the next ones at distances of `period`: `parts` in all, a power of
     /// two.
-    pub(super) fn sum_up(&mut self, mut value: Value, period: usize, parts: usize) -> Value {
+    fn sum_up(&mut self, mut value: Value, period: usize, parts: usize, level: usize) -> Value {
         let mut step = period;
         while step < parts * period {
-            let rotated = self.rotate(value, step as i64);
+            let rotated = self.rotate(value, step as i64, level);
             value = self.emitter.add(rotated, value);
             step *= 2;
         }

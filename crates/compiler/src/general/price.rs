@@ -1,0 +1,66 @@
+//! What a layout, a mask or a key weighs when one of several is to be chosen, in seconds of a run on
+//! the usual machine. What runs follows from the table of primitives (`cost`); what memory and keys
+//! are worth is a choice, and stands here. The machine that a plan is for changes nothing: one network
+//! has one set of keys, wherever it runs.
+
+use blindsight_ckks::keys::KeyError;
+
+use super::carrier::{Carrier, LinearLevels};
+use crate::cost::{Machine, Primitives};
+
+/// A byte of weights that is kept in memory: nearly three times what reading it costs.
+const KEPT_BYTE: f64 = 2.9e-10;
+
+/// A new rotation key, in key switches: each client makes and sends it, the evaluator keeps it.
+pub(super) const KEY_IN_SWITCHES: usize = 12;
+
+/// Prices of a linear layer's parts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prices {
+    /// A ciphertext of the result: what its activation takes, where that is a bootstrap.
+    pub(super) part: f64,
+    /// A weighted copy of a ciphertext, whatever its weights take.
+    pub(super) copy: f64,
+    /// A key switch.
+    pub(super) switch: f64,
+    /// Slots of a ciphertext.
+    slots: usize,
+    /// 32-bit words of a weight, and of an entry of a mask.
+    words: [usize; 2],
+}
+
+impl Prices {
+    /// Those of a linear layer that reads values at this level or above.
+    pub(super) fn of(carrier: &Carrier, level: usize) -> Result<Self, KeyError> {
+        let LinearLevels { level, special, digits, .. } = carrier.linear(level)?;
+        let primitives = Primitives::new(carrier.set().log_degree());
+        let limbs = level + special.wide + special.narrow;
+        Ok(Self {
+            part: carrier.bootstrap().map_or(0.0, |_| Machine::default().bootstrap),
+            copy: primitives.weighted_copy(limbs),
+            switch: primitives.key_switch(digits, limbs),
+            slots: carrier.set().slots(),
+            words: [level + special.narrow + 2 * special.wide, level],
+        })
+    }
+
+    /// So many weights, encoded.
+    pub(super) fn weights(&self, count: usize) -> f64 {
+        Self::encoded(count * self.words[0])
+    }
+
+    /// So many masks, encoded: each is a step of its own too.
+    pub(super) fn masks(&self, count: usize) -> f64 {
+        Self::encoded(count * self.slots * self.words[1]) + 2.0 * count as f64 * self.switch
+    }
+
+    /// A weighted copy with a weight for each slot.
+    pub(super) fn whole_copy(&self) -> f64 {
+        self.copy + self.weights(self.slots)
+    }
+
+    /// Two polynomials' coefficients stand for each slot, of four bytes each.
+    fn encoded(words: usize) -> f64 {
+        (words * 2 * 4) as f64 * (Primitives::WEIGHT_BYTE + KEPT_BYTE)
+    }
+}
