@@ -7,6 +7,8 @@ const MOST_SETS = 8;
 
 /** The key sets that hold keys of a model: few, and each with a key that those before lack. */
 export function usefulSets(said: Description, sets: readonly KeySetRecord[]): KeySetRecord[] {
+  // A model without keys: its jobs are submitted under any set, if only an empty one.
+  if (said.keys.length === 0) return sets.slice(0, 1);
   const lacking = new Set(said.keys.map((key) => key.name));
   const useful: KeySetRecord[] = [];
   const helps = (set: KeySetRecord) => set.keys.filter((name) => lacking.has(name)).length;

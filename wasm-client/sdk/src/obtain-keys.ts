@@ -155,7 +155,7 @@ class Obtaining {
       const { description } = this.#options.model;
       const useful = usefulSets(description, record.sets);
       const places = missingPlaces(description, useful);
-      if (places.length === 0) return record;
+      if (places.length === 0 && useful.length > 0) return record;
       const { upload } = record;
       // Another model was wanted then: some of these keys may have been sent.
       if (upload && !sameNames(upload.keys, namesOf(description, places))) {

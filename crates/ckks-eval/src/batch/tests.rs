@@ -97,13 +97,19 @@ fn a_network_runs_on_every_slot() {
         assert_eq!((results.len(), circuit.result().parts), (3, 5));
         let decrypted: Vec<_> =
             results.iter().map(|result| decrypt_product(&set, keys.secret(), result)).collect();
+        // For each value, how far it is off and how large it is, root mean square over the slots.
+        let mut squares = [[0.0; 2]; 3];
         for slot in 0..slots {
             let input: Vec<f64> = (0..plan.inputs).map(|v| value(v, slot)).collect();
-            for (found, expected) in decrypted.iter().zip(plain(&plan, &input)) {
-                let error = (found[slot].re - expected).abs();
-                assert!(error < 0.03 * expected.abs() + 10.0, "{expected}: {error}");
+            let values = decrypted.iter().zip(plain(&plan, &input));
+            for ([error, size], (found, expected)) in squares.iter_mut().zip(values) {
+                *error += (found[slot].re - expected).powi(2);
+                *size += expected.powi(2);
             }
         }
+        // Noise of 36 over 2^14 in each value of an input.
+        let fits = |[error, size]: &[f64; 2]| error.sqrt() < 0.03 * size.sqrt();
+        assert!(squares.iter().all(fits), "{squares:?}");
         let ended = circuit.run(&inputs, |_| ControlFlow::Break(()));
         assert!(ended.unwrap().is_none());
         let missing = circuit.run(&inputs[1..], |_| ControlFlow::Continue(())).unwrap_err();

@@ -3,7 +3,7 @@ mod mutations;
 mod parts;
 
 use super::{Bundle, BundleError, BundleLimits, CheckedCode, CheckedProgram};
-use crate::program::Program;
+use crate::program::{Program, ProgramError};
 use crate::testing::{
     SET, contract, full, full_request, leveled, leveled_contract, light, light_bundle,
     light_request,
@@ -69,7 +69,8 @@ fn what_cannot_be_run_is_not_written() {
     assert!(matches!(write(&contract, &program, loaded - 1), BundleError::Memory { .. }));
     let mut other = contract.clone();
     other.keys.clear();
-    assert!(matches!(write(&other, &program, loaded), BundleError::Contract(_)));
+    let missing = write(&other, &program, loaded);
+    assert!(matches!(missing, BundleError::Program(ProgramError::Keys)), "{missing}");
     let mut broken = program.clone();
     broken.transforms[0].sums[0][0].weights.pop();
     broken.transforms[0].sums[0][0].weights.clear();
