@@ -7,6 +7,8 @@ use blindsight_model::fingerprint::Fingerprint;
 use blindsight_model::fold::fold_batch_norm;
 use blindsight_model::graph::Graph;
 use blindsight_model::model::Model;
+use blindsight_model::sequential::{About, TrainedNetwork};
+use blindsight_model::weights::Weights;
 
 use crate::files::read;
 
@@ -23,7 +25,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Reads an ONNX file, or a safetensors file of a ResNet20 with metadata.
+    /// Reads an ONNX file, or a safetensors file: of layers, or of a ResNet20 with metadata.
     /// Sides of the input that an ONNX file leaves open become those given.
     pub(crate) fn read(path: &Path, sides: &[usize]) -> Result<Self, Box<dyn Error>> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -48,7 +50,11 @@ impl Network {
     }
 
     fn of_safetensors(bytes: &[u8]) -> Result<Self, Box<dyn Error>> {
-        let model = Model::from_safetensors(bytes)?;
+        let weights = Weights::parse(bytes)?;
+        if TrainedNetwork::described_by(&weights) {
+            return Ok(Self::of_layers(&TrainedNetwork::from_weights(weights)?));
+        }
+        let model = Model::from_weights(weights)?;
         let metadata = model.metadata();
         let normalisation = &metadata.normalisation;
         Ok(Self {
@@ -61,5 +67,16 @@ impl Network {
                 normalisation.deviation().to_vec(),
             )),
         })
+    }
+
+    fn of_layers(network: &TrainedNetwork) -> Self {
+        let About { title, classes, normalisation, .. } = network.about().clone();
+        Self {
+            graph: network.graph().clone(),
+            fingerprint: network.fingerprint(),
+            title,
+            classes: (!classes.is_empty()).then_some(classes),
+            normalisation: normalisation.map(|numbers| (numbers.mean, numbers.deviation)),
+        }
     }
 }
