@@ -80,3 +80,33 @@ impl Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use blindsight_model::sequential::{InputNormalisation, Sequential};
+
+    use super::*;
+
+    #[test]
+    fn files_of_layers_say_what_they_are() {
+        let layers = Sequential::new([1, 2, 2]).dense(2).batch_norm().build().unwrap();
+        let normalisation = InputNormalisation { mean: vec![0.5], deviation: vec![0.25] };
+        let about = About {
+            title: Some("Two classes".to_owned()),
+            classes: vec!["no".to_owned(), "yes".to_owned()],
+            normalisation: Some(normalisation),
+            ..About::default()
+        };
+        let parameters = layers.parameters();
+        let tensors: Vec<_> = parameters.iter().map(|tensor| vec![1.0; tensor.count()]).collect();
+        let file = TrainedNetwork::to_safetensors(&layers, &about, &tensors).unwrap();
+        let network = Network::of_safetensors(&file).unwrap();
+        assert_eq!(network.title.as_deref(), Some("Two classes"));
+        assert_eq!(network.classes.unwrap(), ["no", "yes"]);
+        assert_eq!(network.normalisation.unwrap(), (vec![0.5], vec![0.25]));
+        assert_eq!(network.fingerprint, Fingerprint::of(&file));
+        assert_eq!(network.graph.shape(network.graph.output()).elements(), 2);
+        let refused = Network::of_safetensors(&file[..file.len() - 1]).err().unwrap();
+        assert!(refused.to_string().contains("weights file is damaged"), "{refused}");
+    }
+}

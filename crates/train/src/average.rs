@@ -32,3 +32,28 @@ impl Average {
         &self.values
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use blindsight_model::sequential::Sequential;
+
+    use super::*;
+
+    #[test]
+    fn the_average_follows_and_forgets_the_start() {
+        let layers = Sequential::new([1, 1, 1]).dense(1).build().unwrap();
+        let mut network = Network::new(&layers, 1).unwrap();
+        network.set(&[vec![100.0], vec![0.0]]);
+        let mut average = Average::new(0.9, &mut network);
+        for _ in 0..100 {
+            network.set(&[vec![1.0], vec![2.0]]);
+            average.add(&mut network);
+        }
+        assert!((average.values()[0][0] - 1.0).abs() < 0.1, "{:?}", average.values());
+        assert!((average.values()[1][0] - 2.0).abs() < 0.1);
+        let kept = average.values()[0][0];
+        network.set(&[vec![11.0], vec![2.0]]);
+        average.add(&mut network);
+        assert!((average.values()[0][0] - (0.9 * kept + 1.1)).abs() < 1e-3);
+    }
+}

@@ -26,7 +26,9 @@ pub enum TrainError {
         activation: String,
     },
     /// There are no samples, or not as many numbers as they need.
-    #[error("{labels} samples of {each} numbers need {expected} numbers, but there are {found}")]
+    #[error(
+        "there are {labels} samples of {each} numbers: they need {expected}, and there are {found}"
+    )]
     Samples {
         /// How many labels there are.
         labels: usize,

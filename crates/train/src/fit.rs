@@ -141,7 +141,9 @@ impl<'a> Fit<'a> {
             Self { batch: 0, .. } => refuse("the size of a batch"),
             Self { average, .. } if !(0.0..1.0).contains(&average) => refuse("the average"),
             Self { clip, .. } if !positive(clip) => refuse("the longest gradient"),
-            Self { range: Some(range), .. } if !(positive(range.limit) && range.weight >= 0.0) => {
+            Self { range: Some(range), .. }
+                if !(positive(range.limit) && range.weight >= 0.0 && range.weight.is_finite()) =>
+            {
                 refuse("the range")
             }
             Self { shifts: Some(shifts), .. }

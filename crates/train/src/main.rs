@@ -1,7 +1,7 @@
 //! Trains a network of this repository from data and seed.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use blindsight_model::picture::Preparation;
@@ -22,9 +22,13 @@ struct Arguments {
     /// The folder with the four IDX files of MNIST, packed with gzip or not.
     #[arg(long)]
     data: PathBuf,
-    /// Where the weights go; models/train/NAME.safetensors by default.
+    /// Where the weights go, with the picture beside them; NAME.safetensors in the folder of trained
+    /// networks by default.
     #[arg(short, long)]
     output: Option<PathBuf>,
+    /// The folder of trained networks.
+    #[arg(long, default_value = "models/train")]
+    folder: PathBuf,
     /// What everything random follows from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -37,7 +41,7 @@ struct Arguments {
     /// Does not read the test digits: for choosing settings.
     #[arg(long)]
     no_test: bool,
-    /// Processors that are used.
+    /// How many threads there are, at most.
     #[arg(long, default_value_t = 2)]
     threads: usize,
 }
@@ -56,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let recipe = recipe(&arguments.name).ok_or("there is no such network")?;
     let weights = match &arguments.output {
         Some(path) => path.clone(),
-        None => Path::new("models/train").join(&arguments.name).with_extension("safetensors"),
+        None => arguments.folder.join(&arguments.name).with_extension("safetensors"),
     };
     let picture = weights.with_extension("svg");
     for path in [&weights, &picture] {

@@ -202,7 +202,13 @@ impl Model {
 
     fn expect_inputs(&self, samples: &Samples) -> Result<(), TrainError> {
         let (expected, found) = (self.architecture.input().elements(), samples.each());
-        if found == expected { Ok(()) } else { Err(TrainError::Input { expected, found }) }
+        if found != expected {
+            return Err(TrainError::Input { expected, found });
+        }
+        if samples.is_empty() {
+            return Err(TrainError::Samples { labels: 0, each: found, expected: 0, found: 0 });
+        }
+        Ok(())
     }
 }
 

@@ -26,8 +26,11 @@ impl Seen {
     /// The mean square of what lies out of range, times its weight.
     fn penalty(&self) -> f64 {
         let Some(Range { limit, weight }) = self.range else { return 0.0 };
-        let sum: f64 =
-            self.source.iter().map(|x| f64::from((x.abs() - limit).max(0.0)).powi(2)).sum();
+        // By rows: sums of many small numbers lose them in single precision.
+        let beyond = |row: ndarray::ArrayView1<'_, f32>| {
+            row.fold(0.0_f32, |sum, x| sum + (x.abs() - limit).max(0.0).powi(2))
+        };
+        let sum: f64 = self.source.rows().into_iter().map(|row| f64::from(beyond(row))).sum();
         f64::from(weight) * sum / self.source.len() as f64
     }
 
@@ -43,34 +46,49 @@ impl Seen {
 
 /// A given function.
 pub(super) struct Function {
-    of: fn(f32) -> f32,
-    slope: fn(f32) -> f32,
+    known: Known,
     seen: Seen,
+}
+
+/// The functions whose slopes are known here.
+#[derive(Clone, Copy)]
+enum Known {
+    Square,
+    Relu,
+    Identity,
 }
 
 impl Function {
     /// The function, if its slope is known here.
     pub(super) fn new(kind: ActivationKind) -> Option<Self> {
-        let (of, slope): (fn(f32) -> f32, fn(f32) -> f32) = match kind {
-            ActivationKind::Square => (|x| x * x, |x| 2.0 * x),
-            ActivationKind::Relu => (|x| x.max(0.0), |x| if x > 0.0 { 1.0 } else { 0.0 }),
-            ActivationKind::Identity => (|x| x, |_| 1.0),
+        let known = match kind {
+            ActivationKind::Square => Known::Square,
+            ActivationKind::Relu => Known::Relu,
+            ActivationKind::Identity => Known::Identity,
             _ => return None,
         };
-        Some(Self { of, slope, seen: Seen::default() })
+        Some(Self { known, seen: Seen::default() })
     }
 }
 
 impl Learning for Function {
     fn forward(&mut self, mut source: Maps, mode: Mode) -> Maps {
         self.seen.keep(&source, mode);
-        source.mapv_inplace(self.of);
+        match self.known {
+            Known::Square => source.mapv_inplace(|x| x * x),
+            Known::Relu => source.mapv_inplace(|x| x.max(0.0)),
+            Known::Identity => {}
+        }
         source
     }
 
     fn backward(&mut self, mut gradient: Maps, _: bool) -> Maps {
-        let slope = self.slope;
-        Zip::from(&mut gradient).and(&self.seen.source).for_each(|to, &x| *to *= slope(x));
+        let with_source = Zip::from(&mut gradient).and(&self.seen.source);
+        match self.known {
+            Known::Square => with_source.for_each(|to, x| *to *= 2.0 * x),
+            Known::Relu => with_source.for_each(|to, x| *to = if *x > 0.0 { *to } else { 0.0 }),
+            Known::Identity => {}
+        }
         self.seen.add_slope(&mut gradient);
         gradient
     }
