@@ -7,7 +7,8 @@ use std::time::Instant;
 use blindsight_model::picture::Preparation;
 use blindsight_model::sequential::{About, InputNormalisation};
 use blindsight_train::{
-    Bits, Compile, Epoch, Evaluation, Model, Progress, Recipe, Samples, curve, recipe, recipe_names,
+    Bits, Compile, Epoch, Evaluation, Fit, Model, Progress, Recipe, Samples, TrainError, curve,
+    recipe, recipe_names,
 };
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -58,43 +59,38 @@ const MOST_LOST: f64 = 0.001;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let recipe = recipe(&arguments.name).ok_or("there is no such network")?;
-    let weights = match &arguments.output {
-        Some(path) => path.clone(),
-        None => arguments.folder.join(&arguments.name).with_extension("safetensors"),
-    };
-    let picture = weights.with_extension("svg");
-    for path in [&weights, &picture] {
-        if path.exists() && !arguments.force {
-            return Err(format!("{} is there: --force replaces it", path.display()).into());
-        }
-    }
+    let files = Files::of(&arguments)?;
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
-    let input = recipe.network.clone().build()?.input();
-    let preparation = Preparation::new(input, &[0.0], &[1.0])?;
+    let mut model = recipe.network.clone().compile(recipe.optimiser, recipe.loss)?;
+    let preparation = Preparation::new(model.architecture().input(), &[0.0], &[1.0])?;
     let digits = Samples::mnist(&arguments.data, "train", &preparation)?;
     let (train, held_out) = digits.split(HELD_OUT, HELD_OUT_SEED);
 
     let start = Instant::now();
-    let trained = train_network(&recipe, &arguments, &train, &held_out)?;
-    let seconds = start.elapsed().as_secs_f64();
-    let Trained { mut model, history, refined } = trained;
-    let bits = Bits::new(ROUNDED)?;
     let about = about(&recipe, &arguments);
-    model.save(&weights, &about)?;
-    std::fs::write(&picture, curve(recipe.title, &history))?;
-    eprintln!("written to {} and {}", weights.display(), picture.display());
+    let trained = train_model(&mut model, &recipe, &arguments, &train, &held_out);
+    if let Err(TrainError::NotFinite { .. }) = &trained {
+        model.save(&files.stopped, &about)?;
+        eprintln!("what was good before is in {}", files.stopped.display());
+    }
+    let Trained { history, refined } = trained?;
+    let seconds = start.elapsed().as_secs_f64();
+    model.save(&files.weights, &about)?;
+    std::fs::write(&files.picture, curve(recipe.title, &history))?;
+    eprintln!("written to {} and {}", files.weights.display(), files.picture.display());
 
     let test = match arguments.no_test {
         true => None,
         false => Some(Samples::mnist(&arguments.data, "t10k", &preparation)?),
     };
-    let mut measure = |samples: &Samples| -> Result<serde_json::Value, Box<dyn Error>> {
+    let bits = Bits::new(ROUNDED)?;
+    let mut measure = |samples: &Samples| -> Result<serde_json::Value, TrainError> {
         let (plain, rounded) = (model.evaluate(samples)?, model.evaluate_rounded(samples, bits)?);
         Ok(serde_json::json!({ "accuracy": plain.accuracy, "rounded": rounded.accuracy }))
     };
     let report = serde_json::json!({
         "network": arguments.name,
-        "output": weights,
+        "output": files.weights,
         "seed": arguments.seed,
         "epochs": history.len(),
         "seconds": (seconds * 10.0).round() / 10.0,
@@ -107,25 +103,48 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Where everything goes.
+struct Files {
+    weights: PathBuf,
+    picture: PathBuf,
+    /// The last good weights of a training that had to stop.
+    stopped: PathBuf,
+}
+
+impl Files {
+    /// Refuses files that are there, unless they may be replaced.
+    fn of(arguments: &Arguments) -> Result<Self, String> {
+        let weights = match &arguments.output {
+            Some(path) => path.clone(),
+            None => arguments.folder.join(&arguments.name).with_extension("safetensors"),
+        };
+        let picture = weights.with_extension("svg");
+        let stopped = weights.with_extension("stopped.safetensors");
+        let there = [&weights, &picture, &stopped].into_iter().find(|path| path.exists());
+        if let Some(path) = there.filter(|_| !arguments.force) {
+            return Err(format!("{} is there: --force replaces it", path.display()));
+        }
+        Ok(Self { weights, picture, stopped })
+    }
+}
+
 struct Trained {
-    model: Model,
     history: Vec<Epoch>,
     /// Whether it learnt to be rounded, after it was trained.
     refined: bool,
 }
 
-fn train_network(
+fn train_model(
+    model: &mut Model,
     recipe: &Recipe,
     arguments: &Arguments,
     train: &Samples,
     held_out: &Samples,
-) -> Result<Trained, Box<dyn Error>> {
-    let mut fit = recipe.fit.seed(arguments.seed).held_out(held_out).progress(Progress::Shown);
-    if let Some(epochs) = arguments.epochs {
-        fit = fit.with_epochs(epochs);
-    }
-    let mut model = recipe.network.clone().compile(recipe.optimiser, recipe.loss)?;
-    let mut history = model.fit(train, fit)?;
+) -> Result<Trained, TrainError> {
+    let with =
+        |fit: Fit<'static>| fit.seed(arguments.seed).held_out(held_out).progress(Progress::Shown);
+    let fit = arguments.epochs.map_or(recipe.fit, |epochs| recipe.fit.with_epochs(epochs));
+    let mut history = model.fit(train, with(fit))?;
     let bits = Bits::new(ROUNDED)?;
     let plain = model.evaluate(held_out)?;
     let rounded = model.evaluate_rounded(held_out, bits)?;
@@ -135,14 +154,13 @@ fn train_network(
     if refined {
         let learning = recipe.refinement();
         model.set_optimiser(learning.optimiser)?;
-        let fit = learning.fit.seed(arguments.seed).held_out(held_out).progress(Progress::Shown);
-        let more = model.fit(train, fit.rounding(bits))?;
+        let more = model.fit(train, with(learning.fit).rounding(bits))?;
         say("rounded after it learnt that", model.evaluate(held_out)?);
-        let epochs = history.len();
-        history
-            .extend(more.into_iter().map(|epoch| Epoch { number: epochs + epoch.number, ..epoch }));
+        let before = history.len();
+        let later = |epoch: Epoch| Epoch { number: before + epoch.number, ..epoch };
+        history.extend(more.into_iter().map(later));
     }
-    Ok(Trained { model, history, refined })
+    Ok(Trained { history, refined })
 }
 
 fn say(what: &str, evaluation: Evaluation) {
