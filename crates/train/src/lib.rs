@@ -54,3 +54,8 @@ pub use progress::Progress;
 pub use recipes::{Recipe, recipe, recipe_names};
 pub use rounding::Bits;
 pub use samples::Samples;
+
+/// The example of the guide compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/training.md")]
+struct Guide;
