@@ -9,7 +9,7 @@ const SIZE: [f64; 2] = [560.0, 300.0];
 const MARGIN: [f64; 2] = [56.0, 40.0];
 
 /// An SVG of the loss in training and on what was held out, and of the errors there in per cent, by
-/// epoch. All three have logarithmic axes of their own units; errors of none are drawn as 0.01 %.
+/// epoch: on one logarithmic axis, where no errors are drawn as 0.01 %.
 #[must_use]
 pub fn curve(title: &str, history: &[Epoch]) -> String {
     let loss: Vec<f64> = history.iter().map(|epoch| epoch.loss).collect();

@@ -171,6 +171,9 @@ fn describe(weights: &Weights) -> Result<Description, DescriptionError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
     use crate::graph::ActivationKind;
     use crate::plain::PlainNetwork;
@@ -284,6 +287,30 @@ mod tests {
             let bytes = crate::weights::tests::file(&[], &[(ENTRY, json)]);
             let refused = TrainedNetwork::from_safetensors(&bytes).unwrap_err();
             assert!(matches!(refused, FileError::Description(DescriptionError::Malformed(_))));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        })]
+        #[test]
+        fn damaged_files_never_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let network = small();
+            let file = TrainedNetwork::to_safetensors(&network, &about(), &tensors(&network));
+            let mut bytes = file.unwrap();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            // What is read after all is a network that runs.
+            if let Ok(read) = TrainedNetwork::from_safetensors(&bytes) {
+                let input = Tensor::zeros(read.architecture().input());
+                prop_assert!(PlainNetwork::new(read.graph().clone()).run(&input).is_ok());
+            }
         }
     }
 }
