@@ -285,6 +285,22 @@ compile NETWORK *ARGS: setup
     cd {{ here }}
     exec "$program" compile "$@"
 
+# Trains a network of this repository, such as dnn-30: --data FOLDER with MNIST's IDX files, --seed N, --force.
+train NAME *ARGS: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    manifest=$PWD/crates/train/Cargo.toml
+    # Paths among the arguments start where the command was given; networks go to this repository.
+    cd {{ here }}
+    exec cargo run --locked --release -q --manifest-path "$manifest" -- \
+        --folder "{{ justfile_directory() }}/models/train" "$@"
+
+# Checks and tests the crate that trains, which nothing that is served needs.
+test-train: setup
+    cd crates/train && cargo fmt --check
+    cd crates/train && cargo clippy --locked --release --all-targets -- -D warnings
+    cd crates/train && cargo test --locked --release
+
 # Lets hostile clients at a service: writes target/attack/summary.json; a minute an attack.
 attack SECONDS="60": setup node
     #!/usr/bin/env bash

@@ -29,7 +29,7 @@ use description::describe;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The network: an ONNX file, or a safetensors file of a ResNet20.
+    /// The network: an ONNX file, or a safetensors file of layers (`just train`) or of a ResNet20.
     network: PathBuf,
     /// Pictures that show where the network's values lie, not those that accuracy is measured on: a
     /// folder of pictures, a file of CIFAR-10, an IDX file, or a NumPy array. Of a network that reads

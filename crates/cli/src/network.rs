@@ -7,6 +7,8 @@ use blindsight_model::fingerprint::Fingerprint;
 use blindsight_model::fold::fold_batch_norm;
 use blindsight_model::graph::Graph;
 use blindsight_model::model::Model;
+use blindsight_model::sequential::{About, TrainedNetwork};
+use blindsight_model::weights::Weights;
 
 use crate::files::read;
 
@@ -23,7 +25,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Reads an ONNX file, or a safetensors file of a ResNet20 with metadata.
+    /// Reads an ONNX file, or a safetensors file: of layers, or of a ResNet20 with metadata.
     /// Sides of the input that an ONNX file leaves open become those given.
     pub(crate) fn read(path: &Path, sides: &[usize]) -> Result<Self, Box<dyn Error>> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -48,7 +50,11 @@ impl Network {
     }
 
     fn of_safetensors(bytes: &[u8]) -> Result<Self, Box<dyn Error>> {
-        let model = Model::from_safetensors(bytes)?;
+        let weights = Weights::parse(bytes)?;
+        if TrainedNetwork::described_by(&weights) {
+            return Ok(Self::of_layers(&TrainedNetwork::from_weights(weights)?));
+        }
+        let model = Model::from_weights(weights)?;
         let metadata = model.metadata();
         let normalisation = &metadata.normalisation;
         Ok(Self {
@@ -61,5 +67,46 @@ impl Network {
                 normalisation.deviation().to_vec(),
             )),
         })
+    }
+
+    fn of_layers(network: &TrainedNetwork) -> Self {
+        let About { title, classes, normalisation, .. } = network.about().clone();
+        Self {
+            graph: network.graph().clone(),
+            fingerprint: network.fingerprint(),
+            title,
+            classes: (!classes.is_empty()).then_some(classes),
+            normalisation: normalisation.map(|numbers| (numbers.mean, numbers.deviation)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use blindsight_model::sequential::{InputNormalisation, Sequential};
+
+    use super::*;
+
+    #[test]
+    fn files_of_layers_say_what_they_are() {
+        let layers = Sequential::new([1, 2, 2]).dense(2).batch_norm().build().unwrap();
+        let normalisation = InputNormalisation { mean: vec![0.5], deviation: vec![0.25] };
+        let about = About {
+            title: Some("Two classes".to_owned()),
+            classes: vec!["no".to_owned(), "yes".to_owned()],
+            normalisation: Some(normalisation),
+            ..About::default()
+        };
+        let parameters = layers.parameters();
+        let tensors: Vec<_> = parameters.iter().map(|tensor| vec![1.0; tensor.count()]).collect();
+        let file = TrainedNetwork::to_safetensors(&layers, &about, &tensors).unwrap();
+        let network = Network::of_safetensors(&file).unwrap();
+        assert_eq!(network.title.as_deref(), Some("Two classes"));
+        assert_eq!(network.classes.unwrap(), ["no", "yes"]);
+        assert_eq!(network.normalisation.unwrap(), (vec![0.5], vec![0.25]));
+        assert_eq!(network.fingerprint, Fingerprint::of(&file));
+        assert_eq!(network.graph.shape(network.graph.output()).elements(), 2);
+        let refused = Network::of_safetensors(&file[..file.len() - 1]).err().unwrap();
+        assert!(refused.to_string().contains("weights file is damaged"), "{refused}");
     }
 }

@@ -1,5 +1,6 @@
 //! The ten classes: their names, and scores for them.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -66,16 +67,23 @@ impl TryFrom<Vec<String>> for ClassNames {
     fn try_from(names: Vec<String>) -> Result<Self, ClassNamesError> {
         let names = <[String; CLASSES]>::try_from(names)
             .map_err(|names| ClassNamesError::Count { found: names.len() })?;
-        for (index, name) in names.iter().enumerate() {
-            if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains(char::is_control) {
-                return Err(ClassNamesError::BadName { index });
-            }
-            if names[..index].contains(name) {
-                return Err(ClassNamesError::Repeated { name: name.clone() });
-            }
-        }
+        check_names(&names)?;
         Ok(Self(names))
     }
+}
+
+/// Checks that every name can be shown and that no two are the same.
+pub(crate) fn check_names(names: &[String]) -> Result<(), ClassNamesError> {
+    let mut seen = HashSet::new();
+    for (index, name) in names.iter().enumerate() {
+        if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains(char::is_control) {
+            return Err(ClassNamesError::BadName { index });
+        }
+        if !seen.insert(name) {
+            return Err(ClassNamesError::Repeated { name: name.clone() });
+        }
+    }
+    Ok(())
 }
 
 impl From<ClassNames> for Vec<String> {

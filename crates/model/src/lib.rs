@@ -1,7 +1,8 @@
 //! The networks that are run under encryption, and everything about them that needs none.
 //!
 //! - [`graph`] describes a network as data, [`resnet20`] builds one from [`weights`], [`fold`]
-//!   simplifies it; [`model`] does all three for a served model.
+//!   simplifies it; [`model`] does all three for a served model. [`sequential`] describes one as a
+//!   list of layers, as it is written for training, and keeps it in one file.
 //! - [`plain`] runs it on unencrypted numbers; [`calibration`] measures the ranges that the
 //!   encrypted run has to cover.
 //! - [`picture`] turns picture files into input, [`cifar`] reads the data set, [`metadata`] and
@@ -24,5 +25,6 @@ pub mod model;
 pub mod picture;
 pub mod plain;
 pub mod resnet20;
+pub mod sequential;
 pub mod tensor;
 pub mod weights;

@@ -23,7 +23,14 @@ impl Model {
     /// # Errors
     /// [`ModelError`] when the file, its metadata or its tensors are not those of a ResNet20.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, ModelError> {
-        let weights = Weights::parse(bytes)?;
+        Self::from_weights(Weights::parse(bytes)?)
+    }
+
+    /// The same of a file that was read.
+    ///
+    /// # Errors
+    /// As [`Model::from_safetensors`].
+    pub fn from_weights(weights: Weights) -> Result<Self, ModelError> {
         let metadata = Metadata::parse(weights.metadata())?;
         let fingerprint = weights.fingerprint();
         let graph = fold_batch_norm(&resnet20(weights, metadata.activation)?)?;

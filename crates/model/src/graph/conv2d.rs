@@ -33,16 +33,7 @@ impl Conv2d {
     ) -> Result<Self, ParameterError> {
         let [out, _, height, width] = dims;
         let padding = padding.into();
-        for (what, side, least) in
-            [("stride", stride, 1), ("kernel height", height, 1), ("kernel width", width, 1)]
-        {
-            if !(least..=MAX_SIDE).contains(&side) {
-                return Err(ParameterError::Side { what, side });
-            }
-        }
-        if let Some(side) = padding.sides().into_iter().find(|side| *side > MAX_SIDE) {
-            return Err(ParameterError::Side { what: "padding", side });
-        }
+        check_window([height, width], stride, padding)?;
         expect_numbers("weights", &weights, count(&dims)?)?;
         let bias = bias.unwrap_or_else(|| vec![0.0; out]);
         expect_numbers("bias", &bias, out)?;
@@ -101,6 +92,23 @@ impl Conv2d {
     #[must_use]
     pub const fn padding(&self) -> Padding {
         self.padding
+    }
+}
+
+/// Checks the lengths that are no numbers of weights.
+pub(crate) fn check_window(
+    [height, width]: [usize; 2],
+    stride: usize,
+    padding: Padding,
+) -> Result<(), ParameterError> {
+    for (what, side) in [("stride", stride), ("kernel height", height), ("kernel width", width)] {
+        if !(1..=MAX_SIDE).contains(&side) {
+            return Err(ParameterError::Side { what, side });
+        }
+    }
+    match padding.sides().into_iter().find(|side| *side > MAX_SIDE) {
+        Some(side) => Err(ParameterError::Side { what: "padding", side }),
+        None => Ok(()),
     }
 }
 

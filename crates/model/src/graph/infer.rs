@@ -1,6 +1,6 @@
 //! Shape inference: the shape of a node's result from the shapes that it reads.
 
-use super::{Conv2d, Node, NodeError, NodeId};
+use super::{Conv2d, Node, NodeError, NodeId, Padding};
 use crate::tensor::Shape;
 
 /// Shape of the node's result; `shape_of` answers `None` for nodes that do not exist yet.
@@ -50,17 +50,27 @@ pub(super) fn output_shape(
 
 fn convolved(source: Shape, conv: &Conv2d) -> Result<Shape, NodeError> {
     expect_channels(conv.in_channels(), source)?;
+    let kernel = [conv.kernel_height(), conv.kernel_width()];
+    let [height, width] = convolved_sides(source, kernel, conv.stride(), conv.padding())?;
+    Ok(Shape::new(conv.out_channels(), height, width)?)
+}
+
+/// Rows and columns of what a checked kernel makes of a feature map.
+pub(crate) fn convolved_sides(
+    source: Shape,
+    kernel: [usize; 2],
+    stride: usize,
+    padding: Padding,
+) -> Result<[usize; 2], NodeError> {
     // Executors hold the padded feature map too, so it has to be a possible one.
-    let [top, left, bottom, right] = conv.padding().sides();
+    let [top, left, bottom, right] = padding.sides();
     let (height, width) = (top + source.height() + bottom, left + source.width() + right);
     let padded = Shape::new(source.channels(), height, width)?;
     let side = |length: usize, kernel: usize| {
         let span = length.checked_sub(kernel).ok_or(NodeError::KernelTooLarge(source))?;
-        Ok::<_, NodeError>(span / conv.stride() + 1)
+        Ok::<_, NodeError>(span / stride + 1)
     };
-    let height = side(padded.height(), conv.kernel_height())?;
-    let width = side(padded.width(), conv.kernel_width())?;
-    Ok(Shape::new(conv.out_channels(), height, width)?)
+    Ok([side(padded.height(), kernel[0])?, side(padded.width(), kernel[1])?])
 }
 
 fn subsampled(source: Shape, channels: usize) -> Result<Shape, NodeError> {
@@ -81,7 +91,7 @@ fn expect_channels(expected: usize, source: Shape) -> Result<(), NodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{BatchNorm, GraphBuilder, Linear, Padding};
+    use crate::graph::{BatchNorm, GraphBuilder, Linear};
     use crate::tensor::MAX_ELEMENTS;
 
     const INPUT: [usize; 3] = [3, 7, 8];

@@ -149,7 +149,8 @@ pub enum ParameterError {
     },
 }
 
-pub(super) fn count(dims: &[usize]) -> Result<usize, ParameterError> {
+/// The number of weights that the dimensions ask for.
+pub(crate) fn count(dims: &[usize]) -> Result<usize, ParameterError> {
     match dims.iter().try_fold(1_usize, |product, &side| product.checked_mul(side)) {
         Some(product @ 1..=MAX_WEIGHTS) => Ok(product),
         _ => Err(ParameterError::Dimensions(dims.to_vec())),

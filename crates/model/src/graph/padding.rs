@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// How many rows and columns of zeros a convolution adds around what it reads.
 ///
-/// A number is also an even padding: so many on every side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// A number is also an even padding: so many on every side. As data it is the four numbers of
+/// [`Padding::sides`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "[usize; 4]", into = "[usize; 4]")]
 pub struct Padding {
     /// Rows added above and below.
     pub rows: [usize; 2],
@@ -44,6 +48,18 @@ impl Padding {
 impl From<usize> for Padding {
     fn from(sides: usize) -> Self {
         Self::even(sides)
+    }
+}
+
+impl From<[usize; 4]> for Padding {
+    fn from([top, left, bottom, right]: [usize; 4]) -> Self {
+        Self { rows: [top, bottom], columns: [left, right] }
+    }
+}
+
+impl From<Padding> for [usize; 4] {
+    fn from(padding: Padding) -> Self {
+        padding.sides()
     }
 }
 

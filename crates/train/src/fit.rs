@@ -1,0 +1,232 @@
+//! The training itself.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::average::Average;
+use crate::batches::{Batch, shuffled};
+use crate::layer::Mode;
+use crate::model::{Evaluation, Model};
+use crate::optimiser::State;
+use crate::progress::Progress;
+use crate::rounding::Bits;
+use crate::{Samples, Shifts, TrainError};
+
+/// How a network is trained.
+#[derive(Clone, Copy, Debug)]
+pub struct Fit<'a> {
+    pub(crate) epochs: usize,
+    pub(crate) batch: usize,
+    pub(crate) seed: u64,
+    pub(crate) shifts: Option<Shifts>,
+    pub(crate) average: f32,
+    pub(crate) clip: f32,
+    pub(crate) range: Option<Range>,
+    pub(crate) rounding: Option<Bits>,
+    pub(crate) held_out: Option<&'a Samples>,
+    pub(crate) progress: Progress,
+}
+
+/// Where the inputs of activations are to lie: the mean square of what is beyond is added to the
+/// loss. Under encryption precision is lost with the range that values take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The largest magnitude that costs nothing.
+    pub limit: f32,
+    /// What the mean square is multiplied by. Few values lie out of range, so it is large.
+    pub weight: f32,
+}
+
+/// What an epoch came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Epoch {
+    /// From 1.
+    pub number: usize,
+    /// The mean loss of its batches.
+    pub loss: f64,
+    /// What the averaged weights make of the samples that were held out.
+    pub held_out: Option<Evaluation>,
+}
+
+impl<'a> Fit<'a> {
+    /// So many times over all samples, in batches of 128, with seed 1, averaged weights (0.999),
+    /// gradients clipped at 1; no shifts, no range, no rounding, nothing held out and shown.
+    #[must_use]
+    pub const fn epochs(epochs: usize) -> Self {
+        Self {
+            epochs,
+            batch: 128,
+            seed: 1,
+            shifts: None,
+            average: 0.999,
+            clip: 1.0,
+            range: None,
+            rounding: None,
+            held_out: None,
+            progress: Progress::Quiet,
+        }
+    }
+
+    /// The same with another number of epochs.
+    #[must_use]
+    pub const fn with_epochs(self, epochs: usize) -> Self {
+        Self { epochs, ..self }
+    }
+
+    /// Samples of a batch.
+    #[must_use]
+    pub const fn batch(self, batch: usize) -> Self {
+        Self { batch, ..self }
+    }
+
+    /// What everything random follows from.
+    #[must_use]
+    pub const fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Shifts pictures at random.
+    #[must_use]
+    pub const fn shifts(self, shifts: Shifts) -> Self {
+        Self { shifts: Some(shifts), ..self }
+    }
+
+    /// What the running average of the weights keeps in a step; 0 for none.
+    #[must_use]
+    pub const fn average(self, average: f32) -> Self {
+        Self { average, ..self }
+    }
+
+    /// The longest gradient of all weights.
+    #[must_use]
+    pub const fn clip(self, clip: f32) -> Self {
+        Self { clip, ..self }
+    }
+
+    /// Holds the inputs of activations within a range.
+    #[must_use]
+    pub const fn range(self, range: Range) -> Self {
+        Self { range: Some(range), ..self }
+    }
+
+    /// Computes with rounded weights. What is learnt is what is rounded.
+    #[must_use]
+    pub const fn rounding(self, bits: Bits) -> Self {
+        Self { rounding: Some(bits), ..self }
+    }
+
+    /// Samples that every epoch is measured on.
+    #[must_use]
+    pub const fn held_out(self, samples: &'a Samples) -> Self {
+        Self { held_out: Some(samples), ..self }
+    }
+
+    /// Where progress is shown.
+    #[must_use]
+    pub const fn progress(self, progress: Progress) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// How many epochs there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.epochs
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        let refuse = |what| Err(TrainError::Setting { what });
+        let positive = |x: f32| x > 0.0 && x.is_finite();
+        match *self {
+            Self { epochs: 0, .. } => refuse("the number of epochs"),
+            Self { batch: 0, .. } => refuse("the size of a batch"),
+            Self { average, .. } if !(0.0..1.0).contains(&average) => refuse("the average"),
+            Self { clip, .. } if !positive(clip) => refuse("the longest gradient"),
+            Self { range: Some(range), .. }
+                if !(positive(range.limit) && range.weight >= 0.0 && range.weight.is_finite()) =>
+            {
+                refuse("the range")
+            }
+            Self { shifts: Some(shifts), .. }
+                if shifts.most > MAX_SHIFT || !(0.0..=1.0).contains(&shifts.share) =>
+            {
+                refuse("the shift")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Beyond any picture that is read.
+const MAX_SHIFT: usize = 1 << 10;
+
+impl From<usize> for Fit<'_> {
+    fn from(epochs: usize) -> Self {
+        Self::epochs(epochs)
+    }
+}
+
+/// Trains the model; see [`Model::fit`].
+pub(crate) fn fit(
+    model: &mut Model,
+    samples: &Samples,
+    fit: Fit<'_>,
+) -> Result<Vec<Epoch>, TrainError> {
+    fit.check()?;
+    model.expect(samples)?;
+    if let Some(held_out) = fit.held_out {
+        model.expect(held_out)?;
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(fit.seed);
+    model.begin(samples, fit)?;
+    let mut state = State::new(model.optimiser, &mut model.network);
+    let mut average = Average::new(fit.average, &mut model.network);
+    let batches = (samples.len() / fit.batch).max(1);
+    let mut history = Vec::new();
+    for number in 1..=fit.epochs {
+        let good = average.values().to_vec();
+        let mut sum = 0.0;
+        for (at, batch) in shuffled(samples, fit.batch, fit.shifts, &mut random).enumerate() {
+            let learnt = learn(model, batch, fit);
+            sum += learnt.map_err(|layer| {
+                model.network.set(&good);
+                TrainError::NotFinite { epoch: number, batch: at + 1, layer }
+            })?;
+            let rate = model.optimiser.rate((number - 1) * batches + at, fit.epochs * batches);
+            state.step(&mut model.network, rate, fit.clip);
+            average.add(&mut model.network);
+            fit.progress.batch(number, at + 1, batches);
+        }
+        let held_out = match fit.held_out {
+            Some(held_out) => {
+                let last = model.network.values();
+                model.network.set(average.values());
+                let evaluation = model.evaluate_with(held_out, fit.rounding)?;
+                model.network.set(&last);
+                Some(evaluation)
+            }
+            None => None,
+        };
+        let epoch = Epoch { number, loss: sum / batches as f64, held_out };
+        fit.progress.epoch(&epoch, fit.epochs);
+        history.push(epoch);
+    }
+    model.network.set(average.values());
+    if let Some(bits) = fit.rounding {
+        model.round(bits);
+    }
+    Ok(history)
+}
+
+/// Gathers the gradients of a batch. Fails with the first layer whose result is not finite.
+fn learn(model: &mut Model, batch: Batch, fit: Fit<'_>) -> Result<f64, Option<usize>> {
+    let Batch { inputs, labels } = batch;
+    let mode = Mode { training: true, rounding: fit.rounding, range: fit.range };
+    let network = &mut model.network;
+    let (loss, gradient) = model.loss.of(&network.forward(inputs.clone(), mode), &labels);
+    let loss = loss + network.penalty();
+    if !loss.is_finite() {
+        return Err(network.first_not_finite(&inputs, mode));
+    }
+    network.backward(gradient);
+    Ok(loss)
+}

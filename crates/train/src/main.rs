@@ -1,0 +1,181 @@
+//! Trains a network of this repository from data and seed.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use blindsight_model::picture::Preparation;
+use blindsight_model::sequential::{About, InputNormalisation};
+use blindsight_train::{
+    Bits, Compile, Epoch, Evaluation, Fit, Model, Progress, Recipe, Samples, TrainError, curve,
+    recipe, recipe_names,
+};
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+
+/// Trains a network of this repository: the weights, a picture of the training beside them, and one
+/// line of JSON.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Which network.
+    #[arg(value_parser = PossibleValuesParser::new(recipe_names()))]
+    name: String,
+    /// The folder with the four IDX files of MNIST, packed with gzip or not.
+    #[arg(long)]
+    data: PathBuf,
+    /// Where the weights go, with the picture beside them; NAME.safetensors in the folder of trained
+    /// networks by default.
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+    /// The folder of trained networks.
+    #[arg(long, default_value = "models/train")]
+    folder: PathBuf,
+    /// What everything random follows from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Other than those of the recipe, for a try.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Replaces files that are there.
+    #[arg(long)]
+    force: bool,
+    /// Does not read the test digits: for choosing settings.
+    #[arg(long)]
+    no_test: bool,
+    /// How many threads there are, at most.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+/// Training digits that choose, and are not learnt from.
+const HELD_OUT: usize = 5_000;
+/// The digits held out are the same for every seed of a training.
+const HELD_OUT_SEED: u64 = 1;
+/// Bits of weights in ciphertexts that hold many pictures.
+const ROUNDED: u32 = 6;
+/// What rounding may cost before the network learns to be rounded.
+const MOST_LOST: f64 = 0.001;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let recipe = recipe(&arguments.name).ok_or("there is no such network")?;
+    let files = Files::of(&arguments)?;
+    rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
+    let mut model = recipe.network.clone().compile(recipe.optimiser, recipe.loss)?;
+    let preparation = Preparation::new(model.architecture().input(), &[0.0], &[1.0])?;
+    let digits = Samples::mnist(&arguments.data, "train", &preparation)?;
+    let (train, held_out) = digits.split(HELD_OUT, HELD_OUT_SEED);
+
+    let start = Instant::now();
+    let about = about(&recipe, &arguments);
+    let trained = train_model(&mut model, &recipe, &arguments, &train, &held_out);
+    if let Err(TrainError::NotFinite { .. }) = &trained {
+        model.save(&files.stopped, &about)?;
+        eprintln!("what was good before is in {}", files.stopped.display());
+    }
+    let Trained { history, refined } = trained?;
+    let seconds = start.elapsed().as_secs_f64();
+    model.save(&files.weights, &about)?;
+    std::fs::write(&files.picture, curve(recipe.title, &history))?;
+    eprintln!("written to {} and {}", files.weights.display(), files.picture.display());
+
+    let test = match arguments.no_test {
+        true => None,
+        false => Some(Samples::mnist(&arguments.data, "t10k", &preparation)?),
+    };
+    let bits = Bits::new(ROUNDED)?;
+    let mut measure = |samples: &Samples| -> Result<serde_json::Value, TrainError> {
+        let (plain, rounded) = (model.evaluate(samples)?, model.evaluate_rounded(samples, bits)?);
+        Ok(serde_json::json!({ "accuracy": plain.accuracy, "rounded": rounded.accuracy }))
+    };
+    let report = serde_json::json!({
+        "network": arguments.name,
+        "output": files.weights,
+        "seed": arguments.seed,
+        "epochs": history.len(),
+        "seconds": (seconds * 10.0).round() / 10.0,
+        "bits": ROUNDED,
+        "learnt_to_be_rounded": refined,
+        "held_out": measure(&held_out)?,
+        "test": test.as_ref().map(measure).transpose()?,
+    });
+    println!("{report}");
+    Ok(())
+}
+
+/// Where everything goes.
+struct Files {
+    weights: PathBuf,
+    picture: PathBuf,
+    /// The last good weights of a training that had to stop.
+    stopped: PathBuf,
+}
+
+impl Files {
+    /// Refuses files that are there, unless they may be replaced.
+    fn of(arguments: &Arguments) -> Result<Self, String> {
+        let weights = match &arguments.output {
+            Some(path) => path.clone(),
+            None => arguments.folder.join(&arguments.name).with_extension("safetensors"),
+        };
+        let picture = weights.with_extension("svg");
+        let stopped = weights.with_extension("stopped.safetensors");
+        let there = [&weights, &picture, &stopped].into_iter().find(|path| path.exists());
+        if let Some(path) = there.filter(|_| !arguments.force) {
+            return Err(format!("{} is there: --force replaces it", path.display()));
+        }
+        Ok(Self { weights, picture, stopped })
+    }
+}
+
+struct Trained {
+    history: Vec<Epoch>,
+    /// Whether it learnt to be rounded, after it was trained.
+    refined: bool,
+}
+
+fn train_model(
+    model: &mut Model,
+    recipe: &Recipe,
+    arguments: &Arguments,
+    train: &Samples,
+    held_out: &Samples,
+) -> Result<Trained, TrainError> {
+    let with =
+        |fit: Fit<'static>| fit.seed(arguments.seed).held_out(held_out).progress(Progress::Shown);
+    let fit = arguments.epochs.map_or(recipe.fit, |epochs| recipe.fit.with_epochs(epochs));
+    let mut history = model.fit(train, with(fit))?;
+    let bits = Bits::new(ROUNDED)?;
+    let plain = model.evaluate(held_out)?;
+    let rounded = model.evaluate_rounded(held_out, bits)?;
+    say("as it is", plain);
+    say(&format!("rounded to {ROUNDED} bits"), rounded);
+    let refined = plain.accuracy - rounded.accuracy > MOST_LOST;
+    if refined {
+        let learning = recipe.refinement();
+        model.set_optimiser(learning.optimiser)?;
+        let more = model.fit(train, with(learning.fit).rounding(bits))?;
+        say("rounded after it learnt that", model.evaluate(held_out)?);
+        let before = history.len();
+        let later = |epoch: Epoch| Epoch { number: before + epoch.number, ..epoch };
+        history.extend(more.into_iter().map(later));
+    }
+    Ok(Trained { history, refined })
+}
+
+fn say(what: &str, evaluation: Evaluation) {
+    eprintln!("{what}: {:.2} % of the digits held out are right", 100.0 * evaluation.accuracy);
+}
+
+fn about(recipe: &Recipe, arguments: &Arguments) -> About {
+    let Arguments { name, seed, epochs, .. } = arguments;
+    let epochs = epochs.map(|epochs| format!(" --epochs {epochs}")).unwrap_or_default();
+    About {
+        title: Some(recipe.title.to_owned()),
+        source: Some("Blindsight, trained on MNIST (LeCun, Cortes and Burges)".to_owned()),
+        licence: Some("MIT OR Apache-2.0".to_owned()),
+        command: Some(format!("just train {name} --data FOLDER --seed {seed}{epochs}")),
+        classes: (0..10).map(|digit| digit.to_string()).collect(),
+        normalisation: Some(InputNormalisation { mean: vec![0.0], deviation: vec![1.0] }),
+    }
+}

@@ -1,0 +1,151 @@
+//! Trainings of small networks, from samples to files.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+use blindsight_model::graph::ActivationKind;
+use blindsight_model::plain::PlainNetwork;
+use blindsight_model::sequential::{About, Quadratic, Sequential, TrainedNetwork};
+use blindsight_model::tensor::{Shape, Tensor};
+use blindsight_train::{
+    Adam, Bits, Compile, CrossEntropy, Fit, Model, Range, Samples, Shifts, TrainError,
+};
+
+const SIDES: [usize; 3] = [1, 6, 6];
+
+/// Pictures of a bright row or a bright column somewhere, on a background that varies.
+fn bars(count: usize) -> Samples {
+    let (mut inputs, mut labels) = (Vec::new(), Vec::new());
+    for at in 0..count {
+        let (label, place) = (at % 2, at / 2 % 6);
+        for pixel in 0..36 {
+            let line = if label == 0 { pixel / 6 } else { pixel % 6 };
+            let noise = ((at * 36 + pixel) as f32 * 12.9898).sin() * 0.2;
+            inputs.push(noise + if line == place { 1.0 } else { 0.0 });
+        }
+        labels.push(label);
+    }
+    Samples::new(SIDES, inputs, labels).unwrap()
+}
+
+fn layers() -> Sequential {
+    Sequential::new(SIDES)
+        .conv2d(4, 3)
+        .padding(1)
+        .batch_norm()
+        .activation(Quadratic::learnable().by_channel())
+        .avg_pool(2)
+        .dense(8)
+        .activation(ActivationKind::Square)
+        .dense(2)
+}
+
+fn model(layers: Sequential) -> Model {
+    let optimiser = Adam { rate: 5e-3, ..Adam::default() };
+    layers.compile(optimiser, CrossEntropy::default()).unwrap()
+}
+
+fn fit() -> Fit<'static> {
+    let range = Range { limit: 4.0, weight: 1.0 };
+    Fit::epochs(12).batch(20).average(0.95).range(range).shifts(Shifts { most: 1, share: 0.5 })
+}
+
+#[test]
+fn networks_learn_and_their_files_compute_the_same() {
+    let (train, test) = bars(500).split(100, 1);
+    let mut model = model(layers());
+    let history = model.fit(&train, fit().held_out(&test)).unwrap();
+    assert_eq!(history.len(), 12);
+    assert!(history[11].loss < 0.7 * history[0].loss, "{history:?}");
+    let found = model.evaluate(&test).unwrap();
+    assert_eq!(history[11].held_out, Some(found));
+    assert!(found.accuracy > 0.95, "{found:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/bars.safetensors");
+    model.save(&path, &About::default()).unwrap();
+    let file = TrainedNetwork::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+    let plain = PlainNetwork::new(file.graph().clone());
+    let one = Samples::new(SIDES, vec![0.5; 36], vec![0]).unwrap();
+    let scores = model.predict(&one).unwrap();
+    let input = Tensor::new(Shape::new(1, 6, 6).unwrap(), vec![0.5; 36]).unwrap();
+    let expected = plain.run(&input).unwrap();
+    assert_eq!(scores.len(), 1);
+    for (found, expected) in scores[0].iter().zip(expected.values()) {
+        assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+    }
+}
+
+#[test]
+fn the_seed_makes_the_file() {
+    let train = bars(100);
+    let file = |seed| {
+        let mut model = model(layers());
+        model.fit(&train, fit().with_epochs(2).seed(seed)).unwrap();
+        model.to_safetensors(&About::default()).unwrap()
+    };
+    let first = file(1);
+    assert!(first == file(1), "the same seed gave other bytes");
+    assert!(first != file(2), "another seed gave the same bytes");
+}
+
+#[test]
+fn networks_learn_to_be_rounded() {
+    let (train, test) = bars(500).split(100, 1);
+    let bits = Bits::new(3).unwrap();
+    let mut model = model(layers());
+    model.fit(&train, fit()).unwrap();
+    let cut = model.evaluate_rounded(&test, bits).unwrap();
+    model.fit(&train, fit().rounding(bits)).unwrap();
+    let learnt = model.evaluate_rounded(&test, bits).unwrap();
+    assert!(learnt.loss < cut.loss, "{cut:?} {learnt:?}");
+    // The weights are rounded already.
+    let as_it_is = model.evaluate(&test).unwrap();
+    assert!((as_it_is.loss - learnt.loss).abs() < 1e-4, "{as_it_is:?} {learnt:?}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_with_good_weights() {
+    let good = bars(100);
+    let mut model =
+        model(Sequential::new(SIDES).dense(4).activation(ActivationKind::Square).dense(2));
+    model.fit(&good, fit()).unwrap();
+    let before = model.predict(&good).unwrap();
+    let mut inputs = vec![0.0; 40 * 36];
+    inputs[39 * 36] = 1e30;
+    let bad = Samples::new(SIDES, inputs, vec![0; 40]).unwrap();
+    let refused = model.fit(&bad, Fit::epochs(2).batch(20)).unwrap_err();
+    assert!(matches!(refused, TrainError::NotFinite { epoch: 1, layer: Some(1), .. }), "{refused}");
+    assert_eq!(model.predict(&good).unwrap(), before);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let good = bars(10);
+    let mut model = model(layers());
+    let refused = model.fit(&Samples::new([1, 1, 2], vec![0.0; 4], vec![0; 2]).unwrap(), 1);
+    assert!(matches!(refused, Err(TrainError::Input { expected: 36, found: 2 })));
+    let refused = model.fit(&Samples::new(SIDES, vec![0.0; 36], vec![2]).unwrap(), 1);
+    assert!(matches!(refused, Err(TrainError::Label { found: 2, classes: 2 })));
+    let (none, _) = good.clone().split(10, 1);
+    assert!(matches!(model.fit(&none, 1), Err(TrainError::Samples { .. })));
+    assert!(matches!(model.evaluate(&none), Err(TrainError::Samples { .. })));
+    for wrong in [
+        Fit::epochs(0),
+        fit().batch(0),
+        fit().average(1.0),
+        fit().clip(0.0),
+        fit().range(Range { limit: f32::NAN, weight: 1.0 }),
+        fit().range(Range { limit: 1.0, weight: f32::INFINITY }),
+        fit().shifts(Shifts { most: 1, share: 1.5 }),
+        fit().shifts(Shifts { most: usize::MAX, share: 0.5 }),
+    ] {
+        let refused = model.fit(&good, wrong);
+        assert!(matches!(refused, Err(TrainError::Setting { .. })), "{wrong:?}");
+    }
+    let smooth = CrossEntropy { smoothing: 1.0 };
+    assert!(layers().compile(Adam::default(), smooth).is_err());
+    assert!(Bits::new(1).is_err() && Bits::new(17).is_err());
+    let gelu = Sequential::new(SIDES).activation(ActivationKind::Gelu).dense(2);
+    let refused = gelu.compile(Adam::default(), CrossEntropy::default()).err().unwrap();
+    assert!(refused.to_string().starts_with("layer 0: gelu cannot be trained"), "{refused}");
+}
