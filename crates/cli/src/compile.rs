@@ -107,7 +107,10 @@ enum GoalName {
 }
 
 /// Inputs that the forecast of the scores' error is made of.
-const SAMPLES: u64 = 48;
+const SAMPLES: usize = 48;
+
+/// Inputs whose leads a network on batches is made for: many, for it is as coarse as they allow.
+const SAMPLES_OF_BATCHES: usize = 1000;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.check {
@@ -209,7 +212,7 @@ fn measure(
             (calibration, Some(coverage))
         }
     };
-    Ok(Measured { calibration, coverage, samples: samples(&inputs)? })
+    Ok(Measured { calibration, coverage, samples: samples(&inputs, arguments.goal)? })
 }
 
 fn calibrate(
@@ -234,9 +237,10 @@ fn calibrate(
     Ok(result?)
 }
 
-fn samples(inputs: &impl Inputs) -> Result<Vec<Tensor>, Box<dyn Error>> {
+fn samples(inputs: &impl Inputs, goal: GoalName) -> Result<Vec<Tensor>, Box<dyn Error>> {
+    let count = if matches!(goal, GoalName::Throughput) { SAMPLES_OF_BATCHES } else { SAMPLES };
     let mut samples = Vec::new();
-    for sample in inputs.samples()?.take(SAMPLES as usize) {
+    for sample in inputs.samples()?.take(count) {
         samples.push(inputs.prepare(sample?)?);
     }
     Ok(samples)

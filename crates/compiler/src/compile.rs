@@ -190,6 +190,7 @@ pub fn compile(
             Err(candidate) => passed.push(candidate),
         }
     }
+    let task = Task { samples: &samples[..samples.len().min(MOST_SAMPLES)], ..task };
     let mut compiled = task.compile(description, |task| planner::plan(task, wishes))?;
     compiled.candidates.splice(0..0, passed);
     Ok(compiled)
@@ -211,6 +212,9 @@ pub fn compile_as(
     task.check_classes(description)?;
     task.compile(description, |task| planner::only(task, way))
 }
+
+/// The most samples that forms for one input are simulated with.
+const MOST_SAMPLES: usize = 48;
 
 /// What is compiled, and for which machine.
 #[derive(Clone, Copy, Debug)]
