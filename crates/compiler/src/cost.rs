@@ -150,7 +150,7 @@ fn limb_seconds(program: &Program, checked: &Checked, operation: &Operation) -> 
                 None => switch(level),
             }
         }
-        Operation::Square { input } => switch(checked.values[*input].level),
+        Operation::Square { input, .. } => switch(checked.values[*input].level),
         Operation::Polynomial { input, polynomial } => {
             let depth = polynomial::depth(program.polynomials[*polynomial].coefficients.len());
             let top = checked.values[*input].level;

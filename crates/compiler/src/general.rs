@@ -9,15 +9,18 @@
 //! that hold the value ([`carrier`]).
 
 mod activation;
+mod budget;
 mod carrier;
 mod diagonals;
 mod emit;
 mod error;
+mod graded;
 mod layout;
 mod masks;
 mod network;
 mod plan;
 mod ring;
+mod simulate;
 mod sparse;
 mod steps;
 #[cfg(test)]
@@ -30,19 +33,21 @@ use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_contract::Forecast;
 use blindsight_model::calibration::Calibration;
-use blindsight_model::graph::Graph;
-use blindsight_model::tensor::Tensor;
+use blindsight_model::graph::{ActivationKind, Graph};
+use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::compile::{CompileError, Emitted};
 use crate::cost::{self, Machine};
-use crate::noise::Gaussian;
+use crate::noise::{self, Gaussian};
 use activation::Forms;
 use carrier::Carrier;
 use emit::Build;
 pub use error::GeneralError;
+use graded::Graded;
 use network::{Network, Refreshes};
 use ring::{LOG_DEGREES, Ring};
+use simulate::Simulation;
 
 /// The program of a shallow network, without bootstraps. Errors of polynomials, root mean square, are
 /// at most `worst` of their range.
@@ -57,7 +62,10 @@ pub(crate) fn emit_leveled(
 ) -> Result<Emitted, CompileError> {
     let network = Network::new(graph, calibration, Refreshes::LeftOut)?;
     let activations = Forms::leveled(&network, worst)?;
-    let depth = emit::depth(&network, &activations);
+    if activations.are_squares() {
+        return emit_graded(&network, &activations, samples);
+    }
+    let depth = emit::depth(&network, |index| activations.get(index).depth());
     let mut refused = GeneralError::Depth { needed: depth };
     for log_degree in LOG_DEGREES {
         let Some(ring) = Ring::new(log_degree, depth)? else { continue };
@@ -68,6 +76,53 @@ pub(crate) fn emit_leveled(
         }
     }
     Err(refused.into())
+}
+
+/// The error of a score, root mean square, that programs of squares are made for: a part of the
+/// scores' range.
+const SCORE_ERROR: f64 = 1.0 / 128.0;
+
+/// The program of a network of squares. A first one shows how precise its parts must be.
+fn emit_graded(
+    network: &Network,
+    activations: &Forms,
+    samples: &[Tensor],
+) -> Result<Emitted, CompileError> {
+    let layers = emit::depth(network, |_| 0);
+    let shape = network.values[0].shape;
+    let made_up = [made_up(shape)];
+    let samples_or_one = if samples.is_empty() { &made_up } else { samples };
+    let mut refused = GeneralError::Depth { needed: layers };
+    for log_degree in LOG_DEGREES {
+        let Some(trial) = Graded::trial(log_degree, layers)? else { continue };
+        let trial = Carrier::Graded(trial);
+        let (program, formats, _) = match Build::new(network, activations, &trial)?.emit() {
+            Ok(emitted) => emitted,
+            Err(error @ GeneralError::Slots { .. }) => {
+                refused = error;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let simulation = Simulation::new(&program, &formats, 1 << (log_degree - 1));
+        let sizes = [1 << log_degree, layers];
+        let scales = budget::scales(&program, &simulation, samples_or_one, sizes, SCORE_ERROR);
+        let Some(graded) = Graded::new(log_degree, &scales)? else { continue };
+        if std::env::var_os("DBG").is_some() {
+            eprintln!("{log_degree}: {scales:?}");
+            let bits: Vec<f64> = graded.set().chain().primes().iter().map(|p| p.log2()).collect();
+            eprintln!("{bits:?} {} {:?}", bits.iter().sum::<f64>(), graded.set().literal());
+        }
+        return emitted(network, activations, &Carrier::Graded(graded), samples);
+    }
+    Err(refused.into())
+}
+
+/// An input where none is given.
+fn made_up(shape: Shape) -> Tensor {
+    let mut random = Gaussian::new(1);
+    let values = (0..shape.elements()).map(|_| random.next() as f32).collect();
+    Tensor::new(shape, values).expect("there are as many values as the shape has")
 }
 
 /// The program of any network, with each activation in a bootstrap.
@@ -94,11 +149,24 @@ fn emitted(
 ) -> Result<Emitted, CompileError> {
     let (program, formats, request) = Build::new(network, activations, carrier)?.emit()?;
     let checked = program.check(carrier.set(), request)?;
+    let score_error = match carrier {
+        Carrier::Leveled(ring) => score_error(network, activations, ring.noise(), samples),
+        Carrier::Bootstrapped(_) => {
+            score_error(network, activations, noise::OF_BOOTSTRAP, samples)
+        }
+        Carrier::Graded(graded) => {
+            let simulation = Simulation::new(&program, &formats, graded.set().slots());
+            let exact = |sample: &Tensor| network.run(sample.values(), |_, a, u| a.eval(u));
+            let exact: Vec<Vec<f64>> = samples.par_iter().map(exact).collect();
+            let noise = budget::ProgramNoise::new(&program, &checked);
+            network.bound * budget::score_error(&simulation, &noise, samples, &exact)
+        }
+    };
     let forecast = Forecast {
         seconds: cost::seconds(&program, &checked, Machine::default()),
         memory_bytes: cost::memory_bytes(&program, &checked),
         log2_failure: cost::log2_failure(&program, &checked),
-        score_error: score_error(network, activations, carrier.noise(), samples),
+        score_error,
     };
     Ok(Emitted { program, checked, formats, forecast })
 }
@@ -116,8 +184,12 @@ pub(crate) fn check_leveled(graph: &Graph) -> Result<(), GeneralError> {
             return Err(GeneralError::Slots { shape, slots });
         }
     }
-    let needed = activation::least_depth(graph);
-    let carried = |log_degree| Ring::exists(log_degree, needed);
+    let squares = graph.activations().all(|(_, kind)| kind == ActivationKind::Square);
+    let needed = activation::least_depth(graph, squares);
+    let carried = |log_degree| match squares {
+        true => Graded::exists(log_degree, needed),
+        false => Ring::exists(log_degree, needed),
+    };
     if LOG_DEGREES.into_iter().any(carried) { Ok(()) } else { Err(GeneralError::Depth { needed }) }
 }
 

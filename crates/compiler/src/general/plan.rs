@@ -25,6 +25,8 @@ pub(super) struct Task<'a> {
     pub(super) clean: bool,
     /// The rows of the matrices that will read the result, where these are no convolutions.
     pub(super) rows_after: usize,
+    /// The rows of the windows of a pool that reads it, where windows share no row.
+    pub(super) window: Option<usize>,
 }
 
 /// What a plan costs, in weighted copies of a ciphertext.
@@ -32,6 +34,8 @@ pub(super) struct Task<'a> {
 struct Prices {
     /// A ciphertext of the result.
     part: usize,
+    /// A ciphertext that is left for what reads the result, pools apart.
+    left: usize,
     /// A weighted copy whose weights take a word for each slot.
     whole: usize,
     /// The same, of a matrix that reads the result.
@@ -47,7 +51,7 @@ impl Plan {
         layout_of: impl Fn(usize) -> &'a Layout,
         carrier: &Carrier,
     ) -> Result<Self, GeneralError> {
-        let Task { affine, clean, rows_after } = *task;
+        let Task { affine, clean, rows_after, window } = *task;
         let (shape, slots) = (affine.shape, carrier.set().slots());
         let prices = Prices::of(carrier);
         let mut plans: Vec<(usize, Self)> = Vec::new();
@@ -65,7 +69,7 @@ impl Plan {
                 Some(block) => (period / (slots / block).min(period), Some(block)),
                 None => (period, None),
             };
-            let mut cost = prices.part + prices.whole * period * parts.max(1);
+            let mut cost = prices.part + prices.left + prices.whole * period * parts.max(1);
             if block.is_some() {
                 // Weights that read a result that is there but once do not repeat.
                 cost += prices.after * rows_after;
@@ -73,20 +77,25 @@ impl Plan {
             plans.push((cost, Self::Folded { period, block }));
             let repeated = repeated(affine, &layout_of, period, slots);
             if let Some(period) = repeated.filter(|_| prices.repeats) {
-                let cost = prices.part + period * affine.terms.len();
+                let cost = prices.part + prices.left + period * affine.terms.len();
                 plans.push((cost, Self::Repeated { period }));
             }
         }
         let first = affine.terms.first().filter(|_| shape.plane() > 1);
         let in_place = |(value, matrix): &(usize, Sparse)| {
-            layout_of(*value).in_place(shape, matrix, carrier.most_parts(), slots)
+            let forms = carrier.parts(window).into_iter();
+            let layouts =
+                forms.map(|parts| layout_of(*value).in_place(shape, matrix, parts, slots));
+            layouts.flatten().collect::<Vec<_>>()
         };
         for layout in first.map(in_place).into_iter().flatten() {
             let diagonals = |(value, matrix): &(usize, Sparse)| {
                 Diagonals::count(matrix, layout_of(*value), &layout, slots)
             };
             let count: usize = affine.terms.iter().map(diagonals).sum();
-            plans.push((prices.part * layout.parts() + count, Self::InPlace(layout)));
+            let left = layout.parts() / layout.phases;
+            let cost = prices.part * layout.parts() + prices.left * left + count;
+            plans.push((cost, Self::InPlace(layout)));
         }
         let cheapest = plans.into_iter().min_by_key(|(cost, _)| *cost);
         cheapest.map(|(_, plan)| plan).ok_or(GeneralError::Slots { shape, slots })
@@ -107,11 +116,16 @@ fn repeated<'a>(
 impl Prices {
     fn of(carrier: &Carrier) -> Self {
         match carrier {
-            // Weights are always whole.
-            Carrier::Leveled(_) => Self { part: 0, whole: 1, after: 0, repeats: false },
+            // Weights are always whole. A ciphertext more is a product, and then other diagonals for
+            // whatever reads it.
+            Carrier::Leveled(_) | Carrier::Graded(_) => {
+                Self { part: 16, left: 240, whole: 1, after: 0, repeats: false }
+            }
             // A bootstrap takes as long as 4,500 weighted copies. A megabyte of weights, read and
             // kept, is worth a dozen.
-            Carrier::Bootstrapped(_) => Self { part: 4500, whole: 12, after: 12, repeats: true },
+            Carrier::Bootstrapped(_) => {
+                Self { part: 4500, left: 0, whole: 12, after: 12, repeats: true }
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ const SPECIAL_BITS: std::ops::RangeInclusive<u32> = 28..=31;
 const MOST_SPECIAL: usize = 8;
 
 /// How many bits larger than its size a prime may be: those of the chain lie on both sides of it.
-const PRIME_SLACK: f64 = 0.1;
+pub(super) const PRIME_SLACK: f64 = 0.1;
 
 /// The error of a value after a linear layer, root mean square, is at most this part of its range.
 const LARGEST_NOISE: f64 = 1.0 / 8192.0;
@@ -133,7 +133,7 @@ impl Sizes {
 
     /// The primes, or `None` if there are not enough of the size.
     fn literal(self) -> Option<Literal> {
-        let mut primes = Primes { degree: 1 << self.log_degree, used: Vec::new() };
+        let mut primes = Primes::new(self.log_degree);
         let special = (0..self.specials).map(|_| primes.below(1 << self.special));
         let narrow_special = special.collect::<Option<_>>()?;
         let mut chain = vec![primes.below(1 << self.smallest_prime())?];
@@ -150,14 +150,34 @@ impl Sizes {
     }
 }
 
+/// Numbers that are looked at for a prime above a bound: one in some tens is prime.
+const MOST_TRIED: u64 = 1 << 12;
+
 /// Primes that are 1 modulo `2 N`, each once.
-struct Primes {
+pub(super) struct Primes {
     degree: usize,
     used: Vec<u64>,
 }
 
 impl Primes {
-    fn below(&mut self, bound: u64) -> Option<u64> {
+    pub(super) fn new(log_degree: u32) -> Self {
+        Self { degree: 1 << log_degree, used: Vec::new() }
+    }
+
+    /// `log2` of the smallest one.
+    pub(super) fn smallest_bits(&self) -> f64 {
+        let mut fresh = Self { degree: self.degree, used: Vec::new() };
+        fresh.above(1).map_or(f64::INFINITY, |prime| (prime as f64).log2())
+    }
+
+    /// The first one from a bound on.
+    pub(super) fn above(&mut self, bound: u64) -> Option<u64> {
+        let step = 2 * self.degree as u64;
+        let first = bound.saturating_sub(1).div_ceil(step).max(1);
+        self.first((first..first.saturating_add(MOST_TRIED)).map(|k| k * step + 1))
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> Option<u64> {
         let step = 2 * self.degree as u64;
         let candidates = (1..bound / step / 8).map(|k| bound - k * step + 1);
         self.first(candidates)

@@ -57,7 +57,7 @@ fn programs_without_bootstraps_have_one_key_a_kind() {
     };
     let without = refused(&|p| set(p, 3, Operation::Bootstrap { input: 3, activation: 0 }));
     assert!(matches!(without, E::Operand { step: 3, operation: "bootstrap" }));
-    let deep = refused(&|p| set(p, 3, Operation::Square { input: 4 }));
+    let deep = refused(&|p| set(p, 3, Operation::Square { input: 4, rescales: 1 }));
     assert!(matches!(deep, E::Operand { step: 3, operation: "square" }));
     let unknown = refused(&|p| p.polynomials.clear());
     assert!(matches!(unknown, E::Operand { step: 3, operation: "polynomial" }));
@@ -70,7 +70,7 @@ fn programs_without_bootstraps_have_one_key_a_kind() {
     let wrong = refused(&|p| p.polynomials[0].scale = 0.0);
     assert!(matches!(wrong, E::Polynomial { index: 0 }));
     let spent =
-        refused(&|p| p.steps.push(Step { operation: Operation::Square { input: 4 }, layer: 1 }));
+        refused(&|p| p.steps.push(Step { operation: Operation::Square { input: 4, rescales: 1 }, layer: 1 }));
     assert!(matches!(spent, E::Level { step: 4, actual: 1, needed: 2, .. }));
 }
 
