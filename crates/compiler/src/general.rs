@@ -41,6 +41,7 @@ use crate::compile::{CompileError, Emitted};
 use crate::cost::{self, Machine};
 use crate::noise::{self, Gaussian};
 use activation::Forms;
+use budget::Needs;
 use carrier::Carrier;
 use emit::Build;
 pub use error::GeneralError;
@@ -78,10 +79,6 @@ pub(crate) fn emit_leveled(
     Err(refused.into())
 }
 
-/// The error of a score, root mean square, that programs of squares are made for: a part of the
-/// scores' range.
-const SCORE_ERROR: f64 = 1.0 / 128.0;
-
 /// The program of a network of squares. A first one shows how precise its parts must be.
 fn emit_graded(
     network: &Network,
@@ -89,30 +86,26 @@ fn emit_graded(
     samples: &[Tensor],
 ) -> Result<Emitted, CompileError> {
     let layers = emit::depth(network, |_| 0);
-    let shape = network.values[0].shape;
-    let made_up = [made_up(shape)];
-    let samples_or_one = if samples.is_empty() { &made_up } else { samples };
+    let made_up = [made_up(network.values[0].shape)];
+    let probes = if samples.is_empty() { &made_up } else { samples };
     let mut refused = GeneralError::Depth { needed: layers };
     for log_degree in LOG_DEGREES {
         let Some(trial) = Graded::trial(log_degree, layers)? else { continue };
         let trial = Carrier::Graded(trial);
         let (program, formats, _) = match Build::new(network, activations, &trial)?.emit() {
             Ok(emitted) => emitted,
+            // A larger ring may hold it.
             Err(error @ GeneralError::Slots { .. }) => {
                 refused = error;
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
-        let simulation = Simulation::new(&program, &formats, 1 << (log_degree - 1));
-        let sizes = [1 << log_degree, layers];
-        let scales = budget::scales(&program, &simulation, samples_or_one, sizes, SCORE_ERROR);
+        let simulation = Simulation::new(&program, &formats, trial.set().slots());
+        let needs = Needs::new(&program, &simulation, probes, [1 << log_degree, layers]);
+        let error = budget::error_for(&exact_scores(network, samples));
+        let scales = needs.scales(error, graded::smallest_bits(log_degree));
         let Some(graded) = Graded::new(log_degree, &scales)? else { continue };
-        if std::env::var_os("DBG").is_some() {
-            eprintln!("{log_degree}: {scales:?}");
-            let bits: Vec<f64> = graded.set().chain().primes().iter().map(|p| p.log2()).collect();
-            eprintln!("{bits:?} {} {:?}", bits.iter().sum::<f64>(), graded.set().literal());
-        }
         return emitted(network, activations, &Carrier::Graded(graded), samples);
     }
     Err(refused.into())
@@ -123,6 +116,13 @@ fn made_up(shape: Shape) -> Tensor {
     let mut random = Gaussian::new(1);
     let values = (0..shape.elements()).map(|_| random.next() as f32).collect();
     Tensor::new(shape, values).expect("there are as many values as the shape has")
+}
+
+/// The scores of inputs as the network itself computes them, in units of their bound.
+fn exact_scores(network: &Network, samples: &[Tensor]) -> Vec<Vec<f64>> {
+    let scores =
+        |sample: &Tensor| network.run(sample.values(), |_, activation, u| activation.eval(u));
+    samples.par_iter().map(scores).collect()
 }
 
 /// The program of any network, with each activation in a bootstrap.
@@ -151,13 +151,11 @@ fn emitted(
     let checked = program.check(carrier.set(), request)?;
     let score_error = match carrier {
         Carrier::Leveled(ring) => score_error(network, activations, ring.noise(), samples),
-        Carrier::Bootstrapped(_) => {
-            score_error(network, activations, noise::OF_BOOTSTRAP, samples)
-        }
+        Carrier::Bootstrapped(_) => score_error(network, activations, noise::OF_BOOTSTRAP, samples),
         Carrier::Graded(graded) => {
             let simulation = Simulation::new(&program, &formats, graded.set().slots());
-            let exact = |sample: &Tensor| network.run(sample.values(), |_, a, u| a.eval(u));
-            let exact: Vec<Vec<f64>> = samples.par_iter().map(exact).collect();
+            budget::check_room(&simulation, &checked, samples)?;
+            let exact = exact_scores(network, samples);
             let noise = budget::ProgramNoise::new(&program, &checked);
             network.bound * budget::score_error(&simulation, &noise, samples, &exact)
         }

@@ -103,7 +103,13 @@ pub(super) fn least_depth(graph: &Graph, squares: bool) -> usize {
         let before = node.sources().map(|source| depths[source.index()]).max().unwrap_or(0);
         let own = match node {
             Node::Activation { kind: ActivationKind::Identity, .. } => 0,
-            Node::Activation { kind: ActivationKind::Square, .. } => if squares { 1 } else { 2 },
+            Node::Activation { kind: ActivationKind::Square, .. } => {
+                if squares {
+                    1
+                } else {
+                    2
+                }
+            }
             Node::Activation { .. } => 1 + polynomial::depth(DEGREES[0] + 1),
             _ => 0,
         };

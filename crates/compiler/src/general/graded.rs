@@ -14,6 +14,7 @@ use std::sync::Arc;
 use blindsight_ckks::keys::KeyLayout;
 use blindsight_ckks::parameters::{Literal, ParameterError, Parameters};
 use blindsight_ckks::security;
+use blindsight_ring::MAX_PRIME_BITS;
 
 use super::emit::answer::ANSWER_SHARE;
 use super::ring::{PRIME_SLACK, Primes};
@@ -43,9 +44,6 @@ pub(super) struct Layer {
     pub(super) weights: f64,
     pub(super) result: f64,
 }
-
-/// `log2` of the largest prime that is asked for: they are below `2^50`.
-const LARGEST_BITS: f64 = 49.9;
 
 /// Special primes that are tried: so many of so many bits.
 const SPECIALS: [(std::ops::RangeInclusive<usize>, std::ops::RangeInclusive<u32>); 2] =
@@ -78,16 +76,14 @@ impl Graded {
         scales: &Scales,
         apart: &[bool],
     ) -> Result<Option<Self>, ParameterError> {
-        let smallest = Primes::new(log_degree).smallest_bits();
-        let scales = scales.with_primes_from(smallest);
-        let sizes = apart.iter().filter_map(|apart| scales.primes(*apart));
-        let choices = sizes.filter_map(|sizes| {
-            let (cost, special) = Special::cheapest(log_degree, &sizes)?;
-            Some((cost, sizes, special))
+        let chains = apart.iter().filter_map(|apart| scales.primes(log_degree, *apart));
+        let choices = chains.filter_map(|chain| {
+            let (cost, special) = Special::cheapest(log_degree, &chain)?;
+            Some((cost, chain, special))
         });
         let best = choices.min_by(|(x, ..), (y, ..)| x.total_cmp(y));
-        let Some((_, sizes, special)) = best else { return Ok(None) };
-        let Some(literal) = literal(log_degree, &sizes, special) else { return Ok(None) };
+        let Some((_, chain, special)) = best else { return Ok(None) };
+        let Some(literal) = literal(log_degree, chain, special) else { return Ok(None) };
         let set = Arc::new(Parameters::new(literal)?);
         let answer = set.prime(1) * ANSWER_SHARE;
         let before = scales.layers.iter().rev().skip(1).map(|layer| layer.result.exp2());
@@ -98,8 +94,7 @@ impl Graded {
 
     /// Whether there may be one with so many linear layers.
     pub(super) fn exists(log_degree: u32, layers: usize) -> bool {
-        let bits = Primes::new(log_degree).smallest_bits() * (layers + 1) as f64;
-        bits <= security::ternary_limit(log_degree)
+        smallest_bits(log_degree) * (layers + 1) as f64 <= security::ternary_limit(log_degree)
     }
 
     pub(super) fn set(&self) -> &Arc<Parameters> {
@@ -118,50 +113,42 @@ impl Graded {
 }
 
 impl Scales {
-    /// Scales that ask for primes of so many bits or more.
-    fn with_primes_from(&self, smallest: f64) -> Self {
-        let mut scales = self.clone();
-        let mut read = scales.request;
-        for index in 0..scales.layers.len() {
-            let Layer { weights, result } = scales.layers[index];
-            let lacking = (smallest - (read + weights - result)).max(0.0);
-            match index {
-                // Both are of use.
-                0 => {
-                    scales.request += lacking / 2.0;
-                    scales.layers[0].weights += lacking / 2.0;
-                }
-                _ => scales.layers[index].weights += lacking,
-            }
-            read = 2.0 * result;
-        }
-        scales
-    }
-
-    /// `log2` of the primes of the chain, bottom first: with the answer's apart from that of the
-    /// last layer, or as one. `None` where one is too large.
-    fn primes(&self, apart: bool) -> Option<Vec<f64>> {
-        let mut primes = Vec::new();
+    /// The primes of the chain, bottom first: with the answer's apart from that of the last layer,
+    /// or as one. Each is as large as fits a whole number of bits, which is what it takes in a
+    /// request; the scales of weights make up for the difference. `None` where one is too large.
+    fn primes(&self, log_degree: u32, apart: bool) -> Option<Vec<u64>> {
+        let mut sizes = Vec::new();
         let mut read = self.request;
         for layer in &self.layers {
-            primes.push(read + layer.weights - layer.result);
+            sizes.push(read + layer.weights - layer.result);
             read = 2.0 * layer.result;
         }
         let answer = self.layers.last()?.result - ANSWER_SHARE.log2();
         match apart {
-            true => primes.push(answer),
-            false => *primes.last_mut()? += answer,
+            true => sizes.push(answer),
+            false => *sizes.last_mut()? += answer,
         }
-        primes.reverse();
-        primes.iter().all(|bits| *bits <= LARGEST_BITS).then_some(primes)
+        let mut primes = Primes::new(log_degree);
+        let prime = |bits: &f64| {
+            let least = bits.round().max(0.0) as u32;
+            (least.max(log_degree)..=MAX_PRIME_BITS).find_map(|bits| primes.of_bits(bits))
+        };
+        sizes.iter().rev().map(prime).collect()
     }
+}
+
+/// `log2` of the prime that is taken where none is too small.
+pub(super) fn smallest_bits(log_degree: u32) -> f64 {
+    let mut primes = Primes::new(log_degree);
+    let prime = (log_degree..=MAX_PRIME_BITS).find_map(|bits| primes.of_bits(bits));
+    prime.map_or(f64::INFINITY, |prime| (prime as f64).log2())
 }
 
 impl Special {
     /// The special primes that make the smallest keys under a chain, with the bits of a coefficient
     /// of a key at the top, over all digits.
-    fn cheapest(log_degree: u32, chain: &[f64]) -> Option<(f64, Self)> {
-        let chain: Vec<f64> = chain.iter().map(|bits| bits + PRIME_SLACK).collect();
+    fn cheapest(log_degree: u32, chain: &[u64]) -> Option<(f64, Self)> {
+        let chain: Vec<f64> = chain.iter().map(|prime| (*prime as f64).log2()).collect();
         let most = security::ternary_limit(log_degree);
         let all = SPECIALS.into_iter().flat_map(|(counts, sizes)| {
             counts.flat_map(move |count| sizes.clone().map(move |bits| Self { count, bits }))
@@ -194,14 +181,58 @@ fn digits(chain: &[f64], room: f64) -> Option<usize> {
 }
 
 /// The primes, or `None` if there are not enough of a size.
-fn literal(log_degree: u32, chain: &[f64], special: Special) -> Option<Literal> {
-    let mut primes = Primes::new(log_degree);
-    let specials = (0..special.count).map(|_| primes.below(1 << special.bits));
+fn literal(log_degree: u32, chain: Vec<u64>, special: Special) -> Option<Literal> {
+    // Those of the chain are taken.
+    let mut primes = Primes::besides(log_degree, chain.clone());
+    let specials = (0..special.count).map(|_| primes.of_bits(special.bits));
     let specials: Vec<u64> = specials.collect::<Option<_>>()?;
-    // No smaller than asked for: weights are the more precise.
-    let chain = chain.iter().map(|bits| primes.above(bits.exp2() as u64));
-    let chain = chain.collect::<Option<_>>()?;
     let (wide_special, narrow_special) =
         if special.bits > 31 { (specials, Vec::new()) } else { (Vec::new(), specials) };
     Some(Literal { log_degree, chain, wide_special, narrow_special, sparse_weight: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use blindsight_ckks::keys::{KeyKind, KeyList, KeySpec};
+    use blindsight_ckks::wire::KeySetManifest;
+
+    use super::*;
+
+    fn scales(bits: f64, layers: usize) -> Scales {
+        let layer = Layer { weights: bits - 3.0, result: bits };
+        Scales { request: bits, layers: vec![layer; layers] }
+    }
+
+    #[test]
+    fn rings_are_secure_and_have_primes_of_the_sizes_asked_for() {
+        for (log_degree, bits, layers, most) in [(12, 16.0, 2, 200_000), (13, 17.0, 5, 1_500_000)] {
+            let ring = Graded::new(log_degree, &scales(bits, layers)).unwrap().unwrap();
+            let set = ring.set();
+            // The largest key there is passes the door that checks security.
+            let layout = KeyLayout::packed(set, set.top_level()).unwrap();
+            let key = KeySpec::new(set, KeyKind::Relinearisation, layout).unwrap();
+            let list = KeyList::new(vec![key]).unwrap();
+            let bytes = KeySetManifest::new(set, &list).total_byte_len();
+            assert!(bytes <= most, "{log_degree}: {bytes}");
+            assert_eq!(ring.request_scale(), bits.exp2());
+            let top = set.top_level();
+            assert_eq!(ring.scale(top), bits.exp2());
+            assert!((set.prime(top).log2() - bits + 3.0).abs() < 2.5);
+            for level in ring.lowest + 1..top {
+                let size = set.prime(level).log2();
+                assert!((size - (2.0 * bits - 3.0)).abs() < 0.6, "{size} bits at level {level}");
+            }
+            assert_eq!(ring.scale(ring.lowest), set.prime(1) * ANSWER_SHARE);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_has_no_ring() {
+        assert!(Graded::new(12, &scales(17.0, 4)).unwrap().is_none());
+        assert!(Graded::new(15, &scales(30.0, 2)).unwrap().is_none(), "primes of 57 bits");
+        assert!(!Graded::exists(12, 9) && Graded::exists(13, 9));
+        assert!(Graded::trial(12, 9).unwrap().is_none());
+        let trial = Graded::trial(13, 5).unwrap().unwrap();
+        assert_eq!((trial.set().top_level(), trial.lowest), (6, 2));
+    }
 }

@@ -100,8 +100,7 @@ impl Layout {
         let channel = |c: usize| Spot { part: c / most, slot: c % most };
         let channels = (0..shape.channels()).map(channel).collect();
         let (column, line) = (most, width * most);
-        let layout =
-            Self { shape, channels, row: line, column, line, copies: vec![0], phases: 1 };
+        let layout = Self { shape, channels, row: line, column, line, copies: vec![0], phases: 1 };
         (layout.parts() <= most_parts).then_some(layout)
     }
 
@@ -287,6 +286,25 @@ mod tests {
         let tight = layout(16, 40, 40, 8).unwrap();
         assert_eq!((tight.column, tight.line, tight.parts()), (8, 320, 2));
         assert!(layout(16, 64, 64, 3).is_none() && layout(1, 256, 65, 9).is_none());
+    }
+
+    #[test]
+    fn rows_of_windows_are_dealt_out() {
+        let from = Layout::dense(Shape::new(1, 28, 28).unwrap());
+        let shape = Shape::new(6, 28, 28).unwrap();
+        let nothing = Sparse { rows: vec![Vec::new(); shape.elements()] };
+        let one = Parts { most: 1, interleaved: false, phases: 1 };
+        assert!(from.in_place(shape, &nothing, one, 4096).is_empty(), "4,704 values");
+        let two = Parts { most: 4, interleaved: false, phases: 2 };
+        let to = from.in_place(shape, &nothing, two, 4096);
+        let dealt = to.iter().find(|layout| layout.parts() == 2).unwrap();
+        let element = |y: usize| dealt.spot(y * 28 + 5, 4096);
+        assert_eq!((element(3).part, element(4).part), (1, 0));
+        assert_eq!(element(2).slot, element(3).slot, "rows of one window lie over each other");
+        let pool = Pool::new([2; 2], [2; 2]).unwrap();
+        let pooled = dealt.pooled(pool, Shape::new(6, 14, 14).unwrap());
+        assert_eq!((pooled.parts(), pooled.phases), (1, 1));
+        assert_eq!(pooled.spot(14 + 2, 4096), dealt.spot(2 * 28 + 4, 4096));
     }
 
     #[test]

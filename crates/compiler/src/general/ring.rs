@@ -150,8 +150,8 @@ impl Sizes {
     }
 }
 
-/// Numbers that are looked at for a prime above a bound: one in some tens is prime.
-const MOST_TRIED: u64 = 1 << 12;
+/// Numbers that are looked at for a prime of a size: one in some tens is prime.
+const MOST_TRIED: usize = 1 << 12;
 
 /// Primes that are 1 modulo `2 N`, each once.
 pub(super) struct Primes {
@@ -161,20 +161,19 @@ pub(super) struct Primes {
 
 impl Primes {
     pub(super) fn new(log_degree: u32) -> Self {
-        Self { degree: 1 << log_degree, used: Vec::new() }
+        Self::besides(log_degree, Vec::new())
     }
 
-    /// `log2` of the smallest one.
-    pub(super) fn smallest_bits(&self) -> f64 {
-        let mut fresh = Self { degree: self.degree, used: Vec::new() };
-        fresh.above(1).map_or(f64::INFINITY, |prime| (prime as f64).log2())
+    /// All but these.
+    pub(super) fn besides(log_degree: u32, used: Vec<u64>) -> Self {
+        Self { degree: 1 << log_degree, used }
     }
 
-    /// The first one from a bound on.
-    pub(super) fn above(&mut self, bound: u64) -> Option<u64> {
+    /// The largest one of so many bits.
+    pub(super) fn of_bits(&mut self, bits: u32) -> Option<u64> {
         let step = 2 * self.degree as u64;
-        let first = bound.saturating_sub(1).div_ceil(step).max(1);
-        self.first((first..first.saturating_add(MOST_TRIED)).map(|k| k * step + 1))
+        let (low, high) = ((1 << (bits - 1)) / step, (1 << bits) / step);
+        self.first((low.max(1)..high).rev().take(MOST_TRIED).map(|k| k * step + 1))
     }
 
     pub(super) fn below(&mut self, bound: u64) -> Option<u64> {

@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 
-use blindsight_contract::BoxData;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
+use blindsight_contract::BoxData;
 use blindsight_engine::{Operation, Program};
 use blindsight_model::tensor::Shape;
 use blindsight_ring::GaloisElement;
@@ -70,8 +70,8 @@ impl<'a> Simulation<'a> {
         deviation: &impl Deviation,
         random: &mut Gaussian,
     ) -> Vec<f64> {
-        let request = packed(&self.formats.boxes, self.formats.input, input, self.slots);
-        let result = self.run(request, deviation, random);
+        let values = self.run(input, deviation, random);
+        let result = &values[values.len() - 1];
         let period = self.formats.answer_period;
         // What an answer keeps: the mean over the slots of each class.
         let mean = |class: &u32| {
@@ -81,12 +81,22 @@ impl<'a> Simulation<'a> {
         self.formats.answer_slots.iter().map(mean).collect()
     }
 
+    /// The mean magnitude of the slots of each value: no coefficient of its polynomial is larger
+    /// than that times its scale.
+    pub(super) fn magnitudes(&self, input: &[f32]) -> Vec<f64> {
+        let values = self.run(input, &Exact, &mut Gaussian::new(1));
+        let mean = |value: &Vec<f64>| value.iter().map(|x| x.abs()).sum::<f64>();
+        values.iter().map(|value| mean(value) / self.slots as f64).collect()
+    }
+
+    /// All values, the request first.
     fn run(
         &self,
-        mut request: Vec<f64>,
+        input: &[f32],
         deviation: &impl Deviation,
         random: &mut Gaussian,
-    ) -> Vec<f64> {
+    ) -> Vec<Vec<f64>> {
+        let mut request = packed(&self.formats.boxes, self.formats.input, input, self.slots);
         spoil(&mut request, deviation.of(Source::Request, None), random);
         let mut values = vec![request];
         for (index, step) in self.program.steps.iter().enumerate() {
@@ -95,7 +105,7 @@ impl<'a> Simulation<'a> {
             spoil(&mut result, of(Source::Result), random);
             values.push(result);
         }
-        values.pop().unwrap_or_default()
+        values
     }
 
     fn step(

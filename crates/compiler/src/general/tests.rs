@@ -7,8 +7,8 @@ use blindsight_model::tensor::Tensor;
 use super::simulate::{Exact, Simulation};
 use super::*;
 use crate::testing::{
-    Parts, calibration, channels, convolutional, deep, error_of_scores, gated, inputs, inverted,
-    large, odd, perceptron, plain_scores, tabular,
+    Parts, calibration, channels, convolutional, deep, digits, error_of_scores, gated, inputs,
+    inverted, large, odd, perceptron, plain_scores, tabular,
 };
 
 /// The largest error of a polynomial that is accepted.
@@ -32,12 +32,28 @@ fn programs_compute_what_networks_compute() {
         ("perceptron", perceptron(square)),
         ("tabular", tabular()),
         ("convolutional", convolutional()),
+        ("digits", digits()),
         ("odd", odd()),
     ] {
         let emitted = emit_leveled(&graph, &calibration(&graph), &[], WORST).unwrap();
         let error = error(&graph, &emitted, plain_scores(&graph));
         assert!(error < 1e-4, "{name}: {error:.1e}");
     }
+}
+
+/// A feature map that is larger than the slots lies in two ciphertexts, row by row in turn, and its
+/// pool in one.
+#[test]
+fn rows_are_dealt_out_to_what_a_pool_adds_up() {
+    let graph = digits();
+    let emitted = emit_leveled(&graph, &calibration(&graph), &[], WORST).unwrap();
+    assert_eq!(emitted.checked.circuit.set().slots(), 4096);
+    let count = |of: fn(&Operation) -> bool| {
+        emitted.program.steps.iter().filter(|step| of(&step.operation)).count()
+    };
+    assert_eq!(count(|operation| matches!(operation, Operation::Square { rescales: 0, .. })), 4);
+    // Two for the first convolution, one for each layer after it.
+    assert_eq!(count(|operation| matches!(operation, Operation::Transform { .. })), 5);
 }
 
 /// The scores with the functions that are computed instead of activations.

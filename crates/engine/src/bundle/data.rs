@@ -56,19 +56,40 @@ pub(super) struct StepData {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum OperationData {
-    Transform { input: Value, transform: usize },
-    Rotate { input: Value, steps: i64 },
-    Combine { terms: Vec<([i32; 2], Value)> },
-    AddPlaintext { input: Value, plaintext: usize },
-    Bootstrap { input: Value, activation: usize },
+    Transform {
+        input: Value,
+        transform: usize,
+    },
+    Rotate {
+        input: Value,
+        steps: i64,
+    },
+    Combine {
+        terms: Vec<([i32; 2], Value)>,
+    },
+    AddPlaintext {
+        input: Value,
+        plaintext: usize,
+    },
+    Bootstrap {
+        input: Value,
+        activation: usize,
+    },
     Square {
         input: Value,
         /// Files that do not say it are older: there every square is rescaled once.
         #[serde(default = "once")]
         rescales: usize,
     },
-    Polynomial { input: Value, polynomial: usize },
-    Rescale { input: Value, level: usize, scale: f64 },
+    Polynomial {
+        input: Value,
+        polynomial: usize,
+    },
+    Rescale {
+        input: Value,
+        level: usize,
+        scale: f64,
+    },
 }
 
 fn once() -> usize {
