@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn the_best_of_all_is_taken() {
         let (emitted, candidates) = planned(&convolutional(), Wishes::default()).unwrap();
-        assert!(emitted.checked.circuit.bootstrap().is_none());
+        assert!(emitted.checked.circuit.bootstrap().is_none(), "{candidates:?}");
         assert_eq!(candidates.len(), 2, "squares are exact: {candidates:?}");
         assert!(candidates[1].verdict.contains("bootstraps alone"), "{candidates:?}");
         let (emitted, candidates) = planned(&deep(9), Wishes::default()).unwrap();

@@ -30,7 +30,7 @@ const SHARE_OF_LEAD: f64 = 1.0 / 32.0;
 
 /// The least error that is asked for, as a part of the range: where two scores lie as near, they are
 /// the same.
-const LEAST_ERROR: f64 = 1.0 / 16_384.0;
+const LEAST_ERROR: f64 = 1.0 / 4096.0;
 
 /// Inputs that sources are measured on.
 const PROBES: usize = 8;

@@ -200,7 +200,7 @@ mod tests {
 
     fn scales(bits: f64, layers: usize) -> Scales {
         let layer = Layer { weights: bits - 3.0, result: bits };
-        Scales { request: bits, layers: vec![layer; layers] }
+        Scales { request: bits + 4.0, layers: vec![layer; layers] }
     }
 
     #[test]
@@ -214,10 +214,10 @@ mod tests {
             let list = KeyList::new(vec![key]).unwrap();
             let bytes = KeySetManifest::new(set, &list).total_byte_len();
             assert!(bytes <= most, "{log_degree}: {bytes}");
-            assert_eq!(ring.request_scale(), bits.exp2());
+            assert_eq!(ring.request_scale(), (bits + 4.0).exp2());
             let top = set.top_level();
             assert_eq!(ring.scale(top), bits.exp2());
-            assert!((set.prime(top).log2() - bits + 3.0).abs() < 2.5);
+            assert!((set.prime(top).log2() - bits - 1.0).abs() < 1.5);
             for level in ring.lowest + 1..top {
                 let size = set.prime(level).log2();
                 assert!((size - (2.0 * bits - 3.0)).abs() < 0.6, "{size} bits at level {level}");

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_contract::BoxData;
-use blindsight_engine::{Operation, Program};
+use blindsight_engine::{Operation, Program, Step};
 use blindsight_model::tensor::Shape;
 use blindsight_ring::GaloisElement;
 
@@ -82,11 +82,21 @@ impl<'a> Simulation<'a> {
     }
 
     /// The mean magnitude of the slots of each value: no coefficient of its polynomial is larger
-    /// than that times its scale.
+    /// than that times its scale. Of the sums that become the answer only the coefficients count
+    /// that it keeps: what others wrap around to is dropped.
     pub(super) fn magnitudes(&self, input: &[f32]) -> Vec<f64> {
         let values = self.run(input, &Exact, &mut Gaussian::new(1));
-        let mean = |value: &Vec<f64>| value.iter().map(|x| x.abs()).sum::<f64>();
-        values.iter().map(|value| mean(value) / self.slots as f64).collect()
+        let last = self.program.layers().saturating_sub(1);
+        let is_sum = |step: &Step| {
+            step.layer == last && matches!(step.operation, Operation::Transform { .. })
+        };
+        let first_sum = self.program.steps.iter().position(is_sum).unwrap_or(usize::MAX);
+        let mean = |(index, value): (usize, &Vec<f64>)| {
+            let period = if index > first_sum { self.formats.answer_period } else { self.slots };
+            let kept = (0..period).map(|slot| value.iter().skip(slot).step_by(period).sum::<f64>());
+            kept.map(f64::abs).sum::<f64>() / self.slots as f64
+        };
+        values.iter().enumerate().map(mean).collect()
     }
 
     /// All values, the request first.
