@@ -22,11 +22,11 @@ const PROBE_BITS: f64 = 22.0;
 
 /// The error of a score that programs are made for, root mean square: at most this part of the
 /// scores' range,
-const SHARE_OF_RANGE: f64 = 1.0 / 100.0;
+const SHARE_OF_RANGE: f64 = 1.0 / 64.0;
 
 /// and at most this part of the lead of the best score over the second that all but a twentieth of
 /// the inputs have. What leads by so little that it matters is rare, then.
-const SHARE_OF_LEAD: f64 = 1.0 / 32.0;
+const SHARE_OF_LEAD: f64 = 1.0 / 25.0;
 
 /// The least error that is asked for, as a part of the range: where two scores lie as near, they are
 /// the same.
@@ -103,10 +103,10 @@ impl RingNoise {
         self.switch.hypot(self.rounding)
     }
 
-    /// The rounding of encoded weights that repeat with a period. Those of real numbers come in
-    /// pairs, so that all of it is in the real part.
+    /// The rounding of encoded weights that repeat with a period: of its coefficients, which come
+    /// in pairs whose difference is off by half at most.
     fn weights(self, period: usize) -> f64 {
-        ((2.0 * period as f64).min(self.degree) / 12.0).sqrt()
+        ((2.0 * period as f64).min(self.degree) / 48.0).sqrt()
     }
 }
 
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn errors_follow_from_leads_and_never_exceed_the_range() {
         let all = |lead: f64| vec![vec![0.1, 0.1 + lead, -0.5]; 30];
-        assert!((error_for(&all(0.16)) - 0.005).abs() < 1e-12);
+        assert!((error_for(&all(0.16)) - 0.0064).abs() < 1e-12);
         assert_eq!(error_for(&all(0.9)), SHARE_OF_RANGE);
         assert_eq!(error_for(&all(0.0)), LEAST_ERROR);
         assert_eq!(error_for(&[]), SHARE_OF_RANGE);
