@@ -103,13 +103,43 @@ fn emit_graded(
         };
         let simulation = Simulation::new(&program, &formats, trial.set().slots());
         let needs = Needs::new(&program, &simulation, probes, [1 << log_degree, layers]);
-        let error = budget::error_for(&exact_scores(network, samples));
-        let scales = needs.scales(error, graded::smallest_bits(log_degree));
-        let Some(graded) = Graded::new(log_degree, &scales)? else { continue };
-        return emitted(network, activations, &Carrier::Graded(graded), samples);
+        if let Some(emitted) = graded(network, activations, &needs, log_degree, samples)? {
+            return Ok(emitted);
+        }
     }
     Err(refused.into())
 }
+
+/// The program on the ring of this degree, if one carries it. What sources of noise do together is
+/// more than what they do alone: where it is too much, each is asked for less.
+fn graded(
+    network: &Network,
+    activations: &Forms,
+    needs: &Needs,
+    log_degree: u32,
+    samples: &[Tensor],
+) -> Result<Option<Emitted>, CompileError> {
+    let wanted = budget::error_for(&exact_scores(network, samples));
+    let (mut asked, mut best) = (wanted, None);
+    for _ in 0..MOST_ROUNDS {
+        let scales = needs.scales(asked, graded::smallest_bits(log_degree));
+        let Some(graded) = Graded::new(log_degree, &scales)? else { return Ok(None) };
+        let emitted = emitted(network, activations, &Carrier::Graded(graded), samples)?;
+        let found = emitted.forecast.score_error / network.bound;
+        best = Some(emitted);
+        if found <= ENOUGH * wanted {
+            break;
+        }
+        asked *= wanted / found;
+    }
+    Ok(best)
+}
+
+/// How often a program of squares is made anew with other scales.
+const MOST_ROUNDS: usize = 4;
+
+/// An error that is so many times the one that is wanted is good enough.
+const ENOUGH: f64 = 1.1;
 
 /// An input where none is given.
 fn made_up(shape: Shape) -> Tensor {

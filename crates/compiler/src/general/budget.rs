@@ -22,11 +22,11 @@ const PROBE_BITS: f64 = 22.0;
 
 /// The error of a score that programs are made for, root mean square: at most this part of the
 /// scores' range,
-const SHARE_OF_RANGE: f64 = 1.0 / 64.0;
+const SHARE_OF_RANGE: f64 = 1.0 / 50.0;
 
 /// and at most this part of the lead of the best score over the second that all but a twentieth of
 /// the inputs have. What leads by so little that it matters is rare, then.
-const SHARE_OF_LEAD: f64 = 1.0 / 25.0;
+const SHARE_OF_LEAD: f64 = 1.0 / 20.0;
 
 /// The least error that is asked for, as a part of the range: where two scores lie as near, they are
 /// the same.
@@ -103,10 +103,11 @@ impl RingNoise {
         self.switch.hypot(self.rounding)
     }
 
-    /// The rounding of encoded weights that repeat with a period: of its coefficients, which come
-    /// in pairs whose difference is off by half at most.
-    fn weights(self, period: usize) -> f64 {
-        ((2.0 * period as f64).min(self.degree) / 48.0).sqrt()
+    /// The rounding of encoded weights that repeat with a period: coefficients come in pairs, whose
+    /// differences are off by half at most; every second sum is by one.
+    fn weights(self, period: usize) -> [f64; 2] {
+        let coefficients = (2.0 * period as f64).min(self.degree);
+        [48.0, 8.0].map(|part| (coefficients / part).sqrt())
     }
 }
 
@@ -125,62 +126,64 @@ impl<'a> ProgramNoise<'a> {
 }
 
 impl Deviation for ProgramNoise<'_> {
-    fn of(&self, source: Source, step: Option<usize>) -> f64 {
+    fn of(&self, source: Source, step: Option<usize>) -> [f64; 2] {
         let Self { program, checked, ring } = self;
-        let Some(step) = step else { return ring.fresh / checked.values[0].scale };
+        let both = |deviation: f64| [deviation; 2];
+        let Some(step) = step else { return both(ring.fresh / checked.values[0].scale) };
         let scale = checked.values[step + 1].scale;
         match (&program.steps[step].operation, source) {
             (Operation::Transform { input, transform }, _) => {
                 let read = checked.values[*input].scale;
                 let weights = program.transforms[*transform].weight_scale;
                 match source {
-                    Source::Copy { first: true } => ring.switch / read,
-                    Source::Copy { first: false } => ring.switched() / read,
-                    Source::Giant => ring.switched() / (read * weights),
-                    Source::Weights { period } => ring.weights(period) / weights,
-                    Source::Result | Source::Request => ring.rounding / scale,
+                    Source::Copy { first: true } => both(ring.switch / read),
+                    Source::Copy { first: false } => both(ring.switched() / read),
+                    Source::Giant => both(ring.switched() / (read * weights)),
+                    Source::Weights { period } => ring.weights(period).map(|d| d / weights),
+                    Source::Result | Source::Request => both(ring.rounding / scale),
                 }
             }
             (Operation::Rotate { .. } | Operation::Square { .. }, Source::Result) => {
-                ring.switched() / scale
+                both(ring.switched() / scale)
             }
-            (Operation::Rescale { .. }, Source::Result) => ring.rounding / scale,
-            _ => 0.0,
+            (Operation::Rescale { .. }, Source::Result) => both(ring.rounding / scale),
+            _ => [0.0; 2],
         }
     }
 }
 
 impl Deviation for Probe<'_> {
-    fn of(&self, source: Source, step: Option<usize>) -> f64 {
+    fn of(&self, source: Source, step: Option<usize>) -> [f64; 2] {
         let Self { program, ring, group } = self;
-        let unit = (-PROBE_BITS).exp2();
-        let Some(step) = step else {
-            return if *group == Group::Request { ring.fresh * unit } else { 0.0 };
-        };
-        let deviation = match (&program.steps[step].operation, source) {
-            (Operation::Transform { input, transform }, _) => {
+        let none = [0.0; 2];
+        let both = |deviation: f64| [deviation; 2];
+        let deviation = match step.map(|step| &program.steps[step].operation) {
+            None if *group == Group::Request => both(ring.fresh),
+            Some(Operation::Transform { input, transform }) => {
                 let plan = &program.transforms[*transform];
                 match (source, *group) {
-                    (Source::Copy { first: true }, Group::Request) if *input == 0 => ring.switch,
+                    (Source::Copy { first: true }, Group::Request) if *input == 0 => {
+                        both(ring.switch)
+                    }
                     (Source::Copy { first: false }, Group::Request) if *input == 0 => {
-                        ring.switched()
+                        both(ring.switched())
                     }
                     (Source::Weights { period }, Group::Weights(level)) if plan.level == level => {
                         ring.weights(period)
                     }
                     (Source::Result, Group::Results(level)) if plan.level == level => {
-                        if plan.rescales > 0 { ring.rounding } else { 0.0 }
+                        if plan.rescales > 0 { both(ring.rounding) } else { none }
                     }
-                    _ => 0.0,
+                    _ => none,
                 }
             }
-            (Operation::Rescale { level: to, .. }, Source::Result) => match *group {
-                Group::Results(level) if to + 1 == level => ring.rounding,
-                _ => 0.0,
+            Some(Operation::Rescale { level: to, .. }) => match (source, *group) {
+                (Source::Result, Group::Results(level)) if to + 1 == level => both(ring.rounding),
+                _ => none,
             },
-            _ => 0.0,
+            _ => none,
         };
-        deviation * unit
+        deviation.map(|deviation| deviation * (-PROBE_BITS).exp2())
     }
 }
 
@@ -343,7 +346,7 @@ mod tests {
     #[test]
     fn errors_follow_from_leads_and_never_exceed_the_range() {
         let all = |lead: f64| vec![vec![0.1, 0.1 + lead, -0.5]; 30];
-        assert!((error_for(&all(0.16)) - 0.0064).abs() < 1e-12);
+        assert!((error_for(&all(0.16)) - 0.008).abs() < 1e-12);
         assert_eq!(error_for(&all(0.9)), SHARE_OF_RANGE);
         assert_eq!(error_for(&all(0.0)), LEAST_ERROR);
         assert_eq!(error_for(&[]), SHARE_OF_RANGE);

@@ -1,9 +1,10 @@
 //! Programs on numbers in the clear, slot by slot, with the noise that ciphertexts would have.
 //!
 //! Dividing a ciphertext rounds both its halves, a key switch multiplies the errors of a key, and
-//! weights are rounded when they are encoded ([`Noise`] has the sizes). All of it is nearly Gaussian
-//! and independent from slot to slot, so a run with random numbers of these deviations says what
-//! noise does to a result, whatever the slots hold that nobody reads.
+//! weights are rounded when they are encoded ([`Deviation`] has the sizes). All of it is nearly
+//! Gaussian and independent from slot to slot, so a run with random numbers of these deviations says
+//! what noise does to a result, whatever the slots hold that nobody reads. Slots are complex: the
+//! imaginary part is noise alone, but squares bring it back to the real one.
 
 use std::collections::HashMap;
 
@@ -32,18 +33,18 @@ pub(super) enum Source {
     Result,
 }
 
-/// How large the noise of each source is: its deviation in a slot, for a step by its index. The
-/// request has none.
+/// How large the noise of each source is: the deviations of the real and of the imaginary part of a
+/// slot, for a step by its index. The request has none.
 pub(super) trait Deviation {
-    fn of(&self, source: Source, step: Option<usize>) -> f64;
+    fn of(&self, source: Source, step: Option<usize>) -> [f64; 2];
 }
 
 /// No noise at all.
 pub(super) struct Exact;
 
 impl Deviation for Exact {
-    fn of(&self, _: Source, _: Option<usize>) -> f64 {
-        0.0
+    fn of(&self, _: Source, _: Option<usize>) -> [f64; 2] {
+        [0.0; 2]
     }
 }
 
@@ -76,7 +77,7 @@ impl<'a> Simulation<'a> {
         // What an answer keeps: the mean over the slots of each class.
         let mean = |class: &u32| {
             let slots_of = result.iter().skip(*class as usize).step_by(period);
-            slots_of.sum::<f64>() / (self.slots / period) as f64
+            slots_of.map(|z| z.re).sum::<f64>() / (self.slots / period) as f64
         };
         self.formats.answer_slots.iter().map(mean).collect()
     }
@@ -91,10 +92,10 @@ impl<'a> Simulation<'a> {
             step.layer == last && matches!(step.operation, Operation::Transform { .. })
         };
         let first_sum = self.program.steps.iter().position(is_sum).unwrap_or(usize::MAX);
-        let mean = |(index, value): (usize, &Vec<f64>)| {
+        let mean = |(index, value): (usize, &Vec<Complex64>)| {
             let period = if index > first_sum { self.formats.answer_period } else { self.slots };
-            let kept = (0..period).map(|slot| value.iter().skip(slot).step_by(period).sum::<f64>());
-            kept.map(f64::abs).sum::<f64>() / self.slots as f64
+            let kept = (0..period).map(|slot| value.iter().skip(slot).step_by(period));
+            kept.map(|slots| slots.sum::<Complex64>().norm()).sum::<f64>() / self.slots as f64
         };
         values.iter().enumerate().map(mean).collect()
     }
@@ -105,7 +106,7 @@ impl<'a> Simulation<'a> {
         input: &[f32],
         deviation: &impl Deviation,
         random: &mut Gaussian,
-    ) -> Vec<Vec<f64>> {
+    ) -> Vec<Vec<Complex64>> {
         let mut request = packed(&self.formats.boxes, self.formats.input, input, self.slots);
         spoil(&mut request, deviation.of(Source::Request, None), random);
         let mut values = vec![request];
@@ -121,10 +122,10 @@ impl<'a> Simulation<'a> {
     fn step(
         &self,
         operation: &Operation,
-        values: &[Vec<f64>],
-        deviation: impl Fn(Source) -> f64,
+        values: &[Vec<Complex64>],
+        deviation: impl Fn(Source) -> [f64; 2],
         random: &mut Gaussian,
-    ) -> Vec<f64> {
+    ) -> Vec<Complex64> {
         let program = self.program;
         match operation {
             Operation::Transform { input, transform } => {
@@ -133,7 +134,7 @@ impl<'a> Simulation<'a> {
             }
             Operation::Rotate { input, steps } => rotated(&values[*input], *steps),
             Operation::Combine { terms } => {
-                let mut sum = vec![0.0; self.slots];
+                let mut sum = vec![Complex64::ZERO; self.slots];
                 // Programs on real numbers have real factors.
                 for ([factor, _], value) in terms {
                     let factor = f64::from(*factor);
@@ -144,7 +145,7 @@ impl<'a> Simulation<'a> {
             Operation::AddPlaintext { input, plaintext } => {
                 let added: &[Complex64] = &program.plaintexts[*plaintext].values;
                 let pairs = values[*input].iter().zip(added.iter().cycle());
-                pairs.map(|(x, y)| x + y.re).collect()
+                pairs.map(|(x, y)| x + y).collect()
             }
             Operation::Square { input, .. } => values[*input].iter().map(|x| x * x).collect(),
             Operation::Polynomial { input, polynomial } => {
@@ -154,7 +155,8 @@ impl<'a> Simulation<'a> {
             Operation::Bootstrap { input, activation } => {
                 let fill = program.bootstrap.as_ref().map_or(1.0, |bootstrap| bootstrap.fill);
                 let polynomial = &program.activations[*activation];
-                values[*input].iter().map(|u| polynomial.eval(fill * u)).collect()
+                let real = values[*input].iter().map(|u| polynomial.eval(fill * u.re));
+                real.map(|y| Complex64::new(y, 0.0)).collect()
             }
             Operation::Rescale { input, .. } => values[*input].clone(),
         }
@@ -163,11 +165,11 @@ impl<'a> Simulation<'a> {
     fn transformed(
         &self,
         plan: &TransformPlan,
-        x: &[f64],
-        deviation: impl Fn(Source) -> f64,
+        x: &[Complex64],
+        deviation: impl Fn(Source) -> [f64; 2],
         random: &mut Gaussian,
-    ) -> Vec<f64> {
-        let mut copies: Vec<Vec<f64>> = Vec::with_capacity(plan.nodes.len());
+    ) -> Vec<Complex64> {
+        let mut copies: Vec<Vec<Complex64>> = Vec::with_capacity(plan.nodes.len());
         for node in &plan.nodes {
             copies.push(match *node {
                 Node::Input { mask: None } => x.to_vec(),
@@ -183,7 +185,7 @@ impl<'a> Simulation<'a> {
             });
         }
         let giant = plan.giant.map_or(0, |giant| self.rotations[&giant]);
-        let mut result = vec![0.0; self.slots];
+        let mut result = vec![Complex64::ZERO; self.slots];
         for (index, sum) in plan.sums.iter().enumerate().rev() {
             if index + 1 < plan.sums.len() {
                 result = rotated(&result, giant);
@@ -198,30 +200,34 @@ impl<'a> Simulation<'a> {
 /// Adds the weighted copies of one sum. What is wrong with the weights of all terms together is one
 /// random number a slot.
 fn add_weighted(
-    result: &mut [f64],
+    result: &mut [Complex64],
     sum: &[Term],
-    copies: &[Vec<f64>],
-    deviation: &impl Fn(Source) -> f64,
+    copies: &[Vec<Complex64>],
+    deviation: &impl Fn(Source) -> [f64; 2],
     random: &mut Gaussian,
 ) {
-    let mut variances = vec![0.0; result.len()];
+    // Weights of one transform are alike.
+    let period = sum.first().map_or(1, |term| term.weights.len());
+    let [re, im] = deviation(Source::Weights { period });
+    let mut squares = vec![0.0; result.len()];
     for term in sum {
-        let variance = deviation(Source::Weights { period: term.weights.len() }).powi(2);
         let weights = term.weights.iter().cycle();
-        let slots = result.iter_mut().zip(&mut variances);
-        for (((y, v), x), w) in slots.zip(&copies[term.node]).zip(weights) {
+        let slots = result.iter_mut().zip(&mut squares);
+        for (((y, square), x), w) in slots.zip(&copies[term.node]).zip(weights) {
             *y += x * w.re;
-            *v += variance * x * x;
+            *square += x.norm_sqr();
         }
     }
-    for (y, variance) in result.iter_mut().zip(variances).filter(|(_, v)| *v > 0.0) {
-        *y += variance.sqrt() * random.next();
+    if [re, im] != [0.0; 2] {
+        for (y, square) in result.iter_mut().zip(squares) {
+            *y += Complex64::new(re * random.next(), im * random.next()) * square.sqrt();
+        }
     }
 }
 
 /// The slots of a request.
-fn packed(boxes: &[BoxData], shape: Shape, input: &[f32], slots: usize) -> Vec<f64> {
-    let mut packed = vec![0.0; slots];
+fn packed(boxes: &[BoxData], shape: Shape, input: &[f32], slots: usize) -> Vec<Complex64> {
+    let mut packed = vec![Complex64::ZERO; slots];
     for part in boxes {
         for c in 0..part.extent[0] {
             for y in 0..part.extent[1] {
@@ -231,7 +237,7 @@ fn packed(boxes: &[BoxData], shape: Shape, input: &[f32], slots: usize) -> Vec<f
                     let at = (c + part.from[0]) as usize * shape.plane()
                         + (y + part.from[1]) as usize * shape.width()
                         + (x + part.from[2]) as usize;
-                    packed[slot as usize % slots] = f64::from(input[at]);
+                    packed[slot as usize % slots] = Complex64::new(f64::from(input[at]), 0.0);
                 }
             }
         }
@@ -239,24 +245,24 @@ fn packed(boxes: &[BoxData], shape: Shape, input: &[f32], slots: usize) -> Vec<f
     packed
 }
 
-fn rotated(x: &[f64], steps: i64) -> Vec<f64> {
+fn rotated(x: &[Complex64], steps: i64) -> Vec<Complex64> {
     let mut y = x.to_vec();
     y.rotate_left(steps.rem_euclid(x.len() as i64) as usize);
     y
 }
 
-fn spoil(x: &mut [f64], deviation: f64, random: &mut Gaussian) {
-    if deviation > 0.0 {
-        x.iter_mut().for_each(|x| *x += deviation * random.next());
+fn spoil(x: &mut [Complex64], [re, im]: [f64; 2], random: &mut Gaussian) {
+    if [re, im] != [0.0; 2] {
+        x.iter_mut().for_each(|x| *x += Complex64::new(re * random.next(), im * random.next()));
     }
 }
 
 /// The sum of Chebyshev polynomials with these factors.
-fn chebyshev(coefficients: &[f64], u: f64) -> f64 {
-    let (mut sum, mut last, mut next) = (0.0, 1.0, u);
+fn chebyshev(coefficients: &[f64], u: Complex64) -> Complex64 {
+    let (mut sum, mut last, mut next) = (Complex64::ZERO, Complex64::ONE, u);
     for c in coefficients {
-        sum += c * last;
-        (last, next) = (next, 2.0 * u * next - last);
+        sum += last * *c;
+        (last, next) = (next, u * next * 2.0 - last);
     }
     sum
 }
