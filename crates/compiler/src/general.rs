@@ -48,7 +48,7 @@ pub use error::GeneralError;
 use graded::Graded;
 use network::{Network, Refreshes};
 use ring::{LOG_DEGREES, Ring};
-use simulate::Simulation;
+use simulate::{ProgramNoise, Simulation};
 
 /// The program of a shallow network, without bootstraps. Errors of polynomials, root mean square, are
 /// at most `worst` of their range.
@@ -186,7 +186,7 @@ fn emitted(
             let simulation = Simulation::new(&program, &formats, graded.set().slots());
             budget::check_room(&simulation, &checked, samples)?;
             let exact = exact_scores(network, samples);
-            let noise = budget::ProgramNoise::new(&program, &checked);
+            let noise = ProgramNoise::new(&program, &checked);
             network.bound * budget::score_error(&simulation, &noise, samples, &exact)
         }
     };

@@ -5,15 +5,14 @@
 //! that source needs. The modulus is the product of all these scales, so for a given error of the
 //! scores it is smallest where all sources take an equal part in it.
 
-use blindsight_ckks::keys::{KeyLayout, KeySpec};
-use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::keys::KeyLayout;
 use blindsight_engine::{Checked, Operation, Program};
 use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::GeneralError;
 use super::graded::{Layer, Scales};
-use super::simulate::{Deviation, Exact, Simulation, Source};
+use super::simulate::{Deviation, Exact, RingNoise, Simulation, Source};
 use crate::noise::Gaussian;
 
 /// `log2` of the scale at which sources are measured: noise is small, and what it does in
@@ -44,25 +43,6 @@ const LEAST_BITS: f64 = 2.0;
 /// How often shares are made even: each time their difference gets smaller by half or more.
 const ROUNDS: usize = 12;
 
-/// The noise of ciphertexts of a ring, in slots, as multiples of `1 / scale`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RingNoise {
-    /// The error of a fresh ciphertext.
-    fresh: f64,
-    /// A division, which rounds both halves.
-    rounding: f64,
-    /// The errors of a key in a key switch, before the division.
-    switch: f64,
-    degree: f64,
-}
-
-/// The noise of a program as it is.
-pub(super) struct ProgramNoise<'a> {
-    program: &'a Program,
-    checked: &'a Checked,
-    ring: RingNoise,
-}
-
 /// A source of noise with a scale of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
@@ -78,78 +58,6 @@ struct Probe<'a> {
     program: &'a Program,
     ring: RingNoise,
     group: Group,
-}
-
-/// The deviation of an error in fresh ciphertexts and keys.
-const FRESH: f64 = 3.19;
-
-impl RingNoise {
-    /// That of a ring whose special primes exceed digits by so many bits.
-    fn new(degree: usize, digits: usize, margin_bits: f64) -> Self {
-        let degree = degree as f64;
-        // A slot is a sum of N coefficients times roots of unity: its real part has half of that
-        // variance. Two thirds of a ternary secret's coefficients are not zero.
-        let in_slot = |variance: f64| (degree / 2.0 * variance).sqrt();
-        let digit = degree / 12.0 * (FRESH * (-margin_bits).exp2()).powi(2);
-        Self {
-            fresh: in_slot(FRESH * FRESH),
-            rounding: in_slot((1.0 + degree * 2.0 / 3.0) / 12.0),
-            switch: in_slot(digits as f64 * digit),
-            degree,
-        }
-    }
-
-    fn switched(self) -> f64 {
-        self.switch.hypot(self.rounding)
-    }
-
-    /// The rounding of encoded weights that repeat with a period: coefficients come in pairs, whose
-    /// differences are off by half at most; every second sum is by one.
-    fn weights(self, period: usize) -> [f64; 2] {
-        let coefficients = (2.0 * period as f64).min(self.degree);
-        [48.0, 8.0].map(|part| (coefficients / part).sqrt())
-    }
-}
-
-impl<'a> ProgramNoise<'a> {
-    pub(super) fn new(program: &'a Program, checked: &'a Checked) -> Self {
-        let set: &Parameters = checked.circuit.set();
-        // The largest digit is what counts, of as many as a key has.
-        let specs = checked.keys.specs().iter();
-        let margin = |spec: &KeySpec| {
-            set.special(spec.layout().special).log2() - spec.largest_digit_bits(set)
-        };
-        let margin_bits = specs.clone().map(margin).fold(f64::INFINITY, f64::min);
-        let digits = specs.map(|spec| spec.layout().digits.len()).max().unwrap_or(1);
-        Self { program, checked, ring: RingNoise::new(set.degree(), digits, margin_bits) }
-    }
-}
-
-impl Deviation for ProgramNoise<'_> {
-    fn of(&self, source: Source, step: Option<usize>) -> [f64; 2] {
-        let Self { program, checked, ring } = self;
-        let both = |deviation: f64| [deviation; 2];
-        let Some(step) = step else { return both(ring.fresh / checked.values[0].scale) };
-        let scale = checked.values[step + 1].scale;
-        match (&program.steps[step].operation, source) {
-            (Operation::Transform { input, transform }, _) => {
-                let read = checked.values[*input].scale;
-                let weights = program.transforms[*transform].weight_scale;
-                match source {
-                    Source::Copy { first: true } => both(ring.switch / read),
-                    Source::Copy { first: false } => both(ring.switched() / read),
-                    Source::Giant => both(ring.switched() / (read * weights)),
-                    Source::Weights { period } => ring.weights(period).map(|d| d / weights),
-                    Source::Result | Source::Request => both(ring.rounding / scale),
-                }
-            }
-            (Operation::Rotate { .. } | Operation::Square { .. }, Source::Result) => {
-                both(ring.switched() / scale)
-            }
-            (Operation::Rescale { .. }, Source::Result) => both(ring.rounding / scale),
-            _ => [0.0; 2],
-        }
-    }
 }
 
 impl Deviation for Probe<'_> {

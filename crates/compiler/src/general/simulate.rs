@@ -6,6 +6,8 @@
 //! what noise does to a result, whatever the slots hold that nobody reads. Slots are complex: the
 //! imaginary part is noise alone, but squares bring it back to the real one.
 
+mod noise;
+
 use std::collections::HashMap;
 
 use blindsight_ckks::encoding::Complex64;
@@ -17,6 +19,7 @@ use blindsight_ring::GaloisElement;
 
 use crate::contract::Formats;
 use crate::noise::Gaussian;
+pub(super) use noise::{ProgramNoise, RingNoise};
 
 /// Where noise enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
