@@ -78,7 +78,7 @@ fn programs_without_bootstraps_have_one_key_a_kind() {
     let wrong = refused(&|p| p.polynomials[0].scale = 0.0);
     assert!(matches!(wrong, E::Polynomial { index: 0 }));
     let spent = refused(&|p| {
-        p.steps.push(Step { operation: Operation::Square { input: 4, rescales: 1 }, layer: 1 })
+        p.steps.push(Step { operation: Operation::Square { input: 4, rescales: 1 }, layer: 1 });
     });
     assert!(matches!(spent, E::Level { step: 4, actual: 1, needed: 2, .. }));
 }
