@@ -143,9 +143,12 @@ pub(crate) fn check_products(fixture: &Fixture, levels: impl IntoIterator<Item =
         let errors = SlotErrors::between(&fixture.decrypt(&square), &expected);
         assert_predicted(set, &format!("square at level {level}"), errors.rms, predicted);
 
-        // Not rescaled, it has the level and the noise of a switch alone, far below its scale.
+        // Not rescaled, it has its level and the noise of a switch alone: far below its scale, so
+        // that only a small one shows it in floating point.
+        let a = fixture.encrypt(&x, 65_536.0, level, 37);
         let square = fixture.evaluator().square_rescaled(&a, 0).unwrap();
         assert_eq!((square.level(), square.scale), (level, a.scale * a.scale));
+        let expected: Vec<Complex64> = fixture.decrypt(&a).iter().map(|u| u * u).collect();
         let errors = SlotErrors::between(&fixture.decrypt(&square), &expected);
         let switch = theory::key_switch(set, key.layout(), level);
         let predicted = in_slots(set, theory::rounding(set) + switch, square.scale);
