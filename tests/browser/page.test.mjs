@@ -202,7 +202,7 @@ test("a digit, by another model: from the button to the label", settings, async 
   assert.equal(await page.classify(), "7");
   const first = (performance.now() - began) / 1000;
   const keys = uploaded(here.tap);
-  assert.ok(keys > 9_000_000 && keys < 12_000_000, `${keys} bytes of keys`);
+  assert.ok(keys > 3_500_000 && keys < 4_500_000, `${keys} bytes of keys`);
   here.tap.clear();
   await page.byId("sample-4").click();
   await page.phase("ready");

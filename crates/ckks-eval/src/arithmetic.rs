@@ -131,10 +131,20 @@ impl Evaluator<'_> {
     /// When there are no products, their scales differ, an operand has fewer limbs, or the
     /// relinearisation key is missing.
     pub fn product_sum(&self, sum: &ProductSum<'_>, level: usize) -> Result<Ciphertext, EvalError> {
+        self.rescaled_product_sum(sum, level, 1)
+    }
+
+    /// The same, divided by so many primes of the chain: by none, where a later rescale does.
+    fn rescaled_product_sum(
+        &self,
+        sum: &ProductSum<'_>,
+        level: usize,
+        rescales: usize,
+    ) -> Result<Ciphertext, EvalError> {
         const OPERATION: &str = "a sum of products";
         let (x, y) = sum.pairs.first().ok_or(EvalError::Empty { operation: OPERATION })?;
         let scale = x.scale * y.scale;
-        check_level(OPERATION, level, 2)?;
+        check_level(OPERATION, level, rescales.saturating_add(1))?;
         for (x, y) in &sum.pairs {
             check_scale(OPERATION, x.scale * y.scale, scale)?;
             check_level(OPERATION, x.level().min(y.level()), level)?;
@@ -161,9 +171,10 @@ impl Evaluator<'_> {
         let digits = self.digits(&d2, key);
         let finish =
             Finish { first: Some(Accumulator::Plain(&d0)), second: Some(&d1), ..Finish::default() };
-        let dropped = self.set().prime(level);
+        let dropped = (level - rescales + 1..=level).map(|level| self.set().prime(level));
+        let scale = scale / dropped.product::<f64>();
         let product = key_product(&digits, key, finish, Outputs::NTT).into_extended();
-        Ok(product.divide(self.context, 1, scale / dropped))
+        Ok(product.divide(self.context, rescales, scale))
     }
 
     /// The square, relinearised and rescaled.
@@ -171,9 +182,21 @@ impl Evaluator<'_> {
     /// # Errors
     /// When no limb would be left, or the relinearisation key is missing.
     pub fn square(&self, x: &Ciphertext) -> Result<Ciphertext, EvalError> {
+        self.square_rescaled(x, 1)
+    }
+
+    /// The square, relinearised and divided by so many primes of the chain.
+    ///
+    /// # Errors
+    /// As [`square`](Self::square).
+    pub fn square_rescaled(
+        &self,
+        x: &Ciphertext,
+        rescales: usize,
+    ) -> Result<Ciphertext, EvalError> {
         let sum =
             ProductSum { pairs: vec![(x, x)], factor: 1, linear: LinearCombination::default() };
-        self.product_sum(&sum, x.level())
+        self.rescaled_product_sum(&sum, x.level(), rescales)
     }
 }
 

@@ -171,7 +171,7 @@ fn step_seconds(
                 None => switch(level),
             }
         }
-        Operation::Square { input } => switch(checked.values[*input].level),
+        Operation::Square { input, .. } => switch(checked.values[*input].level),
         Operation::Polynomial { input, polynomial } => {
             // Powers on the way up, products on the way down: about two a level.
             let depth = polynomial::depth(program.polynomials[*polynomial].coefficients.len());

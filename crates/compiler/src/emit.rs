@@ -63,8 +63,8 @@ impl Emitter {
         self.push(Operation::Rotate { input, steps })
     }
 
-    pub(crate) fn square(&mut self, input: Value) -> Value {
-        self.push(Operation::Square { input })
+    pub(crate) fn square(&mut self, input: Value, rescales: usize) -> Value {
+        self.push(Operation::Square { input, rescales })
     }
 
     pub(crate) fn polynomial_data(&mut self, polynomial: PolynomialData) -> usize {

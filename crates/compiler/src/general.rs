@@ -9,16 +9,19 @@
 //! that hold the value ([`carrier`]).
 
 mod activation;
+mod budget;
 mod carrier;
 mod diagonals;
 mod emit;
 mod error;
+mod graded;
 mod layout;
 mod masks;
 pub(crate) mod network;
 mod plan;
 mod price;
 pub(crate) mod ring;
+mod simulate;
 pub(crate) mod sparse;
 mod steps;
 #[cfg(test)]
@@ -30,19 +33,22 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_contract::Forecast;
-use blindsight_model::graph::Graph;
-use blindsight_model::tensor::Tensor;
+use blindsight_model::graph::{ActivationKind, Graph};
+use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::compile::{CompileError, Emitted, Task};
 use crate::cost;
-use crate::noise::Gaussian;
+use crate::noise::{self, Gaussian};
 use activation::Forms;
+use budget::Needs;
 use carrier::Carrier;
 use emit::Build;
 pub use error::GeneralError;
+use graded::Graded;
 use network::{Network, Refreshes};
 use ring::{LOG_DEGREES, Ring};
+use simulate::{ProgramNoise, Simulation};
 
 /// A shallow network, which may be run without bootstraps.
 #[derive(Debug)]
@@ -68,7 +74,10 @@ impl<'a> Leveled<'a> {
     pub(crate) fn emit(&self, percent: f64) -> Result<Emitted, CompileError> {
         let Self { task, network } = self;
         let activations = Forms::leveled(network, percent / 100.0)?;
-        let depth = emit::depth(network, &activations);
+        if activations.are_squares() {
+            return emit_graded(*task, network, &activations);
+        }
+        let depth = emit::depth(network, |index| activations.get(index).depth());
         let mut refused = GeneralError::Depth { needed: depth };
         for log_degree in LOG_DEGREES {
             let Some(ring) = Ring::new(log_degree, depth)? else { continue };
@@ -80,6 +89,83 @@ impl<'a> Leveled<'a> {
         }
         Err(refused.into())
     }
+}
+
+/// The program of a network of squares. A first one shows how precise its parts must be.
+fn emit_graded(
+    task: Task<'_>,
+    network: &Network,
+    activations: &Forms,
+) -> Result<Emitted, CompileError> {
+    let samples = task.samples;
+    let layers = emit::depth(network, |_| 0);
+    let made_up = [made_up(network.values[0].shape)];
+    let probes = if samples.is_empty() { &made_up } else { samples };
+    let mut refused = GeneralError::Depth { needed: layers };
+    for log_degree in LOG_DEGREES {
+        let Some(trial) = Graded::trial(log_degree, layers)? else { continue };
+        let trial = Carrier::Graded(trial);
+        let (program, formats, _) = match Build::new(network, activations, &trial)?.emit() {
+            Ok(emitted) => emitted,
+            // A larger ring may hold it.
+            Err(error @ GeneralError::Slots { .. }) => {
+                refused = error;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let simulation = Simulation::new(&program, &formats, trial.set().slots());
+        let needs = Needs::new(&program, &simulation, probes, [1 << log_degree, layers]);
+        if let Some(emitted) = graded(task, network, activations, &needs, log_degree)? {
+            return Ok(emitted);
+        }
+    }
+    Err(refused.into())
+}
+
+/// The program on the ring of this degree, if one carries it. What sources of noise do together is
+/// more than what they do alone: where it is too much, each is asked for less.
+fn graded(
+    task: Task<'_>,
+    network: &Network,
+    activations: &Forms,
+    needs: &Needs,
+    log_degree: u32,
+) -> Result<Option<Emitted>, CompileError> {
+    let wanted = budget::error_for(&exact_scores(network, task.samples));
+    let (mut asked, mut best) = (wanted, None);
+    for _ in 0..MOST_ROUNDS {
+        let scales = needs.scales(asked, graded::smallest_bits(log_degree));
+        let Some(graded) = Graded::new(log_degree, &scales)? else { return Ok(None) };
+        let emitted = emitted(task, network, activations, &Carrier::Graded(graded))?;
+        let found = emitted.forecast.score_error / network.bound;
+        best = Some(emitted);
+        if found <= ENOUGH * wanted {
+            break;
+        }
+        asked *= wanted / found;
+    }
+    Ok(best)
+}
+
+/// How often a program of squares is made anew with other scales.
+const MOST_ROUNDS: usize = 4;
+
+/// An error that is so many times the one that is wanted is good enough.
+const ENOUGH: f64 = 1.1;
+
+/// An input where none is given.
+fn made_up(shape: Shape) -> Tensor {
+    let mut random = Gaussian::new(1);
+    let values = (0..shape.elements()).map(|_| random.next() as f32).collect();
+    Tensor::new(shape, values).expect("there are as many values as the shape has")
+}
+
+/// The scores of inputs as the network itself computes them, in units of their bound.
+fn exact_scores(network: &Network, samples: &[Tensor]) -> Vec<Vec<f64>> {
+    let scores =
+        |sample: &Tensor| network.run(sample.values(), |_, activation, u| activation.eval(u));
+    samples.par_iter().map(scores).collect()
 }
 
 /// The program of any network, with each activation in a bootstrap.
@@ -102,11 +188,23 @@ fn emitted(
 ) -> Result<Emitted, CompileError> {
     let (program, formats, request) = Build::new(network, activations, carrier)?.emit()?;
     let checked = program.check(carrier.set(), request)?;
+    let samples = task.samples;
+    let score_error = match carrier {
+        Carrier::Leveled(ring) => score_error(network, activations, ring.noise(), samples),
+        Carrier::Bootstrapped(_) => score_error(network, activations, noise::OF_BOOTSTRAP, samples),
+        Carrier::Graded(graded) => {
+            let simulation = Simulation::new(&program, &formats, graded.set().slots());
+            budget::check_room(&simulation, &checked, samples)?;
+            let exact = exact_scores(network, samples);
+            let noise = ProgramNoise::new(&program, &checked);
+            network.bound * budget::score_error(&simulation, &noise, samples, &exact)
+        }
+    };
     let forecast = Forecast {
         seconds: cost::seconds(&program, &checked, task.machine),
         memory_bytes: cost::memory_bytes(&program, &checked),
         log2_failure: cost::log2_failure(&program, &checked),
-        score_error: score_error(network, activations, carrier.noise(), task.samples),
+        score_error,
     };
     Ok(Emitted { program, checked, formats, forecast })
 }
@@ -124,8 +222,12 @@ pub(crate) fn check_leveled(graph: &Graph) -> Result<(), GeneralError> {
             return Err(GeneralError::Slots { shape, slots });
         }
     }
-    let needed = activation::least_depth(graph);
-    let carried = |log_degree| Ring::exists(log_degree, needed);
+    let squares = graph.activations().all(|(_, kind)| kind == ActivationKind::Square);
+    let needed = activation::least_depth(graph, squares);
+    let carried = |log_degree| match squares {
+        true => Graded::exists(log_degree, needed),
+        false => Ring::exists(log_degree, needed),
+    };
     if LOG_DEGREES.into_iter().any(carried) { Ok(()) } else { Err(GeneralError::Depth { needed }) }
 }
 

@@ -38,6 +38,9 @@ pub enum Way {
 /// Errors of polynomials that are tried without bootstraps, in hundredths of the range.
 const PERCENTS: [f64; 3] = [1.0, 3.0, 0.3];
 
+/// Squares are no approximation.
+const NONE: [f64; 1] = [0.0];
+
 impl Way {
     /// All ways that a network may take, as far as its ranges are no matter.
     ///
@@ -64,6 +67,9 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Residual => f.write_str("residual blocks, a bootstrap each"),
+            Self::Polynomials { percent: 0.0 } => {
+                write!(f, "{WITHOUT_BOOTSTRAPS}, squares as products")
+            }
             Self::Polynomials { percent } => {
                 write!(f, "{WITHOUT_BOOTSTRAPS}, polynomials within {percent} % of their range")
             }
@@ -77,7 +83,7 @@ const WITHOUT_BOOTSTRAPS: &str = "without bootstraps";
 /// The errors that are worth a candidate: squares have none.
 fn percents(graph: &Graph) -> &'static [f64] {
     let squares = graph.activations().all(|(_, kind)| kind == ActivationKind::Square);
-    if squares { &PERCENTS[..1] } else { &PERCENTS }
+    if squares { &NONE } else { &PERCENTS }
 }
 
 const BATCHES: &str = "batches, an input a slot";
@@ -152,7 +158,7 @@ mod tests {
     #[test]
     fn the_best_of_all_is_taken() {
         let (emitted, candidates) = planned(&convolutional(), Wishes::default()).unwrap();
-        assert!(emitted.checked.circuit.bootstrap().is_none());
+        assert!(emitted.checked.circuit.bootstrap().is_none(), "{candidates:?}");
         assert_eq!(candidates.len(), 2, "squares are exact: {candidates:?}");
         assert!(candidates[1].verdict.contains("bootstraps alone"), "{candidates:?}");
         let (emitted, candidates) = planned(&deep(9), Wishes::default()).unwrap();
@@ -169,7 +175,7 @@ mod tests {
     fn every_way_can_be_taken_alone() {
         let graph = convolutional();
         let ways = Way::all(&graph).unwrap();
-        assert_eq!(ways, [Way::Polynomials { percent: 1.0 }, Way::Bootstrapped]);
+        assert_eq!(ways, [Way::Polynomials { percent: 0.0 }, Way::Bootstrapped]);
         assert_eq!(Way::all(&deep(9)).unwrap(), [Way::Bootstrapped]);
         assert_eq!(Way::all(&perceptron(ActivationKind::Relu)).unwrap().len(), 4);
         let (calibration, samples) = (calibration(&graph), inputs(graph.shape(graph.input())));

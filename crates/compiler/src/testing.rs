@@ -15,11 +15,12 @@ use blindsight_model::tensor::{Shape, Tensor};
 
 /// Networks of squares that the chain of some ring carries, with their names.
 #[must_use]
-pub fn shallow() -> [(&'static str, Graph); 4] {
+pub fn shallow() -> [(&'static str, Graph); 5] {
     [
         ("perceptron", perceptron(ActivationKind::Square)),
         ("tabular", tabular()),
         ("convolutional", convolutional()),
+        ("digits", digits()),
         ("odd", odd()),
     ]
 }
@@ -72,6 +73,22 @@ pub fn striding() -> Graph {
     let hidden = parts.linear(map, [12, 4 * 3 * 3]);
     let hidden = parts.activation(hidden, ActivationKind::Square);
     let scores = parts.linear(hidden, [5, 12]);
+    parts.finish(scores)
+}
+
+/// LeNet-5 with fewer rows in its matrices: feature maps of 4,704 values, which a pool reads.
+#[must_use]
+pub fn digits() -> Graph {
+    let mut parts = Parts::of_sides([1, 28, 28]);
+    let map = parts.conv(parts.input(), [6, 1, 5, 5], 1);
+    let map = parts.activation(map, ActivationKind::Square);
+    let map = parts.pool(map, 2, 2);
+    let map = parts.padded_conv(map, [16, 6, 5, 5], 1, 0);
+    let map = parts.activation(map, ActivationKind::Square);
+    let map = parts.pool(map, 2, 2);
+    let hidden = parts.linear(map, [30, 16 * 5 * 5]);
+    let hidden = parts.activation(hidden, ActivationKind::Square);
+    let scores = parts.linear(hidden, [10, 30]);
     parts.finish(scores)
 }
 

@@ -90,10 +90,12 @@ pub enum Operation {
         /// Index of the trigonometric polynomial.
         activation: usize,
     },
-    /// The square of every slot, one level down.
+    /// The square of every slot.
     Square {
         /// Its input.
         input: Value,
+        /// Primes that the result is divided by: none, where a later step rescales.
+        rescales: usize,
     },
     /// A polynomial of every slot.
     Polynomial {
@@ -142,7 +144,7 @@ impl Operation {
             | Self::Rotate { input, .. }
             | Self::AddPlaintext { input, .. }
             | Self::Bootstrap { input, .. }
-            | Self::Square { input }
+            | Self::Square { input, .. }
             | Self::Polynomial { input, .. }
             | Self::Rescale { input, .. } => (Some(*input), &[]),
         };

@@ -155,7 +155,7 @@ pub fn leveled() -> Program {
         ..program(vec![
             (0, Operation::Rotate { input: 0, steps: 1 }),
             (0, Operation::Combine { terms: vec![([1, 0], 0), ([1, 0], 1)] }),
-            (0, Operation::Square { input: 2 }),
+            (0, Operation::Square { input: 2, rescales: 1 }),
             (1, Operation::Polynomial { input: 3, polynomial: 0 }),
         ])
     }

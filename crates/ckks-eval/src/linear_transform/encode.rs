@@ -104,8 +104,13 @@ fn missing_primes(context: &Context, plan: &TransformPlan, primes: &[Arc<Prime>]
 }
 
 fn encode(context: &Context, weights: &[Complex64], period: usize, scale: f64) -> Vec<i64> {
-    let repeated: Vec<Complex64> = weights.iter().cycle().take(period).copied().collect();
-    context.set().encoder().encode(&repeated, scale)
+    let (encoder, repeated) = (context.set().encoder(), weights.iter().cycle().take(period));
+    if weights.iter().all(|weight| weight.im == 0.0) {
+        let real: Vec<f64> = repeated.map(|weight| weight.re).collect();
+        return encoder.encode_real(&real, scale);
+    }
+    let repeated: Vec<Complex64> = repeated.copied().collect();
+    encoder.encode(&repeated, scale)
 }
 
 fn transform(context: &Context, prime: &Prime, coefficients: &[i64]) -> Limb {

@@ -142,6 +142,17 @@ pub(crate) fn check_products(fixture: &Fixture, levels: impl IntoIterator<Item =
         let expected: Vec<Complex64> = u.iter().map(|u| u * u).collect();
         let errors = SlotErrors::between(&fixture.decrypt(&square), &expected);
         assert_predicted(set, &format!("square at level {level}"), errors.rms, predicted);
+
+        // Not rescaled, it has its level and the noise of a switch alone: far below its scale, so
+        // that only a small one shows it in floating point.
+        let a = fixture.encrypt(&x, 65_536.0, level, 37);
+        let square = fixture.evaluator().square_rescaled(&a, 0).unwrap();
+        assert_eq!((square.level(), square.scale), (level, a.scale * a.scale));
+        let expected: Vec<Complex64> = fixture.decrypt(&a).iter().map(|u| u * u).collect();
+        let errors = SlotErrors::between(&fixture.decrypt(&square), &expected);
+        let switch = theory::key_switch(set, key.layout(), level);
+        let predicted = in_slots(set, theory::rounding(set) + switch, square.scale);
+        assert_predicted(set, &format!("late square at level {level}"), errors.rms, predicted);
     }
 }
 
@@ -197,6 +208,8 @@ fn operands_that_do_not_fit_are_refused() {
     let refused = products(&[[&three, &three], [&three, &twice]], 3);
     assert_eq!(refused, scales(operation, 2.0 * scale * scale, scale * scale));
     assert_eq!(evaluator.square(&at(1024.0, 1)).err(), level(operation, 1, 2));
+    assert!(evaluator.square_rescaled(&at(1024.0, 1), 0).is_ok());
+    assert_eq!(evaluator.square_rescaled(&three, 3).err(), level(operation, 3, 4));
     let linear = LinearCombination { terms: vec![(Complex64::ONE, &two)], ..Default::default() };
     let sum = ProductSum { pairs: vec![(&three, &three)], factor: 1, linear };
     let refused = evaluator.product_sum(&sum, 3).err();

@@ -41,7 +41,7 @@ pub(super) fn set(log_degree: u32, needed: f64, weight_bits: u32) -> Option<Arc<
         return None;
     }
     let limbs = bits.div_ceil(widest);
-    let mut primes = Primes::new(1 << log_degree);
+    let mut primes = Primes::new(log_degree);
     let size = |limb: u32| bits / limbs + u32::from(limb < bits % limbs);
     let chain: Option<Vec<u64>> = (0..limbs).map(|limb| primes.below(1 << size(limb))).collect();
     let literal = Literal {

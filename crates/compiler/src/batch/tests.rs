@@ -37,7 +37,7 @@ fn runs_as_forecast(graph: &Graph) {
     let seed = blindsight_ckks_client::ClientSeed::generate(&mut rng);
     let session = blindsight_session::Session::new(contract, &seed);
     let samples = inputs(graph.shape(graph.input()));
-    let values: Vec<f32> = samples.iter().flat_map(|sample| sample.values()).copied().collect();
+    let values: Vec<f32> = samples.iter().flat_map(Tensor::values).copied().collect();
     let request = session.encrypt(contract, &values, &mut rng).unwrap();
     assert_eq!(request.len() as u64, contract.request().byte_len(contract.set()));
     let answer = model.evaluate(&KeySet::default(), &request, &mut ()).unwrap();

@@ -65,6 +65,11 @@ impl Forms {
         activations.enumerate().map(form).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether there is no other activation.
+    pub(super) fn are_squares(&self) -> bool {
+        self.0.iter().all(|form| *form == Form::Square)
+    }
+
     pub(super) fn get(&self, activation: usize) -> &Form {
         &self.0[activation]
     }
@@ -91,14 +96,20 @@ impl Form {
 }
 
 /// The fewest levels that a network takes: each activation at the least degree, after a linear
-/// layer.
-pub(super) fn least_depth(graph: &Graph) -> usize {
+/// layer. Where all are squares, each shares a level with the linear layer that reads it.
+pub(super) fn least_depth(graph: &Graph, squares: bool) -> usize {
     let mut depths = vec![0; graph.nodes().len() + 1];
     for (id, node) in graph.nodes() {
         let before = node.sources().map(|source| depths[source.index()]).max().unwrap_or(0);
         let own = match node {
             Node::Activation { kind: ActivationKind::Identity, .. } => 0,
-            Node::Activation { kind: ActivationKind::Square, .. } => 2,
+            Node::Activation { kind: ActivationKind::Square, .. } => {
+                if squares {
+                    1
+                } else {
+                    2
+                }
+            }
             Node::Activation { .. } => 1 + polynomial::depth(DEGREES[0] + 1),
             _ => 0,
         };

@@ -9,8 +9,9 @@ use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::{BootstrapParameters, KeyUses};
 use blindsight_ring::GaloisElement;
 
+use super::graded::Graded;
+use super::layout::Parts;
 use super::ring::Ring;
-use crate::noise;
 
 /// Slots of the bootstrapped ring.
 pub(super) const BOOTSTRAPPED_SLOTS: usize = 1 << 14;
@@ -18,11 +19,17 @@ pub(super) const BOOTSTRAPPED_SLOTS: usize = 1 << 14;
 /// Most ciphertexts of one value: more would take minutes to bootstrap.
 pub(super) const MOST_PARTS: usize = 64;
 
+/// The same without bootstraps: of more a larger ring has fewer.
+const MOST_GRADED_PARTS: usize = 4;
+
 /// A ring, and how it carries a network's values.
 #[derive(Clone, Debug)]
 pub(super) enum Carrier {
     /// Each linear layer and each activation takes levels of the chain.
     Leveled(Ring),
+    /// All activations are squares, and each linear layer with the square before it takes a level
+    /// of its own size.
+    Graded(Graded),
     /// Each activation is a bootstrap.
     Bootstrapped(Box<BootstrapParameters>),
 }
@@ -39,19 +46,32 @@ pub(super) struct LinearLevels {
     pub(super) special: Special,
     /// Digits of its keys.
     pub(super) digits: usize,
+    /// The scale of the result.
+    pub(super) scale: f64,
+    /// Whether what is left to do on a sum is done before primes are dropped: there its noise is
+    /// out of sight.
+    pub(super) late: bool,
+}
+
+impl LinearLevels {
+    /// The same with the result not yet rescaled.
+    pub(super) fn unrescaled(self) -> Self {
+        Self { rescales: 0, dropped: 1.0, scale: self.scale * self.dropped, ..self }
+    }
 }
 
 impl Carrier {
     pub(super) fn set(&self) -> &Arc<Parameters> {
         match self {
             Self::Leveled(ring) => &ring.set,
+            Self::Graded(graded) => graded.set(),
             Self::Bootstrapped(bootstrap) => bootstrap.set(),
         }
     }
 
     pub(super) fn bootstrap(&self) -> Option<&BootstrapParameters> {
         match self {
-            Self::Leveled(_) => None,
+            Self::Leveled(_) | Self::Graded(_) => None,
             Self::Bootstrapped(bootstrap) => Some(bootstrap),
         }
     }
@@ -60,10 +80,11 @@ impl Carrier {
         self.bootstrap().map(|bootstrap| bootstrap.literal().clone())
     }
 
-    /// The scale of values.
+    /// The scale of requests, and of what activations give that are no squares.
     pub(super) fn scale(&self) -> f64 {
         match self {
             Self::Leveled(ring) => ring.scale,
+            Self::Graded(graded) => graded.request_scale(),
             Self::Bootstrapped(bootstrap) => bootstrap.linear_scale(),
         }
     }
@@ -71,24 +92,38 @@ impl Carrier {
     /// The level of requests.
     pub(super) fn request_level(&self) -> usize {
         match self {
-            Self::Leveled(ring) => ring.set.top_level(),
+            Self::Leveled(_) | Self::Graded(_) => self.set().top_level(),
             Self::Bootstrapped(bootstrap) => bootstrap.levels().linear,
         }
     }
 
     /// The levels of a linear layer that reads values at this level or above.
     pub(super) fn linear(&self, level: usize) -> Result<LinearLevels, KeyError> {
-        let (rescales, layout) = match self {
-            Self::Leveled(ring) => (1, KeyLayout::packed(&ring.set, level)?),
+        let (rescales, layout, scale) = match self {
+            Self::Leveled(ring) => (1, KeyLayout::packed(&ring.set, level)?, ring.scale),
+            Self::Graded(graded) => {
+                let rescales = usize::from(level > 1);
+                (rescales, KeyLayout::packed(graded.set(), level)?, graded.scale(level))
+            }
             Self::Bootstrapped(bootstrap) => {
                 let rescales = level - bootstrap.levels().slots_to_coefficients;
-                (rescales, bootstrap.key_levels().at(level)?.clone())
+                let layout = bootstrap.key_levels().at(level)?.clone();
+                (rescales, layout, bootstrap.linear_scale())
             }
         };
         let dropped = (level - rescales + 1..=level).map(|level| self.set().prime(level));
+        let (dropped, late) = (dropped.product(), matches!(self, Self::Graded(_)));
         let KeyLayout { special, digits, .. } = layout;
-        let digits = digits.len();
-        Ok(LinearLevels { level, rescales, dropped: dropped.product(), special, digits })
+        Ok(LinearLevels { level, rescales, dropped, special, digits: digits.len(), scale, late })
+    }
+
+    /// The primes that a square is divided by.
+    pub(super) fn rescales_of_squares(&self) -> usize {
+        match self {
+            // What reads the square is rescaled, and has its weights beside it.
+            Self::Graded(_) => 0,
+            Self::Leveled(_) | Self::Bootstrapped(_) => 1,
+        }
     }
 
     /// Powers of two by which bootstraps rotate, each with the highest level of a linear layer at
@@ -107,20 +142,17 @@ impl Carrier {
         Ok(powers.filter_map(served).collect())
     }
 
-    /// The error that an activation's input has, root mean square, as a part of its range.
-    pub(super) fn noise(&self) -> f64 {
-        match self {
-            Self::Leveled(ring) => ring.noise(),
-            Self::Bootstrapped(_) => noise::OF_BOOTSTRAP,
-        }
-    }
-
-    /// The most ciphertexts of one value.
-    pub(super) fn most_parts(&self) -> usize {
-        match self {
-            Self::Leveled(_) => 1,
-            Self::Bootstrapped(_) => MOST_PARTS,
-        }
+    /// The ciphertexts that a feature map may lie in, which a pool may read whose windows have so
+    /// many rows of their own.
+    pub(super) fn parts(&self, window: Option<usize>) -> Vec<Parts> {
+        let (most, interleaved) = match self {
+            Self::Leveled(_) => (1, false),
+            Self::Graded(_) => (MOST_GRADED_PARTS, false),
+            Self::Bootstrapped(_) => (MOST_PARTS, true),
+        };
+        let dealt = window.filter(|_| matches!(self, Self::Graded(_)));
+        let phases = [1].into_iter().chain(dealt).filter(|phases| *phases <= most);
+        phases.map(|phases| Parts { most, interleaved, phases }).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The steps of a program: values, linear layers, activations, the answer.
 
-mod answer;
+pub(super) mod answer;
 mod linear;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,8 +25,9 @@ pub(super) const MOST_WEIGHTS: usize = 1 << 26;
 /// A rotation that is a small multiple of one that has a key is made of that one, up to so often.
 const MOST_REPEATS: i64 = 7;
 
-/// Levels that a network takes.
-pub(super) fn depth(network: &Network, activations: &Forms) -> usize {
+/// Levels that a network takes: one for each linear layer, and for each activation as many as are
+/// said.
+pub(super) fn depth(network: &Network, of_activation: impl Fn(usize) -> usize) -> usize {
     let mut depths: Vec<usize> = Vec::with_capacity(network.values.len());
     let below = |affine: &Affine, depths: &[usize]| {
         1 + affine.terms.iter().map(|(value, _)| depths[*value]).max().unwrap_or(0)
@@ -38,7 +39,7 @@ pub(super) fn depth(network: &Network, activations: &Forms) -> usize {
             Made::Pool { source, .. } => depths[*source],
             Made::Activation { affine, .. } => {
                 index += 1;
-                below(affine, &depths) + activations.get(index - 1).depth()
+                below(affine, &depths) + of_activation(index - 1)
             }
         };
         depths.push(depth);
@@ -129,7 +130,7 @@ impl<'a> Build<'a> {
         let to = self.network.readers(0).next().map_or(shape, |affine| affine.shape);
         let layout = match (to.plane(), self.carrier) {
             (1, _) => Layout::of_input(shape, Repeated::Evenly, slots),
-            (_, Carrier::Leveled(_)) => {
+            (_, Carrier::Leveled(_) | Carrier::Graded(_)) => {
                 Layout::of_input(shape, Repeated::ForChannels(to.channels()), slots)
             }
             (_, Carrier::Bootstrapped(_)) => Layout::interleaved(shape, 1, slots),
@@ -143,7 +144,9 @@ impl<'a> Build<'a> {
     fn pool(&mut self, source: Place, pool: Pool, shape: Shape) -> Place {
         let [rows, columns] = pool.kernel();
         let layout = &source.layout;
-        let windows = [(layout.column, columns), (layout.row, rows)];
+        // Rows that are dealt out to several ciphertexts are added up as they are.
+        let phases = layout.phases;
+        let windows = [(layout.column, columns), (layout.row, rows / phases)];
         let sum = |build: &mut Self, mut value: Value| {
             for (step, count) in windows {
                 let part = value;
@@ -154,7 +157,11 @@ impl<'a> Build<'a> {
             }
             value
         };
-        let parts = source.parts.iter().map(|part| sum(self, *part)).collect();
+        let parts = source.parts.chunks(phases).map(|rows| {
+            let rows = rows.iter().copied().reduce(|left, right| self.emitter.add(left, right));
+            sum(self, rows.unwrap_or_default())
+        });
+        let parts = parts.collect();
         Place { parts, layout: layout.pooled(pool, shape), ..source }
     }
 
@@ -194,14 +201,19 @@ impl<'a> Build<'a> {
 
     fn activate(&mut self, sum: Place, form: &Form) -> Place {
         let (set, emitter) = (self.carrier.set(), &mut self.emitter);
+        let rescales = self.carrier.rescales_of_squares();
         let (level, scale) = match form {
-            Form::Square => (sum.level - 1, sum.scale * sum.scale / set.prime(sum.level)),
+            Form::Square => {
+                let kept = sum.level - rescales;
+                let dropped = (kept + 1..=sum.level).map(|level| set.prime(level));
+                (kept, sum.scale * sum.scale / dropped.product::<f64>())
+            }
             Form::Polynomial(_) => (sum.level - form.depth(), self.carrier.scale()),
             Form::Bootstrap { .. } => (self.carrier.request_level(), self.carrier.scale()),
         };
         let parts = sum.parts.iter();
         let parts = match form {
-            Form::Square => parts.map(|part| emitter.square(*part)).collect(),
+            Form::Square => parts.map(|part| emitter.square(*part, rescales)).collect(),
             Form::Polynomial(fit) => {
                 let coefficients = fit.coefficients().to_vec();
                 let polynomial = emitter.polynomial_data(PolynomialData { coefficients, scale });
@@ -228,7 +240,8 @@ mod tests {
         let graph = perceptron(ActivationKind::Square);
         let network = Network::new(&graph, &calibration(&graph), Refreshes::LeftOut).unwrap();
         let activations = Forms::leveled(&network, 0.01).unwrap();
-        let ring = Ring::new(14, depth(&network, &activations)).unwrap().unwrap();
+        let depth = depth(&network, |index| activations.get(index).depth());
+        let ring = Ring::new(14, depth).unwrap().unwrap();
         let carrier = Carrier::Leveled(ring);
         let refused = |before: usize| {
             let mut build = Build::new(&network, &activations, &carrier).unwrap();

@@ -50,6 +50,12 @@ pub enum GeneralError {
         /// Slots of the ring.
         slots: usize,
     },
+    /// A value grows beyond the modulus that is left to it.
+    #[error("the result of step {step} grows beyond its modulus on one of the inputs")]
+    Modulus {
+        /// The step that makes it, from 0.
+        step: usize,
+    },
     /// There are no keys for a level.
     #[error(transparent)]
     Key(#[from] KeyError),

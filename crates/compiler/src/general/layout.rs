@@ -28,6 +28,20 @@ pub(super) struct Layout {
     pub(super) line: usize,
     /// How far copies lie from the first, which is 0.
     pub(super) copies: Vec<usize>,
+    /// Rows are dealt out to so many ciphertexts, one after the other; a pool adds these up.
+    pub(super) phases: usize,
+}
+
+/// What the ciphertexts of a result may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    /// At most so many.
+    pub(super) most: usize,
+    /// Whether channels are the fastest index, as in [`Layout::interleaved`], or planes lie side by
+    /// side.
+    pub(super) interleaved: bool,
+    /// How many of them rows are dealt out to.
+    pub(super) phases: usize,
 }
 
 /// Strides up to this one are tried, and the one at which the result spans what is read.
@@ -52,7 +66,7 @@ impl Layout {
         let channel = |channel| Spot { part: 0, slot: channel * shape.plane() };
         let channels = (0..shape.channels()).map(channel).collect();
         let line = shape.width();
-        Self { shape, channels, row: line, column: 1, line, copies: vec![0] }
+        Self { shape, channels, row: line, column: 1, line, copies: vec![0], phases: 1 }
     }
 
     /// The layout of an input that its client packs; `None` when the slots do not hold it.
@@ -86,13 +100,13 @@ impl Layout {
         let channel = |c: usize| Spot { part: c / most, slot: c % most };
         let channels = (0..shape.channels()).map(channel).collect();
         let (column, line) = (most, width * most);
-        let layout = Self { shape, channels, row: line, column, line, copies: vec![0] };
+        let layout = Self { shape, channels, row: line, column, line, copies: vec![0], phases: 1 };
         (layout.parts() <= most_parts).then_some(layout)
     }
 
     /// The ciphertexts that hold it.
     pub(super) fn parts(&self) -> usize {
-        self.channels.iter().map(|spot| spot.part + 1).max().unwrap_or(1)
+        self.phases * self.channels.iter().map(|spot| spot.part + 1).max().unwrap_or(1)
     }
 
     /// The first place of an element.
@@ -100,7 +114,9 @@ impl Layout {
         let (channel, at) = (element / self.shape.plane(), element % self.shape.plane());
         let (y, x) = (at / self.shape.width(), at % self.shape.width());
         let Spot { part, slot } = self.channels[channel];
-        Spot { part, slot: (slot + y * self.row + x * self.column) % slots }
+        let (phase, line) = (y % self.phases, y / self.phases);
+        let slot = (slot + line * self.row + x * self.column) % slots;
+        Spot { part: part * self.phases + phase, slot }
     }
 
     /// For each slot of a ciphertext that holds an element, the slot in which its pixel's first
@@ -133,11 +149,12 @@ impl Layout {
         (self.copies.len() > 1 && distance.is_power_of_two() && even).then_some(distance)
     }
 
-    /// Where the windows' sums stand that start at the elements.
+    /// Where the windows' sums stand that start at the elements. Rows that are dealt out are those
+    /// of one window.
     pub(super) fn pooled(&self, pool: Pool, shape: Shape) -> Self {
         let [down, right] = pool.stride();
-        let (row, column) = (self.row * down, self.column * right);
-        Self { shape, row, column, copies: vec![0], ..self.clone() }
+        let (row, column) = (self.row * down / self.phases, self.column * right);
+        Self { shape, row, column, copies: vec![0], phases: 1, ..self.clone() }
     }
 
     /// The same, rotated to the left.
@@ -154,20 +171,26 @@ impl Layout {
         &self,
         shape: Shape,
         matrix: &Sparse,
-        most_parts: usize,
+        parts: Parts,
         slots: usize,
     ) -> Vec<Self> {
         let mut layouts = Vec::new();
+        if self.phases > 1 {
+            return layouts;
+        }
+        let Parts { most, interleaved, phases } = parts;
+        // Of each phase.
+        let most_parts = (most / phases).max(1);
         for [down, right] in self.strides(shape, matrix) {
-            let (row, column) = (self.row * down, self.column * right);
+            let (row, column) = (self.row * down * phases, self.column * right);
             // Gaps between columns first: they are nearest.
             let gap = |i: usize| i % column + i / column * self.line;
             let gaps = column * (row / self.line.max(1)).max(1);
-            let distances = if most_parts > 1 { vec![slots] } else { self.distances(slots) };
+            let distances = if interleaved { vec![slots] } else { self.distances(slots) };
             for distance in distances {
                 let planes = (slots / distance).max(1);
                 let mut rooms: Vec<usize> = vec![column, gaps];
-                rooms.push(shape.channels().div_ceil(planes * most_parts.max(1)).max(1));
+                rooms.push(shape.channels().div_ceil(planes * most_parts).max(1));
                 rooms.push(shape.channels().div_ceil(planes));
                 rooms.retain(|together| (1..=gaps).contains(together));
                 rooms.sort_unstable();
@@ -180,8 +203,8 @@ impl Layout {
                     };
                     let channels = (0..shape.channels()).map(channel).collect();
                     let (line, copies) = (self.line, vec![0]);
-                    let layout = Self { shape, channels, row, column, line, copies };
-                    let fits = layout.parts() <= most_parts && !layouts.contains(&layout);
+                    let layout = Self { shape, channels, row, column, line, copies, phases };
+                    let fits = layout.parts() <= most && !layouts.contains(&layout);
                     if fits && layout.is_injective(slots) {
                         layouts.push(layout);
                     }
@@ -266,11 +289,31 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_windows_are_dealt_out() {
+        let from = Layout::dense(Shape::new(1, 28, 28).unwrap());
+        let shape = Shape::new(6, 28, 28).unwrap();
+        let nothing = Sparse { rows: vec![Vec::new(); shape.elements()] };
+        let one = Parts { most: 1, interleaved: false, phases: 1 };
+        assert!(from.in_place(shape, &nothing, one, 4096).is_empty(), "4,704 values");
+        let two = Parts { most: 4, interleaved: false, phases: 2 };
+        let to = from.in_place(shape, &nothing, two, 4096);
+        let dealt = to.iter().find(|layout| layout.parts() == 2).unwrap();
+        let element = |y: usize| dealt.spot(y * 28 + 5, 4096);
+        assert_eq!((element(3).part, element(4).part), (1, 0));
+        assert_eq!(element(2).slot, element(3).slot, "rows of one window lie over each other");
+        let pool = Pool::new([2; 2], [2; 2]).unwrap();
+        let pooled = dealt.pooled(pool, Shape::new(6, 14, 14).unwrap());
+        assert_eq!((pooled.parts(), pooled.phases), (1, 1));
+        assert_eq!(pooled.spot(14 + 2, 4096), dealt.spot(2 * 28 + 4, 4096));
+    }
+
+    #[test]
     fn strides_leave_room_for_channels() {
         let from = Layout::interleaved(Shape::new(16, 64, 64).unwrap(), 8, SLOTS).unwrap();
         let shape = Shape::new(32, 32, 32).unwrap();
         let nothing = Sparse { rows: vec![Vec::new(); shape.elements()] };
-        let to = from.in_place(shape, &nothing, 8, SLOTS);
+        let parts = Parts { most: 8, interleaved: true, phases: 1 };
+        let to = from.in_place(shape, &nothing, parts, SLOTS);
         let least = to.iter().map(Layout::parts).min().unwrap();
         assert_eq!(least, 2, "half of the channels in gaps of rows and columns");
         assert!(to.iter().all(|layout| layout.line == 256 && layout.is_injective(SLOTS)));

@@ -26,6 +26,8 @@ pub(super) struct Task<'a> {
     pub(super) clean: bool,
     /// The rows of the matrices that will read the result, where these are no convolutions.
     pub(super) rows_after: usize,
+    /// The rows of the windows of a pool that reads it, where windows share no row.
+    pub(super) window: Option<usize>,
 }
 
 impl Plan {
@@ -35,7 +37,7 @@ impl Plan {
         layout_of: impl Fn(usize) -> &'a Layout,
         carrier: &Carrier,
     ) -> Result<Self, GeneralError> {
-        let Task { affine, clean, rows_after } = *task;
+        let Task { affine, clean, rows_after, window } = *task;
         let (shape, slots) = (affine.shape, carrier.set().slots());
         let prices = Prices::of(carrier, carrier.request_level())?;
         // Weights that repeat take next to no memory. They need masks, for which there is no level
@@ -57,7 +59,7 @@ impl Plan {
                 Some(block) => (period / (slots / block).min(period), Some(block)),
                 None => (period, None),
             };
-            let mut cost = prices.part + whole * (period * parts.max(1)) as f64;
+            let mut cost = prices.part + prices.left + whole * (period * parts.max(1)) as f64;
             if block.is_some() && repeats {
                 // Weights that read a result that is there but once do not repeat.
                 cost += whole * rows_after as f64;
@@ -65,13 +67,17 @@ impl Plan {
             plans.push((cost, Self::Folded { period, block }));
             let repeated = repeated(affine, &layout_of, period, slots);
             if let Some(period) = repeated.filter(|_| repeats) {
-                let cost = prices.part + prices.copy * (period * affine.terms.len()) as f64;
+                let copies = prices.copy * (period * affine.terms.len()) as f64;
+                let cost = prices.part + prices.left + copies;
                 plans.push((cost, Self::Repeated { period }));
             }
         }
         let first = affine.terms.first().filter(|_| shape.plane() > 1);
         let in_place = |(value, matrix): &(usize, Sparse)| {
-            layout_of(*value).in_place(shape, matrix, carrier.most_parts(), slots)
+            let forms = carrier.parts(window).into_iter();
+            let layouts =
+                forms.map(|parts| layout_of(*value).in_place(shape, matrix, parts, slots));
+            layouts.flatten().collect::<Vec<_>>()
         };
         for layout in first.map(in_place).into_iter().flatten() {
             let diagonals = |(value, matrix): &(usize, Sparse)| {
@@ -79,7 +85,9 @@ impl Plan {
             };
             let count: usize = affine.terms.iter().map(diagonals).sum();
             let copies = count as f64 * if repeats { prices.copy } else { whole };
-            plans.push((prices.part * layout.parts() as f64 + copies, Self::InPlace(layout)));
+            let left = layout.parts() / layout.phases;
+            let cost = prices.part * layout.parts() as f64 + prices.left * left as f64 + copies;
+            plans.push((cost, Self::InPlace(layout)));
         }
         let cheapest = plans.into_iter().min_by(|(x, _), (y, _)| x.total_cmp(y));
         cheapest.map(|(_, plan)| plan).ok_or(GeneralError::Slots { shape, slots })

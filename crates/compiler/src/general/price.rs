@@ -14,11 +14,20 @@ const KEPT_BYTE: f64 = 2.9e-10;
 /// A new rotation key, in key switches: each client makes and sends it, the evaluator keeps it.
 pub(super) const KEY_IN_SWITCHES: usize = 12;
 
+/// A product of ciphertexts, where an activation is one, in weighted copies.
+const COPIES_A_PRODUCT: f64 = 16.0;
+
+/// A ciphertext more for a matrix that reads it, in weighted copies.
+const COPIES_A_PART: f64 = 240.0;
+
 /// Prices of a linear layer's parts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prices {
     /// A ciphertext of the result: what its activation takes, where that is a bootstrap.
     pub(super) part: f64,
+    /// A ciphertext that is left for what reads the result, pools apart: other diagonals, where weights
+    /// are always whole.
+    pub(super) left: f64,
     /// A weighted copy of a ciphertext, whatever its weights take.
     pub(super) copy: f64,
     /// A key switch.
@@ -35,13 +44,19 @@ impl Prices {
         let LinearLevels { level, special, digits, .. } = carrier.linear(level)?;
         let primitives = Primitives::new(carrier.set().log_degree());
         let limbs = level + special.wide + special.narrow;
-        Ok(Self {
-            part: carrier.bootstrap().map_or(0.0, |_| Machine::default().bootstrap),
+        let mut prices = Self {
+            part: Machine::default().bootstrap,
+            left: 0.0,
             copy: primitives.weighted_copy(limbs),
             switch: primitives.key_switch(digits, limbs),
             slots: carrier.set().slots(),
             words: [level + special.narrow + 2 * special.wide, level],
-        })
+        };
+        if carrier.bootstrap().is_none() {
+            let whole = prices.whole_copy();
+            (prices.part, prices.left) = (COPIES_A_PRODUCT * whole, COPIES_A_PART * whole);
+        }
+        Ok(prices)
     }
 
     /// So many weights, encoded.

@@ -23,7 +23,7 @@ const SPECIAL_BITS: std::ops::RangeInclusive<u32> = 28..=31;
 const MOST_SPECIAL: usize = 8;
 
 /// How many bits larger than its size a prime may be: those of the chain lie on both sides of it.
-const PRIME_SLACK: f64 = 0.1;
+pub(super) const PRIME_SLACK: f64 = 0.1;
 
 /// The error of a value after a linear layer, root mean square, is at most this part of its range.
 const LARGEST_NOISE: f64 = 1.0 / 8192.0;
@@ -133,7 +133,7 @@ impl Sizes {
 
     /// The primes, or `None` if there are not enough of the size.
     fn literal(self) -> Option<Literal> {
-        let mut primes = Primes::new(1 << self.log_degree);
+        let mut primes = Primes::new(self.log_degree);
         let special = (0..self.specials).map(|_| primes.below(1 << self.special));
         let narrow_special = special.collect::<Option<_>>()?;
         let mut chain = vec![primes.below(1 << self.smallest_prime())?];
@@ -150,6 +150,9 @@ impl Sizes {
     }
 }
 
+/// Numbers that are looked at for a prime of a size: one in some tens is prime.
+const MOST_TRIED: usize = 1 << 12;
+
 /// Primes that are 1 modulo `2 N`, each once.
 pub(crate) struct Primes {
     degree: usize,
@@ -157,8 +160,20 @@ pub(crate) struct Primes {
 }
 
 impl Primes {
-    pub(crate) fn new(degree: usize) -> Self {
-        Self { degree, used: Vec::new() }
+    pub(crate) fn new(log_degree: u32) -> Self {
+        Self::besides(log_degree, Vec::new())
+    }
+
+    /// All but these.
+    pub(super) fn besides(log_degree: u32, used: Vec<u64>) -> Self {
+        Self { degree: 1 << log_degree, used }
+    }
+
+    /// The largest one of so many bits.
+    pub(super) fn of_bits(&mut self, bits: u32) -> Option<u64> {
+        let step = 2 * self.degree as u64;
+        let (low, high) = ((1 << (bits - 1)) / step, (1 << bits) / step);
+        self.first((low.max(1)..high).rev().take(MOST_TRIED).map(|k| k * step + 1))
     }
 
     pub(crate) fn below(&mut self, bound: u64) -> Option<u64> {

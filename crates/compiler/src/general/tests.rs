@@ -1,21 +1,16 @@
 //! Programs on numbers in the clear: what they compute, slot by slot, is what the network computes.
 
-use std::collections::HashMap;
-
-use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks_eval::linear_transform::{Node as Copy, TransformPlan};
-use blindsight_contract::BoxData;
-use blindsight_engine::{Operation, Program};
+use blindsight_engine::Operation;
 use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::{ActivationKind, Graph};
 use blindsight_model::tensor::Tensor;
-use blindsight_ring::GaloisElement;
 
+use super::simulate::{Exact, Simulation};
 use super::*;
 use crate::cost::Machine;
 use crate::testing::{
-    Parts, calibration, channels, convolutional, deep, error_of_scores, gated, inputs, inverted,
-    large, odd, perceptron, plain_scores, shallow, tabular,
+    Parts, calibration, channels, convolutional, deep, digits, error_of_scores, gated, inputs,
+    inverted, large, odd, perceptron, plain_scores, shallow, tabular,
 };
 
 /// The largest error of a polynomial that is accepted, in hundredths of its range.
@@ -29,130 +24,13 @@ fn emit_leveled(task: Task<'_>) -> Result<Emitted, CompileError> {
     Leveled::new(task)?.emit(PERCENT)
 }
 
-/// The slots of a request.
-fn packed(boxes: &[BoxData], input: &Tensor, slots: usize) -> Vec<f64> {
-    let shape = input.shape();
-    let mut packed = vec![0.0; slots];
-    for part in boxes {
-        for c in 0..part.extent[0] {
-            for y in 0..part.extent[1] {
-                for x in 0..part.extent[2] {
-                    let slot =
-                        part.slot + c * part.strides[0] + y * part.strides[1] + x * part.strides[2];
-                    let at = (c + part.from[0]) as usize * shape.plane()
-                        + (y + part.from[1]) as usize * shape.width()
-                        + (x + part.from[2]) as usize;
-                    packed[slot as usize % slots] = f64::from(input.values()[at]);
-                }
-            }
-        }
-    }
-    packed
-}
-
-fn rotated(x: &[f64], steps: i64) -> Vec<f64> {
-    let mut y = x.to_vec();
-    y.rotate_left(steps.rem_euclid(x.len() as i64) as usize);
-    y
-}
-
-/// By how much automorphisms rotate.
-struct Rotations(HashMap<GaloisElement, i64>);
-
-impl Rotations {
-    fn new(slots: usize) -> Self {
-        let element = |steps| GaloisElement::rotation(steps, 2 * slots);
-        Self((0..slots as i64).map(|steps| (element(steps), steps)).collect())
-    }
-}
-
-fn transformed(plan: &TransformPlan, x: &[f64], rotations: &Rotations) -> Vec<f64> {
-    let mut copies: Vec<Vec<f64>> = Vec::new();
-    for node in &plan.nodes {
-        copies.push(match *node {
-            Copy::Input { mask: None } => x.to_vec(),
-            Copy::Input { mask: Some(mask) } => {
-                x.iter().zip(&plan.masks[mask]).map(|(x, kept)| x * kept.re).collect()
-            }
-            Copy::Step { from, element } => rotated(&copies[from], rotations.0[&element]),
-        });
-    }
-    let mut result = vec![0.0; x.len()];
-    for sum in plan.sums.iter().rev() {
-        if let Some(giant) = plan.giant {
-            result = rotated(&result, rotations.0[&giant]);
-        }
-        for term in sum {
-            let weights = term.weights.iter().cycle();
-            for ((y, x), w) in result.iter_mut().zip(&copies[term.node]).zip(weights) {
-                *y += x * w.re;
-            }
-        }
-    }
-    result
-}
-
-/// All values of a program.
-fn run(program: &Program, request: Vec<f64>) -> Vec<f64> {
-    let rotations = Rotations::new(request.len());
-    let mut values = vec![request];
-    for step in &program.steps {
-        values.push(match &step.operation {
-            Operation::Transform { input, transform } => {
-                transformed(&program.transforms[*transform], &values[*input], &rotations)
-            }
-            Operation::Rotate { input, steps } => rotated(&values[*input], *steps),
-            Operation::Combine { terms } => {
-                let mut sum = vec![0.0; values[0].len()];
-                for ([re, im], value) in terms {
-                    assert_eq!(*im, 0);
-                    let factor = f64::from(*re);
-                    sum.iter_mut().zip(&values[*value]).for_each(|(s, x)| *s += factor * x);
-                }
-                sum
-            }
-            Operation::AddPlaintext { input, plaintext } => {
-                let added: &[Complex64] = &program.plaintexts[*plaintext].values;
-                let pairs = values[*input].iter().zip(added.iter().cycle());
-                pairs.map(|(x, y)| x + y.re).collect()
-            }
-            Operation::Square { input } => values[*input].iter().map(|x| x * x).collect(),
-            Operation::Polynomial { input, polynomial } => {
-                let polynomial = &program.polynomials[*polynomial].coefficients;
-                let value = |u: &f64| {
-                    let (mut sum, mut last, mut next) = (0.0, 1.0, *u);
-                    for c in polynomial {
-                        sum += c * last;
-                        (last, next) = (next, 2.0 * u * next - last);
-                    }
-                    sum
-                };
-                values[*input].iter().map(value).collect()
-            }
-            Operation::Bootstrap { input, activation } => {
-                let fill = program.bootstrap.as_ref().unwrap().fill;
-                let polynomial = &program.activations[*activation];
-                values[*input].iter().map(|u| polynomial.eval(fill * u)).collect()
-            }
-            Operation::Rescale { input, .. } => values[*input].clone(),
-        });
-    }
-    values.pop().unwrap()
-}
-
 /// The largest difference of a program's scores from those expected, as a part of the largest.
 fn error(graph: &Graph, emitted: &Emitted, expected: impl Fn(&Tensor) -> Vec<f64>) -> f64 {
     let Emitted { program, formats, checked, .. } = emitted;
-    let slots = checked.circuit.set().slots();
+    let simulation = Simulation::new(program, formats, checked.circuit.set().slots());
     let found = |input: &Tensor, _| {
-        let result = run(program, packed(&formats.boxes, input, slots));
-        let period = formats.answer_period;
-        // What an answer keeps: the mean over the slots of each class.
-        let mean = |class: &u32| {
-            let slots_of = result.iter().skip(*class as usize).step_by(period);
-            slots_of.sum::<f64>() / (slots / period) as f64 * formats.answer_unit
-        };
-        formats.answer_slots.iter().map(mean).collect()
+        let scores = simulation.scores(input.values(), &Exact, &mut Gaussian::new(1));
+        scores.iter().map(|score| score * formats.answer_unit).collect()
     };
     error_of_scores(graph, found, expected)
 }
@@ -164,6 +42,21 @@ fn programs_compute_what_networks_compute() {
         let error = error(&graph, &emitted, plain_scores(&graph));
         assert!(error < 1e-4, "{name}: {error:.1e}");
     }
+}
+
+/// A feature map that is larger than the slots lies in two ciphertexts, row by row in turn, and its
+/// pool in one.
+#[test]
+fn rows_are_dealt_out_to_what_a_pool_adds_up() {
+    let graph = digits();
+    let emitted = emit_leveled(task(&graph, &calibration(&graph))).unwrap();
+    assert_eq!(emitted.checked.circuit.set().slots(), 4096);
+    let count = |of: fn(&Operation) -> bool| {
+        emitted.program.steps.iter().filter(|step| of(&step.operation)).count()
+    };
+    assert_eq!(count(|operation| matches!(operation, Operation::Square { rescales: 0, .. })), 4);
+    // Two for the first convolution, one for each layer after it.
+    assert_eq!(count(|operation| matches!(operation, Operation::Transform { .. })), 5);
 }
 
 /// The scores with the functions that are computed instead of activations.

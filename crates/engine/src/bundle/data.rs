@@ -56,14 +56,44 @@ pub(super) struct StepData {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum OperationData {
-    Transform { input: Value, transform: usize },
-    Rotate { input: Value, steps: i64 },
-    Combine { terms: Vec<([i32; 2], Value)> },
-    AddPlaintext { input: Value, plaintext: usize },
-    Bootstrap { input: Value, activation: usize },
-    Square { input: Value },
-    Polynomial { input: Value, polynomial: usize },
-    Rescale { input: Value, level: usize, scale: f64 },
+    Transform {
+        input: Value,
+        transform: usize,
+    },
+    Rotate {
+        input: Value,
+        steps: i64,
+    },
+    Combine {
+        terms: Vec<([i32; 2], Value)>,
+    },
+    AddPlaintext {
+        input: Value,
+        plaintext: usize,
+    },
+    Bootstrap {
+        input: Value,
+        activation: usize,
+    },
+    Square {
+        input: Value,
+        /// Files that do not say it are older: there every square is rescaled once.
+        #[serde(default = "once")]
+        rescales: usize,
+    },
+    Polynomial {
+        input: Value,
+        polynomial: usize,
+    },
+    Rescale {
+        input: Value,
+        level: usize,
+        scale: f64,
+    },
+}
+
+fn once() -> usize {
+    1
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -248,7 +278,7 @@ impl StepData {
             Operation::Bootstrap { input, activation } => {
                 OperationData::Bootstrap { input, activation }
             }
-            Operation::Square { input } => OperationData::Square { input },
+            Operation::Square { input, rescales } => OperationData::Square { input, rescales },
             Operation::Polynomial { input, polynomial } => {
                 OperationData::Polynomial { input, polynomial }
             }
@@ -272,7 +302,7 @@ impl StepData {
             &OperationData::Bootstrap { input, activation } => {
                 Operation::Bootstrap { input, activation }
             }
-            &OperationData::Square { input } => Operation::Square { input },
+            &OperationData::Square { input, rescales } => Operation::Square { input, rescales },
             &OperationData::Polynomial { input, polynomial } => {
                 Operation::Polynomial { input, polynomial }
             }

@@ -112,7 +112,9 @@ impl StepModel {
                 let missing = EvalError::Empty { operation: "a bootstrap" };
                 bootstrapper.ok_or(missing)?.apply(evaluator, activation, input, observer)?
             }
-            Operation::Square { input } => evaluator.square(values.get(*input)?)?,
+            Operation::Square { input, rescales } => {
+                evaluator.square_rescaled(values.get(*input)?, *rescales)?
+            }
             Operation::Polynomial { input, polynomial } => {
                 let data = &self.program.polynomials[*polynomial];
                 let real = |c: &f64| Complex64::new(*c, 0.0);

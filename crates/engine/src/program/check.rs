@@ -161,12 +161,14 @@ impl Types<'_> {
                 at.level(levels.activation, levels.linear + depth)?;
                 ValueType { level: levels.activation - depth, scale: bootstrap.linear_scale() }
             }
-            Operation::Square { input } => {
+            Operation::Square { input, rescales } => {
                 let ValueType { level, scale } = value(input);
-                at.level(level, 2)?;
-                let scale = scale * scale / set.prime(level);
+                at.level(level, rescales.saturating_add(1))?;
+                let kept = level - rescales;
+                let dropped = (kept + 1..=level).map(|level| set.prime(level));
+                let scale = scale * scale / dropped.product::<f64>();
                 at.some_scale(scale)?;
-                ValueType { level: level - 1, scale }
+                ValueType { level: kept, scale }
             }
             Operation::Polynomial { input, polynomial } => {
                 let data = program.polynomials.get(*polynomial).ok_or_else(operand)?;

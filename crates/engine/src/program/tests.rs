@@ -46,6 +46,14 @@ fn programs_without_bootstraps_have_one_key_a_kind() {
     };
     let rotation = KeyKind::Automorphism(GaloisElement::rotation(1, LEVELED_SET.degree()));
     assert_eq!(keys(&checked), [(KeyKind::Relinearisation, 5), (rotation, 5)]);
+    // A square that a later step rescales keeps its level.
+    let mut late = leveled();
+    set(&mut late, 2, Operation::Square { input: 2, rescales: 0 });
+    let values = check(&late).unwrap().values;
+    assert_eq!((values[3].level, values[3].scale), (5, leveled_request().scale.powi(2)));
+    assert_eq!(keys(&check(&late).unwrap()), keys(&checked));
+    set(&mut late, 2, Operation::Square { input: 2, rescales: usize::MAX });
+    assert!(matches!(check(&late), Err(E::Level { step: 2, operation: "square", .. })));
     // The highest use decides.
     program.steps.push(Step { operation: Operation::Rotate { input: 4, steps: 1 }, layer: 1 });
     assert_eq!(keys(&check(&program).unwrap()), keys(&checked));
@@ -57,7 +65,7 @@ fn programs_without_bootstraps_have_one_key_a_kind() {
     };
     let without = refused(&|p| set(p, 3, Operation::Bootstrap { input: 3, activation: 0 }));
     assert!(matches!(without, E::Operand { step: 3, operation: "bootstrap" }));
-    let deep = refused(&|p| set(p, 3, Operation::Square { input: 4 }));
+    let deep = refused(&|p| set(p, 3, Operation::Square { input: 4, rescales: 1 }));
     assert!(matches!(deep, E::Operand { step: 3, operation: "square" }));
     let unknown = refused(&|p| p.polynomials.clear());
     assert!(matches!(unknown, E::Operand { step: 3, operation: "polynomial" }));
@@ -69,8 +77,9 @@ fn programs_without_bootstraps_have_one_key_a_kind() {
     }
     let wrong = refused(&|p| p.polynomials[0].scale = 0.0);
     assert!(matches!(wrong, E::Polynomial { index: 0 }));
-    let spent =
-        refused(&|p| p.steps.push(Step { operation: Operation::Square { input: 4 }, layer: 1 }));
+    let spent = refused(&|p| {
+        p.steps.push(Step { operation: Operation::Square { input: 4, rescales: 1 }, layer: 1 });
+    });
     assert!(matches!(spent, E::Level { step: 4, actual: 1, needed: 2, .. }));
 }
 

@@ -31,7 +31,7 @@ impl Program {
                     uses.add_rare(KeyKind::Automorphism(element), values[*input].level);
                 }
                 Operation::Bootstrap { .. } => bootstraps = true,
-                Operation::Square { input } => {
+                Operation::Square { input, .. } => {
                     uses.add(KeyKind::Relinearisation, values[*input].level);
                 }
                 Operation::Polynomial { input, polynomial } => {

@@ -13,7 +13,7 @@ use crate::general::carrier::Carrier;
 use crate::general::network::Affine;
 
 /// Part of the smallest prime that a score of 1 takes: there is room for more than twice that.
-const ANSWER_SHARE: f64 = 1.0 / 8.0;
+pub(in crate::general) const ANSWER_SHARE: f64 = 1.0 / 8.0;
 
 impl Build<'_> {
     /// The end of the program. The answer keeps the coefficients alone that repeat with its period,
@@ -33,12 +33,12 @@ impl Build<'_> {
             *weight *= count;
         }
         let answer_scale = self.carrier.set().prime(1) * ANSWER_SHARE;
-        let scale = match self.carrier {
-            Carrier::Leveled(_) => answer_scale,
-            Carrier::Bootstrapped(_) => self.carrier.scale(),
-        };
-        let Sums { parts, level, shift } =
-            self.transforms(terms, Targets::Folded, &BTreeSet::new(), scale)?;
+        let mut levels = self.levels(affine)?;
+        if let Carrier::Leveled(_) = self.carrier {
+            levels.scale = answer_scale;
+        }
+        let Sums { parts, level, scale, shift } =
+            self.transforms(terms, Targets::Folded, &BTreeSet::new(), levels)?;
         let mut value = parts[0];
         let slot = |class: usize| (class as i64 - shift).rem_euclid(period as i64) as usize;
         if affine.bias.iter().any(|b| *b != 0.0) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blindsight_engine::Value;
+use blindsight_engine::{Operation, Value};
 
 use super::{Build, MOST_WEIGHTS, Place};
 use crate::general::GeneralError;
@@ -10,7 +10,7 @@ use crate::general::carrier::{Carrier, LinearLevels};
 use crate::general::diagonals::{Blocks, Diagonals};
 use crate::general::layout::{Layout, Spot};
 use crate::general::masks::{Factored, Room};
-use crate::general::network::Affine;
+use crate::general::network::{Affine, Made};
 use crate::general::plan::{Plan, Task};
 use crate::general::price::Prices;
 use crate::general::steps::{At, Grid, Offsets};
@@ -20,6 +20,7 @@ use crate::general::steps::{At, Grid, Offsets};
 pub(super) struct Sums {
     pub(super) parts: Vec<Value>,
     pub(super) level: usize,
+    pub(super) scale: f64,
     pub(super) shift: i64,
 }
 
@@ -48,7 +49,8 @@ impl Build<'_> {
     /// An affine map with its bias. `clean` results have no slot with a value beyond their range.
     pub(super) fn affine(&mut self, affine: &Affine, clean: bool) -> Result<Place, GeneralError> {
         let layout_of = |value: usize| &self.held[value].layout;
-        let task = Task { affine, clean, rows_after: self.rows_after() };
+        let (rows_after, window) = (self.rows_after(), self.window());
+        let task = Task { affine, clean, rows_after, window };
         let mut place = match Plan::cheapest(&task, layout_of, self.carrier)? {
             Plan::InPlace(layout) => self.in_place(affine, layout)?,
             Plan::Repeated { period } => self.repeated(affine, period)?,
@@ -65,22 +67,36 @@ impl Build<'_> {
         vectors.map(|affine| affine.shape.elements().next_power_of_two()).sum()
     }
 
+    /// The rows of the windows of a pool that reads the value under construction, where each row
+    /// belongs to one window.
+    fn window(&self) -> Option<usize> {
+        let value = self.held.len();
+        let height = self.network.values[value].shape.height();
+        self.network.values.iter().find_map(|held| match held.made {
+            Made::Pool { source, pool } if source == value => {
+                let ([rows, _], [stride, _]) = (pool.kernel(), pool.stride());
+                (rows > 1 && rows == stride && height.is_multiple_of(rows)).then_some(rows)
+            }
+            _ => None,
+        })
+    }
+
     /// A matrix from values that are there again and again to one that is too.
     fn repeated(&mut self, affine: &Affine, period: usize) -> Result<Place, GeneralError> {
-        let (slots, scale) = (self.slots(), self.carrier.scale());
+        let slots = self.slots();
         let copies = (0..slots / period).map(|copy| copy * period).collect();
         let to = Layout { copies, ..Layout::dense(affine.shape) };
         let blocks = affine.terms.iter().map(|(value, matrix)| {
             (*value, Diagonals::between(matrix, &self.held[*value].layout, &to, slots))
         });
-        let blocks = blocks.collect();
-        let Sums { parts, level, shift } =
-            self.transforms(blocks, Targets::Repeated(period), &BTreeSet::new(), scale)?;
+        let (blocks, levels) = (blocks.collect(), self.levels(affine)?);
+        let Sums { parts, level, scale, shift } =
+            self.transforms(blocks, Targets::Repeated(period), &BTreeSet::new(), levels)?;
         Ok(Place { parts, level, scale, layout: to.rotated(shift, slots) })
     }
 
     fn in_place(&mut self, affine: &Affine, to: Layout) -> Result<Place, GeneralError> {
-        let (slots, scale) = (self.slots(), self.carrier.scale());
+        let slots = self.slots();
         let blocks = affine.terms.iter().map(|(value, matrix)| {
             (*value, Diagonals::between(matrix, &self.held[*value].layout, &to, slots))
         });
@@ -93,8 +109,8 @@ impl Build<'_> {
             strides.extend(channels.map(|c| c[1].slot as i64 - c[0].slot as i64));
         }
         strides.retain(|stride| (1..slots as i64).contains(stride));
-        let Sums { parts, level, shift } =
-            self.transforms(blocks, Targets::Pixels(&pixels), &strides, scale)?;
+        let Sums { parts, level, scale, shift } =
+            self.transforms(blocks, Targets::Pixels(&pixels), &strides, self.levels(affine)?)?;
         Ok(Place { parts, level, scale, layout: to.rotated(shift, slots) })
     }
 
@@ -106,7 +122,7 @@ impl Build<'_> {
         block: Option<usize>,
         clean: bool,
     ) -> Result<Place, GeneralError> {
-        let (slots, scale) = (self.slots(), self.carrier.scale());
+        let slots = self.slots();
         let blocks = self.folded_blocks(affine, period, block);
         // The slots that are written, as a range that may go around the end.
         let all = slots / period;
@@ -121,9 +137,16 @@ impl Build<'_> {
             }
         };
         let parts = parts.next_power_of_two().min(all);
-        let Sums { parts: values, level, shift } =
-            self.transforms(blocks, Targets::Folded, &BTreeSet::new(), scale)?;
-        let value = self.sum_up(values[0], period, parts, level);
+        let levels = self.levels(affine)?;
+        let late = levels.late && levels.rescales > 0 && parts > 1;
+        let made_at = if late { levels.unrescaled() } else { levels };
+        let Sums { parts: values, level, shift, .. } =
+            self.transforms(blocks, Targets::Folded, &BTreeSet::new(), made_at)?;
+        let mut value = self.sum_up(values[0], period, parts, level);
+        let (level, scale) = (levels.level - levels.rescales, levels.scale);
+        if late {
+            value = self.emitter.push(Operation::Rescale { input: value, level, scale });
+        }
         let shape = affine.shape;
         let row = |r: usize| r / period * block.unwrap_or(0) + first * period + r % period;
         let channel = |c: usize| Spot { part: 0, slot: row(c * shape.plane()) % slots };
@@ -148,18 +171,22 @@ impl Build<'_> {
         terms.collect()
     }
 
+    /// The levels of an affine map.
+    pub(super) fn levels(&self, affine: &Affine) -> Result<LinearLevels, GeneralError> {
+        let levels = affine.terms.iter().map(|(value, _)| self.held[*value].level);
+        Ok(self.carrier.linear(levels.min().unwrap_or(1))?)
+    }
+
     /// The sums of matrices times values.
     pub(super) fn transforms(
         &mut self,
         terms: Vec<(usize, Blocks)>,
         targets: Targets<'_>,
         strides: &BTreeSet<i64>,
-        scale: f64,
+        levels: LinearLevels,
     ) -> Result<Sums, GeneralError> {
         let (slots, count) = (self.slots(), targets.parts());
-        let level = terms.iter().map(|(value, _)| self.held[*value].level).min().unwrap_or(1);
-        let levels = self.carrier.linear(level)?;
-        let prices = Prices::of(self.carrier, level)?;
+        let prices = Prices::of(self.carrier, levels.level)?;
         let mut matrices: Vec<(usize, (usize, usize), Factored)> = Vec::new();
         for (value, blocks) in terms {
             for (place, diagonals) in blocks {
@@ -196,7 +223,7 @@ impl Build<'_> {
         let mut terms = Vec::with_capacity(matrices.len());
         for (value, (from, to), factored) in matrices {
             let held = &self.held[value];
-            let LinearLevels { level, rescales, dropped, special, .. } = levels;
+            let LinearLevels { level, rescales, dropped, special, scale, .. } = levels;
             let gain = scale * dropped / held.scale;
             let at = At { level, rescales, special, gain, slots };
             let plan = grid.plan(&factored, at);
@@ -207,7 +234,8 @@ impl Build<'_> {
             parts[to] = Some(parts[to].map_or(term, |sum| self.emitter.add(sum, term)));
         }
         let parts = parts.into_iter().flatten().collect();
-        Ok(Sums { parts, level: level - levels.rescales, shift: grid.shift() })
+        let level = levels.level - levels.rescales;
+        Ok(Sums { parts, level, scale: levels.scale, shift: grid.shift() })
     }
 
     /// Diagonals with masks where that is cheaper.
@@ -215,7 +243,7 @@ impl Build<'_> {
         let whole = || Factored::whole(diagonals, self.slots());
         match self.carrier {
             // There is no level for masks.
-            Carrier::Leveled(_) => whole(),
+            Carrier::Leveled(_) | Carrier::Graded(_) => whole(),
             Carrier::Bootstrapped(_) => {
                 let Some(factored) = Factored::periodic(diagonals, room) else { return whole() };
                 let masked = prices.weights(factored.terms.len() * factored.period)

@@ -1,0 +1,99 @@
+//! How large the noise of ciphertexts is.
+
+use blindsight_ckks::keys::KeySpec;
+use blindsight_ckks::parameters::Parameters;
+use blindsight_engine::{Checked, Operation, Program};
+
+use super::{Deviation, Source};
+
+/// The noise of ciphertexts of a ring, in slots, as multiples of `1 / scale`.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::general) struct RingNoise {
+    /// The error of a fresh ciphertext.
+    pub(in crate::general) fresh: f64,
+    /// A division, which rounds both halves.
+    pub(in crate::general) rounding: f64,
+    /// The errors of a key in a key switch, before the division.
+    pub(in crate::general) switch: f64,
+    degree: f64,
+}
+
+/// The noise of a program as it is.
+pub(in crate::general) struct ProgramNoise<'a> {
+    program: &'a Program,
+    checked: &'a Checked,
+    ring: RingNoise,
+}
+
+/// The deviation of an error in fresh ciphertexts and keys.
+const FRESH: f64 = 3.19;
+
+impl RingNoise {
+    /// That of a ring whose special primes exceed digits by so many bits.
+    pub(in crate::general) fn new(degree: usize, digits: usize, margin_bits: f64) -> Self {
+        let degree = degree as f64;
+        // A slot is a sum of N coefficients times roots of unity: its real part has half of that
+        // variance. Two thirds of a ternary secret's coefficients are not zero.
+        let in_slot = |variance: f64| (degree / 2.0 * variance).sqrt();
+        let digit = degree / 12.0 * (FRESH * (-margin_bits).exp2()).powi(2);
+        Self {
+            fresh: in_slot(FRESH * FRESH),
+            rounding: in_slot((1.0 + degree * 2.0 / 3.0) / 12.0),
+            switch: in_slot(digits as f64 * digit),
+            degree,
+        }
+    }
+
+    /// A key switch with its division.
+    pub(in crate::general) fn switched(self) -> f64 {
+        self.switch.hypot(self.rounding)
+    }
+
+    /// The rounding of encoded weights that repeat with a period: coefficients come in pairs, whose
+    /// differences are off by half at most; every second sum is by one.
+    pub(in crate::general) fn weights(self, period: usize) -> [f64; 2] {
+        let coefficients = (2.0 * period as f64).min(self.degree);
+        [48.0, 8.0].map(|part| (coefficients / part).sqrt())
+    }
+}
+
+impl<'a> ProgramNoise<'a> {
+    pub(in crate::general) fn new(program: &'a Program, checked: &'a Checked) -> Self {
+        let set: &Parameters = checked.circuit.set();
+        // The largest digit is what counts, of as many as a key has.
+        let specs = checked.keys.specs().iter();
+        let margin = |spec: &KeySpec| {
+            set.special(spec.layout().special).log2() - spec.largest_digit_bits(set)
+        };
+        let margin_bits = specs.clone().map(margin).fold(f64::INFINITY, f64::min);
+        let digits = specs.map(|spec| spec.layout().digits.len()).max().unwrap_or(1);
+        Self { program, checked, ring: RingNoise::new(set.degree(), digits, margin_bits) }
+    }
+}
+
+impl Deviation for ProgramNoise<'_> {
+    fn of(&self, source: Source, step: Option<usize>) -> [f64; 2] {
+        let Self { program, checked, ring } = self;
+        let both = |deviation: f64| [deviation; 2];
+        let Some(step) = step else { return both(ring.fresh / checked.values[0].scale) };
+        let scale = checked.values[step + 1].scale;
+        match (&program.steps[step].operation, source) {
+            (Operation::Transform { input, transform }, _) => {
+                let read = checked.values[*input].scale;
+                let weights = program.transforms[*transform].weight_scale;
+                match source {
+                    Source::Copy { first: true } => both(ring.switch / read),
+                    Source::Copy { first: false } => both(ring.switched() / read),
+                    Source::Giant => both(ring.switched() / (read * weights)),
+                    Source::Weights { period } => ring.weights(period).map(|d| d / weights),
+                    Source::Result | Source::Request => both(ring.rounding / scale),
+                }
+            }
+            (Operation::Rotate { .. } | Operation::Square { .. }, Source::Result) => {
+                both(ring.switched() / scale)
+            }
+            (Operation::Rescale { .. }, Source::Result) => both(ring.rounding / scale),
+            _ => [0.0; 2],
+        }
+    }
+}
