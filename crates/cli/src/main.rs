@@ -9,6 +9,7 @@ mod files;
 mod machine;
 mod network;
 mod plain;
+mod table;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Command {
     CalibrateMachine(machine::Arguments),
     /// Measures speed, sizes and memory.
     Bench(bench::Arguments),
+    /// Runs networks that others published figures of, on batches: accuracy and predictions an hour.
+    Table(table::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -58,5 +61,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Command::Accuracy(options) => accuracy::run(options),
         Command::CalibrateMachine(options) => machine::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Table(options) => table::run(options),
     }
 }

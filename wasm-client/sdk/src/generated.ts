@@ -1,7 +1,7 @@
 // Made by `just types` from crates/contract/src/raw.rs and wasm-client/src/contract.rs: change those.
 
 /**
- * An answer.
+ * The answer to one input.
  */
 export type AnswerData = {
 /**
@@ -26,8 +26,13 @@ unit: number,
 slots: Array<number>, };
 
 /**
+ * An answer.
+ */
+export type AnswerForm = AnswerData | ProductsData;
+
+/**
  * A box of the input's values and its place in the slots: the value at `from + (c, y, x)` goes to
- * slot `slot + strides . (c, y, x)`, modulo the number of slots.
+ * slot `slot + strides . (c, y, x)`, modulo the number of slots of all ciphertexts.
  */
 export type BoxData = {
 /**
@@ -87,7 +92,7 @@ request: RequestData,
 /**
  * How an answer is read.
  */
-answer: AnswerData,
+answer: AnswerForm,
 /**
  * What the model will cost, as its compiler says: for people, never acted upon.
  */
@@ -123,11 +128,11 @@ manifestBytes: number, input: InputDescription, requestBytes: number, answerByte
  */
 export type Forecast = {
 /**
- * One input on the machine that the model was compiled for.
+ * One request on the machine that the model was compiled for.
  */
 seconds: number,
 /**
- * The evaluator's memory for one client and one input, in bytes.
+ * The evaluator's memory for one client and one request, in bytes.
  */
 memory_bytes: number,
 /**
@@ -228,7 +233,33 @@ mean: Array<number>,
 deviation: Array<number>, } | { "kind": "tensor", };
 
 /**
- * A request.
+ * The answer to all inputs of a request: each value is a ciphertext of several parts, whose slots
+ * are the inputs.
+ */
+export type ProductsData = {
+/**
+ * Values of a result, and so ciphertexts.
+ */
+values: number,
+/**
+ * Parts of a ciphertext.
+ */
+parts: number,
+/**
+ * Limbs.
+ */
+level: number,
+/**
+ * What values are multiplied by.
+ */
+scale: number,
+/**
+ * What a decrypted 1 means.
+ */
+unit: number, };
+
+/**
+ * A request: the slots of one ciphertext or more, one after another, which hold one input or more.
  */
 export type RequestData = {
 /**
@@ -240,7 +271,15 @@ level: number,
  */
 scale: number,
 /**
- * Where the values of the input go.
+ * Ciphertexts.
+ */
+ciphertexts?: number,
+/**
+ * The most inputs that one request holds: each stands one slot after the one before.
+ */
+inputs?: number,
+/**
+ * Where the values of the (first) input go.
  */
 slots: Array<BoxData>, };
 
