@@ -6,6 +6,7 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::activation::TrigPolynomial;
+use blindsight_ckks_eval::batch::{BatchPlan, BlockPlan, LayerPlan};
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_contract::{BoxData, Contract, KeyData, RequestData, SchemeData};
@@ -187,6 +188,23 @@ pub fn leveled_contract() -> Contract {
     let modulus = 2_f64.powi(answer.log2_modulus as i32);
     answer.scale = program.polynomials[0].scale * modulus / set.prime(1);
     contract
+}
+
+/// A network for [`blindsight_contract::testing::batch_sample`]: 6 values to 3, squared, to 2.
+#[must_use]
+pub fn batch() -> BatchPlan {
+    let layer = |inputs: u32, outputs: u32, weight_scale, square| LayerPlan {
+        blocks: vec![BlockPlan {
+            inputs: (0..inputs).collect(),
+            outputs: (0..outputs).collect(),
+            weights: (0..inputs * outputs).map(|i| (i * 5 % 13) as i8 - 6).collect(),
+        }],
+        bits: 5,
+        weight_scale,
+        bias: (0..outputs).map(|i| f64::from(i) - 1.0).collect(),
+        square,
+    };
+    BatchPlan { inputs: 6, layers: vec![layer(6, 3, 16.0, true), layer(3, 2, 256.0, false)] }
 }
 
 /// The contract of a program.

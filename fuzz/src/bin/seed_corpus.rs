@@ -12,6 +12,7 @@ use std::path::Path;
 
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::keys::KeyList;
+use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
@@ -41,6 +42,10 @@ fn seed() -> Result<(), Box<dyn Error>> {
     write("evaluation_key", &key.to_bytes(&SET))?;
     write("key_set_manifest", &KeySetManifest::new(&SET, &keys).to_bytes(&SET))?;
     write("response", &response.to_bytes(&SET))?;
+    let mut base = ciphertext.clone();
+    base.drop_to(1);
+    let product = ProductCiphertext { parts: vec![base.c0, base.c1], scale: 1e6 };
+    write("product_ciphertext", &product.to_bytes(&SET))?;
     // Two grey pictures of 2 x 3 pixels.
     let idx_head = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];
     write("idx", &[&idx_head[..], &[7; 12]].concat())?;
@@ -53,6 +58,9 @@ fn seed() -> Result<(), Box<dyn Error>> {
     let (contract, program) = (testing::leveled_contract(), testing::leveled());
     write_as("contract", "leveled", &contract.to_bytes())?;
     write_as("bundle", "leveled", &Bundle::write(&contract, &program, 0)?)?;
+    let contract = blindsight_contract::testing::batch_sample();
+    write_as("contract", "batch", &contract.to_bytes())?;
+    write_as("bundle", "batch", &Bundle::write_batch(&contract, &testing::batch())?)?;
     Ok(())
 }
 

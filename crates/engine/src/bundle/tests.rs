@@ -1,3 +1,4 @@
+mod batch;
 mod hostile;
 mod mutations;
 mod parts;

@@ -74,7 +74,7 @@ function parseModel(model: Reader): ListedModel {
     scheme: model.field("scheme").match(SHA256),
     keys: {
       list: keys.field("list").match(SHA256),
-      count: length(keys.field("count")),
+      count: keys.field("count").integer(0, Number.MAX_SAFE_INTEGER),
       bytes: length(keys.field("bytes")),
     },
     requestBytes: length(model.field("request_bytes")),
