@@ -19,7 +19,7 @@ fn read(bytes: &[u8]) -> Result<Bundle, BundleError> {
 
 /// The whole program of a bundle.
 fn program(bundle: &Bundle) -> Program {
-    let checked = steps(&bundle);
+    let checked = steps(bundle);
     let mut program = checked.program.clone();
     for (index, plan) in program.transforms.iter_mut().enumerate() {
         *plan = checked.transform(index).unwrap();
