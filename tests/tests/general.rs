@@ -7,7 +7,7 @@ use std::fs;
 use blindsight_ckks_client::ClientSeed;
 use blindsight_compiler::testing::{
     calibration, deep, error_of_first, error_of_scores, gated, inputs, inverted, large, perceptron,
-    plain_scores, shallow,
+    plain_scores, shallow, wide,
 };
 use blindsight_compiler::{Description, Form, InputRule, Wishes, check, compile};
 use blindsight_contract::AcceptedContract;
@@ -123,6 +123,7 @@ fn bootstraps_carry_what_is_deep_or_large() {
         ("inverted", inverted()),
         ("gated", gated()),
         ("large", large([16, 64, 64])),
+        ("wide", wide()),
     ] {
         let visit = Visit::new(&compiled(&graph, Form::Bootstrapped));
         let found = |input: &Tensor, number: usize| visit.scores(input.values(), number as u8);

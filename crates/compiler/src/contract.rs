@@ -17,6 +17,8 @@ pub(crate) const ANSWER_LOG2_MODULUS: u32 = 22;
 pub(crate) struct Formats {
     /// Shape of the input.
     pub(crate) input: Shape,
+    /// Ciphertexts of a request.
+    pub(crate) ciphertexts: usize,
     /// Where its values go in the slots of a request.
     pub(crate) boxes: Vec<BoxData>,
     /// `log2` of the modulus of an answer.
@@ -51,7 +53,7 @@ pub(crate) fn contract(
         request: RequestData {
             level: request.level as u32,
             scale: request.scale,
-            ciphertexts: 1,
+            ciphertexts: formats.ciphertexts as u32,
             inputs: 1,
             slots: formats.boxes.clone(),
         },

@@ -178,7 +178,8 @@ fn step_seconds(
             let top = checked.values[*input].level;
             (top - depth + 1..=top).map(|level| 2.0 * switch(level)).sum()
         }
-        Operation::Bootstrap { .. }
+        Operation::Request { .. }
+        | Operation::Bootstrap { .. }
         | Operation::Combine { .. }
         | Operation::AddPlaintext { .. }
         | Operation::Rescale { .. } => 0.0,

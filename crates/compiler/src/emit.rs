@@ -35,6 +35,11 @@ impl Emitter {
         self.program.steps.len()
     }
 
+    /// A further ciphertext of the request, whose first one is value 0.
+    pub(crate) fn request(&mut self, ciphertext: usize) -> Value {
+        self.push(Operation::Request { ciphertext })
+    }
+
     pub(crate) fn transform(&mut self, input: Value, plan: TransformPlan) -> Value {
         self.program.transforms.push(plan);
         self.push(Operation::Transform { input, transform: self.program.transforms.len() - 1 })

@@ -237,15 +237,15 @@ pub(crate) fn check_leveled(graph: &Graph) -> Result<(), GeneralError> {
 /// When what must be in a ciphertext fits none.
 pub(crate) fn check_bootstrapped(graph: &Graph) -> Result<(), GeneralError> {
     let slots = carrier::BOOTSTRAPPED_SLOTS;
-    for id in [graph.input(), graph.output()] {
-        let shape = graph.shape(id);
-        if shape.elements() > slots {
-            return Err(GeneralError::Slots { shape, slots });
-        }
+    let shape = graph.shape(graph.output());
+    if shape.elements() > slots {
+        return Err(GeneralError::Slots { shape, slots });
     }
-    for (id, _) in graph.activations() {
+    let input = std::iter::once((graph.input(), emit::MOST_INPUT_CIPHERTEXTS));
+    let held = graph.activations().map(|(id, _)| (id, carrier::MOST_PARTS));
+    for (id, most_parts) in input.chain(held) {
         let shape = graph.shape(id);
-        let room = if shape.plane() == 1 { slots } else { slots * carrier::MOST_PARTS };
+        let room = if shape.plane() == 1 { slots } else { slots * most_parts };
         if shape.plane() > slots || shape.elements() > room {
             return Err(GeneralError::Slots { shape, slots });
         }

@@ -44,6 +44,7 @@ pub(crate) fn emit(task: Task<'_>) -> Result<Emitted, CompileError> {
     let boxes = request_boxes(lowered.input, bootstrap.slot_shift());
     let formats = Formats {
         input: lowered.input,
+        ciphertexts: 1,
         boxes: boxes.ok_or(CompileError::Input(lowered.input))?,
         answer_log2_modulus: ANSWER_LOG2_MODULUS,
         answer_period: ANSWER_PERIOD,

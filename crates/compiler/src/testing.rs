@@ -92,6 +92,17 @@ pub fn digits() -> Graph {
     parts.finish(scores)
 }
 
+/// An input that one ciphertext does not hold: three channels of 9,216 values.
+#[must_use]
+pub fn wide() -> Graph {
+    let mut parts = Parts::of_sides([3, 96, 96]);
+    let map = parts.padded_conv(parts.input(), [4, 3, 3, 3], 4, 0);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let mean = parts.add(Node::GlobalAveragePool { source: map });
+    let scores = parts.linear(mean, [3, 4]);
+    parts.finish(scores)
+}
+
 /// Odd sizes, strides, two colours, a sum of two paths, and a mean at the end.
 #[must_use]
 pub fn odd() -> Graph {

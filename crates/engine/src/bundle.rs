@@ -202,8 +202,11 @@ fn check_steps(program: &Program, contract: &AcceptedContract) -> Result<Checked
     if checked.keys != *contract.keys() {
         return Err(ProgramError::Keys);
     }
-    let form = contract.answer().compact().filter(|_| contract.request().ciphertexts() == 1);
-    let form = form.ok_or(ProgramError::OneInput)?;
+    let form = contract.answer().compact().ok_or(ProgramError::OneInput)?;
+    let (named, sent) = (program.ciphertexts(), contract.request().ciphertexts());
+    if named != sent {
+        return Err(ProgramError::Ciphertexts { named, sent });
+    }
     let answer = checked.values[checked.values.len() - 1];
     let modulus = 2_f64.powi(form.log2_modulus() as i32);
     let sent = answer.scale * modulus / contract.set().prime(1);

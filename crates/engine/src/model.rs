@@ -165,12 +165,11 @@ impl Model {
         request: &[u8],
         observer: &mut impl RunObserver,
     ) -> Result<Vec<u8>, EvaluateError> {
-        let mut request = Self::read_request(&self.contract, request)?;
+        let request = Self::read_request(&self.contract, request)?;
         match &self.code {
             Code::Steps(steps) => {
-                // Steps run on one ciphertext: what a bundle's check holds.
-                let request = request.pop().ok_or(RunError::Eval(NO_REQUEST))?;
-                let value = steps.run(keys, request.expand(), observer)?;
+                let request = request.into_iter().map(SeededCiphertext::expand).collect();
+                let value = steps.run(keys, request, observer)?;
                 let answer = self.compact(&value)?;
                 Ok(answer.to_bytes(self.contract.set()))
             }

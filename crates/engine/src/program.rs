@@ -24,7 +24,7 @@ pub(crate) use check::{check_plaintext, check_plan, check_polynomial};
 pub use circuit::Circuit;
 pub use error::ProgramError;
 
-/// Names the request (0) or the result of step `i - 1`.
+/// Names the request's first ciphertext (0) or the result of step `i - 1`.
 pub type Value = usize;
 
 /// What the evaluator runs, with its constants in the clear.
@@ -57,6 +57,11 @@ pub struct Step {
 /// What a step computes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
+    /// A further ciphertext of the request, whose first one is value 0.
+    Request {
+        /// Its number, from 1.
+        ciphertext: usize,
+    },
     /// A linear transform of the slots.
     Transform {
         /// Its input.
@@ -139,6 +144,7 @@ impl Operation {
     /// The values that the step reads.
     pub fn inputs(&self) -> impl Iterator<Item = Value> {
         let (one, many): (Option<Value>, &[([i32; 2], Value)]) = match self {
+            Self::Request { .. } => (None, &[]),
             Self::Combine { terms } => (None, terms),
             Self::Transform { input, .. }
             | Self::Rotate { input, .. }
@@ -155,6 +161,7 @@ impl Operation {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Request { .. } => "ciphertext of the request",
             Self::Transform { .. } => "linear transform",
             Self::Rotate { .. } => "rotation",
             Self::Combine { .. } => "combination",
@@ -184,6 +191,16 @@ impl Program {
         let transforms = self.transforms.iter().map(|plan| plan.encoded_byte_len(set) as u64);
         let plaintexts = self.plaintexts.iter().map(|p| p.encoded_byte_len(set) as u64);
         transforms.chain(plaintexts).fold(0, u64::saturating_add)
+    }
+
+    /// The ciphertexts of a request, as far as the steps name them.
+    #[must_use]
+    pub fn ciphertexts(&self) -> usize {
+        let named = self.steps.iter().filter_map(|step| match step.operation {
+            Operation::Request { ciphertext } => Some(ciphertext.saturating_add(1)),
+            _ => None,
+        });
+        named.max().unwrap_or(1)
     }
 
     /// The number of layers that progress counts.

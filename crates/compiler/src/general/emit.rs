@@ -22,6 +22,9 @@ use crate::emit::Emitter;
 /// they are encoded for all limbs.
 pub(super) const MOST_WEIGHTS: usize = 1 << 26;
 
+/// Most ciphertexts of a request: four megabytes.
+pub(super) const MOST_INPUT_CIPHERTEXTS: usize = 8;
+
 /// A rotation that is a small multiple of one that has a key is made of that one, up to so often.
 const MOST_REPEATS: i64 = 7;
 
@@ -124,7 +127,7 @@ impl<'a> Build<'a> {
         self.carrier.set().slots()
     }
 
-    fn input(&self, held: &Held) -> Result<Place, GeneralError> {
+    fn input(&mut self, held: &Held) -> Result<Place, GeneralError> {
         let (shape, slots) = (held.shape, self.slots());
         // The first layer that reads it decides.
         let to = self.network.readers(0).next().map_or(shape, |affine| affine.shape);
@@ -133,11 +136,15 @@ impl<'a> Build<'a> {
             (_, Carrier::Leveled(_) | Carrier::Graded(_)) => {
                 Layout::of_input(shape, Repeated::ForChannels(to.channels()), slots)
             }
-            (_, Carrier::Bootstrapped(_)) => Layout::interleaved(shape, 1, slots),
+            (_, Carrier::Bootstrapped(_)) => {
+                Layout::interleaved(shape, MOST_INPUT_CIPHERTEXTS, slots)
+            }
         };
         let layout = layout.ok_or(GeneralError::Slots { shape, slots })?;
         let (level, scale) = (self.carrier.request_level(), self.carrier.scale());
-        Ok(Place { parts: vec![0], level, scale, layout })
+        let further = (1..layout.parts()).map(|ciphertext| self.emitter.request(ciphertext));
+        let parts = std::iter::once(0).chain(further).collect();
+        Ok(Place { parts, level, scale, layout })
     }
 
     /// The sums of windows, at the slots where the windows start.

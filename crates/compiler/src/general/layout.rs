@@ -254,16 +254,22 @@ impl Layout {
     /// The boxes of a request, which is one ciphertext: one for each copy, as channels of an input
     /// lie at equal distances.
     pub(super) fn boxes(&self, slots: usize) -> Vec<BoxData> {
-        let first = self.channels.first().map_or(0, |spot| spot.slot);
-        let distance = self.channels.get(1).map_or(1, |spot| spot.slot - first);
-        let boxes = self.copies.iter().map(|copy| BoxData {
-            from: [0; 3],
-            extent: [self.shape.channels(), self.shape.height(), self.shape.width()]
-                .map(|side| side as u32),
-            slot: ((first + copy) % slots) as u32,
-            strides: [distance, self.row, self.column].map(|stride| stride as u32),
-        });
-        boxes.collect()
+        let mut boxes = Vec::new();
+        let mut from = 0;
+        // Channels of one ciphertext follow each other at one distance.
+        for channels in self.channels.chunk_by(|one, next| one.part == next.part) {
+            let Spot { part, slot: first } = channels[0];
+            let distance = channels.get(1).map_or(1, |spot| spot.slot - first);
+            let extent = [channels.len(), self.shape.height(), self.shape.width()];
+            boxes.extend(self.copies.iter().map(|copy| BoxData {
+                from: [from as u32, 0, 0],
+                extent: extent.map(|side| side as u32),
+                slot: (part * slots + (first + copy) % slots) as u32,
+                strides: [distance, self.row, self.column].map(|stride| stride as u32),
+            }));
+            from += channels.len();
+        }
+        boxes
     }
 }
 

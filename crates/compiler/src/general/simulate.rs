@@ -110,12 +110,13 @@ impl<'a> Simulation<'a> {
         deviation: &impl Deviation,
         random: &mut Gaussian,
     ) -> Vec<Vec<Complex64>> {
-        let mut request = packed(&self.formats.boxes, self.formats.input, input, self.slots);
+        let all = self.formats.ciphertexts * self.slots;
+        let mut request = packed(&self.formats.boxes, self.formats.input, input, all);
         spoil(&mut request, deviation.of(Source::Request, None), random);
-        let mut values = vec![request];
+        let mut values = vec![request[..self.slots].to_vec()];
         for (index, step) in self.program.steps.iter().enumerate() {
             let of = |source: Source| deviation.of(source, Some(index));
-            let mut result = self.step(&step.operation, &values, of, random);
+            let mut result = self.step(&step.operation, &request, &values, of, random);
             spoil(&mut result, of(Source::Result), random);
             values.push(result);
         }
@@ -125,12 +126,16 @@ impl<'a> Simulation<'a> {
     fn step(
         &self,
         operation: &Operation,
+        request: &[Complex64],
         values: &[Vec<Complex64>],
         deviation: impl Fn(Source) -> [f64; 2],
         random: &mut Gaussian,
     ) -> Vec<Complex64> {
         let program = self.program;
         match operation {
+            Operation::Request { ciphertext } => {
+                request[ciphertext * self.slots..][..self.slots].to_vec()
+            }
             Operation::Transform { input, transform } => {
                 let plan = &program.transforms[*transform];
                 self.transformed(plan, &values[*input], deviation, random)

@@ -10,7 +10,7 @@ use super::*;
 use crate::cost::Machine;
 use crate::testing::{
     Parts, calibration, channels, convolutional, deep, digits, error_of_scores, gated, inputs,
-    inverted, large, odd, perceptron, plain_scores, shallow, tabular,
+    inverted, large, odd, perceptron, plain_scores, shallow, tabular, wide,
 };
 
 /// The largest error of a polynomial that is accepted, in hundredths of its range.
@@ -75,6 +75,7 @@ fn programs_with_bootstraps_do_too() {
         ("deep", deep(6)),
         ("large", large([16, 64, 64])),
         ("large and odd", large([5, 40, 56])),
+        ("wide", wide()),
         ("channels", channels()),
         ("inverted", inverted()),
         ("gated", gated()),

@@ -113,14 +113,15 @@ impl Contest {
     }
 
     fn costs(&self, emitted: &Emitted) -> Costs {
-        let Emitted { checked, forecast, .. } = emitted;
+        let Emitted { checked, formats, forecast, .. } = emitted;
         let set = checked.circuit.set();
         let request = checked.values[0];
         Costs {
             seconds: forecast.seconds,
             memory_bytes: forecast.memory_bytes,
             key_bytes: KeySetManifest::new(set, &checked.keys).total_byte_len(),
-            request_bytes: SeededCiphertext::byte_len(set, request.level) as u64,
+            request_bytes: (formats.ciphertexts * SeededCiphertext::byte_len(set, request.level))
+                as u64,
             score_error: forecast.score_error,
             agreement: self.leads.agreement(forecast.score_error),
         }

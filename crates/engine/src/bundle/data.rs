@@ -56,6 +56,9 @@ pub(super) struct StepData {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum OperationData {
+    Request {
+        ciphertext: usize,
+    },
     Transform {
         input: Value,
         transform: usize,
@@ -267,6 +270,7 @@ impl BootstrapData {
 impl StepData {
     fn new(step: &Step) -> Self {
         let operation = match step.operation.clone() {
+            Operation::Request { ciphertext } => OperationData::Request { ciphertext },
             Operation::Transform { input, transform } => {
                 OperationData::Transform { input, transform }
             }
@@ -291,6 +295,7 @@ impl StepData {
 
     fn step(&self) -> Step {
         let operation = match &self.operation {
+            &OperationData::Request { ciphertext } => Operation::Request { ciphertext },
             &OperationData::Transform { input, transform } => {
                 Operation::Transform { input, transform }
             }

@@ -4,7 +4,7 @@ mod mutations;
 mod parts;
 
 use super::{Bundle, BundleError, BundleLimits, CheckedCode, CheckedProgram};
-use crate::program::{Program, ProgramError};
+use crate::program::{Operation, Program, ProgramError};
 use crate::testing::{
     SET, contract, full, full_request, leveled, leveled_contract, light, light_bundle,
     light_request,
@@ -72,6 +72,13 @@ fn what_cannot_be_run_is_not_written() {
     other.keys.clear();
     let missing = write(&other, &program, loaded);
     assert!(matches!(missing, BundleError::Program(ProgramError::Keys)), "{missing}");
+    let mut further = program.clone();
+    further.steps[0].operation = Operation::Request { ciphertext: 1 };
+    let unsent = write(&contract, &further, loaded);
+    assert!(
+        matches!(unsent, BundleError::Program(ProgramError::Ciphertexts { named: 2, sent: 1 })),
+        "{unsent}"
+    );
     let mut broken = program.clone();
     broken.transforms[0].sums[0][0].weights.pop();
     broken.transforms[0].sums[0][0].weights.clear();

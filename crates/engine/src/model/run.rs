@@ -35,15 +35,15 @@ impl StepModel {
     pub(super) fn run(
         &self,
         keys: &KeySet,
-        request: Ciphertext,
+        request: Vec<Ciphertext>,
         observer: &mut impl RunObserver,
     ) -> Result<Ciphertext, RunError> {
         let evaluator = Evaluator { context: self.scheme.context(), keys };
         let steps = &self.program.steps;
         let total = self.program.layers();
-        let mut values = Values(vec![Some(request)]);
+        let mut values = Values::new(request);
         let most = rayon::current_num_threads();
-        while let Some(index) = Some(values.0.len() - 1).filter(|index| *index < steps.len()) {
+        while let Some(index) = Some(values.made.len() - 1).filter(|index| *index < steps.len()) {
             let entered = index == 0 || steps[index - 1].layer != steps[index].layer;
             if entered && observer.progress(steps[index].layer, total).is_break() {
                 return Err(RunError::Cancelled);
@@ -52,9 +52,9 @@ impl StepModel {
             let results = self.steps(evaluator, together, &values, observer)?;
             for (index, (step, result)) in (index..).zip(together.iter().zip(results)) {
                 observer.step(index, step, &result);
-                values.0.push(Some(result));
+                values.made.push(Some(result));
                 for &dead in &self.checked.dead_after[index] {
-                    values.0[dead] = None;
+                    values.made[dead] = None;
                 }
             }
         }
@@ -89,6 +89,7 @@ impl StepModel {
     ) -> Result<Ciphertext, RunError> {
         let context = evaluator.context;
         Ok(match &step.operation {
+            Operation::Request { ciphertext } => values.request(*ciphertext)?.clone(),
             Operation::Transform { input, transform } => {
                 self.transforms[*transform].apply(evaluator, values.get(*input)?)?
             }
@@ -165,18 +166,34 @@ fn combine(
     Ok(sum.at(evaluator.context, level, scale)?)
 }
 
-/// The values that later steps still read.
-struct Values(Vec<Option<Ciphertext>>);
+/// The request, and the values that later steps still read.
+struct Values {
+    /// All ciphertexts of the request but the first, which is value 0.
+    request: Vec<Ciphertext>,
+    made: Vec<Option<Ciphertext>>,
+}
 
 impl Values {
+    fn new(request: Vec<Ciphertext>) -> Self {
+        let mut ciphertexts = request.into_iter();
+        let made = vec![ciphertexts.next()];
+        Self { request: ciphertexts.collect(), made }
+    }
+
+    fn request(&self, ciphertext: usize) -> Result<&Ciphertext, RunError> {
+        let found = ciphertext.checked_sub(1).and_then(|index| self.request.get(index));
+        // A checked program names as many as there are.
+        found.ok_or(RunError::Eval(EvalError::Empty { operation: "a step" }))
+    }
+
     fn get(&self, value: Value) -> Result<&Ciphertext, RunError> {
-        let found = self.0.get(value).and_then(Option::as_ref);
+        let found = self.made.get(value).and_then(Option::as_ref);
         // A checked program reads nothing that is gone.
         found.ok_or(RunError::Eval(EvalError::Empty { operation: "a step" }))
     }
 
     fn take(mut self, value: Value) -> Result<Ciphertext, RunError> {
-        let found = self.0.get_mut(value).and_then(Option::take);
+        let found = self.made.get_mut(value).and_then(Option::take);
         found.ok_or(RunError::Eval(EvalError::Empty { operation: "a run" }))
     }
 }

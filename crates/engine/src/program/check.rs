@@ -126,6 +126,9 @@ impl Types<'_> {
         let at = At { step, operation: operation.name() };
         let value = |input: &Value| self.values[*input];
         Ok(match operation {
+            // All ciphertexts of a request have one level and scale.
+            Operation::Request { ciphertext: 1.. } => self.values[0],
+            Operation::Request { .. } => return Err(operand()),
             Operation::Transform { input, transform } => {
                 let plan = program.transforms.get(*transform).ok_or_else(operand)?;
                 at.level(value(input).level, plan.level)?;

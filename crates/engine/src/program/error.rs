@@ -42,9 +42,17 @@ pub enum ProgramError {
     /// The network on batches reads or gives something else than its contract says.
     #[error("the network on batches reads or gives something else than its contract says")]
     BatchContract,
-    /// Steps run on requests of one ciphertext, and answer to one input.
-    #[error("steps run on requests of one ciphertext, and answer to one input")]
+    /// Steps answer to one input.
+    #[error("steps answer to one input, and the contract says more")]
     OneInput,
+    /// The steps name more or fewer ciphertexts of a request than it has.
+    #[error("the steps read {named} ciphertexts of a request, which has {sent}")]
+    Ciphertexts {
+        /// Ciphertexts that the steps read.
+        named: usize,
+        /// Ciphertexts of a request.
+        sent: usize,
+    },
     /// There are no steps.
     #[error("the program has no steps")]
     Empty,

@@ -338,6 +338,11 @@ const CONSTANTS: &[(&str, Change, Refused)] = &[
         |e| matches!(e, E::Plaintext { index: 0 }),
     ),
     (
+        "the first ciphertext of a request as a further one",
+        |p| set(p, 4, Operation::Request { ciphertext: 0 }),
+        |e| matches!(e, E::Operand { step: 4, operation: "ciphertext of the request" }),
+    ),
+    (
         "a rotation by nothing",
         |p| set(p, 4, Operation::Rotate { input: 4, steps: 0 }),
         |e| matches!(e, E::Key(KeyError::Exponent { exponent: 1 })),

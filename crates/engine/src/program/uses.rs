@@ -41,7 +41,8 @@ impl Program {
                         uses.add(KeyKind::Relinearisation, level);
                     }
                 }
-                Operation::Combine { .. }
+                Operation::Request { .. }
+                | Operation::Combine { .. }
                 | Operation::AddPlaintext { .. }
                 | Operation::Rescale { .. } => {}
             }

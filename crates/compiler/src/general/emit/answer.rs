@@ -54,6 +54,7 @@ impl Build<'_> {
         }
         Ok(Formats {
             input: self.held[0].layout.shape,
+            ciphertexts: self.held[0].layout.parts(),
             boxes: self.held[0].layout.boxes(slots),
             answer_log2_modulus: ANSWER_LOG2_MODULUS,
             answer_period: period,
