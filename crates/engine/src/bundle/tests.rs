@@ -4,7 +4,7 @@ mod mutations;
 mod parts;
 
 use super::{Bundle, BundleError, BundleLimits, CheckedCode, CheckedProgram};
-use crate::program::{Operation, Program, ProgramError};
+use crate::program::{Program, ProgramError};
 use crate::testing::{
     SET, contract, full, full_request, leveled, leveled_contract, light, light_bundle,
     light_request,
@@ -72,12 +72,12 @@ fn what_cannot_be_run_is_not_written() {
     other.keys.clear();
     let missing = write(&other, &program, loaded);
     assert!(matches!(missing, BundleError::Program(ProgramError::Keys)), "{missing}");
-    let mut further = program.clone();
-    further.steps[0].operation = Operation::Request { ciphertext: 1 };
-    let unsent = write(&contract, &further, loaded);
+    let mut more = contract.clone();
+    more.request.ciphertexts = 2;
+    let unread = write(&more, &program, loaded);
     assert!(
-        matches!(unsent, BundleError::Program(ProgramError::Ciphertexts { named: 2, sent: 1 })),
-        "{unsent}"
+        matches!(unread, BundleError::Program(ProgramError::Ciphertexts { named: 1, sent: 2 })),
+        "{unread}"
     );
     let mut broken = program.clone();
     broken.transforms[0].sums[0][0].weights.pop();
