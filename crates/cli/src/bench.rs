@@ -236,7 +236,7 @@ fn median(runs: usize, mut run: impl FnMut() -> Result<(), String>) -> Result<f6
     Ok(median_of(seconds))
 }
 
-fn median_of(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median_of(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

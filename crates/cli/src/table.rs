@@ -19,6 +19,7 @@ use blindsight_model::tensor::Tensor;
 use clap::Args;
 use serde::Serialize;
 
+use crate::bench::median_of;
 use crate::client::{Client, best};
 use crate::network::Network;
 
@@ -165,6 +166,9 @@ fn measure(published: &Published, arguments: &Arguments) -> Result<Row, Box<dyn 
         let label = sample.label.ok_or("a test digit has no label")?;
         digits.push((sample.prepare(&preparation)?, label));
     }
+    if digits.is_empty() {
+        return Err("there are no test digits to run".into());
+    }
     run_digits(published.name, graph, &bundle, &digits)
 }
 
@@ -199,7 +203,7 @@ fn run_digits(
         }
     }
     // Every request is as long as every other, however many inputs it holds.
-    let (latency_s, whole) = (median(evaluations), median(wholes));
+    let (latency_s, whole) = (median_of(evaluations), median_of(wholes));
     let count = digits.len().max(1) as f64;
     Ok(Row {
         row,
@@ -233,9 +237,4 @@ fn parameters(graph: &Graph) -> usize {
         _ => 0,
     };
     graph.nodes().map(|(_, node)| of_node(node)).sum()
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -4,6 +4,16 @@ use blindsight_model::graph::{Graph, erf};
 use blindsight_model::plain::{PlainError, PlainNetwork};
 use blindsight_model::tensor::Tensor;
 
+/// By how much the best score leads over the second; without end where there is no second.
+pub(crate) fn lead(scores: &[f64]) -> f64 {
+    let mut sorted = scores.to_vec();
+    sorted.sort_by(|x, y| y.total_cmp(x));
+    match sorted[..] {
+        [first, second, ..] => first - second,
+        _ => f64::INFINITY,
+    }
+}
+
 /// For each sample, by how much the best score of the plain network leads.
 #[derive(Debug)]
 pub(crate) struct Leads(Vec<f64>);
@@ -13,10 +23,8 @@ impl Leads {
         let plain = PlainNetwork::new(graph.clone());
         let lead = |sample: &Tensor| {
             let scores = plain.run(sample)?;
-            let mut sorted = scores.values().to_vec();
-            sorted.sort_by(|x, y| y.total_cmp(x));
-            let second = sorted.get(1).copied().unwrap_or(f32::NEG_INFINITY);
-            Ok(f64::from(sorted[0]) - f64::from(second))
+            let scores: Vec<f64> = scores.values().iter().copied().map(f64::from).collect();
+            Ok(lead(&scores))
         };
         samples.iter().map(lead).collect::<Result<_, PlainError>>().map(Self)
     }

@@ -4,6 +4,15 @@
 /// (docs/design.md).
 pub(crate) const OF_BOOTSTRAP: f64 = 8e-5;
 
+/// The standard deviation of the errors in fresh ciphertexts and keys: the client's own constant.
+pub(crate) const FRESH: f64 = 3.19;
+
+/// The noise of a slot's real part, root mean square, where `N` coefficients have this variance: a sum
+/// of them times roots of unity, whose real part has half of the variance.
+pub(crate) fn in_slot(degree: f64, variance: f64) -> f64 {
+    (degree / 2.0 * variance).sqrt()
+}
+
 /// Numbers with variance 1, nearly Gaussian: sums of uniform ones from SplitMix64. They stand for
 /// noise in a simulation and have nothing to do with encryption.
 #[derive(Debug)]

@@ -58,7 +58,7 @@ enum Code {
 /// What a bundle holds, checked.
 pub(crate) enum CheckedCode<'a> {
     Steps(Box<CheckedProgram<'a>>),
-    Batch(BatchPlan),
+    Batch(&'a BatchPlan),
 }
 
 /// How much a bundle may ask for.
@@ -129,8 +129,8 @@ impl Bundle {
         match &self.code {
             Code::Steps(data) => Ok(CheckedCode::Steps(Box::new(self.program(data)?))),
             Code::Batch(data) => {
-                let plan = data.plan();
-                batch::check(&plan, &self.contract)?;
+                let plan = &data.plan;
+                batch::check(plan, &self.contract)?;
                 let level = self.contract.request().level();
                 check_memory(data.loaded_bytes, plan.encoded_byte_len(level) as u64)?;
                 Ok(CheckedCode::Batch(plan))

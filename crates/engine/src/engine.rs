@@ -54,7 +54,7 @@ impl Engine {
             CheckedCode::Steps(source) => *source,
             CheckedCode::Batch(plan) => {
                 let (level, scale) = (contract.request().level(), contract.request().scale());
-                let circuit = BatchCircuit::new(contract.set(), level, scale, &plan)
+                let circuit = BatchCircuit::new(contract.set(), level, scale, plan)
                     .map_err(|source| BundleError::Program(ProgramError::Batch { source }))?;
                 return Ok(Model { contract, code: Code::Batch(circuit) });
             }

@@ -179,7 +179,7 @@ impl Model {
                 let results = circuit.run(&inputs, |done| observer.progress(done, STRETCHES));
                 let results = results.map_err(RunError::Batch)?.ok_or(RunError::Cancelled)?;
                 let bytes = |product: &ProductCiphertext| product.to_bytes(self.contract.set());
-                Ok(results.iter().flat_map(bytes).collect())
+                Ok(results.par_iter().map(bytes).collect::<Vec<_>>().concat())
             }
         }
     }

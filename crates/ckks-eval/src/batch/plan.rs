@@ -1,15 +1,17 @@
-//! What a network on batches is, as data.
+//! What a network on batches is, as data: also in the file of a compiled model.
 
 use std::sync::Arc;
 
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ring::kernels::{PRODUCT_BITS, SUMS_TOGETHER};
+use serde::{Deserialize, Serialize};
 
 use super::BatchError;
 
 /// A network on batches.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BatchPlan {
     /// Values of an input.
     pub inputs: usize,
@@ -18,7 +20,8 @@ pub struct BatchPlan {
 }
 
 /// Sums of the values before, and perhaps their squares.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LayerPlan {
     /// The sums that are not zero but for their bias: no output stands in two blocks.
     pub blocks: Vec<BlockPlan>,
@@ -33,7 +36,8 @@ pub struct LayerPlan {
 }
 
 /// Sums that read the same values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BlockPlan {
     /// The values that are read.
     pub inputs: Vec<u32>,

@@ -8,6 +8,7 @@ use blindsight_ring::kernels::PRODUCT_BITS;
 use blindsight_ring::modulus::MAX_PRIME_BITS;
 
 use crate::general::ring::Primes;
+use crate::noise::{FRESH, in_slot};
 
 /// `log2` of the degrees that are tried.
 pub(super) const LOG_DEGREES: std::ops::RangeInclusive<u32> = 11..=14;
@@ -21,14 +22,10 @@ const PRIME_SLACK: f64 = 0.01;
 /// The most bits of a modulus: clients compose answers in integers of 128 bits.
 const MOST_BITS: u32 = 124;
 
-/// The standard deviation of the errors of an encryption.
-const ERROR: f64 = 3.19;
-
 /// The noise of a slot of a fresh ciphertext, root mean square: the real part of a sum of `N` errors,
 /// each with the rounding of its coefficient, up or down at random.
 pub(super) fn noise(log_degree: u32) -> f64 {
-    let variance = ERROR * ERROR + 1.0 / 6.0;
-    (2_f64.powi(log_degree as i32) / 2.0 * variance).sqrt()
+    in_slot(2_f64.powi(log_degree as i32), FRESH * FRESH + 1.0 / 6.0)
 }
 
 /// The set with a modulus of at least so many bits, for weights of `weight_bits`; `None` where none

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::GeneralError;
 use super::graded::{Layer, Scales};
 use super::simulate::{Deviation, Exact, RingNoise, Simulation, Source};
+use crate::agreement::lead;
 use crate::noise::Gaussian;
 
 /// `log2` of the scale at which sources are measured: noise is small, and what it does in
@@ -98,12 +99,7 @@ impl Deviation for Probe<'_> {
 /// The error of a score, root mean square, that programs are made for, from exact scores in units of
 /// their bound.
 pub(super) fn error_for(exact: &[Vec<f64>]) -> f64 {
-    let lead = |scores: &Vec<f64>| {
-        let mut sorted = scores.clone();
-        sorted.sort_by(|x, y| y.total_cmp(x));
-        Some(sorted.first()? - sorted.get(1)?)
-    };
-    let mut leads: Vec<f64> = exact.iter().filter_map(lead).collect();
+    let mut leads: Vec<f64> = exact.iter().map(|scores| lead(scores)).collect();
     leads.sort_by(f64::total_cmp);
     let usual = leads.get(leads.len() / 20).map_or(f64::INFINITY, |lead| SHARE_OF_LEAD * lead);
     usual.clamp(LEAST_ERROR, SHARE_OF_RANGE)

@@ -1,6 +1,6 @@
 //! A network on batches as it stands in a file.
 
-use blindsight_ckks_eval::batch::{BatchPlan, BatchResult, BlockPlan, LayerPlan};
+use blindsight_ckks_eval::batch::{BatchPlan, BatchResult};
 use blindsight_contract::AcceptedContract;
 use serde::{Deserialize, Serialize};
 
@@ -21,61 +21,7 @@ pub(super) struct BatchFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct BatchData {
     pub(super) loaded_bytes: u64,
-    inputs: usize,
-    layers: Vec<LayerData>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LayerData {
-    blocks: Vec<BlockData>,
-    bits: u32,
-    weight_scale: f64,
-    bias: Vec<f64>,
-    square: bool,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BlockData {
-    inputs: Vec<u32>,
-    outputs: Vec<u32>,
-    weights: Vec<i8>,
-}
-
-impl BatchData {
-    pub(super) fn new(plan: &BatchPlan, loaded_bytes: u64) -> Self {
-        let block = |b: &BlockPlan| BlockData {
-            inputs: b.inputs.clone(),
-            outputs: b.outputs.clone(),
-            weights: b.weights.clone(),
-        };
-        let layer = |l: &LayerPlan| LayerData {
-            blocks: l.blocks.iter().map(block).collect(),
-            bits: l.bits,
-            weight_scale: l.weight_scale,
-            bias: l.bias.clone(),
-            square: l.square,
-        };
-        let layers = plan.layers.iter().map(layer).collect();
-        Self { loaded_bytes, inputs: plan.inputs, layers }
-    }
-
-    pub(super) fn plan(&self) -> BatchPlan {
-        let block = |b: &BlockData| BlockPlan {
-            inputs: b.inputs.clone(),
-            outputs: b.outputs.clone(),
-            weights: b.weights.clone(),
-        };
-        let layer = |l: &LayerData| LayerPlan {
-            blocks: l.blocks.iter().map(block).collect(),
-            bits: l.bits,
-            weight_scale: l.weight_scale,
-            bias: l.bias.clone(),
-            square: l.square,
-        };
-        BatchPlan { inputs: self.inputs, layers: self.layers.iter().map(layer).collect() }
-    }
+    pub(super) plan: BatchPlan,
 }
 
 /// Checks a plan against its contract: a ciphertext for each value that the network reads, and an

@@ -42,7 +42,9 @@ impl Bundle {
         let accepted = Contract::parse(&contract, &Policy::default())?;
         batch::check(plan, &accepted)?;
         let loaded_bytes = plan.encoded_byte_len(accepted.request().level()) as u64;
-        let data = serde_json::to_vec(&BatchFile { batch: BatchData::new(plan, loaded_bytes) })?;
+        let data = serde_json::to_vec(&BatchFile {
+            batch: BatchData { loaded_bytes, plan: plan.clone() },
+        })?;
         Ok(assemble(&contract, &data, &[]))
     }
 }

@@ -5,6 +5,7 @@ use blindsight_ckks::parameters::Parameters;
 use blindsight_engine::{Checked, Operation, Program};
 
 use super::{Deviation, Source};
+use crate::noise::{FRESH, in_slot};
 
 /// The noise of ciphertexts of a ring, in slots, as multiples of `1 / scale`.
 #[derive(Clone, Copy, Debug)]
@@ -25,19 +26,15 @@ pub(in crate::general) struct ProgramNoise<'a> {
     ring: RingNoise,
 }
 
-/// The deviation of an error in fresh ciphertexts and keys.
-const FRESH: f64 = 3.19;
-
 impl RingNoise {
     /// That of a ring whose special primes exceed digits by so many bits.
     pub(in crate::general) fn new(degree: usize, digits: usize, margin_bits: f64) -> Self {
         let degree = degree as f64;
-        // A slot is a sum of N coefficients times roots of unity: its real part has half of that
-        // variance. Two thirds of a ternary secret's coefficients are not zero.
-        let in_slot = |variance: f64| (degree / 2.0 * variance).sqrt();
+        let in_slot = |variance: f64| in_slot(degree, variance);
         let digit = degree / 12.0 * (FRESH * (-margin_bits).exp2()).powi(2);
         Self {
             fresh: in_slot(FRESH * FRESH),
+            // Two thirds of a ternary secret's coefficients are not zero.
             rounding: in_slot((1.0 + degree * 2.0 / 3.0) / 12.0),
             switch: in_slot(digits as f64 * digit),
             degree,

@@ -14,8 +14,8 @@ fn networks_on_batches_come_back() {
     assert_eq!(bundle.contract_bytes()[..], contract.to_bytes());
     assert_eq!(bundle.layers(), 4);
     let CheckedCode::Batch(plan) = bundle.code().unwrap() else { unreachable!("a batch") };
-    assert_eq!(plan, batch());
-    assert_eq!(Bundle::write_batch(&contract, &plan).unwrap(), bytes);
+    assert_eq!(*plan, batch());
+    assert_eq!(Bundle::write_batch(&contract, plan).unwrap(), bytes);
     // Weights for eight sums at a time, indices, a bias a limb.
     assert_eq!(bundle.loaded_bytes(), 8 * (8 * 6 + 6 + 3 + 3 + 8 * 3 + 3 + 2 + 2));
 }
