@@ -215,3 +215,26 @@ fn unfinished_uploads_survive_the_models_they_are_for() {
     let job = server.submit_to(&keys, "?model=part", &request(0, Behaviour::Works), &[]);
     assert_eq!(server.end(&keys, &job.header("location").unwrap())["state"], "done");
 }
+
+/// Jobs are submitted under a key set: of a model that has no keys, under one that holds none, or any
+/// other of its scheme.
+#[test]
+fn a_model_without_keys_runs_under_an_empty_key_set() {
+    let bare = Spec::new("bare", &[]);
+    let models = [("a.bs", Spec::fake()), ("b.bs", bare)];
+    let server = Server::start_serving(&models, |_| {});
+    let empty = Spec::new("bare", &[]).bundle(|_| true, 5);
+    let wrong = server.create_beside(("bare", ""), empty.len() + 1, None);
+    assert_eq!(wrong.refusal(), refused(400, "wrong_upload_length"));
+    let none = server.keys_beside(("bare", ""), &empty, None);
+    let stored = server.get(&format!("/v1/keys/{}", none.id), &none.capability).json();
+    assert_eq!((&stored["count"], &stored["bytes"]), (&0.into(), &empty.len().into()));
+    for keys in [&none, &server.keys(1)] {
+        let run = server.submit_to(keys, "?model=bare", &request(0, Behaviour::Works), &[]);
+        assert_eq!(run.status, 202, "{}", run.text());
+        assert_eq!(server.end(keys, &run.header("location").unwrap())["state"], "done");
+    }
+    // It serves no model that has keys.
+    let fake = server.submit_to(&none, "?model=fake", &request(0, Behaviour::Works), &[]);
+    assert_eq!(fake.refusal(), refused(422, "keys_do_not_fit"));
+}
