@@ -470,6 +470,16 @@ describe("a choice of models", () => {
     expect(one.previews).toHaveLength(2);
   });
 
+  it("keeps a picture that is chosen while the next model is asked about", async () => {
+    const one = two();
+    const page = await withPicture(one);
+    const switched = page.chooseModel("large");
+    await page.choose(new Blob(["another"]), "another");
+    await switched;
+    expect(page.state.picture).toMatchObject({ at: "ready", name: "another" });
+    expect(one.previews).toEqual(["small", "large"]);
+  });
+
   it("puts away what the next model cannot read", async () => {
     const tensor = { kind: "tensor", channels: 1, rows: 1, columns: 2, largest: 64 } as const;
     const one = two();

@@ -105,13 +105,15 @@ export class Controller {
     const facts = sdk.facts;
     this.#send({ on: "model-chosen", facts });
     const chosen = this.#chosen;
+    const ticket = this.#ticket;
     const stays = chosen !== null && maySwitch(chosen.source, service.facts.input, facts.input);
     if (!stays) this.clear();
     await this.#price(sdk);
     const keys = await this.#stored(sdk);
     this.#send({ on: "keys-known", model: facts.id, keys });
-    // It may read pictures of another size.
-    if (stays && picture.at !== "none") await this.choose(chosen.source, chosen.name);
+    // It may read pictures of another size. One chosen meanwhile is already read as it wants.
+    if (!stays || picture.at === "none" || this.#ticket !== ticket) return;
+    await this.choose(chosen.source, chosen.name);
   }
 
   /** Takes a drawing, in the place of an earlier one. Nothing is sent. */
