@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blocking::blocking;
-use crate::keys;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::blobs::Blob;
-use crate::store::deletions::{self, Discarded, Due};
+use crate::store::state::deletions::{Discarded, Due};
 use crate::time::Timestamp;
 
 /// Deletes as soon as something is noted, until the service stops.
@@ -32,9 +31,8 @@ pub async fn dispose_until_stopped(service: Arc<Service>) {
 pub(crate) async fn dispose(service: &Arc<Service>) -> Result<(), Refusal> {
     loop {
         let now = Timestamp::now();
-        let due = blocking(&service.store, move |store| {
-            Ok(store.db.read(|c| deletions::due(c, now, AT_ONCE))?)
-        });
+        let due =
+            blocking(&service.store, move |store| Ok(store.db.read(|c| c.due(now, AT_ONCE))?));
         let due = due.await?;
         if due.is_empty() {
             return Ok(());
@@ -56,11 +54,11 @@ async fn dispose_of(service: &Arc<Service>, due: Due) -> Result<(), Refusal> {
     let deleted = delete(service, due.what).await;
     let now = Timestamp::now();
     blocking(&service.store, move |store| {
-        Ok(store.db.write(|t| match deleted {
-            Ok(()) => deletions::done(t, due.what),
+        Ok(store.db.write(|t| match &deleted {
+            Ok(()) => t.deleted(due.what),
             Err(error) => {
                 tracing::warn!(%error, attempts = due.attempts + 1, "a deletion failed");
-                deletions::failed(t, due, now)
+                t.not_deleted(due, now)
             }
         })?)
     })
@@ -77,7 +75,7 @@ async fn delete(service: &Arc<Service>, what: Discarded) -> Result<(), StoreErro
             Ok(store.staging.delete(id)?)
         }
         Discarded::Bundle(sha256) => {
-            if store.db.read(|c| keys::exists_bundle(c, &sha256))? {
+            if store.db.read(|c| c.has_bundle(&sha256))? {
                 return Ok(());
             }
             store.blobs.delete_bundle(&sha256).await

@@ -4,11 +4,9 @@
 mod board;
 mod order;
 mod queue;
-mod record;
 mod removal;
 mod runner;
 mod submit;
-mod turns;
 mod view;
 
 use std::sync::Arc;
@@ -26,15 +24,14 @@ use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
+use crate::store::state::jobs::{JobRow, JobState};
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
 pub use board::{Board, Live};
-pub(crate) use queue::forget_oldest;
-pub use record::{Record, State};
 pub use runner::Runners;
 pub use submit::NewJob;
-pub use view::{JobError, JobView};
+pub use view::JobView;
 
 /// All jobs of a service.
 pub struct Jobs {
@@ -96,17 +93,17 @@ impl Jobs {
     pub async fn result(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Bytes, Refusal> {
         let record = blocking(self, move |jobs| jobs.find_now(owner, id)).await?;
         match record.state {
-            State::Queued | State::Running => {
+            JobState::Queued | JobState::Running => {
                 Err(Refusal::new(Code::NotReady, "The job is not finished.").retry_after(1))
             }
-            State::Done if record.result_bytes.is_some() => {
+            JobState::Done if record.result_bytes.is_some() => {
                 match self.store.blobs.get(Blob::Result(id)).await {
                     Err(error) if error.is_missing_blob() => Err(expired()),
                     bytes => Ok(bytes?),
                 }
             }
-            State::Done => Err(expired()),
-            State::Failed | State::Cancelled | State::Dead => {
+            JobState::Done => Err(expired()),
+            JobState::Failed | JobState::Cancelled | JobState::Dead => {
                 let detail = "The job ended without a result, and there will be none.";
                 Err(Refusal::new(Code::Gone, detail))
             }
@@ -129,11 +126,11 @@ impl Jobs {
         queue::expire(self, now)
     }
 
-    fn find_now(&self, owner: Owner, id: Uuid) -> Result<Record, Refusal> {
-        self.store.db.read(|c| Record::find(c, owner, id))?.ok_or_else(Refusal::not_found)
+    fn find_now(&self, owner: Owner, id: Uuid) -> Result<JobRow, Refusal> {
+        self.store.db.read(|c| c.job(owner, id))?.ok_or_else(Refusal::not_found)
     }
 
-    fn view_of(&self, record: &Record) -> JobView {
+    fn view_of(&self, record: &JobRow) -> JobView {
         JobView::new(record, self.board.live(record.id))
     }
 }

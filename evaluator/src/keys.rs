@@ -1,13 +1,11 @@
 //! Key sets: bundles that are complete, which keys they hold, and who may use them.
 
 mod cover;
-mod rows;
 
 use std::sync::Arc;
 
 use blindsight_ckks::wire::KeySetManifest;
 use rayon::ThreadPool;
-use rusqlite::Connection;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,14 +18,12 @@ use crate::models::{ExpandError, ExpandedKeys, ServedModel};
 use crate::refusal::Refusal;
 use crate::shelf::{AcquireError, Lease, Shelf, Wanted, Weight};
 use crate::store::blobs::Blob;
-use crate::store::{Store, StoreError, usage};
+use crate::store::state::keys::{KeyRow, StoredList};
+use crate::store::state::usage::Scope;
+use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
 pub(crate) use cover::{Used, cover, missing};
-pub use rows::{KeyRow, StoredList};
-pub(crate) use rows::{
-    delete, exists_bundle, expired, insert_bundle, is_expired, of_owner, renew, row,
-};
 
 /// All key sets of a service.
 pub struct KeySets {
@@ -78,7 +74,7 @@ impl KeySets {
     /// # Errors
     /// When storage fails.
     pub async fn find(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Option<KeyRow>, Refusal> {
-        blocking(self, move |keys| Ok(keys.store.db.read(|c| row(c, owner, id))?)).await
+        blocking(self, move |keys| Ok(keys.store.db.read(|c| c.key_set(owner, id))?)).await
     }
 
     /// What a client is told of a key set.
@@ -88,7 +84,7 @@ impl KeySets {
     pub async fn view(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<KeysView, Refusal> {
         blocking(self, move |keys| {
             keys.store.db.read(|c| {
-                let row = row(c, owner, id)?.ok_or_else(Refusal::not_found)?;
+                let row = c.key_set(owner, id)?.ok_or_else(Refusal::not_found)?;
                 Ok(KeysView {
                     id,
                     sha256: hex::encode(&row.sha256),
@@ -96,23 +92,13 @@ impl KeySets {
                     list: hex::encode(&row.digest),
                     count: row.count,
                     bytes: row.bytes,
-                    stored_bytes: usage::count(c, usage::Scope::Owner(owner))?.bytes,
+                    stored_bytes: c.usage(Scope::Owner(owner))?.bytes,
                     created_at: row.created_at.to_rfc3339(),
                     expires_at: row.expires_at.to_rfc3339(),
                 })
             })
         })
         .await
-    }
-
-    /// Keys that are used live longer.
-    pub(crate) fn prolong(
-        &self,
-        c: &Connection,
-        id: Uuid,
-        now: Timestamp,
-    ) -> Result<(), rusqlite::Error> {
-        rows::set_expiry(c, id, self.expiry(now))
     }
 
     /// When a new key set ends, if nobody uses it before.

@@ -1,13 +1,12 @@
 //! How much may be stored, together and by each caller: room is reserved in the transaction that
 //! takes it. Where room is short, what nobody continues makes place.
 
-use rusqlite::Connection;
-
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::config::Config;
 use crate::refusal::{Code, Refusal};
-use crate::store::usage::{Scope, count};
+use crate::store::state::usage::Scope;
+use crate::store::state::{Reads, Writes};
 
 /// Whoever asks for room.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +20,7 @@ pub(crate) struct Asking<'a> {
 /// longest, if it has been for long enough.
 pub(crate) trait Idle {
     /// Deletes one. `false` if there is none.
-    fn evict(&self, c: &Connection, whose: Option<&Caller>) -> Result<bool, Refusal>;
+    fn evict(&self, t: &dyn Writes, whose: Option<&Caller>) -> Result<bool, Refusal>;
 }
 
 /// Reserves a place and so many bytes for an upload.
@@ -30,28 +29,28 @@ pub(crate) trait Idle {
 /// `too_many_uploads`, `storage_full`.
 pub(crate) fn reserve_upload(
     config: &Config,
-    c: &Connection,
+    t: &dyn Writes,
     asking: Asking<'_>,
     bytes: u64,
     idle: &impl Idle,
 ) -> Result<(), Refusal> {
     let mine = Some(asking.caller);
-    while count(c, Scope::Caller(asking.caller))?.uploads >= config.uploads_per_caller {
-        if !idle.evict(c, mine)? {
+    while t.usage(Scope::Caller(asking.caller))?.uploads >= config.uploads_per_caller {
+        if !idle.evict(t, mine)? {
             let detail = "You have too many unfinished uploads; finish, delete or leave them.";
             return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
         }
     }
-    while count(c, Scope::All)?.uploads >= config.uploads {
-        if !idle.evict(c, None)? {
+    while t.usage(Scope::All)?.uploads >= config.uploads {
+        if !idle.evict(t, None)? {
             let detail = "Too many uploads are unfinished; try again later.";
             return Err(Refusal::new(Code::TooManyUploads, detail).retry_after(30));
         }
     }
-    while let Some(shortage) = shortage(config, c, asking, bytes)? {
+    while let Some(shortage) = shortage(config, t, asking, bytes)? {
         let evicted = match shortage {
-            Shortage::Everybody => idle.evict(c, None)?,
-            Shortage::Caller => idle.evict(c, mine)?,
+            Shortage::Everybody => idle.evict(t, None)?,
+            Shortage::Caller => idle.evict(t, mine)?,
             Shortage::Owner => false,
         };
         if !evicted {
@@ -68,13 +67,13 @@ pub(crate) fn reserve_upload(
 /// `queue_full`, `too_many_jobs`, `storage_full`.
 pub(crate) fn reserve_job(
     config: &Config,
-    c: &Connection,
+    c: &dyn Reads,
     asking: Asking<'_>,
     bytes: u64,
     pause: u32,
 ) -> Result<(), Refusal> {
-    let mine = count(c, Scope::Caller(asking.caller))?;
-    let all = count(c, Scope::All)?.queued;
+    let mine = c.usage(Scope::Caller(asking.caller))?;
+    let all = c.usage(Scope::All)?.queued;
     // A caller's first job finds a place even where others have filled the queue.
     let most = if mine.queued == 0 { config.queue.saturating_mul(8) } else { config.queue };
     if all >= most {
@@ -96,7 +95,7 @@ pub(crate) fn reserve_job(
 ///
 /// # Errors
 /// `storage_full`.
-pub(crate) fn check_rows(config: &Config, c: &Connection, caller: &Caller) -> Result<(), Refusal> {
+pub(crate) fn check_rows(config: &Config, c: &dyn Reads, caller: &Caller) -> Result<(), Refusal> {
     if rows_over(config, c, caller)? == 0 {
         return Ok(());
     }
@@ -105,8 +104,8 @@ pub(crate) fn check_rows(config: &Config, c: &Connection, caller: &Caller) -> Re
 }
 
 /// How many rows a caller has beyond its share when another one comes.
-pub(crate) fn rows_over(config: &Config, c: &Connection, caller: &Caller) -> Result<u64, Refusal> {
-    let rows = count(c, Scope::Caller(caller))?.rows;
+pub(crate) fn rows_over(config: &Config, c: &dyn Reads, caller: &Caller) -> Result<u64, Refusal> {
+    let rows = c.usage(Scope::Caller(caller))?.rows;
     Ok((rows + 1).saturating_sub(config.caller_rows))
 }
 
@@ -137,12 +136,12 @@ impl Shortage {
 /// Who has no room for so many bytes: the capability, its caller, or the whole service.
 fn shortage(
     config: &Config,
-    c: &Connection,
+    c: &dyn Reads,
     asking: Asking<'_>,
     bytes: u64,
 ) -> Result<Option<Shortage>, Refusal> {
     let full = |scope, limit| -> Result<bool, Refusal> {
-        Ok(count(c, scope)?.bytes.saturating_add(bytes) > limit)
+        Ok(c.usage(scope)?.bytes.saturating_add(bytes) > limit)
     };
     if let Some(owner) = asking.owner
         && full(Scope::Owner(owner), config.capability_bytes)?

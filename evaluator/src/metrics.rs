@@ -13,6 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::store::state::deletions::Pending;
+
 /// Counters, gauges and histograms of the service.
 #[derive(Debug)]
 pub struct Metrics {
@@ -57,7 +59,7 @@ pub(crate) struct Snapshot {
     /// Models, and files that are none.
     pub(crate) models: (usize, usize),
     /// Number and bytes of what is still to be deleted.
-    pub(crate) deletions: (u64, u64),
+    pub(crate) deletions: Pending,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -208,8 +210,8 @@ impl Metrics {
         self.models_bytes.set(now.loaded_bytes as i64);
         self.models.set(now.models.0 as i64);
         self.broken_models.set(now.models.1 as i64);
-        self.deletions.set(now.deletions.0 as i64);
-        self.deletion_bytes.set(now.deletions.1 as i64);
+        self.deletions.set(now.deletions.count as i64);
+        self.deletion_bytes.set(now.deletions.bytes as i64);
         self.resident_bytes.set(memory::rss_bytes() as i64);
         let mut text = String::new();
         encode(&mut text, &registry).expect("writing to a string cannot fail");

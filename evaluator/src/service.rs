@@ -15,7 +15,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::{Metrics, Snapshot};
 use crate::models::{Models, ModelsError, Parse};
 use crate::refusal::Refusal;
-use crate::store::{Store, StoreError, deletions};
+use crate::store::{Store, StoreError};
 use crate::uploads::Uploads;
 
 /// A service. Its parts know each other only as far as they need each other; nothing but what
@@ -113,7 +113,7 @@ impl Service {
             loaded_bytes,
             models: (catalogue.models().len(), catalogue.broken().len()),
             // A scrape must not fail with the database.
-            deletions: self.store.db.read(deletions::pending).unwrap_or_default(),
+            deletions: self.store.db.read(|c| c.pending_deletions()).unwrap_or_default(),
         })
     }
 }

@@ -1,12 +1,11 @@
-//! Everything that outlives the process: rows in SQLite, objects in a blob store, and unfinished
-//! uploads as files.
+//! Everything that outlives the process: rows in a database, objects in a blob store, and
+//! unfinished uploads as files.
 
 pub mod blobs;
-pub mod db;
-pub mod deletions;
 mod error;
+mod sqlite;
 pub mod staging;
-pub mod usage;
+pub mod state;
 
 use std::fs::File;
 use std::path::Path;
@@ -14,14 +13,16 @@ use std::path::Path;
 use tokio::sync::Notify;
 
 pub use blobs::Blobs;
-pub use db::Database;
 pub use error::StoreError;
 pub use staging::Staging;
+pub use state::Database;
+
+use sqlite::Sqlite;
 
 /// The three stores of one data folder.
 #[derive(Debug)]
 pub struct Store {
-    /// Rows.
+    /// Rows: the state of uploads, key sets and jobs.
     pub db: Database,
     /// Keys, requests and results.
     pub blobs: Blobs,
@@ -50,7 +51,7 @@ impl Store {
             None => Blobs::in_folder(&folder.join("blobs"))?,
         };
         Ok(Self {
-            db: Database::open(&folder.join("state.sqlite"))?,
+            db: Database::new(Sqlite::open(&folder.join("state.sqlite"))?),
             blobs,
             staging: Staging::open(&folder.join("uploads"))?,
             _lock: lock,

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayon::ThreadPool;
-use rusqlite::Connection;
 
 use crate::blocking::blocking;
 use crate::disposal;
 use crate::hex;
-use crate::keys;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::shelf::AcquireError;
@@ -104,7 +102,7 @@ async fn sweep(service: &Arc<Service>) -> Result<(), Refusal> {
     blocking(&service.uploads, move |uploads| uploads.sweep(now)).await?;
     blocking(&service.jobs, move |jobs| Ok(jobs.sweep(now)?)).await?;
     let expired =
-        blocking(&service.store, move |store| Ok(store.db.read(|c| keys::expired(c, now))?));
+        blocking(&service.store, move |store| Ok(store.db.read(|c| c.expired_key_sets(now))?));
     for (owner, id) in expired.await? {
         match service.jobs.delete_expired_keys(owner, id, now).await {
             Ok(()) => tracing::info!(keys = %id, "key set expired"),
@@ -127,13 +125,11 @@ struct Known {
 impl Known {
     fn read(store: &Store) -> Result<Self, StoreError> {
         store.db.read(|c| {
-            let bundles: Vec<[u8; 32]> = column(c, "SELECT sha256 FROM bundles")?;
-            let waiting = "SELECT id FROM jobs WHERE state IN ('queued', 'running')";
-            let done = "SELECT id FROM jobs WHERE result_bytes IS NOT NULL";
+            let (requests, results) = c.jobs_with_blobs()?;
             Ok(Self {
-                bundles: bundles.iter().map(|sha256| hex::encode(sha256)).collect(),
-                requests: column(c, waiting)?.into_iter().collect(),
-                results: column(c, done)?.into_iter().collect(),
+                bundles: c.bundles()?.iter().map(|sha256| hex::encode(sha256)).collect(),
+                requests: requests.iter().map(ToString::to_string).collect(),
+                results: results.iter().map(ToString::to_string).collect(),
             })
         })
     }
@@ -145,11 +141,4 @@ impl Known {
             BlobName::Result(job) => self.results.contains(job),
         }
     }
-}
-
-fn column<T: rusqlite::types::FromSql>(
-    c: &Connection,
-    query: &str,
-) -> Result<Vec<T>, rusqlite::Error> {
-    c.prepare(query)?.query_map([], |row| row.get(0))?.collect()
 }

@@ -5,7 +5,6 @@ mod create;
 mod finish;
 mod layout;
 mod lock;
-mod row;
 mod transfers;
 
 use std::sync::{Arc, Mutex};
@@ -24,9 +23,9 @@ use crate::models::{Models, ServedModel};
 use crate::pace::Pace;
 use crate::refusal::{Code, Refusal};
 use crate::store::Store;
+use crate::store::state::uploads::UploadRow;
 use crate::time::Timestamp;
 use layout::Layout;
-use row::Row;
 use transfers::Transfers;
 
 pub use append::{Appended, Checksum, Part};
@@ -131,7 +130,10 @@ impl Uploads {
     }
 
     /// What the bytes of an upload must be.
-    fn expected(&self, row: &Row) -> Result<(Arc<dyn ServedModel>, KeyList, Layout), Refusal> {
+    fn expected(
+        &self,
+        row: &UploadRow,
+    ) -> Result<(Arc<dyn ServedModel>, KeyList, Layout), Refusal> {
         let model = self.models.of_scheme(&row.list.scheme).ok_or_else(|| {
             let detail = "No model that these keys could serve is here any more.";
             Refusal::new(Code::UnknownModel, detail)
@@ -145,18 +147,18 @@ impl Uploads {
     }
 
     fn delete_now(&self, owner: Owner, id: Uuid) -> Result<bool, Refusal> {
-        let deleted = self.store.db.write(|t| Row::delete(t, owner, id))?;
+        let deleted = self.store.db.write(|t| t.delete_upload(owner, id))?;
         self.store.discarded.notify_one();
         Ok(deleted)
     }
 
-    async fn find(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Option<Row>, Refusal> {
-        blocking(self, move |uploads| Ok(uploads.store.db.read(|c| Row::find(c, owner, id))?)).await
+    async fn find(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Option<UploadRow>, Refusal> {
+        blocking(self, move |uploads| Ok(uploads.store.db.read(|c| c.upload(owner, id))?)).await
     }
 
     async fn look(self: &Arc<Self>, owner: Owner, id: Uuid) -> Result<Progress, Refusal> {
         if let Some(row) = self.find(owner, id).await? {
-            row.check_alive()?;
+            check_alive(&row)?;
             let expires_at = Some(row.expires_at);
             return Ok(Progress { received: row.received, length: row.length, expires_at });
         }
@@ -166,7 +168,8 @@ impl Uploads {
 
     /// Uploads whose bytes are all there, but which were not made key sets when the process ended.
     pub(crate) async fn finish_complete(self: &Arc<Self>) -> Result<(), Refusal> {
-        let complete = blocking(self, |uploads| Ok(uploads.store.db.read(Row::complete)?)).await?;
+        let complete =
+            blocking(self, |uploads| Ok(uploads.store.db.read(|c| c.complete_uploads())?)).await?;
         for (owner, id) in complete {
             match finish::finish(self, owner, id).await {
                 Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
@@ -180,7 +183,7 @@ impl Uploads {
 
     /// Deletes uploads that nobody continued, and files that belong to none.
     pub(crate) fn sweep(&self, now: Timestamp) -> Result<(), Refusal> {
-        for (owner, id) in self.store.db.read(|c| Row::expired(c, now))? {
+        for (owner, id) in self.store.db.read(|c| c.expired_uploads(now))? {
             if !self.locks.is_taken(id) {
                 self.delete_now(owner, id)?;
                 tracing::info!(upload = %id, "unfinished upload expired");
@@ -189,10 +192,21 @@ impl Uploads {
         for id in self.store.staging.list()? {
             // In this order: whoever makes a file holds the lock, and has seen the row before.
             let taken = self.locks.is_taken(id);
-            if !taken && !self.store.db.read(|c| Row::exists(c, id))? {
+            if !taken && !self.store.db.read(|c| c.takes_bytes(id))? {
                 self.store.staging.delete(id)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Refused uploads stay refused.
+fn check_alive(row: &UploadRow) -> Result<(), Refusal> {
+    match &row.refused {
+        None => Ok(()),
+        Some(code) => {
+            let detail = format!("The upload was refused ({code}); start another one.");
+            Err(Refusal::new(Code::Gone, detail))
+        }
     }
 }

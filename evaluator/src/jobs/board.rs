@@ -10,7 +10,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{JobView, Record};
+use super::JobView;
+use crate::store::state::jobs::JobRow;
 use estimate::RunTimes;
 
 /// Who waits and who runs.
@@ -24,7 +25,7 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Inner {
     /// Jobs that wait, in the order in which they will run.
-    queue: Vec<Arc<Record>>,
+    queue: Vec<Arc<JobRow>>,
     running: HashMap<Uuid, Running>,
     times: RunTimes,
     /// Who looks on, for each job that has not ended.
@@ -33,7 +34,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct Running {
-    record: Arc<Record>,
+    record: Arc<JobRow>,
     step: u32,
     started: Instant,
     interrupt: Interrupt,
@@ -115,7 +116,7 @@ impl Board {
     }
 
     /// The jobs that wait, in the order in which they will run. One that ran does so no more.
-    pub(super) fn set_queue(&self, queue: Vec<Record>) {
+    pub(super) fn set_queue(&self, queue: Vec<JobRow>) {
         let mut inner = self.inner();
         inner.queue = queue.into_iter().map(Arc::new).collect();
         for index in 0..inner.queue.len() {
@@ -126,7 +127,7 @@ impl Board {
     }
 
     /// A job that waited runs. The queue is to be set next.
-    pub(super) fn start(&self, record: Record) -> Interrupt {
+    pub(super) fn start(&self, record: JobRow) -> Interrupt {
         let interrupt = Interrupt::default();
         let id = record.id;
         let mut inner = self.inner();
@@ -149,7 +150,7 @@ impl Board {
     }
 
     /// A job has ended like this, or was deleted. The queue is to be set next.
-    pub(super) fn end(&self, id: Uuid, record: Option<&Record>) {
+    pub(super) fn end(&self, id: Uuid, record: Option<&JobRow>) {
         let mut inner = self.inner();
         inner.queue.retain(|waiting| waiting.id != id);
         if let Some(running) = inner.running.remove(&id) {

@@ -8,29 +8,16 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use crate::caller::Caller;
-
-/// A job that waits.
-#[derive(Debug, Clone)]
-pub(super) struct Waiting<T> {
-    pub(super) job: T,
-    /// Its place in the order of acceptance.
-    pub(super) seq: i64,
-    pub(super) caller: Caller,
-    /// How long its run is expected to take, in milliseconds.
-    pub(super) cost_ms: u64,
-}
+use crate::store::state::jobs::JobRow;
 
 /// The jobs in the order in which they run if no other comes. `spent_ms` is the virtual time of a
 /// caller; jobs must come in the order of acceptance.
-pub(super) fn fair<T>(
-    waiting: Vec<Waiting<T>>,
-    mut spent_ms: impl FnMut(&Caller) -> u64,
-) -> Vec<Waiting<T>> {
-    let mut queues: HashMap<Caller, VecDeque<Waiting<T>>> = HashMap::new();
+pub(super) fn fair(waiting: Vec<JobRow>, mut spent_ms: impl FnMut(&Caller) -> u64) -> Vec<JobRow> {
+    let mut queues: HashMap<Caller, VecDeque<JobRow>> = HashMap::new();
     for job in waiting {
         queues.entry(job.caller.clone()).or_default().push_back(job);
     }
-    let next = |spent: u64, queue: &VecDeque<Waiting<T>>| {
+    let next = |spent: u64, queue: &VecDeque<JobRow>| {
         queue.front().map(|first| Reverse((spent, first.seq, first.caller.clone())))
     };
     let mut turns: BinaryHeap<_> =
@@ -48,26 +35,27 @@ pub(super) fn fair<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
-    fn jobs(text: &str, cost: impl Fn(char) -> u64) -> Vec<Waiting<char>> {
-        let job = |(seq, name): (usize, char)| Waiting {
-            job: name,
-            seq: seq as i64,
+    /// A job for each letter, of the caller that is called so.
+    fn jobs(text: &str, cost: impl Fn(char) -> u64) -> Vec<JobRow> {
+        let job = |(number, name): (usize, char)| JobRow {
             caller: Caller::stored(&name.to_string()),
             cost_ms: cost(name),
+            ..testing::job(number as u128)
         };
         text.chars().enumerate().map(job).collect()
     }
 
     fn order(text: &str, cost: impl Fn(char) -> u64, spent: impl Fn(&str) -> u64) -> String {
         let order = fair(jobs(text, cost), |caller| spent(&caller.to_string()));
-        order.iter().map(|waiting| waiting.job).collect()
+        order.iter().map(|job| job.caller.to_string()).collect()
     }
 
     #[test]
     fn one_caller_is_served_in_its_order() {
         let order = fair(jobs("aaaa", |_| 5), |_| 7);
-        assert_eq!(order.iter().map(|waiting| waiting.seq).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(order.iter().map(|job| job.seq).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
 
     #[test]

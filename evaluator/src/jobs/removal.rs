@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::params;
 use uuid::Uuid;
 
-use super::{Jobs, queue, record};
+use super::{Jobs, queue};
 use crate::blocking::blocking;
 use crate::capability::Owner;
-use crate::keys;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
@@ -64,18 +62,16 @@ impl Jobs {
         let _transitions = self.board.transitions();
         let (jobs, bundle) = self.store.db.write(|t| {
             if let Condition::Expired(now) = condition
-                && !keys::is_expired(t, id, now)?
+                && !t.is_expired(id, now)?
             {
                 return Err(Refusal::not_found());
             }
-            let jobs = record::of_keys(t, id)?;
-            let bundle = keys::delete(t, owner, id)?;
-            for (seq, _) in &jobs {
-                t.execute("DELETE FROM jobs WHERE seq = ?1", params![seq])?;
-            }
+            let row = t.key_set(owner, id)?.ok_or_else(Refusal::not_found)?;
+            let jobs = t.delete_jobs_of_keys(id)?;
+            let bundle = t.delete_key_set(&row)?.then_some(row.sha256);
             Ok((jobs, bundle))
         })?;
-        for (_, job) in jobs {
+        for job in jobs {
             self.board.end(job, None);
         }
         queue::refresh(self)?;

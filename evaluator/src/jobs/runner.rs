@@ -11,15 +11,16 @@ use bytes::Bytes;
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
+use super::Jobs;
 use super::queue::{self, Claim, Outcome};
 use super::submit::keys_do_not_fit;
-use super::{Jobs, State};
 use crate::keys::{Used, cover};
 use crate::models::{ExpandError, LoadedModel, RunError, ServedModel};
 use crate::refusal::{Code, Refusal};
 use crate::shelf::AcquireError;
 use crate::store::StoreError;
 use crate::store::blobs::Blob;
+use crate::store::state::jobs::JobState;
 
 /// Threads that run jobs until the service stops.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl Runner {
     }
 
     fn run_one(&self, claim: &Claim) {
-        let (id, model, attempt) = (claim.id, &claim.model, claim.attempts);
+        let (id, model, attempt) = (claim.id, &claim.model, claim.start.attempts);
         let span = tracing::info_span!("job", %id, model, attempt);
         let _entered = span.enter();
         tracing::info!("job started");
@@ -117,7 +118,7 @@ impl Runner {
             }
         };
         match ended {
-            Some(State::Queued) => tracing::info!("job put back"),
+            Some(JobState::Queued) => tracing::info!("job put back"),
             Some(state) => {
                 tracing::info!(state = state.as_str(), "job finished");
                 self.jobs.metrics.job_ended(&claim.model, state.as_str());

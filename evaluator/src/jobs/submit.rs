@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{JobView, Jobs, Record, State, queue, turns};
+use super::{JobView, Jobs, queue};
 use crate::blocking::blocking;
 use crate::caller::Caller;
 use crate::capability::{self, Owner};
@@ -16,8 +15,10 @@ use crate::limits::{self, Asking};
 use crate::models::ServedModel;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
-use crate::store::deletions::{self, Discarded};
-use crate::store::usage::{Scope, count};
+use crate::store::state::Reads;
+use crate::store::state::deletions::Discarded;
+use crate::store::state::jobs::{JobRow, JobState, NewRow};
+use crate::store::state::usage::Scope;
 use crate::time::Timestamp;
 
 /// What a client submits.
@@ -63,7 +64,7 @@ impl Jobs {
             // Refused, or another request with the same key was faster.
             let discarded = blocking(self, move |jobs| {
                 let what = Discarded::Request(id);
-                Ok(jobs.store.db.write(|t| deletions::discard(t, what, length))?)
+                Ok(jobs.store.db.write(|t| t.discard(what, length))?)
             });
             if let Err(refusal) = discarded.await {
                 tracing::warn!(%refusal, "a request stays until the service starts anew");
@@ -92,17 +93,17 @@ impl Jobs {
     /// Keys and limits; or the job that this one repeats.
     fn check_rows(
         &self,
-        c: &Connection,
+        c: &dyn Reads,
         owner: Owner,
         new: &NewJob,
         sha256: &[u8; 32],
-    ) -> Result<Option<Record>, Refusal> {
-        keys::row(c, owner, new.keys)?.ok_or_else(Refusal::not_found)?;
+    ) -> Result<Option<JobRow>, Refusal> {
+        c.key_set(owner, new.keys)?.ok_or_else(Refusal::not_found)?;
         if let Some(record) = repeated(c, new, sha256)? {
             return Ok(Some(record));
         }
         let ids: Vec<Uuid> = std::iter::once(new.keys).chain(new.with.iter().copied()).collect();
-        let sets = keys::of_owner(c, owner, &ids)?.unwrap_or_default();
+        let sets = c.key_sets(owner, &ids)?.unwrap_or_default();
         if keys::cover(&*new.model, &sets).is_none() {
             return Err(keys_do_not_fit(new.model.description().id()));
         }
@@ -110,9 +111,8 @@ impl Jobs {
         Ok(None)
     }
 
-    fn check_limits(&self, c: &Connection, owner: Owner, new: &NewJob) -> Result<(), Refusal> {
-        let mine = "SELECT count(*) FROM jobs WHERE keys = ?1 AND state IN ('queued', 'running')";
-        let mine: u32 = c.query_row(mine, [new.keys.to_string()], |row| row.get(0))?;
+    fn check_limits(&self, c: &dyn Reads, owner: Owner, new: &NewJob) -> Result<(), Refusal> {
+        let mine = c.unfinished_jobs(new.keys)?;
         if mine >= self.config.jobs_per_keys {
             let detail = format!("{mine} jobs of these keys are unfinished; wait for one to end.");
             return Err(Refusal::new(Code::TooManyJobs, detail).retry_after(self.pause(new)));
@@ -138,7 +138,7 @@ impl Jobs {
     }
 
     /// Everything is checked again: much may have happened since.
-    fn accept(&self, row: &Row<'_>) -> Result<Record, Refusal> {
+    fn accept(&self, row: &Row<'_>) -> Result<JobRow, Refusal> {
         let _transitions = self.board.transitions();
         self.lifecycle.check_running()?;
         let now = Timestamp::now();
@@ -147,21 +147,21 @@ impl Jobs {
                 return Ok(record);
             }
             for &id in std::iter::once(&row.new.keys).chain(&row.new.with) {
-                self.keys.prolong(t, id, now)?;
+                t.keep_key_set(id, self.keys.expiry(now))?;
             }
             let caller = &row.new.caller;
-            queue::forget_oldest(t, caller, limits::rows_over(&self.config, t, caller)?)?;
+            t.forget_oldest_jobs(caller, limits::rows_over(&self.config, t, caller)?)?;
             limits::check_rows(&self.config, t, caller)?;
-            let before = count(t, Scope::Caller(caller))?;
-            row.insert(t, self.cost_ms(&*row.new.model), now)?;
+            let before = t.usage(Scope::Caller(caller))?;
+            t.insert_job(&row.stored(self.cost_ms(&*row.new.model), now))?;
             if before.queued + before.running == 0 {
-                turns::arrive(t, caller)?;
+                t.arrive(caller)?;
             }
-            let record = Record::find(t, row.owner, row.id)?;
+            let record = t.job(row.owner, row.id)?;
             record.ok_or_else(|| Refusal::internal("a job that was just inserted is not there"))
         })?;
         if record.id == row.id {
-            debug_assert_eq!(record.state, State::Queued);
+            debug_assert_eq!(record.state, JobState::Queued);
             queue::refresh(self)?;
         }
         Ok(record)
@@ -170,7 +170,7 @@ impl Jobs {
 
 enum Checked {
     New { sha256: [u8; 32] },
-    Repeated(Box<Record>),
+    Repeated(Box<JobRow>),
 }
 
 /// Key sets that lack a key of a model, or are not there.
@@ -179,12 +179,12 @@ pub(super) fn keys_do_not_fit(model: &str) -> Refusal {
     Refusal::new(Code::KeysDoNotFit, detail)
 }
 
-fn repeated(c: &Connection, new: &NewJob, sha256: &[u8; 32]) -> Result<Option<Record>, Refusal> {
+fn repeated(c: &dyn Reads, new: &NewJob, sha256: &[u8; 32]) -> Result<Option<JobRow>, Refusal> {
     let Some(key) = &new.idempotency_key else {
         return Ok(None);
     };
     let model = new.model.description().id();
-    match Record::find_idempotent(c, new.keys, key)? {
+    match c.repeated_job(new.keys, key)? {
         Some(record) if record.request_sha256 != *sha256 || record.model != model => {
             let detail = "This idempotency key was used with another request or model.";
             Err(Refusal::new(Code::IdempotencyMismatch, detail))
@@ -201,35 +201,22 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn insert(&self, c: &Connection, cost_ms: u64, now: Timestamp) -> Result<(), rusqlite::Error> {
-        let model = self.new.model.description();
-        c.execute(
-            "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
-                               idempotency_key, request_sha256, request_bytes, created_at,
-                               caller, cost_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10, ?11, ?12)",
-            params![
-                self.id.to_string(),
-                self.owner.0,
-                self.new.keys.to_string(),
-                model.id(),
-                model.contract_sha256(),
-                model.steps(),
-                self.new.idempotency_key,
-                self.sha256,
-                self.new.request.len() as u64,
-                now.0,
-                self.new.caller.to_string(),
-                cost_ms
-            ],
-        )?;
-        let seq = c.last_insert_rowid();
-        for (place, keys) in self.new.with.iter().enumerate() {
-            c.execute(
-                "INSERT INTO job_keys (job, place, keys) VALUES (?1, ?2, ?3)",
-                params![seq, place as u64, keys.to_string()],
-            )?;
+    fn stored(&self, cost_ms: u64, created_at: Timestamp) -> NewRow<'_> {
+        let (new, model) = (self.new, self.new.model.description());
+        NewRow {
+            id: self.id,
+            owner: self.owner,
+            caller: &new.caller,
+            keys: new.keys,
+            with: &new.with,
+            model: model.id(),
+            contract: model.contract_sha256(),
+            steps: model.steps(),
+            idempotency_key: new.idempotency_key.as_deref(),
+            request_sha256: self.sha256,
+            request_bytes: new.request.len() as u64,
+            cost_ms,
+            created_at,
         }
-        Ok(())
     }
 }

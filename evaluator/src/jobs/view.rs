@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Live, Record, State};
+use super::Live;
+use crate::store::state::jobs::{JobError, JobRow, JobState};
 use crate::time::Timestamp;
 
 /// A job.
@@ -17,7 +18,7 @@ pub struct JobView {
     /// The model it runs.
     pub model: String,
     /// Where it is.
-    pub state: State,
+    pub state: JobState,
     /// How many jobs are before it, while it waits.
     pub position: Option<u32>,
     /// Steps that are done.
@@ -40,15 +41,6 @@ pub struct JobView {
     pub evaluate_seconds: Option<f64>,
 }
 
-/// Why a job has no result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct JobError {
-    /// Stable code.
-    pub code: String,
-    /// A sentence.
-    pub detail: String,
-}
-
 impl JobView {
     /// Whether another view tells nothing else. Estimates change all the time, and are no news.
     pub(crate) fn says_as_much_as(&self, other: &Self) -> bool {
@@ -58,20 +50,19 @@ impl JobView {
     /// What is stored of a job and what is known of it at this moment. The two may be a moment
     /// apart; the stored state counts.
     #[must_use]
-    pub fn new(record: &Record, live: Option<Live>) -> Self {
+    pub fn new(record: &JobRow, live: Option<Live>) -> Self {
         let steps = record.steps;
         let (position, step, eta_seconds) = match (record.state, live) {
-            (State::Queued, Some(Live::Queued { position, eta_seconds })) => {
+            (JobState::Queued, Some(Live::Queued { position, eta_seconds })) => {
                 (Some(position), 0, eta_seconds)
             }
-            (State::Queued, _) => (Some(0), 0, None),
-            (State::Running, Some(Live::Running { step, eta_seconds })) => {
+            (JobState::Queued, _) => (Some(0), 0, None),
+            (JobState::Running, Some(Live::Running { step, eta_seconds })) => {
                 (None, step, eta_seconds)
             }
-            (State::Done, _) => (None, steps, None),
+            (JobState::Done, _) => (None, steps, None),
             _ => (None, 0, None),
         };
-        let error = record.error.clone().map(|(code, detail)| JobError { code, detail });
         Self {
             id: record.id,
             keys: record.keys,
@@ -85,7 +76,7 @@ impl JobView {
             created_at: record.created_at.to_rfc3339(),
             started_at: record.started_at.map(Timestamp::to_rfc3339),
             finished_at: record.finished_at.map(Timestamp::to_rfc3339),
-            error,
+            error: record.error.clone(),
             evaluate_seconds: record.evaluate_ms.map(|ms| ms as f64 / 1000.0),
         }
     }

@@ -4,8 +4,9 @@ use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks::keys::{KeyList, KeySpec};
 use blindsight_ckks::parameters::Parameters;
 
-use super::{KeyRow, StoredList, read_list};
+use super::read_list;
 use crate::models::ServedModel;
+use crate::store::state::keys::{KeyRow, StoredList};
 
 /// A key set that a run uses.
 #[derive(Debug)]

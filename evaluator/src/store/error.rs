@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::state::StateError;
 use crate::refusal::{Code, Refusal};
 
 /// A failure of storage. None is a client's fault.
@@ -14,7 +15,7 @@ use crate::refusal::{Code, Refusal};
 pub enum StoreError {
     /// The database.
     #[error("database: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[from] StateError),
     /// A file or a folder.
     #[error("file: {0}")]
     File(#[from] io::Error),
@@ -57,10 +58,8 @@ impl StoreError {
         let mut cause: Option<&(dyn Error + 'static)> = Some(self);
         while let Some(error) = cause {
             let file = error.downcast_ref().map(io::Error::kind);
-            let database = error.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
-            if matches!(file, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
-                || database == Some(rusqlite::ErrorCode::DiskFull)
-            {
+            let database = error.downcast_ref().is_some_and(|state: &StateError| state.is_full);
+            if matches!(file, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) || database {
                 return true;
             }
             cause = error.source();
@@ -86,8 +85,8 @@ impl From<io::Error> for Refusal {
     }
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<StateError> for Refusal {
+    fn from(error: StateError) -> Self {
         StoreError::from(error).into()
     }
 }
@@ -100,15 +99,14 @@ mod tests {
     fn a_full_disk_is_told_from_a_broken_one() {
         let full = || io::Error::from(ErrorKind::StorageFull);
         let wrapped = || object_store::Error::Generic { store: "local", source: Box::new(full()) };
-        let sqlite = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
         let errors: [StoreError; 3] =
-            [full().into(), wrapped().into(), sqlite(rusqlite::ffi::SQLITE_FULL).into()];
+            [full().into(), wrapped().into(), StateError::new(true, "full").into()];
         for error in errors {
             assert_eq!(Refusal::from(error).code, Code::StorageFull);
         }
         let errors: [StoreError; 2] = [
             io::Error::from(ErrorKind::PermissionDenied).into(),
-            sqlite(rusqlite::ffi::SQLITE_CORRUPT).into(),
+            StateError::new(false, "corrupt").into(),
         ];
         for error in errors {
             assert_eq!(Refusal::from(error).code, Code::Internal);

@@ -10,14 +10,14 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::lock::UploadLock;
-use super::row::Row;
 use super::transfers::Transfer;
-use super::{Progress, Uploads, finish};
+use super::{Progress, Uploads, check_alive, finish};
 use crate::blocking::blocking;
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::refusal::{Code, Refusal};
 use crate::store::staging::StagedWriter;
+use crate::store::state::uploads::UploadRow;
 use crate::time::Timestamp;
 
 /// What a client says of a part.
@@ -70,7 +70,7 @@ impl Uploads {
         let Some(row) = found else {
             return repeat_of_the_end(self, owner, id, &part).await;
         };
-        row.check_alive()?;
+        check_alive(&row)?;
         check_offset(part.offset, row.received)?;
         let most = (row.length - row.received).min(self.config.part_bytes);
         if part.length.is_some_and(|length| length > most) {
@@ -151,7 +151,7 @@ const WRITE_BYTES: usize = 256 << 10;
 impl Incoming {
     async fn open(
         uploads: &Arc<Uploads>,
-        row: &Row,
+        row: &UploadRow,
         checksum: Option<&Checksum>,
         transfer: Transfer,
     ) -> Result<Self, Refusal> {
@@ -247,7 +247,7 @@ impl Incoming {
 
 async fn commit(
     uploads: &Arc<Uploads>,
-    row: Row,
+    row: UploadRow,
     mut incoming: Incoming,
 ) -> Result<Progress, Refusal> {
     incoming.flush().await?;
@@ -257,7 +257,7 @@ async fn commit(
 
 fn commit_now(
     uploads: &Uploads,
-    row: &Row,
+    row: &UploadRow,
     incoming: &Incoming,
     received: u64,
 ) -> Result<Progress, Refusal> {
@@ -267,20 +267,23 @@ fn commit_now(
     if let Err(refusal) = check_frames(uploads, row, received) {
         if !matches!(refusal.code, Code::Internal | Code::UnknownModel) {
             tracing::info!(upload = %row.id, code = refusal.code.as_str(), "upload refused");
-            uploads.store.db.write(|t| row.refuse(t, refusal.code, Timestamp::now()))?;
+            uploads
+                .store
+                .db
+                .write(|t| t.refuse_upload(row, refusal.code.as_str(), Timestamp::now()))?;
             uploads.store.discarded.notify_one();
         }
         return Err(refusal);
     }
     let now = Timestamp::now();
     let expires_at = now.after_seconds(uploads.config.upload_seconds);
-    if !uploads.store.db.write(|t| row.advance(t, received, (now, expires_at)))? {
+    if !uploads.store.db.write(|t| t.advance_upload(row, received, now, expires_at))? {
         return Err(Refusal::not_found());
     }
     Ok(Progress { received, length: row.length, expires_at: Some(expires_at) })
 }
 
-fn check_frames(uploads: &Uploads, row: &Row, received: u64) -> Result<(), Refusal> {
+fn check_frames(uploads: &Uploads, row: &UploadRow, received: u64) -> Result<(), Refusal> {
     let (model, keys, layout) = uploads.expected(row)?;
     for frame in layout.completed(row.received, received) {
         let _one_at_a_time = uploads.frame_check.lock().unwrap_or_else(PoisonError::into_inner);

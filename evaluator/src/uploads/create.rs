@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::layout::Layout;
-use super::row::Row;
 use super::{Progress, Uploads};
 use crate::blocking::blocking;
 use crate::caller::Caller;
 use crate::capability::{self, Owner};
-use crate::jobs;
-use crate::keys::{self, StoredList};
+use crate::keys;
 use crate::limits::{self, Asking, Idle};
 use crate::models::ServedModel;
 use crate::refusal::{Code, Refusal};
+use crate::store::state::keys::StoredList;
+use crate::store::state::uploads::UploadRow;
+use crate::store::state::{Reads, Writes};
 use crate::time::Timestamp;
 
 /// What a client says before it uploads.
@@ -71,14 +71,14 @@ impl Uploads {
         let (id, now) = (capability::new_id(), Timestamp::now());
         let created = self.store.db.write(|t| {
             let known = match new.holder {
-                Some(holder) if is_known(t, holder)? => Some(holder),
+                Some(holder) if t.is_known(holder)? => Some(holder),
                 _ => None,
             };
             let list = missing(t, known, new, model)?;
             if let (Some(owner), Some(sha256)) = (known, &new.sha256)
-                && let Some(id) = keys::renew(t, owner, sha256, &list)?
+                && let Some(id) = t.same_key_set(owner, sha256, &list)?
             {
-                self.keys.prolong(t, id, now)?;
+                t.keep_key_set(id, self.keys.expiry(now))?;
                 let (received, length) = (new.length, new.length);
                 let progress = Progress { received, length, expires_at: None };
                 return Ok(Created { id, capability: None, progress });
@@ -86,7 +86,7 @@ impl Uploads {
             let asking = Asking { caller: &new.caller, owner: known };
             let idle = IdleUploads { uploads: self, now };
             let over = limits::rows_over(&self.config, t, &new.caller)?;
-            jobs::forget_oldest(t, &new.caller, over)?;
+            t.forget_oldest_jobs(&new.caller, over)?;
             limits::check_rows(&self.config, t, &new.caller)?;
             limits::reserve_upload(&self.config, t, asking, new.length, &idle)?;
             let (owner, capability) = match known {
@@ -97,7 +97,7 @@ impl Uploads {
                     (owner, Some(capability))
                 }
             };
-            let row = Row {
+            let row = UploadRow {
                 id,
                 owner,
                 caller: new.caller.clone(),
@@ -109,7 +109,7 @@ impl Uploads {
                 created_at: now,
                 expires_at: now.after_seconds(self.config.empty_upload_seconds),
             };
-            row.insert(t)?;
+            t.insert_upload(&row)?;
             let expires_at = Some(row.expires_at);
             let progress = Progress { received: 0, length: row.length, expires_at };
             Ok::<_, Refusal>(Created { id, capability, progress })
@@ -127,12 +127,12 @@ struct IdleUploads<'a> {
 }
 
 impl Idle for IdleUploads<'_> {
-    fn evict(&self, c: &Connection, whose: Option<&Caller>) -> Result<bool, Refusal> {
+    fn evict(&self, t: &dyn Writes, whose: Option<&Caller>) -> Result<bool, Refusal> {
         let before = self.now.before_seconds(self.uploads.config.idle_seconds);
-        for (owner, id) in Row::idle(c, whose, before)? {
+        for (owner, id) in t.idle_uploads(whose, before)? {
             if !self.uploads.locks.is_taken(id) {
                 tracing::info!(upload = %id, "an idle upload made place for another");
-                return Ok(Row::delete(c, owner, id)?);
+                return Ok(t.delete_upload(owner, id)?);
             }
         }
         Ok(false)
@@ -141,13 +141,13 @@ impl Idle for IdleUploads<'_> {
 
 /// The keys that are to be uploaded.
 fn missing(
-    c: &Connection,
+    c: &dyn Reads,
     owner: Option<Owner>,
     new: &NewUpload,
     model: &dyn ServedModel,
 ) -> Result<StoredList, Refusal> {
     let sets = match owner {
-        Some(owner) => keys::of_owner(c, owner, &new.have)?,
+        Some(owner) => c.key_sets(owner, &new.have)?,
         None => new.have.is_empty().then(Vec::new),
     };
     let missing = keys::missing(model, &sets.ok_or_else(Refusal::not_found)?);
@@ -166,10 +166,4 @@ fn missing(
         return Err(Refusal::new(Code::UploadLength, detail));
     }
     Ok(list)
-}
-
-fn is_known(c: &Connection, owner: Owner) -> Result<bool, rusqlite::Error> {
-    let query = "SELECT EXISTS (SELECT 1 FROM uploads WHERE owner = ?1)
-                     OR EXISTS (SELECT 1 FROM keys WHERE owner = ?1)";
-    c.query_row(query, params![owner.0], |row| row.get(0))
 }

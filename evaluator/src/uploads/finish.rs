@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Uploads;
-use super::row::Row;
+use super::{Uploads, check_alive};
 use crate::blocking::blocking;
 use crate::capability::Owner;
-use crate::keys;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
+use crate::store::state::keys::NewKeys;
+use crate::store::state::uploads::UploadRow;
 use crate::time::Timestamp;
 
 /// Makes a key set of an upload whose bytes are all there and were checked.
@@ -20,15 +20,14 @@ pub(super) async fn finish(uploads: &Arc<Uploads>, owner: Owner, id: Uuid) -> Re
     let Some(row) = uploads.find(owner, id).await? else {
         return Ok(());
     };
-    row.check_alive()?;
+    check_alive(&row)?;
     let sha256 = {
         let row = row.clone();
         blocking(uploads, move |uploads| hash(uploads, &row)).await?
     };
     let bundles = uploads.keys.bundles.lock().await;
-    let stored = blocking(uploads, move |uploads| {
-        Ok(uploads.store.db.read(|c| keys::exists_bundle(c, &sha256))?)
-    });
+    let stored =
+        blocking(uploads, move |uploads| Ok(uploads.store.db.read(|c| c.has_bundle(&sha256))?));
     if !stored.await? {
         store(uploads, &row, sha256).await?;
     }
@@ -39,10 +38,13 @@ pub(super) async fn finish(uploads: &Arc<Uploads>, owner: Owner, id: Uuid) -> Re
     Ok(())
 }
 
-fn hash(uploads: &Uploads, row: &Row) -> Result<[u8; 32], Refusal> {
+fn hash(uploads: &Uploads, row: &UploadRow) -> Result<[u8; 32], Refusal> {
     let sha256 = uploads.store.staging.sha256(row.id, row.length)?;
     if row.sha256.is_some_and(|announced| announced != sha256) {
-        uploads.store.db.write(|t| row.refuse(t, Code::Sha256Mismatch, Timestamp::now()))?;
+        uploads
+            .store
+            .db
+            .write(|t| t.refuse_upload(row, Code::Sha256Mismatch.as_str(), Timestamp::now()))?;
         uploads.store.discarded.notify_one();
         let detail = "The uploaded bytes do not have the SHA-256 that was announced.";
         return Err(Refusal::new(Code::Sha256Mismatch, detail));
@@ -51,7 +53,7 @@ fn hash(uploads: &Uploads, row: &Row) -> Result<[u8; 32], Refusal> {
 }
 
 /// Copies an upload to the blob store, frame by frame.
-async fn store(uploads: &Arc<Uploads>, row: &Row, sha256: [u8; 32]) -> Result<(), Refusal> {
+async fn store(uploads: &Arc<Uploads>, row: &UploadRow, sha256: [u8; 32]) -> Result<(), Refusal> {
     let (id, (_, _, layout)) = (row.id, uploads.expected(row)?);
     for &frame in layout.frames() {
         let bytes = blocking(uploads, move |uploads| {
@@ -65,16 +67,22 @@ async fn store(uploads: &Arc<Uploads>, row: &Row, sha256: [u8; 32]) -> Result<()
     Ok(())
 }
 
-fn to_keys(uploads: &Uploads, row: &Row, sha256: [u8; 32]) -> Result<(), Refusal> {
+fn to_keys(uploads: &Uploads, row: &UploadRow, sha256: [u8; 32]) -> Result<(), Refusal> {
     let now = Timestamp::now();
     uploads.store.db.write(|t| {
-        if !Row::delete(t, row.owner, row.id)? {
+        if !t.delete_upload(row.owner, row.id)? {
             return Err(Refusal::not_found());
         }
-        let times = (now, uploads.keys.first_expiry(now));
-        let content = (&row.list, row.length);
-        let whose = (row.owner, &row.caller, row.id);
-        Ok(keys::insert_bundle(t, whose, sha256, content, times)?)
+        Ok(t.insert_key_set(&NewKeys {
+            id: row.id,
+            owner: row.owner,
+            caller: &row.caller,
+            sha256,
+            list: &row.list,
+            bytes: row.length,
+            created_at: now,
+            expires_at: uploads.keys.first_expiry(now),
+        })?)
     })?;
     uploads.store.discarded.notify_one();
     Ok(())

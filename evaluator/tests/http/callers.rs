@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use blindsight_evaluator::config::Config;
-use blindsight_evaluator::store::usage::{Scope, count};
+use blindsight_evaluator::store::state::usage::Scope;
 use uuid::Uuid;
 
 use crate::fake::{Behaviour, bundle, request};
@@ -117,7 +117,7 @@ fn refused_uploads_leave_a_bounded_trace() {
         assert_eq!(server.append(&keys, 0, &junk, &[FIRST]).status, 422);
         assert_eq!(server.append(&keys, 0, &junk, &[FIRST]).status, 410);
     }
-    let rows = || server.service.store.db.read(|c| count(c, Scope::All)).unwrap().rows;
+    let rows = || server.service.store.db.read(|c| c.usage(Scope::All)).unwrap().rows;
     // Beside them, what is about to be deleted has a row for a moment.
     server.wait(|| (rows() == 8).then_some(()));
 }

@@ -1,14 +1,16 @@
 //! What survives the end of the process.
 
-use blindsight_evaluator::refusal::Refusal;
+use std::time::Duration;
+
 use blindsight_evaluator::service::Service;
 
 use crate::fake::{Behaviour, answer, bundle, request};
 use crate::server::{Server, TUS};
 
 fn sql(service: &Service, statement: &str) {
-    let executed = service.store.db.write(|t| Ok::<_, Refusal>(t.execute(statement, [])?));
-    executed.unwrap();
+    let c = rusqlite::Connection::open(service.config.data.join("state.sqlite")).unwrap();
+    c.busy_timeout(Duration::from_secs(5)).unwrap();
+    c.execute(statement, []).unwrap();
 }
 
 #[test]
@@ -114,7 +116,7 @@ fn what_an_earlier_version_left_is_deleted() {
             let _ = std::fs::remove_file(data.join(file));
         }
         let c = rusqlite::Connection::open(data.join("state.sqlite")).unwrap();
-        c.execute_batch(include_str!("../../src/store/schema_1.sql")).unwrap();
+        c.execute_batch(include_str!("../../src/store/sqlite/schema_1.sql")).unwrap();
         let id = "00000000-0000-4000-8000-000000000000";
         let sha256 = "ab".repeat(32);
         c.execute_batch(&format!(

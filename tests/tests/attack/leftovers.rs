@@ -5,7 +5,7 @@ use std::path::Path;
 use blindsight_evaluator::caller::Caller;
 use blindsight_evaluator::config::Config;
 use blindsight_evaluator::store::Store;
-use blindsight_evaluator::store::usage::{Scope, count};
+use blindsight_evaluator::store::state::usage::Scope;
 use serde_json::{Value, json};
 
 /// Rows and bytes of the strangers after the attacks, and how much one may have at most.
@@ -14,7 +14,7 @@ pub(crate) fn of_strangers(data: &Path) -> Value {
     let limits = Config::default();
     let of = |address: &str| {
         let caller = Caller::of_address(address.parse().unwrap());
-        store.db.read(|c| count(c, Scope::Caller(&caller))).unwrap()
+        store.db.read(|c| c.usage(Scope::Caller(&caller))).unwrap()
     };
     let found = ["127.0.0.2", "127.0.0.3"].map(of);
     let rows = found.iter().map(|usage| usage.rows).max().unwrap();

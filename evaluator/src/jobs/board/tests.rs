@@ -1,30 +1,13 @@
 use super::*;
-use crate::jobs::State;
-use crate::time::Timestamp;
+use crate::store::state::jobs::JobState;
+use crate::testing;
 
-fn record(number: u128, model: &str, state: State) -> Record {
-    Record {
-        seq: number as i64,
-        id: Uuid::from_u128(number),
-        keys: Uuid::from_u128(99),
-        model: model.to_owned(),
-        contract: [0; 32],
-        steps: 20,
-        state,
-        attempts: 0,
-        request_sha256: [0; 32],
-        result_bytes: None,
-        error: None,
-        evaluate_ms: None,
-        cost_ms: 1000,
-        created_at: Timestamp(0),
-        started_at: None,
-        finished_at: None,
-    }
+fn record(number: u128, model: &str, state: JobState) -> JobRow {
+    JobRow { model: model.to_owned(), state, ..testing::job(number) }
 }
 
-fn queued(number: u128, model: &str) -> Record {
-    record(number, model, State::Queued)
+fn queued(number: u128, model: &str) -> JobRow {
+    record(number, model, JobState::Queued)
 }
 
 fn id(number: u128) -> Uuid {
@@ -43,7 +26,7 @@ fn positions_follow_the_queue() {
     let board = Board::default();
     board.set_queue([3, 1, 2].map(|number| queued(number, "a")).to_vec());
     assert_eq!([1, 2, 3].map(|n| position(&board, n)), [Some(1), Some(2), Some(0)]);
-    board.start(record(3, "a", State::Running));
+    board.start(record(3, "a", JobState::Running));
     assert_eq!([1, 2, 3].map(|n| position(&board, n)), [Some(0), Some(1), None]);
     board.end(id(1), None);
     assert_eq!([1, 2, 3].map(|n| position(&board, n)), [None, Some(0), None]);
@@ -57,7 +40,7 @@ fn positions_follow_the_queue() {
 fn the_end_interrupts_a_run() {
     let board = Board::default();
     board.set_queue(vec![queued(1, "a")]);
-    let interrupt = board.start(record(1, "a", State::Running));
+    let interrupt = board.start(record(1, "a", JobState::Running));
     board.step(id(1), 5);
     assert!(!interrupt.is_set());
     assert!(matches!(board.live(id(1)), Some(Live::Running { step: 5, .. })));
@@ -79,24 +62,24 @@ fn only_what_concerns_a_job_is_told_to_those_who_look_at_it() {
             (view.state, view.position, view.step)
         })
     };
-    board.start(record(1, "a", State::Running));
+    board.start(record(1, "a", JobState::Running));
     board.set_queue([2, 3].map(|number| queued(number, "a")).to_vec());
-    assert_eq!(seen(&mut one), Some((State::Running, None, 0)));
-    assert_eq!(seen(&mut two), Some((State::Queued, Some(0), 0)));
-    assert_eq!(seen(&mut three), Some((State::Queued, Some(1), 0)));
+    assert_eq!(seen(&mut one), Some((JobState::Running, None, 0)));
+    assert_eq!(seen(&mut two), Some((JobState::Queued, Some(0), 0)));
+    assert_eq!(seen(&mut three), Some((JobState::Queued, Some(1), 0)));
     // Steps of a run are nobody else's business.
     board.step(id(1), 7);
-    assert_eq!(seen(&mut one), Some((State::Running, None, 7)));
+    assert_eq!(seen(&mut one), Some((JobState::Running, None, 7)));
     assert_eq!((seen(&mut two), seen(&mut three)), (None, None));
     // The end is the last that is told.
-    board.end(id(1), Some(&record(1, "a", State::Done)));
-    assert_eq!(one.borrow_and_update().as_ref().map(|view| view.state), Some(State::Done));
+    board.end(id(1), Some(&record(1, "a", JobState::Done)));
+    assert_eq!(one.borrow_and_update().as_ref().map(|view| view.state), Some(JobState::Done));
     assert!(one.has_changed().is_err());
     // What is deleted ends without a word.
     board.end(id(2), None);
     board.set_queue(vec![queued(3, "a")]);
     assert!(two.has_changed().is_err());
-    assert_eq!(seen(&mut three), Some((State::Queued, Some(0), 0)));
+    assert_eq!(seen(&mut three), Some((JobState::Queued, Some(0), 0)));
     // Nobody is remembered who has left.
     drop(three);
     board.set_queue(vec![queued(3, "a")]);

@@ -1,0 +1,221 @@
+//! The rows of jobs.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+use uuid::Uuid;
+
+use super::{turns, uuid};
+use crate::caller::Caller;
+use crate::capability::Owner;
+use crate::store::state::Result;
+use crate::store::state::jobs::{
+    JobError, JobRow, JobState, NewRow, ReadJobs, Recovered, RunEnd, Start, WriteJobs,
+};
+use crate::time::Timestamp;
+
+const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
+     error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
+     cost_ms, caller";
+
+impl ReadJobs for Connection {
+    fn job(&self, owner: Owner, id: Uuid) -> Result<Option<JobRow>> {
+        one(self, "id = ?1 AND owner = ?2", params![id.to_string(), owner.0])
+    }
+
+    fn repeated_job(&self, keys: Uuid, idempotency_key: &str) -> Result<Option<JobRow>> {
+        let of = params![keys.to_string(), idempotency_key];
+        one(self, "keys = ?1 AND idempotency_key = ?2", of)
+    }
+
+    fn waiting_jobs(&self) -> Result<Vec<JobRow>> {
+        let query = format!("SELECT {COLUMNS} FROM jobs WHERE state = 'queued' ORDER BY seq");
+        let mut query = self.prepare_cached(&query)?;
+        Ok(query.query_map([], job)?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn unfinished_jobs(&self, keys: Uuid) -> Result<u32> {
+        let query = "SELECT count(*) FROM jobs WHERE keys = ?1 AND state IN ('queued', 'running')";
+        Ok(self.query_row(query, [keys.to_string()], |row| row.get(0))?)
+    }
+
+    fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)> {
+        let query = "SELECT owner, keys FROM jobs WHERE seq = ?1";
+        let (owner, keys) =
+            self.query_row(query, [seq], |row| Ok((Owner(row.get(0)?), uuid(row, 1)?)))?;
+        let mut further =
+            self.prepare("SELECT keys FROM job_keys WHERE job = ?1 ORDER BY place")?;
+        let further = further.query_map([seq], |row| uuid(row, 0))?;
+        let all = std::iter::once(Ok(keys)).chain(further);
+        Ok((owner, all.collect::<rusqlite::Result<_>>()?))
+    }
+
+    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<Uuid>)> {
+        let ids = |condition: &str| {
+            let mut query = self.prepare(&format!("SELECT id FROM jobs WHERE {condition}"))?;
+            query.query_map([], |row| uuid(row, 0))?.collect::<rusqlite::Result<_>>()
+        };
+        Ok((ids("state IN ('queued', 'running')")?, ids("result_bytes IS NOT NULL")?))
+    }
+}
+
+impl WriteJobs for Connection {
+    fn insert_job(&self, new: &NewRow<'_>) -> Result<()> {
+        self.execute(
+            "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
+                               idempotency_key, request_sha256, request_bytes, created_at,
+                               caller, cost_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10, ?11, ?12)",
+            params![
+                new.id.to_string(),
+                new.owner.0,
+                new.keys.to_string(),
+                new.model,
+                new.contract,
+                new.steps,
+                new.idempotency_key,
+                new.request_sha256,
+                new.request_bytes,
+                new.created_at.0,
+                new.caller.to_string(),
+                new.cost_ms
+            ],
+        )?;
+        let seq = self.last_insert_rowid();
+        for (place, keys) in new.with.iter().enumerate() {
+            self.execute(
+                "INSERT INTO job_keys (job, place, keys) VALUES (?1, ?2, ?3)",
+                params![seq, place as u64, keys.to_string()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn start_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
+        let query = "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?2
+                     WHERE seq = ?1 AND state = 'queued'";
+        let changed = self.execute(query, params![seq, now.0])?;
+        changed_row(self, seq, changed)
+    }
+
+    fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>> {
+        let Start { seq, attempts } = start;
+        let changed = match end {
+            RunEnd::Done { result_bytes, evaluate_ms } => self.execute(
+                "UPDATE jobs SET state = 'done', finished_at = ?3, result_bytes = ?4,
+                                 evaluate_ms = ?5, request_bytes = 0
+                 WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
+                params![seq, attempts, now.0, result_bytes, evaluate_ms],
+            )?,
+            RunEnd::GivenUp(state, JobError { code, detail }) => self.execute(
+                "UPDATE jobs SET state = ?6, finished_at = ?3, error_code = ?4, error_detail = ?5,
+                                 request_bytes = 0
+                 WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
+                params![seq, attempts, now.0, code, detail, state.as_str()],
+            )?,
+            RunEnd::Again { counted } => self.execute(
+                "UPDATE jobs SET state = 'queued', attempts = attempts - ?3
+                 WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
+                params![seq, attempts, u32::from(!counted)],
+            )?,
+        };
+        changed_row(self, seq, changed)
+    }
+
+    fn cancel_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
+        let changed = self.execute(
+            "UPDATE jobs SET state = 'cancelled', finished_at = ?2, request_bytes = 0
+             WHERE seq = ?1 AND state IN ('queued', 'running')",
+            params![seq, now.0],
+        )?;
+        changed_row(self, seq, changed)
+    }
+
+    fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered> {
+        let dead = self.execute(
+            "UPDATE jobs SET state = 'dead', finished_at = ?1, error_code = ?2, request_bytes = 0,
+                    error_detail = 'The service ended ' || attempts || ' times while the job ran.'
+             WHERE state = 'running' AND attempts >= ?3",
+            params![now.0, code, limit],
+        )?;
+        let query = "UPDATE jobs SET state = 'queued' WHERE state = 'running'";
+        let requeued = self.execute(query, [])?;
+        Ok(Recovered { dead: dead as u64, requeued: requeued as u64 })
+    }
+
+    fn delete_jobs_of_keys(&self, keys: Uuid) -> Result<Vec<Uuid>> {
+        let query = "SELECT seq, id FROM jobs WHERE keys = ?1
+                     UNION
+                     SELECT seq, id FROM jobs JOIN job_keys ON job_keys.job = jobs.seq
+                     WHERE job_keys.keys = ?1 AND state IN ('queued', 'running')";
+        let mut query = self.prepare(query)?;
+        let rows = query.query_map([keys.to_string()], |row| Ok((row.get(0)?, uuid(row, 1)?)))?;
+        let rows: Vec<(i64, Uuid)> = rows.collect::<rusqlite::Result<_>>()?;
+        for (seq, _) in &rows {
+            self.execute("DELETE FROM jobs WHERE seq = ?1", params![seq])?;
+        }
+        Ok(rows.into_iter().map(|(_, id)| id).collect())
+    }
+
+    fn expire_jobs(&self, results: Timestamp, jobs: Timestamp) -> Result<()> {
+        let expire = "UPDATE jobs SET result_bytes = NULL
+                      WHERE finished_at <= ?1 AND result_bytes IS NOT NULL";
+        self.execute(expire, [results.0])?;
+        let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= ?1";
+        self.execute(forget, [jobs.0])?;
+        Ok(())
+    }
+
+    fn forget_oldest_jobs(&self, caller: &Caller, count: u64) -> Result<()> {
+        let query = "DELETE FROM jobs WHERE seq IN (
+                         SELECT seq FROM jobs WHERE caller = ?1 AND finished_at IS NOT NULL
+                         ORDER BY finished_at LIMIT ?2)";
+        self.prepare_cached(query)?.execute(params![caller.to_string(), count])?;
+        Ok(())
+    }
+
+    fn arrive(&self, caller: &Caller) -> Result<()> {
+        Ok(turns::arrive(self, caller)?)
+    }
+
+    fn charge(&self, caller: &Caller, ms: i64) -> Result<()> {
+        Ok(turns::charge(self, caller, ms)?)
+    }
+}
+
+fn one(c: &Connection, condition: &str, of: impl Params) -> Result<Option<JobRow>> {
+    let query = format!("SELECT {COLUMNS} FROM jobs WHERE {condition}");
+    Ok(c.prepare_cached(&query)?.query_row(of, job).optional()?)
+}
+
+fn changed_row(c: &Connection, seq: i64, changed: usize) -> Result<Option<JobRow>> {
+    if changed == 0 { Ok(None) } else { one(c, "seq = ?1", [seq]) }
+}
+
+fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
+    let (code, detail): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
+    Ok(JobRow {
+        seq: row.get(0)?,
+        id: uuid(row, 1)?,
+        keys: uuid(row, 2)?,
+        model: row.get(3)?,
+        state: state(row, 4)?,
+        attempts: row.get(5)?,
+        request_sha256: row.get(6)?,
+        result_bytes: row.get(7)?,
+        error: code.zip(detail).map(|(code, detail)| JobError { code, detail }),
+        evaluate_ms: row.get(10)?,
+        created_at: Timestamp(row.get(11)?),
+        started_at: row.get::<_, Option<i64>>(12)?.map(Timestamp),
+        finished_at: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+        contract: row.get(14)?,
+        steps: row.get(15)?,
+        cost_ms: row.get(16)?,
+        caller: Caller::stored(&row.get::<_, String>(17)?),
+    })
+}
+
+fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<JobState> {
+    let text: String = row.get(column)?;
+    let state = JobState::ALL.into_iter().find(|state| state.as_str() == text);
+    state.ok_or_else(|| rusqlite::Error::InvalidColumnType(column, text, Type::Text))
+}

@@ -1,0 +1,125 @@
+//! The rows of key sets and of their bundles.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use uuid::Uuid;
+
+use super::{owner_and_id, uuid};
+use crate::capability::Owner;
+use crate::store::state::Result;
+use crate::store::state::keys::{KeyRow, NewKeys, ReadKeys, StoredList, WriteKeys};
+use crate::time::Timestamp;
+
+impl ReadKeys for Connection {
+    fn key_set(&self, owner: Owner, id: Uuid) -> Result<Option<KeyRow>> {
+        let query = "SELECT sha256, scheme, manifest, list, count, keys.bytes, keys.created_at,
+                            expires_at
+                     FROM keys JOIN bundles USING (sha256) WHERE id = ?1 AND owner = ?2";
+        let found = self.query_row(query, params![id.to_string(), owner.0], |row| {
+            Ok(KeyRow {
+                id,
+                sha256: row.get(0)?,
+                list: StoredList { scheme: row.get(1)?, manifest: row.get(2)? },
+                digest: row.get(3)?,
+                count: row.get(4)?,
+                bytes: row.get(5)?,
+                created_at: Timestamp(row.get(6)?),
+                expires_at: Timestamp(row.get(7)?),
+            })
+        });
+        Ok(found.optional()?)
+    }
+
+    fn same_key_set(
+        &self,
+        owner: Owner,
+        sha256: &[u8; 32],
+        list: &StoredList,
+    ) -> Result<Option<Uuid>> {
+        let query = "SELECT id FROM keys JOIN bundles USING (sha256)
+                     WHERE owner = ?1 AND sha256 = ?2 AND list = ?3 LIMIT 1";
+        let parameters = params![owner.0, sha256, list.digest()];
+        Ok(self.query_row(query, parameters, |row| uuid(row, 0)).optional()?)
+    }
+
+    fn has_bundle(&self, sha256: &[u8; 32]) -> Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM bundles WHERE sha256 = ?1)";
+        Ok(self.query_row(query, [sha256], |row| row.get(0))?)
+    }
+
+    fn bundles(&self) -> Result<Vec<[u8; 32]>> {
+        let mut query = self.prepare("SELECT sha256 FROM bundles")?;
+        Ok(query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn is_known(&self, owner: Owner) -> Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM uploads WHERE owner = ?1)
+                         OR EXISTS (SELECT 1 FROM keys WHERE owner = ?1)";
+        Ok(self.query_row(query, params![owner.0], |row| row.get(0))?)
+    }
+
+    fn expired_key_sets(&self, now: Timestamp) -> Result<Vec<(Owner, Uuid)>> {
+        let query = format!("SELECT owner, id FROM keys WHERE {UNUSED} LIMIT 1000");
+        let mut query = self.prepare(&query)?;
+        Ok(query.query_map([now.0], owner_and_id)?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn is_expired(&self, id: Uuid, now: Timestamp) -> Result<bool> {
+        let query = format!("SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?2 AND {UNUSED})");
+        Ok(self.query_row(&query, params![now.0, id.to_string()], |row| row.get(0))?)
+    }
+}
+
+impl WriteKeys for Connection {
+    fn insert_key_set(&self, new: &NewKeys<'_>) -> Result<()> {
+        let list = new.list;
+        self.execute(
+            "INSERT OR IGNORE INTO bundles
+             (sha256, scheme, manifest, list, count, bytes, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                new.sha256,
+                list.scheme,
+                list.manifest,
+                list.digest(),
+                list.count(),
+                new.bytes,
+                new.created_at.0
+            ],
+        )?;
+        self.execute(
+            "INSERT INTO keys (id, owner, sha256, bytes, created_at, expires_at, caller)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                new.id.to_string(),
+                new.owner.0,
+                new.sha256,
+                new.bytes,
+                new.created_at.0,
+                new.expires_at.0,
+                new.caller.to_string()
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn keep_key_set(&self, id: Uuid, until: Timestamp) -> Result<()> {
+        let query = "UPDATE keys SET expires_at = ?2 WHERE id = ?1";
+        self.execute(query, params![id.to_string(), until.0])?;
+        Ok(())
+    }
+
+    fn delete_key_set(&self, row: &KeyRow) -> Result<bool> {
+        self.execute("DELETE FROM keys WHERE id = ?1", [row.id.to_string()])?;
+        let unused = "DELETE FROM bundles WHERE sha256 = ?1
+                      AND NOT EXISTS (SELECT 1 FROM keys WHERE sha256 = ?1)";
+        Ok(self.execute(unused, [row.sha256])? == 1)
+    }
+}
+
+/// What makes a key set whose time has come expired: no unfinished job uses it.
+const UNUSED: &str = "expires_at <= ?1
+    AND NOT EXISTS (
+        SELECT 1 FROM jobs WHERE jobs.keys = keys.id AND state IN ('queued', 'running'))
+    AND NOT EXISTS (
+        SELECT 1 FROM job_keys JOIN jobs ON job_keys.job = jobs.seq
+        WHERE job_keys.keys = keys.id AND state IN ('queued', 'running'))";

@@ -1,0 +1,108 @@
+//! What the service knows of uploads, key sets and jobs: rows, and the verbs that change them.
+//!
+//! The rules, such as limits and turns, stand in `limits`, `jobs`, `keys` and `uploads`, once. What
+//! is here is what they ask of a database, and no more; a database that can do this can carry the
+//! service ([`super::sqlite`] does).
+
+pub mod deletions;
+pub mod jobs;
+pub mod keys;
+pub mod uploads;
+pub mod usage;
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use thiserror::Error;
+
+use deletions::{ReadDeletions, WriteDeletions};
+use jobs::{ReadJobs, WriteJobs};
+use keys::{ReadKeys, WriteKeys};
+use uploads::{ReadUploads, WriteUploads};
+use usage::ReadUsage;
+
+/// All that can be asked: of one moment.
+pub trait Reads: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadDeletions {}
+impl<T: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadDeletions> Reads for T {}
+
+/// All that can be done: in one transaction, which sees what it did.
+pub trait Writes: Reads + WriteUploads + WriteKeys + WriteJobs + WriteDeletions {}
+impl<T: Reads + WriteUploads + WriteKeys + WriteJobs + WriteDeletions> Writes for T {}
+
+/// A database with these rows.
+pub trait State: Debug + Send + Sync {
+    /// Shows one moment, without waiting for who writes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn look(&self, f: &mut dyn FnMut(&dyn Reads)) -> Result<()>;
+
+    /// Runs a transaction that is durable when this returns. It leaves no trace where `f` says
+    /// `false`; `f` may be run again where the database asks for that.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> Result<()>;
+}
+
+/// The door to a database. Its methods block: call them where that is allowed.
+#[derive(Debug)]
+pub struct Database(Box<dyn State>);
+
+impl Database {
+    /// The rows of `state`.
+    #[must_use]
+    pub fn new(state: impl State + 'static) -> Self {
+        Self(Box::new(state))
+    }
+
+    /// Reads, without waiting for a writer.
+    ///
+    /// # Errors
+    /// Those of `f`, and those of the database.
+    pub fn read<T, E: From<StateError>>(
+        &self,
+        mut f: impl FnMut(&dyn Reads) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut read = None;
+        self.0.look(&mut |rows| read = Some(f(rows)))?;
+        read.unwrap_or_else(|| Err(StateError::skipped().into()))
+    }
+
+    /// Runs `f` in a transaction that is durable when this returns, and leaves no trace if `f`
+    /// fails.
+    ///
+    /// # Errors
+    /// Those of `f`, and those of the commit.
+    pub fn write<T, E: From<StateError>>(
+        &self,
+        mut f: impl FnMut(&dyn Writes) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut written = None;
+        self.0.change(&mut |rows| written.insert(f(rows)).is_ok())?;
+        written.unwrap_or_else(|| Err(StateError::skipped().into()))
+    }
+}
+
+/// A failure of the database.
+#[derive(Debug, Error)]
+#[error("{source}")]
+pub struct StateError {
+    /// Whether its disk is full.
+    pub(crate) is_full: bool,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl StateError {
+    /// A failure, and whether it is for want of room.
+    pub(crate) fn new(is_full: bool, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_full, source: source.into() }
+    }
+
+    fn skipped() -> Self {
+        Self::new(false, "the database did not run what it was given")
+    }
+}
+
+/// What can fail because the database can.
+pub type Result<T, E = StateError> = std::result::Result<T, E>;

@@ -1,0 +1,278 @@
+//! The rows of jobs, and the virtual times of callers.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Result;
+use crate::caller::Caller;
+use crate::capability::Owner;
+use crate::time::Timestamp;
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = State)]
+pub enum JobState {
+    /// It waits.
+    Queued,
+    /// It runs.
+    Running,
+    /// It ended with a result.
+    Done,
+    /// It ended without: its request or its keys do not fit.
+    Failed,
+    /// Its owner cancelled it.
+    Cancelled,
+    /// It was started too often without coming to an end.
+    Dead,
+}
+
+impl JobState {
+    /// All states.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled, Self::Dead];
+
+    /// The state's name in the database and in the protocol.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// Whether a job stays in this state for ever.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// A job as it is stored.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    /// Its place in the order of acceptance.
+    pub seq: i64,
+    /// Its name.
+    pub id: Uuid,
+    /// Whose share it comes out of.
+    pub caller: Caller,
+    /// The key set it uses.
+    pub keys: Uuid,
+    /// The model it runs.
+    pub model: String,
+    /// SHA-256 of the contract that its request was made for.
+    pub contract: [u8; 32],
+    /// Steps of its run.
+    pub steps: u32,
+    /// Where it is.
+    pub state: JobState,
+    /// How often it was started.
+    pub attempts: u32,
+    /// SHA-256 of its request.
+    pub request_sha256: [u8; 32],
+    /// Length of its result, while that is kept.
+    pub result_bytes: Option<u64>,
+    /// Why it has no result.
+    pub error: Option<JobError>,
+    /// How long its last run took.
+    pub evaluate_ms: Option<u64>,
+    /// How long its run was expected to take when it was accepted.
+    pub cost_ms: u64,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it was last started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Why a job has no result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobError {
+    /// Stable code.
+    pub code: String,
+    /// A sentence.
+    pub detail: String,
+}
+
+/// A job that is new here.
+#[derive(Debug)]
+pub struct NewRow<'a> {
+    /// Its name.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whose share it comes out of.
+    pub caller: &'a Caller,
+    /// The key set it belongs to.
+    pub keys: Uuid,
+    /// Further key sets that it uses.
+    pub with: &'a [Uuid],
+    /// The model it runs.
+    pub model: &'a str,
+    /// SHA-256 of the contract that its request was made for.
+    pub contract: [u8; 32],
+    /// Steps of its run.
+    pub steps: u32,
+    /// The same key with the same model and request means the same job.
+    pub idempotency_key: Option<&'a str>,
+    /// SHA-256 of its request.
+    pub request_sha256: [u8; 32],
+    /// Length of its request.
+    pub request_bytes: u64,
+    /// How long its run is expected to take.
+    pub cost_ms: u64,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+}
+
+/// One start of a job. Only the last one may end it.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// The job's place in the order of acceptance.
+    pub seq: i64,
+    /// Starts, this one included.
+    pub attempts: u32,
+}
+
+/// How a start ended.
+#[derive(Debug, Clone)]
+pub enum RunEnd {
+    /// Its result is stored.
+    Done {
+        /// Length of the result.
+        result_bytes: u64,
+        /// How long it took.
+        evaluate_ms: u64,
+    },
+    /// It will never have one.
+    GivenUp(JobState, JobError),
+    /// It waits again.
+    Again {
+        /// Whether the start counts.
+        counted: bool,
+    },
+}
+
+/// What jobs became that ran when the process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovered {
+    /// Given up.
+    pub dead: u64,
+    /// Waiting again.
+    pub requeued: u64,
+}
+
+/// What can be asked of jobs.
+pub trait ReadJobs {
+    /// A job, if it is there and the owner's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn job(&self, owner: Owner, id: Uuid) -> Result<Option<JobRow>>;
+
+    /// The job that was submitted under these keys with this idempotency key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn repeated_job(&self, keys: Uuid, idempotency_key: &str) -> Result<Option<JobRow>>;
+
+    /// All jobs that wait, in the order of acceptance.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn waiting_jobs(&self) -> Result<Vec<JobRow>>;
+
+    /// How many jobs wait or run that were submitted under a key set.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn unfinished_jobs(&self, keys: Uuid) -> Result<u32>;
+
+    /// The key sets of a job: the one it was submitted under first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)>;
+
+    /// Jobs whose requests are needed, and jobs whose results are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<Uuid>)>;
+}
+
+/// What can be done with jobs. Every change asks for the state it starts from, so that a job ends
+/// once.
+pub trait WriteJobs {
+    /// Notes a job that waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn insert_job(&self, new: &NewRow<'_>) -> Result<()>;
+
+    /// Starts a job that waits; `None` if it does not wait any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn start_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>>;
+
+    /// Ends a start; `None` if it is not the last one any more, or was cancelled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>>;
+
+    /// Cancels a job; `None` if it has ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn cancel_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>>;
+
+    /// Gives up jobs that run and were started `limit` times, with this code, and lets all others
+    /// that run wait again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered>;
+
+    /// Deletes the jobs that end with a key set: those that were submitted under it, and unfinished
+    /// ones that use it. Returns which.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn delete_jobs_of_keys(&self, keys: Uuid) -> Result<Vec<Uuid>>;
+
+    /// Forgets the results of jobs that ended before one moment, and jobs without a result that
+    /// ended before another.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn expire_jobs(&self, results: Timestamp, jobs: Timestamp) -> Result<()>;
+
+    /// Forgets so many of a caller's jobs, those first that ended first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn forget_oldest_jobs(&self, caller: &Caller, count: u64) -> Result<()>;
+
+    /// A caller who had nothing to do has a job again: if its virtual time was less than that of the
+    /// others, it is theirs, as it was before the runs that are going on. So its turn is the next
+    /// one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn arrive(&self, caller: &Caller) -> Result<()>;
+
+    /// A caller used so much time, or is given it back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn charge(&self, caller: &Caller, ms: i64) -> Result<()>;
+}

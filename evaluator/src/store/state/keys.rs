@@ -1,0 +1,165 @@
+//! The rows of key sets and of their bundles.
+
+use blindsight_ckks::keys::KeyList;
+use blindsight_ckks::parameters::Parameters;
+use blindsight_ckks::wire::KeySetManifest;
+use blindsight_ckks::wire::frame::HEADER_BYTES;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::Result;
+use crate::caller::Caller;
+use crate::capability::Owner;
+use crate::time::Timestamp;
+
+/// A key set.
+#[derive(Debug, Clone)]
+pub struct KeyRow {
+    /// Its name.
+    pub id: Uuid,
+    /// The SHA-256 of its bundle.
+    pub sha256: [u8; 32],
+    /// Its keys.
+    pub list: StoredList,
+    /// SHA-256 of the manifest.
+    pub digest: [u8; 32],
+    /// Number of keys.
+    pub count: u32,
+    /// Bytes of its bundle.
+    pub bytes: u64,
+    /// When it was complete.
+    pub created_at: Timestamp,
+    /// When it is deleted if nobody uses it.
+    pub expires_at: Timestamp,
+}
+
+/// A list of keys as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredList {
+    /// Fingerprint of the parameter set.
+    pub scheme: [u8; 32],
+    /// The manifest frame of the keys.
+    pub manifest: Vec<u8>,
+}
+
+impl StoredList {
+    /// The stored form of a list.
+    #[must_use]
+    pub fn of(set: &Parameters, keys: &KeyList) -> Self {
+        let manifest = KeySetManifest::new(set, keys).to_bytes(set);
+        Self { scheme: set.fingerprint().0, manifest }
+    }
+
+    /// SHA-256 of the manifest, which names the list.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.manifest).into()
+    }
+
+    /// The number of keys: the first field of the manifest's payload.
+    pub(crate) fn count(&self) -> u32 {
+        let field = self.manifest.get(HEADER_BYTES..).and_then(<[u8]>::first_chunk);
+        field.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+}
+
+/// A key set that is new here.
+#[derive(Debug)]
+pub struct NewKeys<'a> {
+    /// Its name.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whose share it comes out of.
+    pub caller: &'a Caller,
+    /// The SHA-256 of its bundle.
+    pub sha256: [u8; 32],
+    /// Its keys.
+    pub list: &'a StoredList,
+    /// Bytes of its bundle.
+    pub bytes: u64,
+    /// When it was complete.
+    pub created_at: Timestamp,
+    /// When it is deleted if nobody uses it.
+    pub expires_at: Timestamp,
+}
+
+/// What can be asked of key sets.
+pub trait ReadKeys {
+    /// A key set, if it is there and the owner's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn key_set(&self, owner: Owner, id: Uuid) -> Result<Option<KeyRow>>;
+
+    /// Key sets of one owner; `None` if one is not there, or another's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn key_sets(&self, owner: Owner, ids: &[Uuid]) -> Result<Option<Vec<KeyRow>>> {
+        ids.iter().map(|&id| self.key_set(owner, id)).collect()
+    }
+
+    /// The key set of this owner with this bundle of these keys.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn same_key_set(
+        &self,
+        owner: Owner,
+        sha256: &[u8; 32],
+        list: &StoredList,
+    ) -> Result<Option<Uuid>>;
+
+    /// Whether a bundle is stored.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn has_bundle(&self, sha256: &[u8; 32]) -> Result<bool>;
+
+    /// All bundles.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn bundles(&self) -> Result<Vec<[u8; 32]>>;
+
+    /// Whether an owner has an upload or a key set.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn is_known(&self, owner: Owner) -> Result<bool>;
+
+    /// Key sets that nobody used for too long and that no unfinished job uses: some of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn expired_key_sets(&self, now: Timestamp) -> Result<Vec<(Owner, Uuid)>>;
+
+    /// Whether a key set is such a one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn is_expired(&self, id: Uuid, now: Timestamp) -> Result<bool>;
+}
+
+/// What can be done with key sets.
+pub trait WriteKeys {
+    /// Notes a bundle and a key set that uses it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn insert_key_set(&self, new: &NewKeys<'_>) -> Result<()>;
+
+    /// Says until when a key set is kept.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn keep_key_set(&self, id: Uuid, until: Timestamp) -> Result<()>;
+
+    /// Deletes a key set with the jobs that were submitted for it, and its bundle if nobody else has
+    /// it. Says then that it did.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn delete_key_set(&self, row: &KeyRow) -> Result<bool>;
+}
