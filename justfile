@@ -64,7 +64,7 @@ up *FLAGS: web
     exec "${CARGO_TARGET_DIR:-target}/release/blindsight-evaluator" serve --web web/dist "$@"
 
 # Runs all tests, in Rust, in Node and in Chromium.
-test: test-rust test-sdk test-web test-packaging test-browser
+test: test-rust test-postgres test-sdk test-web test-packaging test-browser
 
 # Runs the tests in Rust, and checks that the client's side compiles to WebAssembly.
 test-rust: setup && check-wasm
@@ -213,6 +213,10 @@ chromium: (packages "tests/browser")
     fi
     echo "setup: Chromium is missing: install it, and set CHROMIUM to its path" >&2
     exit 1
+
+# Tests the service on a PostgreSQL of its own: what every database must do, and all of the API.
+test-postgres: setup
+    evaluator/tests/with-postgres.sh cargo test --locked -q -p blindsight-evaluator --lib --test http
 
 # Tests the SDK: types, format, flows against a server in memory, the real module.
 test-sdk: sdk

@@ -23,6 +23,12 @@ pub struct Config {
     /// Folder for the service's state; used by one process at a time.
     #[arg(long, env = "BLINDSIGHT_DATA", default_value = "blindsight-data")]
     pub data: PathBuf,
+    /// Where the rows are kept: postgres://USER@HOST/DATABASE (PostgreSQL 15 or newer; with
+    /// ?sslmode=require for TLS). A password comes from PGPASSWORD, or stands in the address where
+    /// that comes from the environment or the settings file: everybody on the machine can read
+    /// flags. In the data folder if not given. Needs `blobs` too.
+    #[arg(long, env = "BLINDSIGHT_STATE")]
+    pub state: Option<String>,
     /// Where keys, requests and results are kept: s3://BUCKET/PREFIX (credentials, region and
     /// endpoint from AWS_* variables). In the data folder if not given.
     #[arg(long, env = "BLINDSIGHT_BLOBS")]
@@ -219,17 +225,22 @@ impl Config {
         }
     }
 
-    /// The configuration as a file that gives the same one, but for the token, which is not shown.
+    /// The configuration as a file that gives the same one, but for what may be secret: tokens and
+    /// the address of a database.
     ///
     /// # Panics
     /// Never: settings are plain data.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        let shown = Self { token: None, ..self.clone() };
-        let text = toml::to_string(&shown).expect("settings are numbers, texts and lists");
-        if self.tokens.is_empty() {
-            return text;
+        // Both may hold secrets.
+        let shown = Self { token: None, state: None, ..self.clone() };
+        let mut text = toml::to_string(&shown).expect("settings are numbers, texts and lists");
+        if self.state.is_some() {
+            text += "# a database is set, but its address is not shown\n";
         }
-        format!("{text}# tokens are set, but not shown\n")
+        if !self.tokens.is_empty() {
+            text += "# tokens are set, but not shown\n";
+        }
+        text
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::blocking::blocking;
 use crate::refusal::Refusal;
 use crate::service::Service;
-use crate::store::StoreError;
 use crate::store::blobs::Blob;
 use crate::store::state::deletions::{Discarded, Due};
+use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
 /// Deletes as soon as something is noted, until the service stops.
@@ -51,7 +51,14 @@ async fn dispose_of(service: &Arc<Service>, due: Due) -> Result<(), Refusal> {
         Discarded::Bundle(_) => Some(service.keys.bundles.lock().await),
         _ => None,
     };
-    let deleted = delete(service, due.what).await;
+    let needed = match due.what {
+        Discarded::Bundle(sha256) => {
+            let asked = move |store: &Arc<Store>| Ok(store.db.read(|c| c.has_bundle(&sha256))?);
+            blocking(&service.store, asked).await?
+        }
+        _ => false,
+    };
+    let deleted = if needed { Ok(()) } else { delete(&service.store, due.what).await };
     let now = Timestamp::now();
     blocking(&service.store, move |store| {
         Ok(store.db.write(|t| match &deleted {
@@ -67,19 +74,13 @@ async fn dispose_of(service: &Arc<Service>, due: Due) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn delete(service: &Arc<Service>, what: Discarded) -> Result<(), StoreError> {
-    let store = &service.store;
+async fn delete(store: &Store, what: Discarded) -> Result<(), StoreError> {
     match what {
         Discarded::Upload(id) => {
             // Whoever writes to it holds the file, which then goes with the last hand on it.
             Ok(store.staging.delete(id)?)
         }
-        Discarded::Bundle(sha256) => {
-            if store.db.read(|c| c.has_bundle(&sha256))? {
-                return Ok(());
-            }
-            store.blobs.delete_bundle(&sha256).await
-        }
+        Discarded::Bundle(sha256) => store.blobs.delete_bundle(&sha256).await,
         Discarded::Request(job) => store.blobs.delete(Blob::Request(job)).await,
         Discarded::Result(job) => store.blobs.delete(Blob::Result(job)).await,
     }

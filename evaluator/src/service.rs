@@ -59,11 +59,24 @@ impl Service {
     /// # Errors
     /// When there is no model to serve, or the stores cannot be opened.
     pub fn open(config: Config, parse: Parse) -> Result<Arc<Self>, OpenError> {
+        let store = || Store::open(&config.data, config.state.as_deref(), config.blobs.as_deref());
+        Self::open_on(config.clone(), parse, store)
+    }
+
+    /// As [`Service::open`], on stores that were put together elsewhere.
+    ///
+    /// # Errors
+    /// When there is no model to serve, or the stores cannot be opened.
+    pub fn open_on(
+        config: Config,
+        parse: Parse,
+        store: impl FnOnce() -> Result<Store, StoreError>,
+    ) -> Result<Arc<Self>, OpenError> {
         let config = Arc::new(config);
         let lifecycle = Arc::new(Lifecycle::default());
         let metrics = Arc::new(Metrics::new());
         let models = Arc::new(Models::open(&config, parse, &metrics)?);
-        let store = Arc::new(Store::open(&config.data, config.blobs.as_deref())?);
+        let store = Arc::new(store()?);
         let keys = Arc::new(KeySets::new(&store, &config));
         let uploads = Uploads::new(&config, &store, &models, &keys, &lifecycle, &metrics);
         let jobs = Jobs::new(&config, &store, &models, &keys, &lifecycle, &metrics);

@@ -3,6 +3,8 @@
 
 pub mod blobs;
 mod error;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
 pub mod staging;
 pub mod state;
@@ -35,27 +37,93 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens, or makes, the stores of a data folder. `blobs` is a URL such as
-    /// `s3://bucket/prefix`; without one, blobs lie in the folder too.
+    /// Opens, or makes, the stores of a data folder. `state` is a database's address,
+    /// `postgres://...`, and `blobs` a bucket's, `s3://bucket/prefix`; without them, both lie in the
+    /// folder.
     ///
     /// # Errors
-    /// When the folder cannot be used, or another process uses it.
-    pub fn open(folder: &Path, blobs: Option<&str>) -> Result<Self, StoreError> {
-        let lock = std::fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
-        let lock = lock.map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        if lock.try_lock().is_err() {
-            return Err(StoreError::InUse(folder.to_owned()));
+    /// When the folder or an address cannot be used, another process uses it, or a database was
+    /// given without a bucket.
+    pub fn open(
+        folder: &Path,
+        state: Option<&str>,
+        blobs: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        if state.is_some() && blobs.is_none() {
+            return Err(StoreError::LocalBlobs);
         }
+        let lock = lock(folder)?;
         let blobs = match blobs {
             Some(url) => Blobs::at_url(url)?,
             None => Blobs::in_folder(&folder.join("blobs"))?,
         };
+        Self::of(folder, lock, state, blobs)
+    }
+
+    /// Rows in a database, everything else in a folder: for tests, which look at what lies there.
+    ///
+    /// # Errors
+    /// When the folder or the address cannot be used, or another process uses it.
+    pub fn with_local_blobs(folder: &Path, state: &str) -> Result<Self, StoreError> {
+        let lock = lock(folder)?;
+        Self::of(folder, lock, Some(state), Blobs::in_folder(&folder.join("blobs"))?)
+    }
+
+    fn of(
+        folder: &Path,
+        lock: File,
+        state: Option<&str>,
+        blobs: Blobs,
+    ) -> Result<Self, StoreError> {
+        let db = match state {
+            Some(url) => at_url(url)?,
+            None => Database::new(Sqlite::open(&folder.join("state.sqlite"))?),
+        };
         Ok(Self {
-            db: Database::new(Sqlite::open(&folder.join("state.sqlite"))?),
+            db,
             blobs,
             staging: Staging::open(&folder.join("uploads"))?,
             _lock: lock,
             discarded: Notify::new(),
         })
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let lock = std::fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
+    let lock = lock.map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+    if lock.try_lock().is_err() {
+        return Err(StoreError::InUse(folder.to_owned()));
+    }
+    Ok(lock)
+}
+
+fn at_url(url: &str) -> Result<Database, StoreError> {
+    #[cfg(feature = "postgres")]
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Database::new(postgres::Postgres::open(url)?));
+    }
+    let scheme = url.split(':').next().unwrap_or_default();
+    let message = format!("{scheme} is not a kind of database that this program can use");
+    Err(StoreError::Address(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempFolder;
+
+    #[test]
+    fn addresses_that_cannot_be_used_are_refused_with_a_sentence() {
+        let folder = TempFolder::new();
+        let open = |state, blobs| Store::open(folder.path(), Some(state), blobs).unwrap_err();
+        let refused = open("postgres://localhost/x", None);
+        assert!(matches!(refused, StoreError::LocalBlobs));
+        assert!(refused.to_string().contains("--blobs"));
+        for (state, blobs) in [("mysql://a:secret@b/c", "s3://b"), ("x", "ftp://b")] {
+            let refused = open(state, Some(blobs));
+            assert!(matches!(refused, StoreError::Address(_)), "{refused}");
+            assert!(!refused.to_string().contains("secret"), "{refused}");
+        }
     }
 }

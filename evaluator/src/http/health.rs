@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Refused;
+use crate::blocking::blocking;
 use crate::service::Service;
 
 /// Whether the process answers. Waits for nothing.
@@ -39,10 +40,11 @@ pub(super) async fn ready(service: Data<Service>) -> Result<&'static str, Refuse
             content_type = "application/openmetrics-text"),
     )
 )]
-pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
-    HttpResponse::Ok()
+pub(super) async fn metrics(service: Data<Service>) -> Result<HttpResponse, Refused> {
+    let text = blocking(&service, |service| Ok(service.metrics_text())).await?;
+    Ok(HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(service.metrics_text())
+        .body(text))
 }
 
 /// What the process uses and does at this moment.

@@ -30,8 +30,8 @@ pub enum StoreError {
     /// The blob store.
     #[error("blobs: {0}")]
     Blob(#[from] object_store::Error),
-    /// The blob store's address cannot be used.
-    #[error("blobs: {0}")]
+    /// An address of the database or of the blob store cannot be used.
+    #[error("{0}")]
     Address(String),
     /// A database written by a later version.
     #[error("the database has schema version {found}, but this program knows only {known}")]
@@ -41,6 +41,12 @@ pub enum StoreError {
         /// Version of the program.
         known: i64,
     },
+    /// Another process holds the database.
+    #[error("another evaluator uses this database")]
+    StateInUse,
+    /// A database that others can reach, with files that they cannot.
+    #[error("a database needs blobs at an address too: give --blobs s3://BUCKET/PREFIX")]
+    LocalBlobs,
     /// Another process holds the data folder.
     #[error("another evaluator uses {}", .0.display())]
     InUse(PathBuf),

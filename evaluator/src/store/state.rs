@@ -7,6 +7,8 @@
 pub mod deletions;
 pub mod jobs;
 pub mod keys;
+#[cfg(test)]
+mod tests;
 pub mod uploads;
 pub mod usage;
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod callers;
+mod database;
 mod document;
 mod events;
 mod fake;

@@ -18,6 +18,7 @@ use blindsight_evaluator::store::StoreError;
 use serde_json::Value;
 use ureq::http::Request;
 
+use crate::database::Rows;
 use crate::document;
 use crate::fake::{self, Spec, bundle};
 
@@ -27,6 +28,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     thread: Option<JoinHandle<()>>,
     config: Config,
+    pub(crate) rows: Rows,
     agent: ureq::Agent,
 }
 
@@ -79,11 +81,12 @@ impl Server {
     }
 
     pub(crate) fn start_with(config: Config, parse: Parse) -> Self {
-        let service = Service::open(config.clone(), parse).unwrap();
-        Self::start_service(config, service)
+        let rows = Rows::new();
+        let service = rows.open(&config, parse).unwrap();
+        Self::start_service(config, rows, service)
     }
 
-    fn start_service(config: Config, service: Arc<Service>) -> Self {
+    fn start_service(config: Config, rows: Rows, service: Arc<Service>) -> Self {
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn({
@@ -96,19 +99,21 @@ impl Server {
             .allow_non_standard_methods(true)
             .max_redirects(0)
             .build();
-        Self { service, address, thread: Some(thread), config, agent: agent.into() }
+        let thread = Some(thread);
+        Self { service, address, thread, config, rows, agent: agent.into() }
     }
 
     /// Stops in order and starts again, with a chance to change the stores in between.
-    pub(crate) fn restart(mut self, between: impl FnOnce(&mut Config, &Service)) -> Self {
+    pub(crate) fn restart(mut self, between: impl FnOnce(&mut Config, &Rows)) -> Self {
         self.stop();
         let mut config = self.config.clone();
-        between(&mut config, &self.service);
+        between(&mut config, &self.rows);
         // The folder stays, and its lock is free when the last owner is gone.
         self.config.data = PathBuf::new();
+        let rows = self.rows.clone();
         drop(self);
-        let service = reopened(&config);
-        Self::start_service(config, service)
+        let service = reopened(&config, &rows);
+        Self::start_service(config, rows, service)
     }
 
     fn stop(&mut self) {
@@ -344,11 +349,13 @@ impl Answer {
 
 /// A service on a folder whose last owner is about to let go: a thread of its HTTP server may end a
 /// little after the server.
-fn reopened(config: &Config) -> Arc<Service> {
+fn reopened(config: &Config, rows: &Rows) -> Arc<Service> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        match Service::open(config.clone(), fake::reader()) {
-            Err(OpenError::Store(StoreError::InUse(_))) if Instant::now() < deadline => {
+        match rows.open(config, fake::reader()) {
+            Err(OpenError::Store(StoreError::InUse(_) | StoreError::StateInUse))
+                if Instant::now() < deadline =>
+            {
                 std::thread::sleep(Duration::from_millis(10));
             }
             opened => return opened.unwrap(),

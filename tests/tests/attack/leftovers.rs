@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Rows and bytes of the strangers after the attacks, and how much one may have at most.
 pub(crate) fn of_strangers(data: &Path) -> Value {
-    let store = Store::open(data, None).unwrap();
+    let store = Store::open(data, None, None).unwrap();
     let limits = Config::default();
     let of = |address: &str| {
         let caller = Caller::of_address(address.parse().unwrap());

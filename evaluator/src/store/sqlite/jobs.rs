@@ -216,6 +216,6 @@ fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
 
 fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<JobState> {
     let text: String = row.get(column)?;
-    let state = JobState::ALL.into_iter().find(|state| state.as_str() == text);
-    state.ok_or_else(|| rusqlite::Error::InvalidColumnType(column, text, Type::Text))
+    JobState::parse(&text)
+        .ok_or_else(|| rusqlite::Error::InvalidColumnType(column, text, Type::Text))
 }

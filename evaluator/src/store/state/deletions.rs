@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use super::Result;
+use crate::hex;
 use crate::time::Timestamp;
 
 /// A file or blobs that nothing needs any more.
@@ -17,6 +18,30 @@ pub enum Discarded {
     Request(Uuid),
     /// The answer of a job.
     Result(Uuid),
+}
+
+impl Discarded {
+    /// Its kind and name, as they are stored.
+    pub(crate) fn key(self) -> (&'static str, String) {
+        match self {
+            Self::Upload(id) => ("upload", id.to_string()),
+            Self::Bundle(sha256) => ("bundle", hex::encode(&sha256)),
+            Self::Request(job) => ("request", job.to_string()),
+            Self::Result(job) => ("result", job.to_string()),
+        }
+    }
+
+    /// What has this kind and name.
+    pub(crate) fn parse(kind: &str, name: &str) -> Option<Self> {
+        let id = || Uuid::parse_str(name).ok();
+        match kind {
+            "upload" => Some(Self::Upload(id()?)),
+            "bundle" => Some(Self::Bundle(hex::decode(name)?)),
+            "request" => Some(Self::Request(id()?)),
+            "result" => Some(Self::Result(id()?)),
+            _ => None,
+        }
+    }
 }
 
 /// Something to delete, and how often that failed.

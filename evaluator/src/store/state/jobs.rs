@@ -46,6 +46,12 @@ impl JobState {
         }
     }
 
+    /// The state that has this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// Whether a job stays in this state for ever.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -1,0 +1,218 @@
+//! The rows of jobs.
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{Parameters, Rows, get, hash, number, out_of_range, stored};
+use crate::caller::Caller;
+use crate::capability::Owner;
+use crate::store::state::Result;
+use crate::store::state::jobs::{
+    JobError, JobRow, JobState, NewRow, ReadJobs, Recovered, RunEnd, Start, WriteJobs,
+};
+use crate::time::Timestamp;
+
+const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
+     error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
+     cost_ms, caller";
+
+impl ReadJobs for Rows<'_> {
+    fn job(&self, owner: Owner, id: Uuid) -> Result<Option<JobRow>> {
+        self.job_where("id = $1 AND owner = $2", &[&id, &&owner.0[..]])
+    }
+
+    fn repeated_job(&self, keys: Uuid, idempotency_key: &str) -> Result<Option<JobRow>> {
+        self.job_where("keys = $1 AND idempotency_key = $2", &[&keys, &idempotency_key])
+    }
+
+    fn waiting_jobs(&self) -> Result<Vec<JobRow>> {
+        let query = format!("SELECT {COLUMNS} FROM jobs WHERE state = 'queued' ORDER BY seq");
+        self.all(&query, &[], job)
+    }
+
+    fn unfinished_jobs(&self, keys: Uuid) -> Result<u32> {
+        let query = "SELECT count(*) FROM jobs WHERE keys = $1 AND state IN ('queued', 'running')";
+        self.one(query, &[&keys], |row| number(row, 0))
+    }
+
+    fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)> {
+        let query = "SELECT owner, keys FROM jobs WHERE seq = $1";
+        let (owner, keys): (_, Uuid) =
+            self.one(query, &[&seq], |row| Ok((Owner(hash(row, 0)?), get(row, 1)?)))?;
+        let query = "SELECT keys FROM job_keys WHERE job = $1 ORDER BY place";
+        let further: Vec<Uuid> = self.all(query, &[&seq], |row| get(row, 0))?;
+        Ok((owner, std::iter::once(keys).chain(further).collect()))
+    }
+
+    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<Uuid>)> {
+        let ids = |condition: &str| {
+            let query = format!("SELECT id FROM jobs WHERE {condition}");
+            self.all(&query, &[], |row| get(row, 0))
+        };
+        Ok((ids("state IN ('queued', 'running')")?, ids("result_bytes IS NOT NULL")?))
+    }
+}
+
+impl WriteJobs for Rows<'_> {
+    fn insert_job(&self, new: &NewRow<'_>) -> Result<()> {
+        let query = "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
+                                       idempotency_key, request_sha256, request_bytes, created_at,
+                                       caller, cost_ms)
+                     VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $8, $9, $10, $11, $12)
+                     RETURNING seq";
+        let values: Parameters<'_> = &[
+            &new.id,
+            &&new.owner.0[..],
+            &new.keys,
+            &new.model,
+            &&new.contract[..],
+            &i64::from(new.steps),
+            &new.idempotency_key,
+            &&new.request_sha256[..],
+            &stored(new.request_bytes)?,
+            &new.created_at.0,
+            &new.caller.to_string(),
+            &stored(new.cost_ms)?,
+        ];
+        let seq: i64 = self.one(query, values, |row| get(row, 0))?;
+        for (place, keys) in (0_i64..).zip(new.with) {
+            let query = "INSERT INTO job_keys (job, place, keys) VALUES ($1, $2, $3)";
+            self.execute(query, &[&seq, &place, keys])?;
+        }
+        Ok(())
+    }
+
+    fn start_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
+        self.changed(
+            "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = $2
+             WHERE seq = $1 AND state = 'queued'",
+            &[&seq, &now.0],
+        )
+    }
+
+    fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>> {
+        let (seq, attempts) = (start.seq, i64::from(start.attempts));
+        match end {
+            &RunEnd::Done { result_bytes, evaluate_ms } => self.changed(
+                "UPDATE jobs SET state = 'done', finished_at = $3, result_bytes = $4,
+                                 evaluate_ms = $5, request_bytes = 0
+                 WHERE seq = $1 AND state = 'running' AND attempts = $2",
+                &[&seq, &attempts, &now.0, &stored(result_bytes)?, &stored(evaluate_ms)?],
+            ),
+            RunEnd::GivenUp(state, JobError { code, detail }) => self.changed(
+                "UPDATE jobs SET state = $6, finished_at = $3, error_code = $4, error_detail = $5,
+                                 request_bytes = 0
+                 WHERE seq = $1 AND state = 'running' AND attempts = $2",
+                &[&seq, &attempts, &now.0, code, detail, &state.as_str()],
+            ),
+            RunEnd::Again { counted } => self.changed(
+                "UPDATE jobs SET state = 'queued', attempts = attempts - $3
+                 WHERE seq = $1 AND state = 'running' AND attempts = $2",
+                &[&seq, &attempts, &i64::from(!counted)],
+            ),
+        }
+    }
+
+    fn cancel_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
+        self.changed(
+            "UPDATE jobs SET state = 'cancelled', finished_at = $2, request_bytes = 0
+             WHERE seq = $1 AND state IN ('queued', 'running')",
+            &[&seq, &now.0],
+        )
+    }
+
+    fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered> {
+        let dead = self.execute(
+            "UPDATE jobs SET state = 'dead', finished_at = $1, error_code = $2, request_bytes = 0,
+                    error_detail = 'The service ended ' || attempts || ' times while the job ran.'
+             WHERE state = 'running' AND attempts >= $3",
+            &[&now.0, &code, &i64::from(limit)],
+        )?;
+        let query = "UPDATE jobs SET state = 'queued' WHERE state = 'running'";
+        Ok(Recovered { dead, requeued: self.execute(query, &[])? })
+    }
+
+    fn delete_jobs_of_keys(&self, keys: Uuid) -> Result<Vec<Uuid>> {
+        let query = "DELETE FROM jobs WHERE keys = $1 OR seq IN (
+                         SELECT job FROM job_keys JOIN jobs ON job_keys.job = jobs.seq
+                         WHERE job_keys.keys = $1 AND state IN ('queued', 'running'))
+                     RETURNING id";
+        self.all(query, &[&keys], |row| get(row, 0))
+    }
+
+    fn expire_jobs(&self, results: Timestamp, jobs: Timestamp) -> Result<()> {
+        let expire = "UPDATE jobs SET result_bytes = NULL
+                      WHERE finished_at <= $1 AND result_bytes IS NOT NULL";
+        self.execute(expire, &[&results.0])?;
+        let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= $1";
+        self.execute(forget, &[&jobs.0])?;
+        Ok(())
+    }
+
+    fn forget_oldest_jobs(&self, caller: &Caller, count: u64) -> Result<()> {
+        let query = "DELETE FROM jobs WHERE seq IN (
+                         SELECT seq FROM jobs WHERE caller = $1 AND finished_at IS NOT NULL
+                         ORDER BY finished_at LIMIT $2)";
+        self.execute(query, &[&caller.to_string(), &stored(count)?])?;
+        Ok(())
+    }
+
+    fn arrive(&self, caller: &Caller) -> Result<()> {
+        let query = "UPDATE usage SET spent_ms = greatest(spent_ms, (
+                         SELECT coalesce(min(others.spent_ms - (
+                             SELECT coalesce(sum(cost_ms), 0)::bigint FROM jobs
+                             WHERE state = 'running' AND jobs.caller = others.name)), 0)
+                         FROM usage AS others
+                         WHERE others.scope = 'caller' AND others.queued + others.running > 0
+                             AND others.name <> $1))
+                     WHERE scope = 'caller' AND name = $1";
+        self.execute(query, &[&caller.to_string()])?;
+        Ok(())
+    }
+
+    fn charge(&self, caller: &Caller, ms: i64) -> Result<()> {
+        let query = "UPDATE usage SET spent_ms = greatest(0, spent_ms + $2)
+                     WHERE scope = 'caller' AND name = $1";
+        self.execute(query, &[&caller.to_string(), &ms])?;
+        Ok(())
+    }
+}
+
+impl Rows<'_> {
+    fn job_where(&self, condition: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
+        self.maybe(&format!("SELECT {COLUMNS} FROM jobs WHERE {condition}"), values, job)
+    }
+
+    /// Changes a job, and returns what it is then.
+    fn changed(&self, update: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
+        self.maybe(&format!("{update} RETURNING {COLUMNS}"), values, job)
+    }
+}
+
+fn job(row: &Row) -> Result<JobRow> {
+    let (code, detail): (Option<String>, Option<String>) = (get(row, 8)?, get(row, 9)?);
+    let state: &str = get(row, 4)?;
+    let unsigned = |column| {
+        let value: Option<i64> = get(row, column)?;
+        value.map(|value| u64::try_from(value).map_err(|_| out_of_range(value))).transpose()
+    };
+    Ok(JobRow {
+        seq: get(row, 0)?,
+        id: get(row, 1)?,
+        keys: get(row, 2)?,
+        model: get(row, 3)?,
+        state: JobState::parse(state).ok_or_else(|| out_of_range(state))?,
+        attempts: number(row, 5)?,
+        request_sha256: hash(row, 6)?,
+        result_bytes: unsigned(7)?,
+        error: code.zip(detail).map(|(code, detail)| JobError { code, detail }),
+        evaluate_ms: unsigned(10)?,
+        created_at: Timestamp(get(row, 11)?),
+        started_at: get::<Option<i64>>(row, 12)?.map(Timestamp),
+        finished_at: get::<Option<i64>>(row, 13)?.map(Timestamp),
+        contract: hash(row, 14)?,
+        steps: number(row, 15)?,
+        cost_ms: number(row, 16)?,
+        caller: Caller::stored(get(row, 17)?),
+    })
+}

@@ -1,0 +1,119 @@
+//! The rows of key sets and of their bundles.
+
+use uuid::Uuid;
+
+use super::{Rows, get, hash, number, owner_and_id, stored};
+use crate::capability::Owner;
+use crate::store::state::Result;
+use crate::store::state::keys::{KeyRow, NewKeys, ReadKeys, StoredList, WriteKeys};
+use crate::time::Timestamp;
+
+impl ReadKeys for Rows<'_> {
+    fn key_set(&self, owner: Owner, id: Uuid) -> Result<Option<KeyRow>> {
+        let query = "SELECT sha256, scheme, manifest, list, count, keys.bytes, keys.created_at,
+                            expires_at
+                     FROM keys JOIN bundles USING (sha256) WHERE id = $1 AND owner = $2";
+        self.maybe(query, &[&id, &&owner.0[..]], |row| {
+            Ok(KeyRow {
+                id,
+                sha256: hash(row, 0)?,
+                list: StoredList { scheme: hash(row, 1)?, manifest: get(row, 2)? },
+                digest: hash(row, 3)?,
+                count: number(row, 4)?,
+                bytes: number(row, 5)?,
+                created_at: Timestamp(get(row, 6)?),
+                expires_at: Timestamp(get(row, 7)?),
+            })
+        })
+    }
+
+    fn same_key_set(
+        &self,
+        owner: Owner,
+        sha256: &[u8; 32],
+        list: &StoredList,
+    ) -> Result<Option<Uuid>> {
+        let query = "SELECT id FROM keys JOIN bundles USING (sha256)
+                     WHERE owner = $1 AND sha256 = $2 AND list = $3 LIMIT 1";
+        let of = [&owner.0[..], &sha256[..], &list.digest()[..]];
+        self.maybe(query, &[&of[0], &of[1], &of[2]], |row| get(row, 0))
+    }
+
+    fn has_bundle(&self, sha256: &[u8; 32]) -> Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM bundles WHERE sha256 = $1)";
+        self.one(query, &[&&sha256[..]], |row| get(row, 0))
+    }
+
+    fn bundles(&self) -> Result<Vec<[u8; 32]>> {
+        self.all("SELECT sha256 FROM bundles", &[], |row| hash(row, 0))
+    }
+
+    fn is_known(&self, owner: Owner) -> Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM uploads WHERE owner = $1)
+                         OR EXISTS (SELECT 1 FROM keys WHERE owner = $1)";
+        self.one(query, &[&&owner.0[..]], |row| get(row, 0))
+    }
+
+    fn expired_key_sets(&self, now: Timestamp) -> Result<Vec<(Owner, Uuid)>> {
+        let query = format!("SELECT owner, id FROM keys WHERE {UNUSED} LIMIT 1000");
+        self.all(&query, &[&now.0], owner_and_id)
+    }
+
+    fn is_expired(&self, id: Uuid, now: Timestamp) -> Result<bool> {
+        let query = format!("SELECT EXISTS (SELECT 1 FROM keys WHERE id = $2 AND {UNUSED})");
+        self.one(&query, &[&now.0, &id], |row| get(row, 0))
+    }
+}
+
+impl WriteKeys for Rows<'_> {
+    fn insert_key_set(&self, new: &NewKeys<'_>) -> Result<()> {
+        let (bytes, list) = (stored(new.bytes)?, new.list);
+        self.execute(
+            "INSERT INTO bundles (sha256, scheme, manifest, list, count, bytes, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            &[
+                &&new.sha256[..],
+                &&list.scheme[..],
+                &list.manifest,
+                &&list.digest()[..],
+                &i64::from(list.count()),
+                &bytes,
+                &new.created_at.0,
+            ],
+        )?;
+        self.execute(
+            "INSERT INTO keys (id, owner, sha256, bytes, created_at, expires_at, caller)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &[
+                &new.id,
+                &&new.owner.0[..],
+                &&new.sha256[..],
+                &bytes,
+                &new.created_at.0,
+                &new.expires_at.0,
+                &new.caller.to_string(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn keep_key_set(&self, id: Uuid, until: Timestamp) -> Result<()> {
+        self.execute("UPDATE keys SET expires_at = $2 WHERE id = $1", &[&id, &until.0])?;
+        Ok(())
+    }
+
+    fn delete_key_set(&self, row: &KeyRow) -> Result<bool> {
+        self.execute("DELETE FROM keys WHERE id = $1", &[&row.id])?;
+        let unused = "DELETE FROM bundles WHERE sha256 = $1
+                      AND NOT EXISTS (SELECT 1 FROM keys WHERE sha256 = $1)";
+        Ok(self.execute(unused, &[&&row.sha256[..]])? == 1)
+    }
+}
+
+/// What makes a key set whose time has come expired: no unfinished job uses it.
+const UNUSED: &str = "expires_at <= $1
+    AND NOT EXISTS (
+        SELECT 1 FROM jobs WHERE jobs.keys = keys.id AND state IN ('queued', 'running'))
+    AND NOT EXISTS (
+        SELECT 1 FROM job_keys JOIN jobs ON job_keys.job = jobs.seq
+        WHERE job_keys.keys = keys.id AND state IN ('queued', 'running'))";
