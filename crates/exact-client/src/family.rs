@@ -5,12 +5,14 @@ use std::ops::Range;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_client::{KeyFamily, SecretPoly, SecretRng};
 use blindsight_exact::label::LABEL_BITS;
-use blindsight_exact::{ExactParameters, KeyPart, LabelCiphertext, LabelCode, SeededPart, TorusRing};
+use blindsight_exact::{
+    ExactParameters, KeyPart, LabelCiphertext, LabelCode, SeededPart, TorusRing,
+};
 use blindsight_ring::sampling::Seed;
 use blindsight_ring::{NttMontgomery, PrimeError};
 use thiserror::Error;
 
-use crate::generation::Generation;
+use crate::generation::{Generation, product};
 use crate::parallel;
 use crate::secret::ExactSecret;
 
@@ -39,6 +41,15 @@ pub enum FamilyError {
     /// The ring of `S` has no primes.
     #[error(transparent)]
     Ring(#[from] PrimeError),
+}
+
+/// Which secret an LWE ciphertext is under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Under {
+    /// The coefficients of `S`.
+    Ring,
+    /// `z`.
+    Lwe,
 }
 
 /// `S` as a factor.
@@ -109,12 +120,20 @@ impl<'a> ExactFamily<'a> {
     /// it should, or the ciphertext is somebody else's. Neither must the evaluator learn.
     #[must_use]
     pub fn decrypt(&self, code: LabelCode, label: &LabelCiphertext) -> Option<usize> {
-        let terms = label.mask.iter().zip(self.secret.ring());
-        // Both branches of every bit cost the same: a mask, no branch.
-        let product = terms
-            .fold(0_u16, |sum, (&a, &bit)| sum.wrapping_add(a & (bit as u16).wrapping_neg()));
-        let phase = label.body.wrapping_sub(product) & ((1 << LABEL_BITS) - 1);
-        code.label(phase)
+        let upper = |number: &u16| u64::from(*number) << (64 - LABEL_BITS);
+        let mask: Vec<u64> = label.mask.iter().map(upper).collect();
+        // The lower bits are zero.
+        code.label((self.phase(Under::Ring, &mask, upper(&label.body)) >> (64 - LABEL_BITS)) as u16)
+    }
+
+    /// Body minus mask times secret: what an LWE ciphertext holds, with its noise.
+    #[must_use]
+    pub fn phase(&self, under: Under, mask: &[u64], body: u64) -> u64 {
+        let secret = match under {
+            Under::Ring => self.secret.ring(),
+            Under::Lwe => self.secret.lwe(),
+        };
+        body.wrapping_sub(product(mask, secret))
     }
 
     fn stream(&self, name: &str) -> SecretRng {

@@ -11,5 +11,5 @@ mod generation;
 mod parallel;
 mod secret;
 
-pub use family::{ExactFamily, FamilyError};
+pub use family::{ExactFamily, FamilyError, Under};
 pub use secret::ExactSecret;

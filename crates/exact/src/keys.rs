@@ -116,11 +116,27 @@ impl SeededPart {
     #[must_use]
     pub fn sample(&self, set: &ExactParameters, sample: usize) -> (Vec<u64>, Vec<u64>) {
         let mut mask = vec![0; self.part.mask_len(set)];
-        self.part.expand_mask(&self.seed, sample, &mut mask);
+        let mut body = vec![0; self.part.body_len(set)];
+        self.write_sample(set, sample, &mut mask, &mut body);
+        (mask, body)
+    }
+
+    /// Writes mask and body of a sample, of the part's lengths.
+    ///
+    /// # Panics
+    /// If there are fewer samples.
+    pub fn write_sample(
+        &self,
+        set: &ExactParameters,
+        sample: usize,
+        mask: &mut [u64],
+        body: &mut [u64],
+    ) {
+        self.part.expand_mask(&self.seed, sample, mask);
         let len = self.part.body_len(set);
         let dropped = 64 - self.part.body_bits(set);
-        let body = &self.bodies[sample * len..][..len];
-        (mask, body.iter().map(|b| b << dropped).collect())
+        let packed = &self.bodies[sample * len..][..len];
+        body.iter_mut().zip(packed).for_each(|(to, from)| *to = from << dropped);
     }
 }
 

@@ -48,7 +48,11 @@ impl LabelCode {
     /// [`Noise::most_classes`](crate::noise::Noise::most_classes).
     pub fn new(set: &ExactParameters, classes: usize) -> Result<Self, Classes> {
         let most = set.noise().most_classes();
-        if (2..=most).contains(&classes) { Ok(Self { classes }) } else { Err(Classes { classes, most }) }
+        if (2..=most).contains(&classes) {
+            Ok(Self { classes })
+        } else {
+            Err(Classes { classes, most })
+        }
     }
 
     /// The number of classes.

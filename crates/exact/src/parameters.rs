@@ -80,7 +80,9 @@ pub enum ParameterError {
         log2_error: u32,
     },
     /// A decomposition.
-    #[error("{levels} digits of {log2_base} bits do not fit: at most 8 digits, of 1 to 24 bits, 48 in all")]
+    #[error(
+        "{levels} digits of {log2_base} bits do not fit: at most 8 digits, of 1 to 24 bits, 48 in all"
+    )]
     Decomposition {
         /// `log2` of the base.
         log2_base: u32,
@@ -267,7 +269,8 @@ mod tests {
             let error = refusal(|l| l.lwe_log2_error = log2_error);
             assert_eq!(error, ParameterError::Error { log2_error });
         }
-        for (log2_base, levels) in [(0, 1), (25, 1), (4, 0), (4, 9), (24, 3), (u32::MAX, u32::MAX)] {
+        for (log2_base, levels) in [(0, 1), (25, 1), (4, 0), (4, 9), (24, 3), (u32::MAX, u32::MAX)]
+        {
             let decomposition = Decomposition { log2_base, levels };
             let refused = ParameterError::Decomposition { log2_base, levels };
             assert_eq!(refusal(|l| l.bootstrap = decomposition), refused);

@@ -84,9 +84,9 @@ impl TorusRing {
                 residue
             } else {
                 // What the digits so far make modulo this prime.
-                let known = (0..i).rev().fold(0, |known, j| {
-                    (known * (primes[j].value() % q) + digits[j] % q) % q
-                });
+                let known = (0..i)
+                    .rev()
+                    .fold(0, |known, j| (known * (primes[j].value() % q) + digits[j] % q) % q);
                 (residue + q - known) % q * self.inverses[i - 1] % q
             };
             word = word.wrapping_add(digits[i].wrapping_mul(weight));
@@ -130,7 +130,8 @@ mod tests {
         x[0] = 1 << 63;
         for (log2, mask) in [(72.0, 1), (95.0, (1 << 23) - 1)] {
             let ring = TorusRing::new(degree, log2).unwrap();
-            let y: Vec<i64> = x.iter().map(|w| (w >> 30 & mask) as i64 - (mask / 2) as i64).collect();
+            let y: Vec<i64> =
+                x.iter().map(|w| (w >> 30 & mask) as i64 - (mask / 2) as i64).collect();
             let product = ring.residues(&x).multiply(&ring.signed(&y).into_montgomery());
             let mut found = vec![0; degree];
             ring.words(&product.into_coefficients(), &mut found);

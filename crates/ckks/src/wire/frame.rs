@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn unknown_and_unexpected_kinds_are_refused() {
-        for found in (0..=u8::MAX).filter(|n| ObjectKind::ALL.iter().all(|kind| *kind as u8 != *n)) {
+        for found in (0..=u8::MAX).filter(|n| ObjectKind::ALL.iter().all(|kind| *kind as u8 != *n))
+        {
             assert_eq!(refusal(&forged(6, &[found])), WireError::UnknownKind { found });
         }
         let error = refusal(&forged(6, &[3]));
