@@ -257,11 +257,13 @@ classify PHOTO *ARGS: sdk
     cargo build --locked --release -q -p blindsight-evaluator
     {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$@"
 
-# The same without HTTP, all in one process, beside the plain network: --model, --network.
+# The same without HTTP, all in one process, beside the plain network: --model, --network; or
+# --label-only, which decrypts nothing but the label.
 classify-native PHOTO *ARGS: setup
     {{ absolute }} {{ run }} classify "$@"
 
-# Classifies pictures of a data set, encrypted and plain: --first N --count M, --model, --network.
+# Classifies pictures of a data set, encrypted and plain: --first N --count M, --model, --network;
+# --label-only compares labels alone with the scores of the same runs.
 accuracy FILE *ARGS: setup
     {{ absolute }} {{ run }} accuracy "$@"
 

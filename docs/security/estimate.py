@@ -21,13 +21,16 @@ import subprocess
 import sys
 import time
 
-# Name, log2 N, log2 of the largest modulus published under the secret, its weight (None: dense).
+# Name, dimension, log2 of the largest modulus published under the secret, its kind (or the weight of
+# a sparse one), standard deviation of the errors. The last two are those of exact answers: errors
+# uniform up to 2^17 and 2^45.
 SECRETS = [
-    ("dense", 15, 820.1, None),
-    ("sparse-28", 15, 56.5, 28),
-    ("sparse-32", 15, 56.5, 32),
+    ("dense", 2**15, 820.1, "uniform ternary", 3.19),
+    ("sparse-28", 2**15, 56.5, 28, 3.19),
+    ("sparse-32", 2**15, 56.5, 32, 3.19),
+    ("exact-ring", 2048, 64, "uniform binary", 2**17 / 3**0.5),
+    ("exact-lwe", 918, 64, "uniform binary", 2**45 / 3**0.5),
 ]
-DEVIATION = 3.19
 
 # What an attack's lattice reduction is taken to cost. "core-SVP" counts one call of the oracle and
 # nothing else: no algorithm is known that reaches it.
@@ -62,15 +65,16 @@ def cell(secret, attack, model):
     from estimator.reduction import RC
     from sage.all import RR, ZZ
 
-    _, log_n, log_q, weight = secret
-    n = 2**log_n
-    if weight is None:
+    _, n, log_q, kind, deviation = secret
+    if kind == "uniform ternary":
         distribution = ND.Uniform(-1, 1)
+    elif kind == "uniform binary":
+        distribution = ND.Uniform(0, 1)
     else:
         # As many of one sign as of the other is the likeliest, and all signs cost about the same.
-        distribution = ND.SparseTernary(weight // 2, weight - weight // 2, n=n)
+        distribution = ND.SparseTernary(kind // 2, kind - kind // 2, n=n)
     params = LWE.Parameters(
-        n=n, q=ZZ((RR(2) ** log_q).round()), Xs=distribution, Xe=ND.DiscreteGaussian(DEVIATION)
+        n=n, q=ZZ((RR(2) ** log_q).round()), Xs=distribution, Xe=ND.DiscreteGaussian(deviation)
     )
     cost = ATTACKS[attack](LWE, params, MODELS[model][1](RC))
     rest = ", ".join(f"{key}: {value}" for key, value in cost.items() if key in ("beta", "zeta", "d"))
@@ -107,7 +111,7 @@ def head(folder):
         ["git", "-C", folder, "log", "-1", "--format=%H of %cs"], capture_output=True, text=True
     ).stdout.strip()
     print(f"lattice-estimator {commit}, Sage {version}, Python {sys.version.split()[0]}")
-    print(f"errors of standard deviation {DEVIATION}, unlimited samples; log2 of operations")
+    print("unlimited samples; log2 of operations")
 
 
 def main():
@@ -123,11 +127,11 @@ def main():
 
     head(arguments.estimator)
     for secret in SECRETS:
-        name, log_n, log_q, weight = secret
+        name, n, log_q, kind, deviation = secret
         if arguments.secret not in (None, name):
             continue
-        kind = "uniform ternary" if weight is None else f"ternary of weight {weight}"
-        print(f"\n{name}: {kind}, N = 2^{log_n}, log2 q = {log_q}")
+        kind = kind if isinstance(kind, str) else f"ternary of weight {kind}"
+        print(f"\n{name}: {kind}, n = {n}, log2 q = {log_q}, errors of deviation {deviation:.4g}")
         for attack in ATTACKS:
             if attack not in arguments.attack:
                 continue

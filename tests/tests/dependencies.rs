@@ -16,10 +16,24 @@ const ALLOWED: [&str; 6] = [
     "blindsight-ring",
 ];
 
-/// Cargo's own answer, with the features that a build of the evaluator alone resolves.
+/// Crates of this workspace that the evaluator's side of exact answers may link.
+const ALLOWED_EXACT: [&str; 5] = [
+    "blindsight-ckks",
+    "blindsight-ckks-eval",
+    "blindsight-exact",
+    "blindsight-exact-eval",
+    "blindsight-ring",
+];
+
+/// What the evaluator links.
 fn linked() -> Vec<(String, PathBuf)> {
+    linked_by("blindsight-evaluator")
+}
+
+/// Cargo's own answer, with the features that a build of the package alone resolves.
+fn linked_by(package: &str) -> Vec<(String, PathBuf)> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--package", "blindsight-evaluator"])
+        .args(["tree", "--locked", "--offline", "--package", package])
         .args(["--edges", "normal,build", "--prefix", "none"])
         .args(["--no-dedupe", "--format", "{p}"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -48,6 +62,36 @@ fn the_evaluator_links_exactly_these_crates_of_the_workspace() {
         .filter(|name| name.starts_with("blindsight"))
         .collect();
     assert_eq!(ours, BTreeSet::from(ALLOWED));
+}
+
+#[test]
+fn exact_answers_are_evaluated_without_secrets() {
+    let linked = linked_by("blindsight-exact-eval");
+    let ours: BTreeSet<&str> = linked
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| name.starts_with("blindsight"))
+        .collect();
+    assert_eq!(ours, BTreeSet::from(ALLOWED_EXACT));
+    // Of TFHE-rs, evaluation alone: these are what its secrets are made, used and read by.
+    let forbidden = [
+        "SecretKey",
+        "secret_key",
+        "encrypt_",
+        "decrypt_",
+        "EncryptionRandomGenerator",
+        "deserialize",
+        "bincode",
+    ];
+    let (_, path) = linked.iter().find(|(name, _)| name == "blindsight-exact-eval").unwrap();
+    let mut files = 0;
+    for_each_source(&path.join("src"), &mut |path, text| {
+        files += 1;
+        for word in forbidden {
+            assert!(!text.contains(word), "{} names {word}", path.display());
+        }
+    });
+    assert!(files > 5, "{files} files");
 }
 
 /// Whoever moves a secret into one of these crates is told here.

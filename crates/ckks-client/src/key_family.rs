@@ -7,6 +7,7 @@ use blindsight_ckks::keys::KeySpec;
 use blindsight_ckks::parameters::Parameters;
 
 use crate::key_generation::generate_seeded_key;
+use crate::sampling::SecretRng;
 use crate::secret::SecretKey;
 use crate::seed::ClientSeed;
 use derivation::{Context, Derivation, Purpose};
@@ -72,6 +73,16 @@ impl KeyFamily {
         let seed = self.derivation.stream(Purpose::PublicSeed(spec)).next_seed();
         let mut errors = self.derivation.stream(Purpose::Errors(spec));
         generate_seeded_key(set, &self.secret, spec, seed, &mut errors)
+    }
+}
+
+impl KeyFamily {
+    /// A stream of randomness for another scheme's secrets and errors, which no other name shares
+    /// and nothing of this scheme. The rule of [`GENERATION_VERSION`] holds for whatever is drawn
+    /// from it.
+    #[must_use]
+    pub fn stream(&self, name: &str) -> SecretRng {
+        self.derivation.stream(Purpose::Other(name))
     }
 }
 

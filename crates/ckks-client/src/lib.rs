@@ -37,5 +37,6 @@ pub use entropy::EntropyError;
 pub use key_family::{GENERATION_VERSION, KeyFamily};
 pub use sampling::SecretRng;
 pub use secret::SecretKey;
+pub use secret_poly::SecretPoly;
 pub use secret_slots::SecretSlots;
 pub use seed::ClientSeed;

@@ -46,8 +46,10 @@ impl SecretKey {
         }
     }
 
-    /// The coefficients of `s`, each -1, 0 or 1.
-    pub(crate) fn dense(&self) -> &[i8] {
+    /// The coefficients of `s`, each -1, 0 or 1: for keys that lead from it to another scheme's
+    /// secret.
+    #[must_use]
+    pub fn dense(&self) -> &[i8] {
         &self.dense
     }
 

@@ -10,23 +10,26 @@ use blindsight_ring::{Basis, Ntt, NttMontgomery, Poly};
 /// The buffers of polynomials are recycled: what is dropped unwiped would turn up in the next
 /// polynomial, and stay in memory for good. So every secret in this form lives in this type, from
 /// the moment it has its residues.
-pub(crate) struct SecretPoly<R: Representation = Ntt>(Poly<R>);
+pub struct SecretPoly<R: Representation = Ntt>(Poly<R>);
 
 impl SecretPoly {
     /// Takes a polynomial into custody.
-    pub(crate) fn new(poly: Poly<Ntt>) -> Self {
+    #[must_use]
+    pub fn new(poly: Poly<Ntt>) -> Self {
         Self(poly)
     }
 
     /// The secret with these coefficients.
-    pub(crate) fn from_signed<T: Copy + Into<i64>>(basis: &Basis, coefficients: &[T]) -> Self {
+    #[must_use]
+    pub fn from_signed<T: Copy + Into<i64>>(basis: &Basis, coefficients: &[T]) -> Self {
         Self(Poly::from_signed(basis, coefficients).into_ntt())
     }
 }
 
 impl SecretPoly<NttMontgomery> {
     /// The secret with these coefficients in Montgomery form, ready to be a factor.
-    pub(crate) fn montgomery(basis: &Basis, coefficients: &[i8]) -> Self {
+    #[must_use]
+    pub fn montgomery(basis: &Basis, coefficients: &[i8]) -> Self {
         // Both conversions work in place: no residue is left elsewhere.
         let poly = Poly::from_signed(basis, coefficients).into_ntt();
         Self(poly.into_montgomery())

@@ -36,6 +36,10 @@ pub(crate) struct Arguments {
     /// Pictures that are evaluated at the same time; as many as there are threads by default.
     #[arg(long)]
     side_by_side: Option<usize>,
+    /// Answers with the label alone, and compares with the scores of the same runs.
+    #[cfg(feature = "exact")]
+    #[arg(long)]
+    label_only: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +91,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let contract = bundle.contract().clone();
     let plain = PlainReference::new(&path, arguments.network.as_deref(), &contract)?;
     let pictures = pictures(arguments, &contract)?;
+    #[cfg(feature = "exact")]
+    if arguments.label_only {
+        let inputs = pictures.iter().map(|p| (p.input.values(), p.label));
+        return crate::label::accuracy(&bundle, arguments.first, inputs);
+    }
     let model = Engine::default().load(&bundle)?;
     let mut client = Client::new(&contract)?;
     let keys = client.register(&contract)?;

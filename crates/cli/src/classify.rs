@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     /// The network that the model was compiled from; the file beside it by default.
     #[arg(long)]
     network: Option<PathBuf>,
+    /// Answers with the label alone: the scores are never decrypted.
+    #[cfg(feature = "exact")]
+    #[arg(long)]
+    label_only: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +65,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let bundle = read_bundle(&path)?;
     let contract = bundle.contract().clone();
     let input = preparation(&contract)?.decode(&read(&arguments.photo)?)?;
+    #[cfg(feature = "exact")]
+    if arguments.label_only {
+        return crate::label::classify(&bundle, input.values());
+    }
     let (model, load) = timed(|| Engine::default().load(&bundle));
     let model = model?;
     eprintln!("model loaded in {load:.2} s");
@@ -99,14 +107,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let start = Instant::now();
     let result = work();
     (result, start.elapsed().as_secs_f64())
 }
 
 /// Prints each step that passes.
-struct Progress;
+pub(crate) struct Progress;
 
 impl Observer for Progress {}
 

@@ -53,6 +53,12 @@ impl Client {
         Ok((total, seconds))
     }
 
+    /// All keys and the secret, of which those of exact answers follow.
+    #[cfg(feature = "exact")]
+    pub(crate) fn family(&self) -> &KeyFamily {
+        &self.family
+    }
+
     /// Makes keys and gives them to the evaluator.
     pub(crate) fn register(&self, contract: &AcceptedContract) -> Result<Keys, Box<dyn Error>> {
         let mut set = KeySet::default();

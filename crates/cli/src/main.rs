@@ -6,6 +6,8 @@ mod classify;
 mod client;
 mod compile;
 mod files;
+#[cfg(feature = "exact")]
+mod label;
 mod machine;
 mod network;
 mod plain;

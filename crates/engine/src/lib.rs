@@ -16,6 +16,8 @@ pub mod testing;
 pub use blindsight_ckks_eval::{KeySet, Observer, Stage};
 pub use bundle::{Bundle, BundleError, BundleLimits};
 pub use engine::{Engine, LoadError, Scheme};
+#[cfg(feature = "exact")]
+pub use model::label;
 pub use model::{EvaluateError, Model, RunError, RunObserver, StepModel};
 pub use program::{
     Checked, Circuit, Operation, PlaintextData, PolynomialData, Program, ProgramError, Step, Value,

@@ -1,5 +1,7 @@
 //! A model with its constants encoded, ready to run on anybody's ciphertexts.
 
+#[cfg(feature = "exact")]
+pub mod label;
 mod run;
 
 use std::sync::Arc;

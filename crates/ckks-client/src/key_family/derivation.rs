@@ -20,6 +20,8 @@ pub(super) enum Purpose<'a> {
     SparseSecret,
     Errors(&'a KeySpec),
     PublicSeed(&'a KeySpec),
+    /// Something of another scheme, by its name.
+    Other(&'a str),
 }
 
 impl Purpose<'_> {
@@ -32,6 +34,7 @@ impl Purpose<'_> {
             Self::SparseSecret => (2, [0; 32]),
             Self::Errors(spec) => (3, described(spec)),
             Self::PublicSeed(spec) => (4, described(spec)),
+            Self::Other(name) => (5, Sha256::digest(name).into()),
         }
     }
 }
@@ -118,6 +121,8 @@ mod tests {
             Purpose::Errors(&keys().specs()[1]),
             Purpose::PublicSeed(&keys().specs()[0]),
             Purpose::PublicSeed(&keys().specs()[1]),
+            Purpose::Other("a"),
+            Purpose::Other("b"),
         ];
         purposes.map(|purpose| derivation.stream(purpose).next_u64()).to_vec()
     }

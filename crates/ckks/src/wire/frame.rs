@@ -51,10 +51,14 @@ pub enum ObjectKind {
     SecretKey = 6,
     /// A ciphertext of several parts.
     ProductCiphertext = 7,
+    /// A part of the key for exact answers.
+    ExactKey = 16,
+    /// An encrypted label.
+    Label = 17,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Ciphertext,
         Self::SeededCiphertext,
         Self::EvaluationKey,
@@ -62,6 +66,8 @@ impl ObjectKind {
         Self::Response,
         Self::SecretKey,
         Self::ProductCiphertext,
+        Self::ExactKey,
+        Self::Label,
     ];
 }
 
@@ -75,6 +81,8 @@ impl fmt::Display for ObjectKind {
             Self::Response => "an encrypted response",
             Self::SecretKey => "a secret key",
             Self::ProductCiphertext => "a ciphertext of several parts",
+            Self::ExactKey => "a part of the key for exact answers",
+            Self::Label => "an encrypted label",
         })
     }
 }
@@ -251,7 +259,8 @@ mod tests {
 
     #[test]
     fn unknown_and_unexpected_kinds_are_refused() {
-        for found in (0..=u8::MAX).filter(|n| !(1..=7).contains(n)) {
+        for found in (0..=u8::MAX).filter(|n| ObjectKind::ALL.iter().all(|kind| *kind as u8 != *n))
+        {
             assert_eq!(refusal(&forged(6, &[found])), WireError::UnknownKind { found });
         }
         let error = refusal(&forged(6, &[3]));

@@ -66,6 +66,11 @@ impl CompactAnswer {
         self.data.slots.len()
     }
 
+    /// For each value of the result, its slot.
+    pub fn slots(&self) -> impl Iterator<Item = usize> {
+        self.data.slots.iter().map(|&slot| slot as usize)
+    }
+
     /// What a decrypted 1 means.
     #[must_use]
     pub fn unit(&self) -> f64 {

@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_eval::polynomial::{self, PolynomialBasis};
-use blindsight_ckks_eval::{EvalError, Evaluator, KeySet, LinearCombination, Observer, Stage, add};
+use blindsight_ckks_eval::{
+    Context, EvalError, Evaluator, KeySet, LinearCombination, Observer, Stage, add,
+};
 use rayon::prelude::*;
 
 use super::{RunError, StepModel};
@@ -38,8 +40,21 @@ impl StepModel {
         request: Vec<Ciphertext>,
         observer: &mut impl RunObserver,
     ) -> Result<Ciphertext, RunError> {
+        let steps = self.program.steps.len();
+        self.run_until(steps, steps, keys, request, observer)
+    }
+
+    /// The same, up to so many steps, for one of the values that are then still there.
+    pub(super) fn run_until(
+        &self,
+        steps: usize,
+        wanted: Value,
+        keys: &KeySet,
+        request: Vec<Ciphertext>,
+        observer: &mut impl RunObserver,
+    ) -> Result<Ciphertext, RunError> {
         let evaluator = Evaluator { context: self.scheme.context(), keys };
-        let steps = &self.program.steps;
+        let steps = &self.program.steps[..steps];
         let total = self.program.layers();
         let mut values = Values::new(request);
         let most = rayon::current_num_threads();
@@ -58,7 +73,7 @@ impl StepModel {
                 }
             }
         }
-        let answer = values.take(steps.len())?;
+        let answer = values.take(wanted)?;
         let _ = observer.progress(total, total);
         Ok(answer)
     }
@@ -124,9 +139,7 @@ impl StepModel {
                 polynomial::evaluate(evaluator, basis, &coefficients, input, data.scale)?
             }
             Operation::Rescale { input, level, scale } => {
-                let terms = vec![(Complex64::ONE, values.get(*input)?)];
-                let sum = LinearCombination { terms, constant: Complex64::ZERO };
-                sum.rescaled(context, *level, *scale)?
+                rescaled(context, values.get(*input)?, *level, *scale)?
             }
         })
     }
@@ -149,6 +162,17 @@ impl<O: Observer> Observer for Shared<'_, &mut O> {
         // What an observer panicked over is over.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).stage(stage, result)
     }
+}
+
+/// A value at a lower level and with exactly this scale.
+pub(super) fn rescaled(
+    context: &Context,
+    value: &Ciphertext,
+    level: usize,
+    scale: f64,
+) -> Result<Ciphertext, EvalError> {
+    let terms = vec![(Complex64::ONE, value)];
+    LinearCombination { terms, constant: Complex64::ZERO }.rescaled(context, level, scale)
 }
 
 fn combine(

@@ -87,6 +87,12 @@ impl UniformExpander {
             rest = take_prefix(rest, &accepted[..count]);
         }
     }
+
+    /// Overwrites `out` with the keystream's 64-bit words as they are: numbers uniform modulo
+    /// `2^64`, which step 3 above has nothing to reject of.
+    pub fn fill_words(mut self, out: &mut [u64]) {
+        out.fill_with(|| self.keystream.next_u64());
+    }
 }
 
 /// Names one stream under a seed: which object, which digit of it, which limb of that.
@@ -134,6 +140,17 @@ mod tests {
 
     // The expected values of the three tests below come from a separate implementation of the
     // documented rule, written in Python.
+
+    #[test]
+    fn words_are_the_keystream_in_pairs_of_residues() {
+        let mut words = vec![0; 9];
+        UniformExpander::new(&SEED, StreamId(3)).fill_words(&mut words);
+        // 2^32 - 1 is the largest modulus of the other way; it would skip one word in 2^32.
+        let halves = expand_u32(3, u32::MAX, 18);
+        let joined: Vec<u64> =
+            halves.chunks(2).map(|h| u64::from(h[0]) | u64::from(h[1]) << 32).collect();
+        assert_eq!(words, joined);
+    }
 
     #[test]
     fn known_answer_32_bit() {

@@ -1,0 +1,181 @@
+//! Answers that are a label alone: docs/exact.md.
+//!
+//! A program for scores ends by rescaling them to the base prime. For a label, that step gives way to
+//! others: one plaintext product for each class rescales and takes its score out of the slots, and
+//! TFHE decides. So every model that answers with scores can answer with their label, and takes no
+//! further key of CKKS for it.
+
+use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
+use blindsight_ckks_eval::{Evaluator, KeySet};
+use blindsight_contract::AcceptedContract;
+use blindsight_exact::label::Classes;
+use blindsight_exact::{ExactParameters, LabelCiphertext, LabelCode, Literal, ParameterError};
+use blindsight_exact_eval::{Entropy, ExactError, ExactKey, Lwe, ScoreLayout, ScoreSelection};
+use rayon::prelude::*;
+use thiserror::Error;
+
+use super::run::rescaled;
+use super::{Code, EvaluateError, Model, RunError, RunObserver, StepModel};
+use crate::program::{Operation, Value};
+
+/// What a model's labels are made with, once for all clients.
+#[derive(Debug)]
+pub struct Labels {
+    set: ExactParameters,
+    selection: ScoreSelection,
+    /// The value that the last step would rescale.
+    scores: Value,
+}
+
+/// Why there is no label.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LabelError {
+    /// The model answers in another form than scores of one input.
+    #[error("only a model that answers one input with scores can answer with their label")]
+    Form,
+    /// The program has no room for the selection of scores.
+    #[error("the program does not end with the rescaling of its scores from level 2 or above")]
+    LastStep,
+    /// The parameter set.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
+    /// The number of classes.
+    #[error(transparent)]
+    Classes(#[from] Classes),
+    /// A step of the decision.
+    #[error(transparent)]
+    Exact(#[from] ExactError),
+    /// The model itself.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+}
+
+/// The parameter set and the code of labels for clients and evaluators of a model with this
+/// contract.
+///
+/// # Errors
+/// When there is no room for so many classes, or CKKS's set does not fit.
+pub fn format(contract: &AcceptedContract) -> Result<(ExactParameters, LabelCode), LabelError> {
+    let set = ExactParameters::new(Literal::degree_2048(), contract.set())?;
+    let code = LabelCode::new(&set, contract.classes().len())?;
+    Ok((set, code))
+}
+
+impl Model {
+    /// Makes the model ready to answer with labels.
+    ///
+    /// # Errors
+    /// When it is none that can.
+    pub fn labels(&self) -> Result<Labels, LabelError> {
+        let steps = self.label_steps()?;
+        let (set, _) = format(&self.contract)?;
+        let answer = self.contract.answer().compact().ok_or(LabelError::Form)?;
+        let scores = match steps.program.steps.last().map(|step| &step.operation) {
+            Some(Operation::Rescale { input, level: 1, .. }) => *input,
+            _ => return Err(LabelError::LastStep),
+        };
+        let before = steps.checked.values[scores];
+        if before.level < 2 {
+            return Err(LabelError::LastStep);
+        }
+        let layout = ScoreLayout {
+            level: before.level,
+            scale: before.scale,
+            period: answer.period(),
+            slots: answer.slots().collect(),
+            // Compilers choose the unit so that scores stay within one of it.
+            bound: 1.0,
+        };
+        let selection = ScoreSelection::new(steps.scheme.context(), &layout)?;
+        Ok(Labels { set, selection, scores })
+    }
+
+    /// Runs the model but for its last step: what both kinds of answers are made of.
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`].
+    pub fn unfinished_scores(
+        &self,
+        labels: &Labels,
+        keys: &KeySet,
+        request: &[u8],
+        observer: &mut impl RunObserver,
+    ) -> Result<Ciphertext, LabelError> {
+        let steps = self.label_steps()?;
+        let request = Self::read_request(&self.contract, request).map_err(EvaluateError::from)?;
+        let request = request.into_iter().map(SeededCiphertext::expand).collect();
+        let before_last = steps.program.steps.len().saturating_sub(1);
+        let scores = steps.run_until(before_last, labels.scores, keys, request, observer);
+        Ok(scores.map_err(EvaluateError::from)?)
+    }
+
+    /// The bytes of the answer with scores.
+    ///
+    /// # Errors
+    /// When the scores are of another model.
+    pub fn score_answer(&self, scores: &Ciphertext) -> Result<Vec<u8>, LabelError> {
+        let steps = self.label_steps()?;
+        let answer = steps.finish(scores).map_err(EvaluateError::from)?;
+        let answer = self.compact(&answer).map_err(EvaluateError::from)?;
+        Ok(answer.to_bytes(self.contract.set()))
+    }
+
+    /// The bytes of the answer with the label alone.
+    ///
+    /// # Errors
+    /// When the key belongs to another set, or the scores to another model.
+    pub fn label_answer(
+        &self,
+        labels: &Labels,
+        key: &ExactKey,
+        scores: &Ciphertext,
+        entropy: &mut Entropy,
+    ) -> Result<Vec<u8>, LabelError> {
+        if *key.set() != labels.set {
+            return Err(ExactError::OtherSet.into());
+        }
+        let context = self.label_steps()?.scheme.context();
+        // The products need no key.
+        let evaluator = Evaluator { context, keys: &KeySet::default() };
+        let scores = labels.selection.apply(evaluator, scores)?;
+        let scores = scores.par_iter().map(|score| key.bridge().coefficient_0(score));
+        let scores: Vec<Lwe> = scores.collect::<Result<_, _>>()?;
+        let label: LabelCiphertext = key.label(&scores, entropy)?;
+        Ok(label.to_bytes(&labels.set))
+    }
+
+    fn label_steps(&self) -> Result<&StepModel, LabelError> {
+        match &self.code {
+            Code::Steps(steps) => Ok(steps),
+            Code::Batch(_) => Err(LabelError::Form),
+        }
+    }
+}
+
+impl Labels {
+    /// The parameter set of keys and labels.
+    #[must_use]
+    pub fn set(&self) -> &ExactParameters {
+        &self.set
+    }
+
+    /// The part of the circle that a difference of two scores of one unit is.
+    #[must_use]
+    pub fn unit(&self) -> f64 {
+        self.selection.unit()
+    }
+}
+
+impl StepModel {
+    /// The last step alone.
+    fn finish(&self, scores: &Ciphertext) -> Result<Ciphertext, RunError> {
+        match self.program.steps.last().map(|step| &step.operation) {
+            Some(Operation::Rescale { level, scale, .. }) => {
+                Ok(rescaled(self.scheme.context(), scores, *level, *scale)?)
+            }
+            // No labels are made for a program that ends otherwise.
+            _ => Ok(scores.clone()),
+        }
+    }
+}

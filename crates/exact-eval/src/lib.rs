@@ -1,0 +1,22 @@
+//! The evaluator's side of exact answers: from encrypted scores of CKKS to an encrypted label.
+//!
+//! [`ScoreSelection`] takes the scores out of the slots, [`bridge`] takes them to TFHE, [`argmax`]
+//! decides by sign bootstraps, and [`answer`] hides how. Bootstraps and key switches are TFHE-rs's
+//! (`core_crypto`, evaluation alone): nothing here makes, holds or uses a secret.
+
+pub mod answer;
+pub mod argmax;
+pub mod bridge;
+mod error;
+mod key;
+mod lwe;
+mod scores;
+mod signs;
+#[cfg(test)]
+mod tests;
+
+pub use answer::Entropy;
+pub use error::ExactError;
+pub use key::ExactKey;
+pub use lwe::Lwe;
+pub use scores::{ScoreLayout, ScoreSelection};
