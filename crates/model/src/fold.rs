@@ -104,6 +104,7 @@ fn with_sources(node: &Node, renamed: &[NodeId]) -> Node {
         | Node::Activation { source, .. }
         | Node::SubsamplePad { source, .. }
         | Node::Select { source, .. }
+        | Node::Rearrange { source, .. }
         | Node::AveragePool { source, .. }
         | Node::GlobalAveragePool { source }
         | Node::Linear { source, .. } => *source = rename(source),

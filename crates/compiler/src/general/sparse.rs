@@ -133,14 +133,18 @@ pub(crate) fn of_node(
     node: &Node,
 ) -> Result<(Sparse, Vec<f64>), TooManyEntries> {
     let shape = graph.shape(id);
-    let a_row = match node {
-        Node::Conv2d { conv, .. } => conv.weights().len() / conv.out_channels(),
-        Node::Linear { linear, .. } => linear.inputs(),
-        Node::AveragePool { pool, .. } => pool.kernel().iter().product(),
-        Node::GlobalAveragePool { source } => graph.shape(*source).plane(),
-        _ => 1,
+    let others_than_zero = |weights: &[f32]| weights.iter().filter(|w| **w != 0.0).count();
+    let entries = match node {
+        // Kernels of groups are filled up with zeros.
+        Node::Conv2d { conv, .. } => others_than_zero(conv.weights()).saturating_mul(shape.plane()),
+        Node::Linear { linear, .. } => others_than_zero(linear.weights()),
+        Node::AveragePool { pool, .. } => {
+            shape.elements().saturating_mul(pool.kernel().iter().product())
+        }
+        Node::GlobalAveragePool { source } => graph.shape(*source).elements(),
+        _ => shape.elements(),
     };
-    if shape.elements().saturating_mul(a_row) > MOST_ENTRIES {
+    if entries > MOST_ENTRIES {
         return Err(TooManyEntries);
     }
     let zero = || vec![0.0; shape.elements()];
@@ -163,6 +167,10 @@ pub(crate) fn of_node(
             let offset = selection.channels().iter().map(|pick| f64::from(pick.offset));
             let bias = offset.flat_map(|offset| vec![offset; shape.plane()]).collect();
             (selected(selection, from, shape), bias)
+        }
+        Node::Rearrange { rearrangement, .. } => {
+            let rows = rearrangement.places().map(|place| vec![(place as u32, 1.0)]);
+            (Sparse { rows: rows.collect() }, zero())
         }
         Node::AveragePool { source, pool } => {
             let count = pool.kernel().iter().product::<usize>() as f64;
@@ -194,19 +202,24 @@ fn convolution(conv: &Conv2d, from: Shape, to: Shape) -> Sparse {
     let [top, left, ..] = conv.padding().sides();
     let (height, width) = (conv.kernel_height(), conv.kernel_width());
     let kernel = height * width;
+    // Of each channel of the result, those that are not zero: in groups they are few.
+    let taps: Vec<Vec<(usize, f32)>> = conv
+        .weights()
+        .chunks_exact(from.channels() * kernel)
+        .map(|weights| weights.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect())
+        .collect();
     let row = |index: usize| {
         let (channel, at) = (index / to.plane(), index % to.plane());
         let (y, x) = (at / to.width() * conv.stride(), at % to.width() * conv.stride());
-        let weights = &conv.weights()[channel * from.channels() * kernel..];
-        let mut entries = Vec::with_capacity(from.channels() * kernel);
-        for (tap, &weight) in weights[..from.channels() * kernel].iter().enumerate() {
+        let mut entries = Vec::with_capacity(taps[channel].len());
+        for &(tap, weight) in &taps[channel] {
             let (input, dy, dx) = (tap / kernel, tap % kernel / width, tap % width);
             let inside = |at: usize, before: usize, side: usize| {
                 at.checked_sub(before).filter(|at| *at < side)
             };
             let (row, column) =
                 (inside(y + dy, top, from.height()), inside(x + dx, left, from.width()));
-            if let (Some(row), Some(column), true) = (row, column, weight != 0.0) {
+            if let (Some(row), Some(column)) = (row, column) {
                 let at = input * from.plane() + row * from.width() + column;
                 entries.push((at as u32, weight));
             }
@@ -256,7 +269,7 @@ pub(crate) fn windows(pool: Pool, from: Shape, to: Shape) -> Sparse {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_model::graph::{BatchNorm, GraphBuilder, Linear, Padding, Pick};
+    use blindsight_model::graph::{BatchNorm, GraphBuilder, Linear, Padding, Pick, Rearrangement};
     use blindsight_model::plain::PlainNetwork;
     use blindsight_model::tensor::Tensor;
 
@@ -283,7 +296,9 @@ mod tests {
             .unwrap()
             .with_rows(vec![Some(5), None, Some(0), Some(5)])
             .with_columns(vec![None, Some(4)]);
-        let layers: [Make; 7] = [
+        let shape_after = Shape::new(2, 9, 5).unwrap();
+        let turned = Rearrangement::new(vec![3, 6, 5], vec![2, 0, 1], shape_after).unwrap();
+        let layers: [Make; 8] = [
             Box::new(move |source| Node::Conv2d { source, conv: conv.clone() }),
             Box::new(move |source| Node::BatchNorm { source, norm: norm.clone() }),
             Box::new(move |source| Node::Linear { source, linear: linear.clone() }),
@@ -291,6 +306,7 @@ mod tests {
             Box::new(|source| Node::GlobalAveragePool { source }),
             Box::new(|source| Node::SubsamplePad { source, channels: 7 }),
             Box::new(move |source| Node::Select { source, selection: selection.clone() }),
+            Box::new(move |source| Node::Rearrange { source, rearrangement: turned.clone() }),
         ];
         for make in layers {
             let mut builder = GraphBuilder::new(shape);
@@ -307,6 +323,23 @@ mod tests {
                 assert!((x - f64::from(*y)).abs() < 1e-4, "{}: {x} {y}", node.name());
             }
         }
+    }
+
+    /// A depthwise convolution whose kernel, filled up, would have 13 times as many entries as are
+    /// allowed.
+    #[test]
+    fn zeros_of_groups_are_no_entries() {
+        let shape = Shape::new(256, 40, 40).unwrap();
+        let mut weights = vec![0.0; 256 * 256 * 9];
+        (0..256).for_each(|c| weights[(c * 256 + c) * 9..][..9].fill(0.5));
+        let conv = Conv2d::new([256, 256, 3, 3], weights, None, 1, 1).unwrap();
+        let mut builder = GraphBuilder::new(shape);
+        let node = Node::Conv2d { source: builder.input(), conv };
+        let end = builder.add(node.clone()).unwrap();
+        let graph = builder.finish(end).unwrap();
+        let (matrix, _) = of_node(&graph, end, &node).unwrap();
+        let entries: usize = matrix.rows.iter().map(Vec::len).sum();
+        assert_eq!(entries, 256 * (3 * 40 - 2) * (3 * 40 - 2));
     }
 
     #[test]

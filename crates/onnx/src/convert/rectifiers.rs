@@ -100,6 +100,9 @@ impl<'m> Converter<'m, '_> {
     pub(super) fn elu(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(1, 1)?;
         let selu = call.node.op_type == "Selu";
+        if call.node.op_type == "Celu" {
+            return self.celu(call);
+        }
         let usual = if selu { 1.673_263_2 } else { 1.0 };
         let alpha = call.attributes.float("alpha", usual)?;
         let gamma = if selu { call.attributes.float("gamma", 1.050_701)? } else { 1.0 };
@@ -114,6 +117,20 @@ impl<'m> Converter<'m, '_> {
         let right = self.times(call, line, |_| (gamma * (1.0 - alpha), 0.0))?;
         let id = self.node(call, Node::Add { left, right })?;
         self.done(call, id, map.axes, "activations elu and relu")
+    }
+
+    /// alpha elu(x / alpha).
+    fn celu(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        let alpha = call.attributes.float("alpha", 1.0)?;
+        if alpha <= 0.0 {
+            return Err(problem("alpha", format!("is {alpha}; it should be positive")).into());
+        }
+        let map = self.map(call, 0, "input")?;
+        let source = self.build(&map)?;
+        let inner = self.times(call, source, |_| (1.0 / alpha, 0.0))?;
+        let inner = self.function(call, inner, ActivationKind::Elu)?;
+        let id = self.times(call, inner, |_| (alpha, 0.0))?;
+        self.done(call, id, map.axes, "activation elu of a part")
     }
 
     pub(super) fn leaky_relu(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
