@@ -135,7 +135,6 @@ pub(crate) fn of_node(
     let shape = graph.shape(id);
     let others_than_zero = |weights: &[f32]| weights.iter().filter(|w| **w != 0.0).count();
     let entries = match node {
-        // Kernels of groups are filled up with zeros.
         Node::Conv2d { conv, .. } => others_than_zero(conv.weights()).saturating_mul(shape.plane()),
         Node::Linear { linear, .. } => others_than_zero(linear.weights()),
         Node::AveragePool { pool, .. } => {
@@ -202,10 +201,11 @@ fn convolution(conv: &Conv2d, from: Shape, to: Shape) -> Sparse {
     let [top, left, ..] = conv.padding().sides();
     let (height, width) = (conv.kernel_height(), conv.kernel_width());
     let kernel = height * width;
-    // Of each channel of the result, those that are not zero: in groups they are few.
+    // Of each channel of the result those that are not zero, counted within its group.
+    let (inputs, together) = (conv.dims()[1], conv.out_channels() / conv.groups());
     let taps: Vec<Vec<(usize, f32)>> = conv
         .weights()
-        .chunks_exact(from.channels() * kernel)
+        .chunks_exact(inputs * kernel)
         .map(|weights| weights.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect())
         .collect();
     let row = |index: usize| {
@@ -214,6 +214,7 @@ fn convolution(conv: &Conv2d, from: Shape, to: Shape) -> Sparse {
         let mut entries = Vec::with_capacity(taps[channel].len());
         for &(tap, weight) in &taps[channel] {
             let (input, dy, dx) = (tap / kernel, tap % kernel / width, tap % width);
+            let input = channel / together * inputs + input;
             let inside = |at: usize, before: usize, side: usize| {
                 at.checked_sub(before).filter(|at| *at < side)
             };
@@ -285,6 +286,8 @@ mod tests {
         let shape = Shape::new(3, 6, 5).unwrap();
         let padding = Padding { rows: [1, 0], columns: [2, 1] };
         let conv = Conv2d::new([4, 3, 3, 2], numbers(72), Some(numbers(4)), 2, padding).unwrap();
+        let grouped = Conv2d::new([6, 1, 3, 3], numbers(54), Some(numbers(6)), 1, 1).unwrap();
+        let grouped = grouped.with_groups(3).unwrap();
         let norm = BatchNorm::new(numbers(3), numbers(3), numbers(3), vec![0.5; 3], 1e-5).unwrap();
         let linear = Linear::new([7, 90], numbers(630), numbers(7)).unwrap();
         let pool = Pool::new([3, 2], [2, 1]).unwrap();
@@ -298,8 +301,9 @@ mod tests {
             .with_columns(vec![None, Some(4)]);
         let shape_after = Shape::new(2, 9, 5).unwrap();
         let turned = Rearrangement::new(vec![3, 6, 5], vec![2, 0, 1], shape_after).unwrap();
-        let layers: [Make; 8] = [
+        let layers: [Make; 9] = [
             Box::new(move |source| Node::Conv2d { source, conv: conv.clone() }),
+            Box::new(move |source| Node::Conv2d { source, conv: grouped.clone() }),
             Box::new(move |source| Node::BatchNorm { source, norm: norm.clone() }),
             Box::new(move |source| Node::Linear { source, linear: linear.clone() }),
             Box::new(move |source| Node::AveragePool { source, pool }),
@@ -323,23 +327,6 @@ mod tests {
                 assert!((x - f64::from(*y)).abs() < 1e-4, "{}: {x} {y}", node.name());
             }
         }
-    }
-
-    /// A depthwise convolution whose kernel, filled up, would have 13 times as many entries as are
-    /// allowed.
-    #[test]
-    fn zeros_of_groups_are_no_entries() {
-        let shape = Shape::new(256, 40, 40).unwrap();
-        let mut weights = vec![0.0; 256 * 256 * 9];
-        (0..256).for_each(|c| weights[(c * 256 + c) * 9..][..9].fill(0.5));
-        let conv = Conv2d::new([256, 256, 3, 3], weights, None, 1, 1).unwrap();
-        let mut builder = GraphBuilder::new(shape);
-        let node = Node::Conv2d { source: builder.input(), conv };
-        let end = builder.add(node.clone()).unwrap();
-        let graph = builder.finish(end).unwrap();
-        let (matrix, _) = of_node(&graph, end, &node).unwrap();
-        let entries: usize = matrix.rows.iter().map(Vec::len).sum();
-        assert_eq!(entries, 256 * (3 * 40 - 2) * (3 * 40 - 2));
     }
 
     #[test]

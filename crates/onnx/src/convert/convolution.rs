@@ -34,7 +34,7 @@ impl<'m> Converter<'m, '_> {
             weights.values().to_vec()
         } else {
             self.spend(dims.iter().product())?;
-            spread::spread(weights.values(), from, dims, groups, dilation)
+            spread::spread(weights.values(), from, dims, dilation)
         };
         let kernel = [dims[2], dims[3]];
         let bias = match self.value(call, 2) {
@@ -51,7 +51,7 @@ impl<'m> Converter<'m, '_> {
         let padding = window.padding(self.shape_of(&map), kernel);
         let (source, before, padding) = self.with_zeros_before(&map, padding)?;
         let padding = window.reduced(before, kernel, padding);
-        let conv = Conv2d::new(dims, kernels, bias, stride, padding)?;
+        let conv = Conv2d::new(dims, kernels, bias, stride, padding)?.with_groups(groups)?;
         let slot = match window.result(before, kernel, padding) {
             Some([height, width]) if down != right => {
                 let source = self.node(call, Node::Conv2d { source, conv })?;

@@ -34,7 +34,7 @@ impl<'m> Converter<'m, '_> {
         let (turned, from) = turned(weights.values(), dims, groups).ok_or_else(impossible)?;
         let to = spread::dims(from, groups, window.dilation).ok_or_else(impossible)?;
         self.spend(to.iter().product())?;
-        let kernels = spread::spread(&turned, from, to, groups, window.dilation);
+        let kernels = spread::spread(&turned, from, to, window.dilation);
         let bias = match self.value(call, 2) {
             Some(_) => Some(self.reals(call, 2, "bias")?.values().to_vec()),
             None => None,
@@ -76,7 +76,7 @@ impl<'m> Converter<'m, '_> {
         let source = self.build(&map)?;
         let selection = Selection::everything(sides(shape)).with_rows(rows).with_columns(columns);
         let source = self.node(call, Node::Select { source, selection })?;
-        let conv = Conv2d::new(to, kernels, bias, 1, 0)?;
+        let conv = Conv2d::new(to, kernels, bias, 1, 0)?.with_groups(groups)?;
         let id = self.node(call, Node::Conv2d { source, conv })?;
         let axes = layer_axes(rank, self.slots.node_shape(id)?);
         self.done(call, id, axes, "convolution with zeros between what it reads")
