@@ -2,6 +2,7 @@
 
 use blindsight_model::graph::{ActivationKind, Node, NodeId, Slope};
 
+use super::slots::State;
 use super::{Call, Converter, Done, Map, Stop};
 use crate::attributes::problem;
 use crate::error::Reason;
@@ -32,12 +33,15 @@ impl<'m> Converter<'m, '_> {
         let beta = call.attributes.float("beta", 0.5)?;
         let map = self.map(call, 0, "input")?;
         if (alpha - 1.0 / 6.0).abs() < 1e-6 && (beta - 0.5).abs() < 1e-6 {
-            return self.activate(call, &map, ActivationKind::HardSigmoid);
+            let source = self.build(&map)?;
+            let state = State::HardGate { slot: map.slot, source, factor: 1.0 / 6.0 };
+            let how = format!("activation {}", ActivationKind::HardSigmoid);
+            return Ok(self.waiting(call, &map, state, &how));
         }
         let source = self.build(&map)?;
-        let line = self.times(call, source, |_| (alpha, beta))?;
-        let id = self.clipped(call, line, Some(0.0), Some(1.0))?;
-        self.done(call, id, map.axes, "a line between two bounds, from two ReLUs")
+        let line = self.times(call, source, |_| (6.0 * alpha, 6.0 * (beta - 0.5)))?;
+        let id = self.function(call, line, ActivationKind::HardSigmoid)?;
+        self.done(call, id, map.axes, "activation hardsigmoid, of a line")
     }
 
     /// ReLU that ends at 6, or any other bounds.
@@ -56,15 +60,31 @@ impl<'m> Converter<'m, '_> {
         let (low, high) = (low.filter(|x| *x > f32::MIN), high.filter(|x| *x < f32::MAX));
         let map = self.map(call, 0, "input")?;
         match (low, high) {
-            (Some(0.0), Some(6.0)) => self.activate(call, &map, ActivationKind::Relu6),
+            (Some(0.0), Some(6.0)) => match *self.slots.state(map.slot) {
+                State::Shifted { slot, source, by } if by == 3.0 => {
+                    let state = State::HardGate { slot, source, factor: 1.0 };
+                    let how = "activation hardsigmoid, or part of hardswish";
+                    Ok(self.waiting(call, &map, state, how))
+                }
+                _ => self.activate(call, &map, ActivationKind::Relu6),
+            },
             (Some(0.0), None) => self.activate(call, &map, ActivationKind::Relu),
             (Some(low), Some(high)) if low >= high => {
                 Err(Reason::Computation("its bounds leave nothing".to_owned()).into())
             }
+            (Some(low), Some(high)) => {
+                let source = self.build(&map)?;
+                let range = high - low;
+                // The line from 0 to 1 that ends where the bounds are.
+                let line = self.times(call, source, |_| (6.0 / range, -6.0 * low / range - 3.0))?;
+                let id = self.function(call, line, ActivationKind::HardSigmoid)?;
+                let id = self.times(call, id, |_| (range, low))?;
+                self.done(call, id, map.axes, "bounds, from the activation hardsigmoid")
+            }
             _ => {
                 let source = self.build(&map)?;
                 let id = self.clipped(call, source, low, high)?;
-                self.done(call, id, map.axes, "bounds, from ReLUs")
+                self.done(call, id, map.axes, "a bound, from a ReLU")
             }
         }
     }

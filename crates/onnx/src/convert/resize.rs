@@ -14,7 +14,7 @@ use crate::error::Reason;
 const MOST_WEIGHTS: usize = 64;
 
 /// Longer sides than this are no network's.
-const LONGEST_SIDE: usize = 1 << 16;
+const LONGEST_SIDE: usize = 1 << 14;
 
 impl<'m> Converter<'m, '_> {
     pub(super) fn resize(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {

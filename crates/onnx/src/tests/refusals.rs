@@ -190,8 +190,8 @@ fn computations_and_layouts() {
             let weights = m.weights(&[3, 72, 1, 1]);
             m.end("Conv", &[&flat, &weights], &[]);
         }),
-        ("a product row by row", |m| {
-            let weights = m.weights(&[6, 4]);
+        ("a product row by row, of another length", |m| {
+            let weights = m.weights(&[5, 4]);
             m.end("MatMul", &["x", &weights], &[]);
         }),
         ("sums of different sizes", |m| {

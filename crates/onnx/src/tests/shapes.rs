@@ -155,6 +155,23 @@ fn pixels_become_channels_and_back() {
 }
 
 #[test]
+fn dense_layers_on_every_place() {
+    let mut model = picture(13);
+    let (weights, bias) = (model.weights(&[6, 4]), model.weights(&[4]));
+    let map = model.add("MatMul", &["x", &weights], &[]);
+    let map = model.add("Add", &[&map, &bias], &[]);
+    model.end("Relu", &[&map], &[]);
+    agree("rows of a picture", &model);
+    let mut model = Model::new(13, &[5, 3]);
+    let (first, second) = (model.weights(&[3, 4]), model.weights(&[20, 2]));
+    let map = model.add("MatMul", &["x", &first], &[]);
+    let map = model.add("Relu", &[&map], &[]);
+    let flat = model.add("Flatten", &[&map], &[]);
+    model.end("MatMul", &[&flat, &second], &[]);
+    agree("steps of a sequence", &model);
+}
+
+#[test]
 fn places_that_are_known_are_gathered() {
     for axis in [1, 2, 3] {
         let mut model = picture(13);
