@@ -98,6 +98,24 @@ class Before(nn.Module):
         return z + (x if self.shortcut is None else self.shortcut(y))
 
 
+class Shuffle(nn.Module):
+    """The unit of ShuffleNetV2: half of the channels pass, then all are shuffled."""
+
+    def __init__(self, channels):
+        super().__init__()
+        half = channels // 2
+        self.layers = nn.Sequential(
+            block(half, half, 1), block(half, half, 3, 1, half, activation=None), block(half, half, 1)
+        )
+
+    def forward(self, x):
+        passed, changed = x.chunk(2, 1)
+        joined = torch.cat([passed, self.layers(changed)], 1)
+        batch, channels, height, width = joined.shape
+        cut = joined.view(batch, 2, channels // 2, height, width)
+        return cut.transpose(1, 2).reshape(batch, channels, height, width)
+
+
 def networks():
     """Name, network and input shape."""
     yield "vgg64", nn.Sequential(
@@ -139,6 +157,20 @@ def networks():
         nn.AvgPool2d(3, 2, 1, count_include_pad=False), nn.Flatten(),
         nn.Linear(12 * 6 * 3, 20), nn.Softplus(), nn.Linear(20, 7),
     ), (1, 28, 28)
+    yield "shuffle", nn.Sequential(
+        block(3, 16, 3, 2), Shuffle(16), Shuffle(16), block(16, 32, 3, 2), Shuffle(32), *head(32)
+    ), (3, 32, 32)
+    yield "sequence", nn.Sequential(
+        nn.Conv1d(6, 16, 5, 2, 2), nn.ReLU(), nn.Conv1d(16, 32, 3, 1, 1), nn.Hardswish(),
+        nn.MaxPool1d(2), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(32, 5),
+    ), (6, 128)
+    yield "enlarged", nn.Sequential(
+        block(1, 8, 3, 2), nn.Upsample(scale_factor=2), block(8, 8),
+        nn.Upsample(scale_factor=2, mode="bilinear"), block(8, 8, 3, 2), *head(8),
+    ), (1, 16, 16)
+    yield "tall", nn.Sequential(
+        block(3, 8, 3, 2), block(8, 16, 3, 2), nn.AvgPool2d(2), block(16, 32, 3, 2), *head(32)
+    ), (3, 160, 160)
 
 
 def main(folder):

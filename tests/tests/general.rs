@@ -7,7 +7,7 @@ use std::fs;
 use blindsight_ckks_client::ClientSeed;
 use blindsight_compiler::testing::{
     calibration, deep, error_of_first, error_of_scores, gated, inputs, inverted, large, perceptron,
-    plain_scores, shallow, wide,
+    plain_scores, shallow, tall, wide,
 };
 use blindsight_compiler::{Description, Form, InputRule, Wishes, check, compile};
 use blindsight_contract::AcceptedContract;
@@ -115,7 +115,8 @@ fn other_activations_are_near() {
     }
 }
 
-/// Too deep for any chain; feature maps of four ciphertexts, depthwise, with gates and maxima.
+/// Too deep for any chain; feature maps of four ciphertexts, depthwise, with gates and maxima; channels
+/// in bands.
 #[test]
 fn bootstraps_carry_what_is_deep_or_large() {
     for (name, graph) in [
@@ -124,6 +125,7 @@ fn bootstraps_carry_what_is_deep_or_large() {
         ("gated", gated()),
         ("large", large([16, 64, 64])),
         ("wide", wide()),
+        ("tall", tall()),
     ] {
         let visit = Visit::new(&compiled(&graph, Form::Bootstrapped));
         let found = |input: &Tensor, number: usize| visit.scores(input.values(), number as u8);

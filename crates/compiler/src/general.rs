@@ -11,6 +11,7 @@
 mod activation;
 mod budget;
 mod carrier;
+mod degrees;
 mod diagonals;
 mod emit;
 mod error;
@@ -43,9 +44,11 @@ use crate::noise::{self, Gaussian};
 use activation::Forms;
 use budget::Needs;
 use carrier::Carrier;
+pub use degrees::Degrees;
 use emit::Build;
 pub use error::GeneralError;
 use graded::Graded;
+use layout::Layout;
 use network::{Network, Refreshes};
 use ring::{LOG_DEGREES, Ring};
 use simulate::{ProgramNoise, Simulation};
@@ -66,22 +69,21 @@ impl<'a> Leveled<'a> {
         Ok(Self { task, network })
     }
 
-    /// The program. Errors of polynomials, root mean square, are at most so many hundredths of their
-    /// range.
+    /// The program with these polynomials.
     ///
     /// # Errors
     /// When no ring carries it.
-    pub(crate) fn emit(&self, percent: f64) -> Result<Emitted, CompileError> {
+    pub(crate) fn emit(&self, degrees: Degrees) -> Result<Emitted, CompileError> {
         let Self { task, network } = self;
-        let activations = Forms::leveled(network, percent / 100.0)?;
+        let activations = &degrees.forms(network, task.samples)?;
         if activations.are_squares() {
-            return emit_graded(*task, network, &activations);
+            return emit_graded(*task, network, activations);
         }
         let depth = emit::depth(network, |index| activations.get(index).depth());
         let mut refused = GeneralError::Depth { needed: depth };
         for log_degree in LOG_DEGREES {
             let Some(ring) = Ring::new(log_degree, depth)? else { continue };
-            match emitted(*task, network, &activations, &Carrier::Leveled(ring)) {
+            match emitted(*task, network, activations, &Carrier::Leveled(ring)) {
                 // A larger ring may hold it.
                 Err(CompileError::General(error @ GeneralError::Slots { .. })) => refused = error,
                 result => return result,
@@ -245,8 +247,12 @@ pub(crate) fn check_bootstrapped(graph: &Graph) -> Result<(), GeneralError> {
     let held = graph.activations().map(|(id, _)| (id, carrier::MOST_PARTS));
     for (id, most_parts) in input.chain(held) {
         let shape = graph.shape(id);
-        let room = if shape.plane() == 1 { slots } else { slots * most_parts };
-        if shape.plane() > slots || shape.elements() > room {
+        let fits = match shape.plane() {
+            1 => shape.elements() <= slots,
+            plane if plane <= slots => shape.elements() <= slots * most_parts,
+            _ => Layout::interleaved(shape, most_parts, slots).is_some(),
+        };
+        if !fits {
             return Err(GeneralError::Slots { shape, slots });
         }
     }

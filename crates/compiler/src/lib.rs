@@ -24,5 +24,5 @@ pub use compile::{
     Code, CompileError, Compiled, Description, Form, InputRule, check, compile, compile_as,
 };
 pub use cost::{Machine, count_bootstraps};
-pub use general::GeneralError;
+pub use general::{Degrees, GeneralError};
 pub use planner::{Candidate, Costs, Goal, Way, Wishes};

@@ -13,7 +13,7 @@ use blindsight_model::graph::{ActivationKind, Graph};
 
 use crate::batch;
 use crate::compile::{CompileError, Description, Emitted, Form, Task, check};
-use crate::general::{self, Leveled};
+use crate::general::{self, Degrees, Leveled};
 use crate::residual;
 use contest::Contest;
 
@@ -25,31 +25,29 @@ pub use wishes::{Costs, Goal, Wishes};
 pub enum Way {
     /// In the packing of the residual family.
     Residual,
-    /// On a ring whose chain carries all of it, with polynomials in place of activations.
-    Polynomials {
-        /// Their largest error, root mean square, in hundredths of the range: fewer levels, or
-        /// better scores.
-        percent: f64,
-    },
+    /// On a ring whose chain carries all of it, with polynomials in place of activations: fewer
+    /// levels, or better scores.
+    Leveled(Degrees),
     /// As matrices between bootstraps.
     Bootstrapped,
 }
 
 /// Errors of polynomials that are tried without bootstraps, in hundredths of the range.
-const PERCENTS: [f64; 3] = [1.0, 3.0, 0.3];
+const PERCENTS: [f64; 2] = [1.0, 0.3];
 
 /// Squares are no approximation.
 const NONE: [f64; 1] = [0.0];
 
 impl Way {
-    /// All ways that a network may take, as far as its ranges are no matter.
+    /// All ways that a network may take, as far as its ranges are no matter, and that these wishes make
+    /// worth a try.
     ///
     /// # Errors
     /// [`CompileError::General`] when there is none.
-    pub fn all(graph: &Graph) -> Result<Vec<Self>, CompileError> {
+    pub fn all(graph: &Graph, wishes: Wishes) -> Result<Vec<Self>, CompileError> {
         let residual = (check(graph)? == Form::Residual).then_some(Self::Residual);
-        let leveled = general::check_leveled(graph).is_ok().then(|| percents(graph));
-        let leveled = leveled.into_iter().flatten().map(|&percent| Self::Polynomials { percent });
+        let leveled = general::check_leveled(graph).is_ok().then(|| degrees(graph, wishes));
+        let leveled = leveled.into_iter().flatten().map(Self::Leveled);
         let bootstrapped = general::check_bootstrapped(graph).is_ok().then_some(Self::Bootstrapped);
         Ok(residual.into_iter().chain(leveled).chain(bootstrapped).collect())
     }
@@ -57,7 +55,7 @@ impl Way {
     fn emit(self, task: Task<'_>) -> Result<Emitted, CompileError> {
         match self {
             Self::Residual => residual::emit(task),
-            Self::Polynomials { percent } => Leveled::new(task)?.emit(percent),
+            Self::Leveled(degrees) => Leveled::new(task)?.emit(degrees),
             Self::Bootstrapped => general::emit_bootstrapped(task),
         }
     }
@@ -67,12 +65,7 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Residual => f.write_str("residual blocks, a bootstrap each"),
-            Self::Polynomials { percent: 0.0 } => {
-                write!(f, "{WITHOUT_BOOTSTRAPS}, squares as products")
-            }
-            Self::Polynomials { percent } => {
-                write!(f, "{WITHOUT_BOOTSTRAPS}, polynomials within {percent} % of their range")
-            }
+            Self::Leveled(degrees) => write!(f, "{WITHOUT_BOOTSTRAPS}, {degrees}"),
             Self::Bootstrapped => f.write_str("matrices, a bootstrap for each activation"),
         }
     }
@@ -80,10 +73,14 @@ impl fmt::Display for Way {
 
 const WITHOUT_BOOTSTRAPS: &str = "without bootstraps";
 
-/// The errors that are worth a candidate: squares have none.
-fn percents(graph: &Graph) -> &'static [f64] {
-    let squares = graph.activations().all(|(_, kind)| kind == ActivationKind::Square);
-    if squares { &NONE } else { &PERCENTS }
+/// The polynomials that are worth a candidate: squares are their own.
+fn degrees(graph: &Graph, wishes: Wishes) -> Vec<Degrees> {
+    let within = |percent: &f64| Degrees::Within { percent: *percent };
+    if graph.activations().all(|(_, kind)| kind == ActivationKind::Square) {
+        return NONE.iter().map(within).collect();
+    }
+    let keeping = Degrees::Keeping { agreement: wishes.least_agreement() };
+    PERCENTS.iter().map(within).chain([keeping]).collect()
 }
 
 const BATCHES: &str = "batches, an input a slot";
@@ -119,8 +116,8 @@ pub(crate) fn plan(
     }
     match Leveled::new(task) {
         Ok(leveled) => {
-            for &percent in percents(task.graph) {
-                contest.enter(Way::Polynomials { percent }, leveled.emit(percent));
+            for degrees in degrees(task.graph, wishes) {
+                contest.enter(Way::Leveled(degrees), leveled.emit(degrees));
             }
         }
         Err(refused) => contest.enter(WITHOUT_BOOTSTRAPS, Err(refused)),
@@ -174,10 +171,13 @@ mod tests {
     #[test]
     fn every_way_can_be_taken_alone() {
         let graph = convolutional();
-        let ways = Way::all(&graph).unwrap();
-        assert_eq!(ways, [Way::Polynomials { percent: 0.0 }, Way::Bootstrapped]);
-        assert_eq!(Way::all(&deep(9)).unwrap(), [Way::Bootstrapped]);
-        assert_eq!(Way::all(&perceptron(ActivationKind::Relu)).unwrap().len(), 4);
+        let wishes = Wishes::default();
+        let ways = Way::all(&graph, wishes).unwrap();
+        let squares = Way::Leveled(Degrees::Within { percent: 0.0 });
+        assert_eq!(ways, [squares, Way::Bootstrapped]);
+        assert_eq!(Way::all(&deep(9), wishes).unwrap(), [Way::Bootstrapped]);
+        let other = perceptron(ActivationKind::Relu);
+        assert_eq!(Way::all(&other, wishes).unwrap().len(), 4);
         let (calibration, samples) = (calibration(&graph), inputs(graph.shape(graph.input())));
         let machine = Machine { bootstrap: 1.0, linear: 2.0 };
         let task = Task { graph: &graph, calibration: &calibration, samples: &samples, machine };

@@ -103,6 +103,22 @@ pub fn wide() -> Graph {
     parts.finish(scores)
 }
 
+/// Channels that no ciphertext holds: 150 rows of 130, in bands. A convolution reads across them.
+#[must_use]
+pub fn tall() -> Graph {
+    let mut parts = Parts::of_sides([1, 150, 130]);
+    let map = parts.conv(parts.input(), [1, 1, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let map = parts.conv(map, [4, 1, 5, 5], 2);
+    let map = parts.activation(map, ActivationKind::Silu);
+    let map = parts.pool(map, 2, 2);
+    let map = parts.conv(map, [6, 4, 3, 3], 2);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let mean = parts.add(Node::GlobalAveragePool { source: map });
+    let scores = parts.linear(mean, [3, 6]);
+    parts.finish(scores)
+}
+
 /// Odd sizes, strides, two colours, a sum of two paths, and a mean at the end.
 #[must_use]
 pub fn odd() -> Graph {
@@ -353,13 +369,9 @@ impl Parts {
 
     /// A convolution of each channel alone.
     pub fn depthwise(&mut self, source: NodeId, channels: usize, stride: usize) -> NodeId {
-        let own = self.numbers(9 * channels, 0.5);
-        let mut weights = vec![0.0; 9 * channels * channels];
-        for (channel, own) in own.chunks_exact(9).enumerate() {
-            weights[9 * channel * (channels + 1)..][..9].copy_from_slice(own);
-        }
-        let dims = [channels, channels, 3, 3];
-        let conv = Conv2d::new(dims, weights, None, stride, 1).unwrap();
+        let weights = self.numbers(9 * channels, 0.5);
+        let conv = Conv2d::new([channels, 1, 3, 3], weights, None, stride, 1).unwrap();
+        let conv = conv.with_groups(channels).unwrap();
         self.add(Node::Conv2d { source, conv })
     }
 

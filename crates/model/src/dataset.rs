@@ -118,6 +118,12 @@ impl Sample {
             SamplePicture::Pixels(pixels) => preparation.pixels(pixels),
             SamplePicture::Tensor(tensor) => {
                 let (expected, found) = (preparation.shape(), tensor.shape());
+                let sides = [found.channels(), found.height(), found.width()];
+                // Channels of numbers in a row, in an array without a dimension for rows.
+                if sides == [1, expected.channels(), expected.width()] && expected.height() == 1 {
+                    let sequence = Tensor::new(expected, tensor.values().to_vec());
+                    return Ok(sequence.unwrap_or(tensor));
+                }
                 if found != expected {
                     return Err(DatasetError::Shape { name, expected, found });
                 }

@@ -91,7 +91,8 @@ fn folded(conv: &Conv2d, norm: &BatchNorm) -> Result<Conv2d, ParameterError> {
         weights.extend(kernel.iter().map(|&w| (f64::from(w) * scale) as f32));
         bias.push((f64::from(old_bias) * scale + offset) as f32);
     }
-    Conv2d::new(dims, weights, Some(bias), conv.stride(), conv.padding())
+    Conv2d::new(dims, weights, Some(bias), conv.stride(), conv.padding())?
+        .with_groups(conv.groups())
 }
 
 /// A copy of the node that reads the renamed results.
@@ -104,6 +105,7 @@ fn with_sources(node: &Node, renamed: &[NodeId]) -> Node {
         | Node::Activation { source, .. }
         | Node::SubsamplePad { source, .. }
         | Node::Select { source, .. }
+        | Node::Rearrange { source, .. }
         | Node::AveragePool { source, .. }
         | Node::GlobalAveragePool { source }
         | Node::Linear { source, .. } => *source = rename(source),

@@ -12,6 +12,7 @@ mod infer;
 mod layers;
 mod padding;
 mod pool;
+mod rearrangement;
 mod selection;
 
 use crate::tensor::Shape;
@@ -25,6 +26,7 @@ pub(crate) use layers::count;
 pub use layers::{BatchNorm, Linear, MAX_WEIGHTS, ParameterError};
 pub use padding::Padding;
 pub use pool::Pool;
+pub use rearrangement::Rearrangement;
 pub use selection::{Pick, Selection};
 
 /// Names the result of one node of one graph, or the graph's input.
@@ -87,6 +89,13 @@ pub enum Node {
         /// What is read where.
         selection: Selection,
     },
+    /// All elements in another order and shape.
+    Rearrange {
+        /// The feature map that is read.
+        source: NodeId,
+        /// Which order and shape.
+        rearrangement: Rearrangement,
+    },
     /// Mean of a window that moves over every channel.
     AveragePool {
         /// The feature map that is averaged.
@@ -117,6 +126,7 @@ impl Node {
             | Self::Activation { source, .. }
             | Self::SubsamplePad { source, .. }
             | Self::Select { source, .. }
+            | Self::Rearrange { source, .. }
             | Self::AveragePool { source, .. }
             | Self::GlobalAveragePool { source }
             | Self::Linear { source, .. } => (source, None),
@@ -135,6 +145,7 @@ impl Node {
             Self::Add { .. } => "sum",
             Self::SubsamplePad { .. } => "subsampling shortcut",
             Self::Select { .. } => "selection",
+            Self::Rearrange { .. } => "rearrangement",
             Self::AveragePool { .. } => "average pool of windows",
             Self::GlobalAveragePool { .. } => "average pool",
             Self::Linear { .. } => "fully connected layer",

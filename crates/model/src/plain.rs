@@ -8,7 +8,7 @@ mod conv;
 
 use thiserror::Error;
 
-use crate::graph::{ActivationKind, Graph, Linear, Node, NodeId, Pool, Selection};
+use crate::graph::{ActivationKind, Graph, Linear, Node, NodeId, Pool, Rearrangement, Selection};
 use crate::tensor::{Shape, Tensor};
 pub use conv::PackedConv;
 
@@ -136,6 +136,9 @@ impl PlainNetwork {
                 Node::Select { source, selection } => {
                     selected(&results.take(*source), selection, shape)
                 }
+                Node::Rearrange { source, rearrangement } => {
+                    rearranged(&results.take(*source), rearrangement)
+                }
                 Node::AveragePool { source, pool } => pooled(&results.take(*source), *pool, shape),
                 Node::GlobalAveragePool { source } => averaged(&results.take(*source), shape),
                 Node::Linear { source, linear } => product(linear, &results.take(*source), shape),
@@ -229,6 +232,14 @@ fn selected(source: &Tensor, selection: &Selection, shape: Shape) -> Tensor {
                 *to = pick.factor * value + pick.offset;
             }
         }
+    }
+    result
+}
+
+fn rearranged(source: &Tensor, rearrangement: &Rearrangement) -> Tensor {
+    let mut result = Tensor::zeros(rearrangement.shape());
+    for (to, place) in result.values_mut().iter_mut().zip(rearrangement.places()) {
+        *to = source.values()[place];
     }
     result
 }

@@ -45,6 +45,32 @@ impl Axes {
         Self(vec![vec![], vec![Row], vec![Column], vec![Channel]]).without_ones(shape)
     }
 
+    /// Batch, channels, length, of what has one row.
+    pub(crate) fn sequence(shape: Shape) -> Self {
+        Self(vec![vec![], vec![Channel], vec![Column]]).without_ones(shape)
+    }
+
+    /// Batch, rows, columns, of what has one channel.
+    pub(crate) fn plane(shape: Shape) -> Self {
+        Self(vec![vec![], vec![Row], vec![Column]]).without_ones(shape)
+    }
+
+    /// An axis for each side, in their order, of a tensor with so many: a batch of one vector, one
+    /// sequence of channels or one picture. `None` when the feature map has more sides.
+    pub(crate) fn of_layers(rank: usize, shape: Shape) -> Option<Self> {
+        match rank {
+            2 => (shape.plane() == 1).then(|| Self::vector(2, shape)),
+            3 => (shape.height() == 1).then(|| Self::sequence(shape)),
+            4 => Some(Self::channels_first(shape)),
+            _ => None,
+        }
+    }
+
+    /// Axes that are products of these sides.
+    pub(crate) fn of_sides(axes: Vec<Vec<Side>>) -> Self {
+        Self(axes)
+    }
+
     /// `rank` axes of which the last holds the values of a vector.
     pub(crate) fn vector(rank: usize, shape: Shape) -> Self {
         let mut axes = vec![vec![]; rank.max(1)];

@@ -14,7 +14,9 @@ mod pointwise;
 mod pooling;
 mod rectifiers;
 mod renaming;
+mod resize;
 mod select;
+mod settling;
 mod shortcut;
 mod slots;
 mod spread;
@@ -35,6 +37,7 @@ use crate::external::ExternalData;
 use crate::order::plan;
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::signature::{Signature, check_output, opset};
+use crate::view::View;
 use crate::{Imported, NodeReport};
 use slots::Slots;
 
@@ -96,6 +99,11 @@ pub(crate) fn convert(
 #[derive(Clone)]
 enum Value<'m> {
     Map(Map),
+    /// A tensor over a feature map whose axes are no sides of it.
+    View {
+        slot: usize,
+        view: View,
+    },
     /// The scores, after a softmax that is left to the client.
     Scores(Map),
     Constant(Constant<'m>),
@@ -233,7 +241,7 @@ impl<'m> Converter<'m, '_> {
             "Gemm" => self.gemm(call),
             "MatMul" => self.mat_mul(call),
             "Relu" | "Tanh" | "Gelu" | "HardSwish" | "Softplus" => self.activation(call),
-            "Elu" | "Selu" => self.elu(call),
+            "Elu" | "Selu" | "Celu" => self.elu(call),
             "LeakyRelu" => self.leaky_relu(call),
             "PRelu" => self.parametric_relu(call),
             "Abs" => self.magnitude(call),
@@ -248,7 +256,7 @@ impl<'m> Converter<'m, '_> {
             "Pow" => self.pow(call),
             "Sub" => self.sub(call),
             "Neg" => self.negative(call),
-            "Max" => self.max(call),
+            "Max" | "Min" => self.max(call),
             "Sum" => self.sum_of_all(call),
             "Concat" => self.concat(call),
             "Split" => self.split(call),
@@ -259,7 +267,8 @@ impl<'m> Converter<'m, '_> {
             "Pad" => self.pad(call),
             "GlobalAveragePool" => self.global_average_pool(call),
             "AveragePool" => self.average_pool(call),
-            "ReduceMean" => self.reduce_mean(call),
+            "ReduceMean" | "ReduceSum" => self.reduce_mean(call),
+            "ReduceMax" => self.reduce_max(call),
             "Identity" | "Dropout" | "Cast" => self.pass(call),
             "Transpose" => self.transpose(call),
             "Reshape" => self.reshape(call),
@@ -267,6 +276,9 @@ impl<'m> Converter<'m, '_> {
             "Squeeze" | "Unsqueeze" => self.squeeze(call),
             "Softmax" | "LogSoftmax" => self.softmax(call),
             "Shape" => self.shape(call),
+            "Resize" => self.resize(call),
+            "Gather" => self.gather(call),
+            "DepthToSpace" | "SpaceToDepth" => self.blocks(call),
             _ => Err(Reason::Operator.into()),
         }
     }
@@ -282,12 +294,21 @@ impl<'m> Converter<'m, '_> {
         let refused =
             |reason: &str| ImportError::Output { name: shown(name), reason: reason.to_owned() };
         let mut result = None;
+        let last = graph.node.len().saturating_sub(1);
         match self.values.get(name).cloned() {
             Some(Value::Map(map) | Value::Scores(map)) => {
-                let shape = self.slots.shape(map.slot);
+                let dims = map.axes.dims(self.slots.shape(map.slot));
+                let map = if map.axes.in_order() { Ok(map) } else { self.settled(last, map) };
                 // Checked even if refused below: the refusals of nodes say more.
-                if let Ok(id) = self.build(&map) {
-                    result = Some((id, map.axes, shape));
+                if let Ok(id) = map.and_then(|map| self.build(&map)) {
+                    result = Some((id, dims));
+                }
+            }
+            Some(Value::View { slot, view }) => {
+                if let Ok(map) = self.rearranged(last, slot, &view)
+                    && let Ok(id) = self.build(&map)
+                {
+                    result = Some((id, view.dims()));
                 }
             }
             Some(Value::Constant(_)) => return Err(refused("does not depend on the input")),
@@ -310,13 +331,13 @@ impl<'m> Converter<'m, '_> {
             }
         };
         let refusals: Vec<Refusal> = self.refusals.into_iter().map(named).collect();
-        let Some((id, axes, shape)) = result.filter(|_| refusals.is_empty()) else {
+        let Some((id, dims)) = result.filter(|_| refusals.is_empty()) else {
+            if refusals.is_empty() {
+                return Err(refused("is no batch of one vector, sequence or picture"));
+            }
             return Err(ImportError::Unsupported(refusals));
         };
-        if !axes.in_order() {
-            return Err(refused("has its values in another order than channels, rows, columns"));
-        }
-        check_output(output, &axes.dims(shape))?;
+        check_output(output, &dims)?;
         Ok((self.slots.finish(id)?, self.hows))
     }
 

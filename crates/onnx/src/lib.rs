@@ -20,6 +20,7 @@ mod signature;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::fs::File;
 use std::io::Read;

@@ -20,6 +20,10 @@ pub enum InputOrder {
     ChannelsFirst,
     /// Pixel by pixel (TensorFlow).
     ChannelsLast,
+    /// Channels of numbers in a row: batch, channels, length.
+    Sequence,
+    /// A picture without a dimension for its one channel: batch, rows, columns.
+    Plane,
     /// A vector that is no picture.
     Vector,
 }
@@ -64,6 +68,14 @@ impl<'m> Signature<'m> {
             [a, b, c] => {
                 let shape = Shape::new(a, b, c).map_err(refused)?;
                 (shape, InputOrder::ChannelsFirst, Axes::channels_first(shape))
+            }
+            [channels, length] if reads_sequences(graph, &initializers) => {
+                let shape = Shape::new(channels, 1, length).map_err(refused)?;
+                (shape, InputOrder::Sequence, Axes::sequence(shape))
+            }
+            [rows, columns] => {
+                let shape = Shape::new(1, rows, columns).map_err(refused)?;
+                (shape, InputOrder::Plane, Axes::plane(shape))
             }
             [length] => {
                 let shape = Shape::vector(length).map_err(refused)?;
@@ -199,6 +211,13 @@ fn symbol(dim: &DimensionProto) -> String {
         (None, Some(param)) if !param.is_empty() => shown(param),
         (None, _) => "without a name".to_owned(),
     }
+}
+
+/// Whether the kernel of a convolution has a single length.
+fn reads_sequences(graph: &GraphProto, initializers: &HashMap<&str, &TensorProto>) -> bool {
+    let weights = graph.node.iter().filter(|node| node.op_type == "Conv");
+    let weights = weights.filter_map(|node| initializers.get(node.input.get(1)?.as_str()));
+    weights.map(|tensor| tensor.dims.len()).any(|rank| rank == 3)
 }
 
 /// Whether the model first of all puts the channels before the rows: then its input has them last.

@@ -9,3 +9,4 @@ mod keras;
 mod layers;
 mod refusals;
 mod reports;
+mod shapes;

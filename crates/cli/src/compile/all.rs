@@ -85,7 +85,7 @@ pub(super) fn run(
         };
         Ok(Plan { taken: taken.is_some_and(|taken| taken.name == name), name, outcome })
     };
-    let plans = Way::all(job.graph)?.into_iter().map(plan).collect::<Result<_, _>>()?;
+    let plans = Way::all(job.graph, wishes)?.into_iter().map(plan).collect::<Result<_, _>>()?;
     Ok(All { plans, goal: wishes.goal })
 }
 

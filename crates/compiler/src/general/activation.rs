@@ -27,6 +27,11 @@ pub(super) enum Form {
 /// Degrees that are tried: each is the highest of its depth.
 const DEGREES: [usize; 3] = [7, 15, 31];
 
+/// A polynomial whose error, root mean square over the values that were seen, is a larger part of the
+/// range than this is none of the activation, whatever the scores bear: values of the next layer would
+/// leave their range.
+const WORST_OF_POLYNOMIALS: f64 = 0.05;
+
 /// A bootstrap's polynomial whose error, root mean square over the values that were seen, is a larger
 /// part of the range than this is not good enough: its degree is given, and errors of many values
 /// cancel.
@@ -36,7 +41,18 @@ impl Forms {
     /// Without bootstraps: the lowest degrees whose errors, root mean square over the values that
     /// were seen, are at most this part of the range.
     pub(super) fn leveled(network: &Network, worst: f64) -> Result<Self, GeneralError> {
-        Self::of(network, |activation| leveled(activation, worst))
+        Self::of(network, |activation| leveled(activation, worst)).map(Self)
+    }
+
+    /// Without bootstraps: for each activation its polynomials, that of the lowest degree first. A
+    /// square has none but itself.
+    pub(super) fn choices(network: &Network) -> Result<Vec<Vec<Form>>, GeneralError> {
+        Self::of(network, polynomials)
+    }
+
+    /// These.
+    pub(super) fn new(forms: Vec<Form>) -> Self {
+        Self(forms)
     }
 
     /// Each in a bootstrap.
@@ -44,13 +60,13 @@ impl Forms {
         network: &Network,
         bootstrap: &BootstrapParameters,
     ) -> Result<Self, GeneralError> {
-        Self::of(network, |activation| bootstrapped(activation, bootstrap))
+        Self::of(network, |activation| bootstrapped(activation, bootstrap)).map(Self)
     }
 
-    fn of(
+    fn of<T>(
         network: &Network,
-        form: impl Fn(&Activation) -> Result<Form, Misfit>,
-    ) -> Result<Self, GeneralError> {
+        form: impl Fn(&Activation) -> Result<T, Misfit>,
+    ) -> Result<Vec<T>, GeneralError> {
         let activations = network.values.iter().filter_map(|held| match &held.made {
             Made::Activation { activation, .. } => Some(activation),
             Made::Input | Made::Pool { .. } => None,
@@ -62,7 +78,7 @@ impl Forms {
                 percent: (100.0 * error).ceil() as u32,
             })
         };
-        activations.enumerate().map(form).collect::<Result<_, _>>().map(Self)
+        activations.enumerate().map(form).collect()
     }
 
     /// Whether there is no other activation.
@@ -76,15 +92,20 @@ impl Forms {
 
     /// What is computed instead of an activation.
     pub(super) fn eval(&self, activation: usize, u: f64) -> f64 {
-        match &self.0[activation] {
-            Form::Square => u * u,
-            Form::Polynomial(fit) => fit.eval(u),
-            Form::Bootstrap { polynomial, fill } => polynomial.eval(fill * u),
-        }
+        self.0[activation].eval(u)
     }
 }
 
 impl Form {
+    /// What is computed instead of the activation.
+    pub(super) fn eval(&self, u: f64) -> f64 {
+        match self {
+            Self::Square => u * u,
+            Self::Polynomial(fit) => fit.eval(u),
+            Self::Bootstrap { polynomial, fill } => polynomial.eval(fill * u),
+        }
+    }
+
     /// The levels of the chain that it takes from what follows.
     pub(super) fn depth(&self) -> usize {
         match self {
@@ -130,18 +151,38 @@ fn leveled(activation: &Activation, worst: f64) -> Result<Form, Misfit> {
     if activation.kind == ActivationKind::Square {
         return Ok(Form::Square);
     }
-    let (low, high, masses) = activation.histogram();
-    // Where nothing was measured, every input is as likely as any other.
-    let density = Density::new(low, high, &masses).ok();
     let mut error = f64::INFINITY;
-    for degree in DEGREES {
-        let fit = ChebyshevFit::new(|u| activation.eval(u), degree, density.as_ref());
+    for fit in fits(activation) {
         error = fit.as_ref().map_or(f64::INFINITY, ChebyshevFit::rms_error);
         if let Some(fit) = fit.filter(|fit| fit.rms_error() <= worst) {
             return Ok(Form::Polynomial(fit));
         }
     }
     Err(Misfit { degree: DEGREES[DEGREES.len() - 1], error })
+}
+
+/// Polynomials of all degrees that are not too far off.
+fn polynomials(activation: &Activation) -> Result<Vec<Form>, Misfit> {
+    if activation.kind == ActivationKind::Square {
+        return Ok(vec![Form::Square]);
+    }
+    let fits: Vec<ChebyshevFit> = fits(activation).flatten().collect();
+    let error = fits.last().map_or(f64::INFINITY, ChebyshevFit::rms_error);
+    let good = fits.into_iter().filter(|fit| fit.rms_error() <= WORST_OF_POLYNOMIALS);
+    let forms: Vec<Form> = good.map(Form::Polynomial).collect();
+    if forms.is_empty() {
+        return Err(Misfit { degree: DEGREES[DEGREES.len() - 1], error });
+    }
+    Ok(forms)
+}
+
+/// The nearest polynomials, by degree.
+fn fits(activation: &Activation) -> impl Iterator<Item = Option<ChebyshevFit>> {
+    let (low, high, masses) = activation.histogram();
+    // Where nothing was measured, every input is as likely as any other.
+    let density = Density::new(low, high, &masses).ok();
+    let fit = move |degree| ChebyshevFit::new(|u| activation.eval(u), degree, density.as_ref());
+    DEGREES.into_iter().map(fit)
 }
 
 fn bootstrapped(activation: &Activation, bootstrap: &BootstrapParameters) -> Result<Form, Misfit> {

@@ -22,8 +22,8 @@ use crate::emit::Emitter;
 /// they are encoded for all limbs.
 pub(super) const MOST_WEIGHTS: usize = 1 << 26;
 
-/// Most ciphertexts of a request: four megabytes.
-pub(super) const MOST_INPUT_CIPHERTEXTS: usize = 8;
+/// Most ciphertexts of a request: eight megabytes.
+pub(super) const MOST_INPUT_CIPHERTEXTS: usize = 16;
 
 /// A rotation that is a small multiple of one that has a key is made of that one, up to so often.
 const MOST_REPEATS: i64 = 7;
@@ -104,7 +104,7 @@ impl<'a> Build<'a> {
                 Made::Input => self.input(held)?,
                 Made::Pool { source, pool } => {
                     let source = self.held[*source].clone();
-                    self.pool(source, *pool, held.shape)
+                    self.pool(source, *pool, held.shape)?
                 }
                 Made::Activation { affine, activation: of } => {
                     let form = self.activations.get(activation);
@@ -148,9 +148,11 @@ impl<'a> Build<'a> {
     }
 
     /// The sums of windows, at the slots where the windows start.
-    fn pool(&mut self, source: Place, pool: Pool, shape: Shape) -> Place {
+    fn pool(&mut self, source: Place, pool: Pool, shape: Shape) -> Result<Place, GeneralError> {
         let [rows, columns] = pool.kernel();
         let layout = &source.layout;
+        let slots = self.slots();
+        let pooled = layout.pooled(pool, shape).ok_or(GeneralError::Slots { shape, slots })?;
         // Rows that are dealt out to several ciphertexts are added up as they are.
         let phases = layout.phases;
         let windows = [(layout.column, columns), (layout.row, rows / phases)];
@@ -169,7 +171,7 @@ impl<'a> Build<'a> {
             sum(self, rows.unwrap_or_default())
         });
         let parts = parts.collect();
-        Place { parts, layout: layout.pooled(pool, shape), ..source }
+        Ok(Place { parts, layout: pooled, ..source })
     }
 
     /// A rotation of a value at this level, made of one that has a key where few of it are enough.

@@ -30,6 +30,35 @@ pub(super) struct Layout {
     pub(super) copies: Vec<usize>,
     /// Rows are dealt out to so many ciphertexts, one after the other; a pool adds these up.
     pub(super) phases: usize,
+    /// A feature map whose channels no ciphertext holds is cut into bands of rows.
+    pub(super) bands: Bands,
+}
+
+/// Rows that lie in one ciphertext, and how many such bands there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bands {
+    pub(super) rows: usize,
+    pub(super) count: usize,
+}
+
+impl Bands {
+    /// One band for all rows.
+    const fn whole(shape: Shape) -> Self {
+        Self { rows: shape.height(), count: 1 }
+    }
+
+    /// The bands of what is written in place of what lies in these, every so many rows; `None` when
+    /// they would begin at other rows.
+    fn strided(self, shape: Shape, down: usize) -> Option<Self> {
+        match self.count {
+            1 => Some(Self::whole(shape)),
+            _ if !self.rows.is_multiple_of(down) => None,
+            _ => {
+                let rows = self.rows / down;
+                Some(Self { rows, count: shape.height().div_ceil(rows) })
+            }
+        }
+    }
 }
 
 /// What the ciphertexts of a result may be.
@@ -65,8 +94,8 @@ impl Layout {
     pub(super) fn dense(shape: Shape) -> Self {
         let channel = |channel| Spot { part: 0, slot: channel * shape.plane() };
         let channels = (0..shape.channels()).map(channel).collect();
-        let line = shape.width();
-        Self { shape, channels, row: line, column: 1, line, copies: vec![0], phases: 1 }
+        let (line, bands) = (shape.width(), Bands::whole(shape));
+        Self { shape, channels, row: line, column: 1, line, copies: vec![0], phases: 1, bands }
     }
 
     /// The layout of an input that its client packs; `None` when the slots do not hold it.
@@ -85,8 +114,9 @@ impl Layout {
     }
 
     /// A feature map with channels as the fastest index, so many in each ciphertext, that a
-    /// convolution of many channels may stay in place of: weights repeat with the pixels. `None` when
-    /// the slots do not hold a channel of it, or more ciphertexts would be needed than allowed.
+    /// convolution of many channels may stay in place of: weights repeat with the pixels. Where the
+    /// slots do not hold a channel, each has ciphertexts of its own. `None` when more ciphertexts would
+    /// be needed than allowed.
     pub(super) fn interleaved(shape: Shape, most_parts: usize, slots: usize) -> Option<Self> {
         let pixels = |width: usize| shape.height() * width;
         let together = |width: usize| match slots / pixels(width) {
@@ -95,18 +125,32 @@ impl Layout {
         };
         // Lines of a power of two, unless that makes more ciphertexts.
         let (even, tight) = (shape.width().next_power_of_two(), shape.width());
-        let most = together(tight)?;
+        let Some(most) = together(tight) else { return Self::banded(shape, most_parts, slots) };
         let width = if together(even) == Some(most) { even } else { tight };
         let channel = |c: usize| Spot { part: c / most, slot: c % most };
         let channels = (0..shape.channels()).map(channel).collect();
         let (column, line) = (most, width * most);
-        let layout = Self { shape, channels, row: line, column, line, copies: vec![0], phases: 1 };
+        let (copies, bands) = (vec![0], Bands::whole(shape));
+        let layout = Self { shape, channels, row: line, column, line, copies, phases: 1, bands };
+        (layout.parts() <= most_parts).then_some(layout)
+    }
+
+    /// A feature map in bands that fill the slots: where one ends in its ciphertext the next one
+    /// begins in another, so that a convolution reads both by the same rotations.
+    fn banded(shape: Shape, most_parts: usize, slots: usize) -> Option<Self> {
+        let line = shape.width().next_power_of_two();
+        let rows = Some(slots / line).filter(|rows| *rows > 0)?;
+        let bands = Bands { rows, count: shape.height().div_ceil(rows) };
+        let channels = (0..shape.channels()).map(|part| Spot { part, slot: 0 }).collect();
+        let copies = vec![0];
+        let layout = Self { shape, channels, row: line, column: 1, line, copies, phases: 1, bands };
         (layout.parts() <= most_parts).then_some(layout)
     }
 
     /// The ciphertexts that hold it.
     pub(super) fn parts(&self) -> usize {
-        self.phases * self.channels.iter().map(|spot| spot.part + 1).max().unwrap_or(1)
+        let of_channels = self.channels.iter().map(|spot| spot.part + 1).max().unwrap_or(1);
+        of_channels * self.bands.count * self.phases
     }
 
     /// The first place of an element.
@@ -114,9 +158,10 @@ impl Layout {
         let (channel, at) = (element / self.shape.plane(), element % self.shape.plane());
         let (y, x) = (at / self.shape.width(), at % self.shape.width());
         let Spot { part, slot } = self.channels[channel];
+        let (band, y) = (y / self.bands.rows, y % self.bands.rows);
         let (phase, line) = (y % self.phases, y / self.phases);
         let slot = (slot + line * self.row + x * self.column) % slots;
-        Spot { part: part * self.phases + phase, slot }
+        Spot { part: (part * self.bands.count + band) * self.phases + phase, slot }
     }
 
     /// For each slot of a ciphertext that holds an element, the slot in which its pixel's first
@@ -150,11 +195,19 @@ impl Layout {
     }
 
     /// Where the windows' sums stand that start at the elements. Rows that are dealt out are those
-    /// of one window.
-    pub(super) fn pooled(&self, pool: Pool, shape: Shape) -> Self {
+    /// of one window. `None` where a window would read two bands.
+    pub(super) fn pooled(&self, pool: Pool, shape: Shape) -> Option<Self> {
         let [down, right] = pool.stride();
         let (row, column) = (self.row * down / self.phases, self.column * right);
-        Self { shape, row, column, copies: vec![0], phases: 1, ..self.clone() }
+        let bands = match self.bands {
+            Bands { count: 1, .. } => Bands::whole(shape),
+            Bands { rows, .. } if !rows.is_multiple_of(down) || pool.kernel()[0] > down => {
+                return None;
+            }
+            // A band of which no window is left stays, empty.
+            Bands { rows, count } => Bands { rows: rows / down, count },
+        };
+        Some(Self { shape, row, column, copies: vec![0], phases: 1, bands, ..self.clone() })
     }
 
     /// The same, rotated to the left.
@@ -179,9 +232,10 @@ impl Layout {
             return layouts;
         }
         let Parts { most, interleaved, phases } = parts;
-        // Of each phase.
-        let most_parts = (most / phases).max(1);
         for [down, right] in self.strides(shape, matrix) {
+            let Some(bands) = self.bands.strided(shape, down) else { continue };
+            // Of each phase of each band.
+            let most_parts = (most / (phases * bands.count)).max(1);
             let (row, column) = (self.row * down * phases, self.column * right);
             // Gaps between columns first: they are nearest.
             let gap = |i: usize| i % column + i / column * self.line;
@@ -203,7 +257,7 @@ impl Layout {
                     };
                     let channels = (0..shape.channels()).map(channel).collect();
                     let (line, copies) = (self.line, vec![0]);
-                    let layout = Self { shape, channels, row, column, line, copies, phases };
+                    let layout = Self { shape, channels, row, column, line, copies, phases, bands };
                     let fits = layout.parts() <= most && !layouts.contains(&layout);
                     if fits && layout.is_injective(slots) {
                         layouts.push(layout);
@@ -251,8 +305,8 @@ impl Layout {
         all
     }
 
-    /// The boxes of a request, which is one ciphertext: one for each copy, as channels of an input
-    /// lie at equal distances.
+    /// The boxes of a request: one for each copy and band of channels that share a ciphertext, where
+    /// they lie at equal distances.
     pub(super) fn boxes(&self, slots: usize) -> Vec<BoxData> {
         let mut boxes = Vec::new();
         let mut from = 0;
@@ -260,13 +314,18 @@ impl Layout {
         for channels in self.channels.chunk_by(|one, next| one.part == next.part) {
             let Spot { part, slot: first } = channels[0];
             let distance = channels.get(1).map_or(1, |spot| spot.slot - first);
-            let extent = [channels.len(), self.shape.height(), self.shape.width()];
-            boxes.extend(self.copies.iter().map(|copy| BoxData {
-                from: [from as u32, 0, 0],
-                extent: extent.map(|side| side as u32),
-                slot: (part * slots + (first + copy) % slots) as u32,
-                strides: [distance, self.row, self.column].map(|stride| stride as u32),
-            }));
+            for band in 0..self.bands.count {
+                let above = band * self.bands.rows;
+                let rows = self.bands.rows.min(self.shape.height() - above);
+                let extent = [channels.len(), rows, self.shape.width()];
+                let part = part * self.bands.count + band;
+                boxes.extend(self.copies.iter().map(|copy| BoxData {
+                    from: [from, above, 0].map(|at| at as u32),
+                    extent: extent.map(|side| side as u32),
+                    slot: (part * slots + (first + copy) % slots) as u32,
+                    strides: [distance, self.row, self.column].map(|stride| stride as u32),
+                }));
+            }
             from += channels.len();
         }
         boxes
@@ -291,7 +350,40 @@ mod tests {
         assert_eq!((odd.column, odd.line, odd.parts()), (16, 512, 1));
         let tight = layout(16, 40, 40, 8).unwrap();
         assert_eq!((tight.column, tight.line, tight.parts()), (8, 320, 2));
-        assert!(layout(16, 64, 64, 3).is_none() && layout(1, 256, 65, 9).is_none());
+        assert!(layout(16, 64, 64, 3).is_none() && layout(1, 256, 65, 1).is_none());
+    }
+
+    #[test]
+    fn channels_that_no_ciphertext_holds_are_cut_into_bands() {
+        let shape = |c, h, w| Shape::new(c, h, w).unwrap();
+        let layout = Layout::interleaved(shape(2, 150, 160), 6, SLOTS).unwrap();
+        assert_eq!((layout.bands, layout.parts()), (Bands { rows: 64, count: 3 }, 6));
+        assert!(layout.is_injective(SLOTS));
+        let spot = |c: usize, y: usize, x: usize| layout.spot((c * 150 + y) * 160 + x, SLOTS);
+        assert_eq!(spot(1, 128, 7), Spot { part: 5, slot: 7 });
+        // Where a band ends its neighbour's first row follows.
+        assert_eq!((spot(0, 63, 0).slot + 256) % SLOTS, spot(0, 64, 0).slot);
+        let boxes = layout.boxes(SLOTS);
+        assert_eq!(boxes.len(), 6);
+        assert_eq!((boxes[2].from, boxes[2].extent), ([0, 128, 0], [1, 22, 160]));
+        assert_eq!(boxes[4].slot, 4 << 14);
+        // Every second row and column, four channels in the place of one.
+        let nothing = |shape: Shape| Sparse { rows: vec![Vec::new(); shape.elements()] };
+        let parts = Parts { most: 6, interleaved: true, phases: 1 };
+        let half = shape(8, 75, 80);
+        let to = layout.in_place(half, &nothing(half), parts, SLOTS);
+        let full = to.iter().find(|to| to.parts() == 6).unwrap();
+        assert_eq!(full.bands, Bands { rows: 32, count: 3 });
+        let pool = |kernel, stride| Pool::new([kernel; 2], [stride; 2]).unwrap();
+        let pooled = full.pooled(pool(2, 2), shape(8, 37, 40)).unwrap();
+        assert_eq!((pooled.bands, pooled.parts()), (Bands { rows: 16, count: 3 }, 6));
+        assert_eq!(pooled.spot(36 * 40, SLOTS), full.spot(72 * 80, SLOTS));
+        assert!(full.pooled(pool(3, 2), shape(8, 37, 39)).is_none(), "windows over two bands");
+        // No band begins with every third row.
+        let third = shape(1, 50, 53);
+        let to = layout.in_place(third, &nothing(third), parts, SLOTS);
+        assert!(to.iter().all(|to| to.row < 3 * layout.row));
+        assert!(Layout::interleaved(shape(1, 1, 20_000), 6, SLOTS).is_none(), "half a line");
     }
 
     #[test]
@@ -308,7 +400,7 @@ mod tests {
         assert_eq!((element(3).part, element(4).part), (1, 0));
         assert_eq!(element(2).slot, element(3).slot, "rows of one window lie over each other");
         let pool = Pool::new([2; 2], [2; 2]).unwrap();
-        let pooled = dealt.pooled(pool, Shape::new(6, 14, 14).unwrap());
+        let pooled = dealt.pooled(pool, Shape::new(6, 14, 14).unwrap()).unwrap();
         assert_eq!((pooled.parts(), pooled.phases), (1, 1));
         assert_eq!(pooled.spot(14 + 2, 4096), dealt.spot(2 * 28 + 4, 4096));
     }

@@ -5,6 +5,7 @@ use blindsight_model::graph::{ActivationKind, Graph, Node, NodeId, Pool};
 use blindsight_model::tensor::Shape;
 
 use super::GeneralError;
+use super::carrier::BOOTSTRAPPED_SLOTS;
 use super::sparse::{Sparse, TooManyEntries, of_node, windows};
 use crate::units::ActivationUnits;
 
@@ -95,7 +96,9 @@ impl Network {
                     }
                 }
                 Node::Add { left, right } => reader.sum(*left, *right),
-                Node::AveragePool { source, pool } if reader.is_held(*source) => {
+                Node::AveragePool { source, pool }
+                    if reader.in_bands(*pool) && reader.is_held(*source) =>
+                {
                     reader.pool(id, *source, *pool)
                 }
                 _ => reader.linear(id, node)?,
@@ -185,13 +188,18 @@ struct Reader<'a> {
     results: Vec<Option<Affine>>,
     /// How often each will still be read.
     readers: Vec<usize>,
+    /// Whether feature maps may be cut into bands of rows.
+    banded: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(graph: &'a Graph) -> Self {
         let shape = graph.shape(graph.input());
         let (values, units, results) = (Vec::new(), Vec::new(), Vec::new());
-        let mut reader = Self { graph, values, units, results, readers: graph.readers() };
+        let held = graph.activations().map(|(id, _)| id).chain([graph.input()]);
+        let banded = held.into_iter().any(|id| graph.shape(id).plane() > BOOTSTRAPPED_SLOTS);
+        let readers = graph.readers();
+        let mut reader = Self { graph, values, units, results, readers, banded };
         let input = reader.hold(shape, Made::Input, vec![1.0; shape.channels()]);
         reader.results.push(Some(input));
         reader
@@ -217,6 +225,12 @@ impl<'a> Reader<'a> {
         let matrix = Sparse::identity(shape.elements());
         let terms = vec![(self.values.len() - 1, matrix)];
         Affine { terms, bias: vec![0.0; shape.elements()], shape }
+    }
+
+    /// Whether no window of a pool reads two bands of rows. Bands have a power of two of them.
+    fn in_bands(&self, pool: Pool) -> bool {
+        let ([rows, _], [down, _]) = (pool.kernel(), pool.stride());
+        !self.banded || (rows <= down && down.is_power_of_two())
     }
 
     /// Whether a result is a value itself.

@@ -26,7 +26,7 @@ const MOST_SPECIAL: usize = 8;
 pub(super) const PRIME_SLACK: f64 = 0.1;
 
 /// The error of a value after a linear layer, root mean square, is at most this part of its range.
-const LARGEST_NOISE: f64 = 1.0 / 8192.0;
+pub(super) const LARGEST_NOISE: f64 = 1.0 / 8192.0;
 
 /// A ring with a chain and special primes.
 #[derive(Clone, Debug)]

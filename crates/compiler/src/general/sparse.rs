@@ -133,14 +133,17 @@ pub(crate) fn of_node(
     node: &Node,
 ) -> Result<(Sparse, Vec<f64>), TooManyEntries> {
     let shape = graph.shape(id);
-    let a_row = match node {
-        Node::Conv2d { conv, .. } => conv.weights().len() / conv.out_channels(),
-        Node::Linear { linear, .. } => linear.inputs(),
-        Node::AveragePool { pool, .. } => pool.kernel().iter().product(),
-        Node::GlobalAveragePool { source } => graph.shape(*source).plane(),
-        _ => 1,
+    let others_than_zero = |weights: &[f32]| weights.iter().filter(|w| **w != 0.0).count();
+    let entries = match node {
+        Node::Conv2d { conv, .. } => others_than_zero(conv.weights()).saturating_mul(shape.plane()),
+        Node::Linear { linear, .. } => others_than_zero(linear.weights()),
+        Node::AveragePool { pool, .. } => {
+            shape.elements().saturating_mul(pool.kernel().iter().product())
+        }
+        Node::GlobalAveragePool { source } => graph.shape(*source).elements(),
+        _ => shape.elements(),
     };
-    if shape.elements().saturating_mul(a_row) > MOST_ENTRIES {
+    if entries > MOST_ENTRIES {
         return Err(TooManyEntries);
     }
     let zero = || vec![0.0; shape.elements()];
@@ -163,6 +166,10 @@ pub(crate) fn of_node(
             let offset = selection.channels().iter().map(|pick| f64::from(pick.offset));
             let bias = offset.flat_map(|offset| vec![offset; shape.plane()]).collect();
             (selected(selection, from, shape), bias)
+        }
+        Node::Rearrange { rearrangement, .. } => {
+            let rows = rearrangement.places().map(|place| vec![(place as u32, 1.0)]);
+            (Sparse { rows: rows.collect() }, zero())
         }
         Node::AveragePool { source, pool } => {
             let count = pool.kernel().iter().product::<usize>() as f64;
@@ -194,19 +201,26 @@ fn convolution(conv: &Conv2d, from: Shape, to: Shape) -> Sparse {
     let [top, left, ..] = conv.padding().sides();
     let (height, width) = (conv.kernel_height(), conv.kernel_width());
     let kernel = height * width;
+    // Of each channel of the result those that are not zero, counted within its group.
+    let (inputs, together) = (conv.dims()[1], conv.out_channels() / conv.groups());
+    let taps: Vec<Vec<(usize, f32)>> = conv
+        .weights()
+        .chunks_exact(inputs * kernel)
+        .map(|weights| weights.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect())
+        .collect();
     let row = |index: usize| {
         let (channel, at) = (index / to.plane(), index % to.plane());
         let (y, x) = (at / to.width() * conv.stride(), at % to.width() * conv.stride());
-        let weights = &conv.weights()[channel * from.channels() * kernel..];
-        let mut entries = Vec::with_capacity(from.channels() * kernel);
-        for (tap, &weight) in weights[..from.channels() * kernel].iter().enumerate() {
+        let mut entries = Vec::with_capacity(taps[channel].len());
+        for &(tap, weight) in &taps[channel] {
             let (input, dy, dx) = (tap / kernel, tap % kernel / width, tap % width);
+            let input = channel / together * inputs + input;
             let inside = |at: usize, before: usize, side: usize| {
                 at.checked_sub(before).filter(|at| *at < side)
             };
             let (row, column) =
                 (inside(y + dy, top, from.height()), inside(x + dx, left, from.width()));
-            if let (Some(row), Some(column), true) = (row, column, weight != 0.0) {
+            if let (Some(row), Some(column)) = (row, column) {
                 let at = input * from.plane() + row * from.width() + column;
                 entries.push((at as u32, weight));
             }
@@ -256,7 +270,7 @@ pub(crate) fn windows(pool: Pool, from: Shape, to: Shape) -> Sparse {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_model::graph::{BatchNorm, GraphBuilder, Linear, Padding, Pick};
+    use blindsight_model::graph::{BatchNorm, GraphBuilder, Linear, Padding, Pick, Rearrangement};
     use blindsight_model::plain::PlainNetwork;
     use blindsight_model::tensor::Tensor;
 
@@ -272,6 +286,8 @@ mod tests {
         let shape = Shape::new(3, 6, 5).unwrap();
         let padding = Padding { rows: [1, 0], columns: [2, 1] };
         let conv = Conv2d::new([4, 3, 3, 2], numbers(72), Some(numbers(4)), 2, padding).unwrap();
+        let grouped = Conv2d::new([6, 1, 3, 3], numbers(54), Some(numbers(6)), 1, 1).unwrap();
+        let grouped = grouped.with_groups(3).unwrap();
         let norm = BatchNorm::new(numbers(3), numbers(3), numbers(3), vec![0.5; 3], 1e-5).unwrap();
         let linear = Linear::new([7, 90], numbers(630), numbers(7)).unwrap();
         let pool = Pool::new([3, 2], [2, 1]).unwrap();
@@ -283,14 +299,18 @@ mod tests {
             .unwrap()
             .with_rows(vec![Some(5), None, Some(0), Some(5)])
             .with_columns(vec![None, Some(4)]);
-        let layers: [Make; 7] = [
+        let shape_after = Shape::new(2, 9, 5).unwrap();
+        let turned = Rearrangement::new(vec![3, 6, 5], vec![2, 0, 1], shape_after).unwrap();
+        let layers: [Make; 9] = [
             Box::new(move |source| Node::Conv2d { source, conv: conv.clone() }),
+            Box::new(move |source| Node::Conv2d { source, conv: grouped.clone() }),
             Box::new(move |source| Node::BatchNorm { source, norm: norm.clone() }),
             Box::new(move |source| Node::Linear { source, linear: linear.clone() }),
             Box::new(move |source| Node::AveragePool { source, pool }),
             Box::new(|source| Node::GlobalAveragePool { source }),
             Box::new(|source| Node::SubsamplePad { source, channels: 7 }),
             Box::new(move |source| Node::Select { source, selection: selection.clone() }),
+            Box::new(move |source| Node::Rearrange { source, rearrangement: turned.clone() }),
         ];
         for make in layers {
             let mut builder = GraphBuilder::new(shape);

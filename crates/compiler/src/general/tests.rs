@@ -10,18 +10,20 @@ use super::*;
 use crate::cost::Machine;
 use crate::testing::{
     Parts, calibration, channels, convolutional, deep, digits, error_of_scores, gated, inputs,
-    inverted, large, odd, perceptron, plain_scores, shallow, tabular, wide,
+    inverted, large, odd, perceptron, plain_scores, shallow, tabular, tall, wide,
 };
 
 /// The largest error of a polynomial that is accepted, in hundredths of its range.
 const PERCENT: f64 = 1.0;
+
+const DEGREES: Degrees = Degrees::Within { percent: PERCENT };
 
 fn task<'a>(graph: &'a Graph, calibration: &'a Calibration) -> Task<'a> {
     Task { graph, calibration, samples: &[], machine: Machine::default() }
 }
 
 fn emit_leveled(task: Task<'_>) -> Result<Emitted, CompileError> {
-    Leveled::new(task)?.emit(PERCENT)
+    Leveled::new(task)?.emit(DEGREES)
 }
 
 /// The largest difference of a program's scores from those expected, as a part of the largest.
@@ -76,6 +78,7 @@ fn programs_with_bootstraps_do_too() {
         ("large", large([16, 64, 64])),
         ("large and odd", large([5, 40, 56])),
         ("wide", wide()),
+        ("tall", tall()),
         ("channels", channels()),
         ("inverted", inverted()),
         ("gated", gated()),
@@ -132,15 +135,15 @@ fn what_cannot_be_carried_says_why() {
     let task_of_deep = task(&deep, &calibrated);
     // Whatever its polynomials, and with those that it gets.
     let network = Network::new(&deep, &calibrated, Refreshes::LeftOut).unwrap();
-    let emitted = Leveled { task: task_of_deep, network }.emit(PERCENT);
+    let emitted = Leveled { task: task_of_deep, network }.emit(DEGREES);
     for refused in [Leveled::new(task_of_deep).map(drop), emitted.map(drop)] {
         let refused = refused.unwrap_err();
         let too_deep =
             matches!(refused, CompileError::General(GeneralError::Depth { needed: 37.. }));
         assert!(too_deep, "{refused}");
     }
-    let mut parts = Parts::of_sides([3, 160, 160]);
-    let sum = parts.linear(parts.input(), [2, 3 * 160 * 160]);
+    let mut parts = Parts::of_sides([3, 300, 300]);
+    let sum = parts.linear(parts.input(), [2, 3 * 300 * 300]);
     let large = parts.finish(sum);
     for refused in [check_leveled(&large), check_bootstrapped(&large)] {
         assert!(matches!(refused, Err(GeneralError::Slots { slots: 16_384, .. })));

@@ -69,9 +69,14 @@ impl Goal {
 }
 
 impl Wishes {
+    /// The part of inputs that are to get the plain network's label.
+    pub(super) fn least_agreement(&self) -> f64 {
+        self.agreement.unwrap_or(USUAL_AGREEMENT)
+    }
+
     /// Whether a candidate agrees with the plain network as often as is wanted.
     pub(super) fn agreed(&self, costs: &Costs) -> bool {
-        costs.agreement >= self.agreement.unwrap_or(USUAL_AGREEMENT)
+        costs.agreement >= self.least_agreement()
     }
 
     /// Whether there is memory enough for a candidate.

@@ -176,6 +176,18 @@ fn arrays_of_floats_are_inputs_already() {
 }
 
 #[test]
+fn sequences_are_channels_of_numbers() {
+    let numbers: Vec<u8> = (0..12).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    let (_folder, path) = file("x.npy", &npy("<f4", "(2, 3, 2)", &numbers));
+    let dataset = Dataset::open(&path, None).unwrap();
+    let shape = Shape::new(3, 1, 2).unwrap();
+    let sequence = Preparation::new(shape, &[0.0; 3], &[1.0; 3]).unwrap();
+    let second = dataset.samples().unwrap().nth(1).unwrap().unwrap();
+    let input = second.prepare(&sequence).unwrap();
+    assert_eq!((input.shape(), input.values()[0]), (shape, 6.0));
+}
+
+#[test]
 fn hostile_files_are_refused_by_name() {
     let pictures = images([2, 2, 2], &[1; 8]);
     let packed = gzip(&pictures);

@@ -1,17 +1,19 @@
 //! Parameters of a convolution.
 
 use super::Padding;
-use super::layers::{ParameterError, count, expect_numbers};
+use super::layers::{MAX_WEIGHTS, ParameterError, count, expect_numbers};
 
 /// Largest stride, padding or kernel side of a convolution.
 pub const MAX_SIDE: usize = 1 << 10;
 
 /// A two-dimensional convolution (cross-correlation, as in every deep-learning library).
 ///
-/// Weights are finite and in `[out, in, height, width]` order.
+/// Weights are finite and in `[out, in / groups, height, width]` order: each group of channels of the
+/// result reads a group of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conv2d {
     dims: [usize; 4],
+    groups: usize,
     weights: Vec<f32>,
     bias: Vec<f32>,
     stride: usize,
@@ -37,7 +39,24 @@ impl Conv2d {
         expect_numbers("weights", &weights, count(&dims)?)?;
         let bias = bias.unwrap_or_else(|| vec![0.0; out]);
         expect_numbers("bias", &bias, out)?;
-        Ok(Self { dims, weights, bias, stride, padding })
+        Ok(Self { dims, groups: 1, weights, bias, stride, padding })
+    }
+
+    /// The same in so many groups, where what is given as the channels read are those of one group.
+    ///
+    /// # Errors
+    /// [`ParameterError::Side`] when the channels of the result cannot be dealt out to so many, or
+    /// there would be more channels than a layer can have weights.
+    pub fn with_groups(mut self, groups: usize) -> Result<Self, ParameterError> {
+        let channels = self.dims[1].checked_mul(groups);
+        if groups == 0
+            || !self.dims[0].is_multiple_of(groups)
+            || channels.is_none_or(|channels| channels > MAX_WEIGHTS)
+        {
+            return Err(ParameterError::Side { what: "number of groups", side: groups });
+        }
+        self.groups = groups;
+        Ok(self)
     }
 
     /// Number of channels of the result.
@@ -49,7 +68,13 @@ impl Conv2d {
     /// Number of channels read.
     #[must_use]
     pub const fn in_channels(&self) -> usize {
-        self.dims[1]
+        self.dims[1] * self.groups
+    }
+
+    /// Into how many groups channels are dealt out.
+    #[must_use]
+    pub const fn groups(&self) -> usize {
+        self.groups
     }
 
     /// Rows of the kernel.
@@ -64,7 +89,7 @@ impl Conv2d {
         self.dims[3]
     }
 
-    /// `[out, in, kernel height, kernel width]`.
+    /// `[out, in / groups, kernel height, kernel width]`.
     #[must_use]
     pub const fn dims(&self) -> [usize; 4] {
         self.dims
@@ -132,6 +157,12 @@ mod tests {
         assert_eq!(refused, ParameterError::Side { what: "stride", side: 0 });
         let refused = conv(vec![1.0; 18], None, 1, usize::MAX).unwrap_err();
         assert_eq!(refused, ParameterError::Side { what: "padding", side: usize::MAX });
+        let grouped = |groups| conv(vec![1.0; 18], None, 1, 1).unwrap().with_groups(groups);
+        assert_eq!(grouped(2).unwrap().in_channels(), 2);
+        for groups in [0, 3, usize::MAX] {
+            let refused = grouped(groups).unwrap_err();
+            assert_eq!(refused, ParameterError::Side { what: "number of groups", side: groups });
+        }
         let uneven = Padding::uneven(0, MAX_SIDE + 1);
         let refused = Conv2d::new(dims, vec![1.0; 18], None, 1, uneven).unwrap_err();
         assert_eq!(refused, ParameterError::Side { what: "padding", side: MAX_SIDE + 1 });

@@ -30,6 +30,11 @@ pub(super) fn output_shape(
             let (rows, columns) = (selection.rows().len(), selection.columns().len());
             Ok(Shape::new(selection.channels().len(), rows, columns)?)
         }
+        Node::Rearrange { source, rearrangement } => {
+            let (found, to) = (shape(*source)?.elements(), rearrangement.shape());
+            let expected = to.elements();
+            if found == expected { Ok(to) } else { Err(NodeError::Elements { expected, found }) }
+        }
         Node::AveragePool { source, pool } => {
             let found = shape(*source)?;
             let sides = pool.result([found.height(), found.width()]);

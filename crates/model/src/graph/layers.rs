@@ -125,6 +125,9 @@ pub enum ParameterError {
         /// Its value.
         side: usize,
     },
+    /// An order of axes names one twice, or not at all.
+    #[error("{0:?} is no order of the axes")]
+    Order(Vec<usize>),
     /// There are too few or too many numbers.
     #[error("the {what} should be {expected} numbers, but there are {found}")]
     Count {

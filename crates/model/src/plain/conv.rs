@@ -17,10 +17,12 @@ const TILE: usize = 4;
 #[derive(Clone, Debug)]
 pub struct PackedConv {
     /// `[tile of output channels][input channel, kernel row, kernel column][channel in tile]`;
-    /// the last tile is filled up with zeros.
+    /// the last tile of each group is filled up with zeros.
     weights: Vec<[f32; TILE]>,
     bias: Vec<f32>,
+    /// Of each group, as `weights` are.
     in_channels: usize,
+    groups: usize,
     kernel_height: usize,
     kernel_width: usize,
     stride: usize,
@@ -31,7 +33,13 @@ impl PackedConv {
     /// Rearranges the weights.
     pub(super) fn new(conv: &Conv2d) -> Self {
         let (stride, padding) = (conv.stride(), conv.padding());
-        Self::from_parts(conv.dims(), conv.weights(), conv.bias(), stride, padding)
+        let mut packed =
+            Self::from_parts(conv.dims(), conv.weights(), conv.bias(), stride, padding);
+        if conv.groups() > 1 {
+            packed.groups = conv.groups();
+            packed.weights = tiles(conv.dims(), conv.weights(), conv.groups());
+        }
+        packed
     }
 
     /// The same for a convolution in parts: `dims` = `[out, in, kernel height, kernel width]`, as
@@ -44,18 +52,11 @@ impl PackedConv {
         stride: usize,
         padding: impl Into<Padding>,
     ) -> Self {
-        let [out_channels, in_channels, kernel_height, kernel_width] = dims;
-        let depth = in_channels * kernel_height * kernel_width;
-        let mut packed = vec![[0.0; TILE]; out_channels.div_ceil(TILE) * depth];
-        for (channel, kernel) in weights.chunks_exact(depth).enumerate() {
-            let tile = &mut packed[channel / TILE * depth..][..depth];
-            for (packed, &weight) in tile.iter_mut().zip(kernel) {
-                packed[channel % TILE] = weight;
-            }
-        }
+        let [_, in_channels, kernel_height, kernel_width] = dims;
         Self {
-            weights: packed,
+            weights: tiles(dims, weights, 1),
             bias: bias.to_vec(),
+            groups: 1,
             in_channels,
             kernel_height,
             kernel_width,
@@ -83,6 +84,10 @@ impl PackedConv {
         let mut panel = vec![[0.0; LANES]; offsets.len()];
         let mut result = Tensor::zeros(shape);
         let plane = shape.plane();
+        // Channels of the result in a group, their tiles, and what the group reads.
+        let together = self.bias.len() / self.groups;
+        let tiles = together.div_ceil(TILE);
+        let of_group = self.in_channels * padded.width * padded.height;
         for first in (0..plane).step_by(LANES) {
             let lanes = LANES.min(plane - first);
             // Lanes beyond the last position repeat it; their products are dropped.
@@ -91,14 +96,19 @@ impl PackedConv {
                 let (row, column) = (position / shape.width(), position % shape.width());
                 row * self.stride * padded.width + column * self.stride
             });
-            gather(&mut panel, &padded.values, &offsets, corners);
-            for (tile, weights) in self.weights.chunks_exact(offsets.len()).enumerate() {
-                let sums = multiply(weights, &panel);
-                let channels = tile * TILE..self.bias.len().min((tile + 1) * TILE);
-                for (channel, sums) in channels.zip(sums) {
-                    let to = &mut result.values_mut()[channel * plane + first..][..lanes];
-                    for (to, sum) in to.iter_mut().zip(sums) {
-                        *to = sum + self.bias[channel];
+            for group in 0..self.groups {
+                let read = &padded.values[group * of_group..][..of_group];
+                gather(&mut panel, read, &offsets, corners);
+                let tiles = &self.weights[group * tiles * offsets.len()..][..tiles * offsets.len()];
+                for (tile, weights) in tiles.chunks_exact(offsets.len()).enumerate() {
+                    let sums = multiply(weights, &panel);
+                    let channels = tile * TILE..together.min((tile + 1) * TILE);
+                    for (channel, sums) in channels.zip(sums) {
+                        let channel = group * together + channel;
+                        let to = &mut result.values_mut()[channel * plane + first..][..lanes];
+                        for (to, sum) in to.iter_mut().zip(sums) {
+                            *to = sum + self.bias[channel];
+                        }
                     }
                 }
             }
@@ -119,6 +129,23 @@ impl PackedConv {
         }
         offsets
     }
+}
+
+/// Kernels by tiles of the channels of the result, each group's by themselves.
+fn tiles(dims: [usize; 4], weights: &[f32], groups: usize) -> Vec<[f32; TILE]> {
+    let [out_channels, in_channels, kernel_height, kernel_width] = dims;
+    let depth = in_channels * kernel_height * kernel_width;
+    let together = out_channels / groups;
+    let of_group = together.div_ceil(TILE) * depth;
+    let mut packed = vec![[0.0; TILE]; groups * of_group];
+    for (channel, kernel) in weights.chunks_exact(depth).enumerate() {
+        let (group, channel) = (channel / together, channel % together);
+        let tile = &mut packed[group * of_group + channel / TILE * depth..][..depth];
+        for (packed, &weight) in tile.iter_mut().zip(kernel) {
+            packed[channel % TILE] = weight;
+        }
+    }
+    packed
 }
 
 /// A feature map with zeros around every channel, so that patches need no bounds logic.
@@ -198,13 +225,14 @@ mod tests {
                 (0..shape.height()).flat_map(|y| (0..shape.width()).map(move |x| (y, x)))
             {
                 let mut sum = f64::from(conv.bias()[out]);
+                let first = out / (shape.channels() / conv.groups()) * channels;
                 for c in 0..channels {
                     for y in 0..kernel_height {
                         for x in 0..kernel_width {
                             let index =
                                 ((out * channels + c) * kernel_height + y) * kernel_width + x;
                             let (y, x) = (row * conv.stride() + y, column * conv.stride() + x);
-                            sum += f64::from(conv.weights()[index]) * at(c, y, x);
+                            sum += f64::from(conv.weights()[index]) * at(first + c, y, x);
                         }
                     }
                 }
@@ -226,11 +254,19 @@ mod tests {
             ([4, 2, 3, 3], 2, Padding::uneven(0, 1), [2, 8, 6]),
             ([2, 3, 3, 2], 1, Padding { rows: [2, 0], columns: [1, 3] }, [3, 4, 5]),
         ];
-        for (dims, stride, padding, [channels, height, width]) in cases {
+        let ones = cases.map(|(dims, stride, padding, from)| (dims, 1, stride, padding, from));
+        let grouped = [
+            ([6, 1, 3, 3], 6, 1, Padding::even(1), [6, 5, 7]),
+            ([10, 2, 3, 1], 2, 2, Padding::even(1), [4, 6, 5]),
+        ];
+        for (dims, groups, stride, padding, [channels, height, width]) in
+            ones.into_iter().chain(grouped)
+        {
             let count: usize = dims.iter().product();
             let weights = (0..count).map(|i| (i as f32 * 0.37).sin()).collect();
             let bias = (0..dims[0]).map(|i| i as f32 * 0.1 - 0.2).collect();
             let conv = Conv2d::new(dims, weights, Some(bias), stride, padding).unwrap();
+            let conv = conv.with_groups(groups).unwrap();
             let from = Shape::new(channels, height, width).unwrap();
             let values = (0..from.elements()).map(|i| (i as f32 * 0.61).cos()).collect();
             let source = Tensor::new(from, values).unwrap();

@@ -93,7 +93,7 @@ impl<'m> Converter<'m, '_> {
             "ConstantOfShape" => self.filled(call)?,
             "Concat" => self.joined(call)?,
             "Add" | "Sub" | "Mul" | "Div" => self.arithmetic(call)?,
-            _ => self.rearranged(call)?,
+            _ => self.moved(call)?,
         };
         Ok(Done::new(Value::Constant(constant), BEFOREHAND))
     }
@@ -184,7 +184,7 @@ impl<'m> Converter<'m, '_> {
     }
 
     /// Operators that only move elements.
-    fn rearranged(&mut self, call: &mut Call<'m>) -> Result<Constant<'m>, Stop> {
+    fn moved(&mut self, call: &mut Call<'m>) -> Result<Constant<'m>, Stop> {
         let constant = self.constant(call, 0, "input")?;
         let moved = self.moves(call, &constant.dims())?;
         if constant.is_real() {

@@ -19,10 +19,8 @@ impl<'m> Converter<'m, '_> {
         // Strides that differ leave out rows and columns of all.
         let stride = if down == right { down } else { 1 };
         let weights = self.reals(call, 1, "weights")?;
-        let Ok(dims) = <[usize; 4]>::try_from(weights.dims()) else {
-            let (found, expected) = (weights.dims().to_vec(), "four are".to_owned());
-            return Err(Reason::Dimensions { what: "weights", expected, found }.into());
-        };
+        let dims = kernel_dims(weights.dims())?;
+        window.moves_in(weights.dims().len() - 2)?;
         window.agree([dims[2], dims[3]])?;
         let (from, dilation) = (dims, window.dilation);
         // What is no number of groups is none.
@@ -32,11 +30,11 @@ impl<'m> Converter<'m, '_> {
                 format!("is {group}, with dilations {dilation:?}: no kernel that is possible");
             problem("group", text)
         })?;
-        let weights = if dims == from {
+        let kernels = if dims == from {
             weights.values().to_vec()
         } else {
             self.spend(dims.iter().product())?;
-            spread::spread(weights.values(), from, dims, groups, dilation)
+            spread::spread(weights.values(), from, dims, dilation)
         };
         let kernel = [dims[2], dims[3]];
         let bias = match self.value(call, 2) {
@@ -44,11 +42,16 @@ impl<'m> Converter<'m, '_> {
             None => None,
         };
         let map = self.map(call, 0, "input")?;
-        self.expect_channels_first(&map)?;
+        let map = self.layered(call, map)?;
+        let rank = map.axes.rank();
+        if rank != weights.dims().len() {
+            let (found, expected) = (weights.dims().to_vec(), format!("{rank} are"));
+            return Err(Reason::Dimensions { what: "weights", expected, found }.into());
+        }
         let padding = window.padding(self.shape_of(&map), kernel);
         let (source, before, padding) = self.with_zeros_before(&map, padding)?;
         let padding = window.reduced(before, kernel, padding);
-        let conv = Conv2d::new(dims, weights, bias, stride, padding)?;
+        let conv = Conv2d::new(dims, kernels, bias, stride, padding)?.with_groups(groups)?;
         let slot = match window.result(before, kernel, padding) {
             Some([height, width]) if down != right => {
                 let source = self.node(call, Node::Conv2d { source, conv })?;
@@ -65,7 +68,7 @@ impl<'m> Converter<'m, '_> {
             // Refused, with the reason that the network has for it.
             None => self.slots.emit(call.index, Node::Conv2d { source, conv })?,
         };
-        let axes = Axes::channels_first(self.slots.shape(slot));
+        let axes = layer_axes(rank, self.slots.shape(slot));
         Ok(Done::new(Value::Map(Map { slot, axes }), "convolution"))
     }
 
@@ -126,12 +129,21 @@ impl<'m> Converter<'m, '_> {
             _ => Ok((self.build(map)?, self.shape_of(map), padding)),
         }
     }
+}
 
-    pub(super) fn expect_channels_first(&self, map: &Map) -> Result<(), Reason> {
-        if map.axes == Axes::channels_first(self.shape_of(map)) {
-            return Ok(());
+/// The dimensions of a kernel `[out, in, height, width]`; one of a single length has one row.
+pub(super) fn kernel_dims(dims: &[usize]) -> Result<[usize; 4], Reason> {
+    match *dims {
+        [outputs, inputs, height, width] => Ok([outputs, inputs, height, width]),
+        [outputs, inputs, length] => Ok([outputs, inputs, 1, length]),
+        _ => {
+            let (found, expected) = (dims.to_vec(), "three or four are".to_owned());
+            Err(Reason::Dimensions { what: "weights", expected, found })
         }
-        let text = "it reads something whose dimensions are not batch, channels, height and width";
-        Err(Reason::Layout(text.to_owned()))
     }
+}
+
+/// The axes of a layer's result, of which it reads as many.
+pub(super) fn layer_axes(rank: usize, shape: Shape) -> Axes {
+    Axes::of_layers(rank, shape).unwrap_or_else(|| Axes::channels_first(shape))
 }

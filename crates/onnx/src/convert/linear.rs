@@ -79,8 +79,7 @@ impl<'m> Converter<'m, '_> {
         let rank = map.axes.rank();
         let last = rank.saturating_sub(1);
         if rank == 0 || (0..last).any(|axis| !map.axes.sides(axis).is_empty()) {
-            let text = "it should read all values at once; flatten them before";
-            return Err(Reason::Layout(text.to_owned()).into());
+            return self.on_each(call, map, weights, bias);
         }
         let &[outputs, inputs] = weights.dims() else { return Err(unmatched().into()) };
         if inputs != shape.elements() {
@@ -101,6 +100,45 @@ impl<'m> Converter<'m, '_> {
         let slot = self.slots.wait(call.index, after, State::Linear { source, linear });
         let axes = Axes::vector(rank, after);
         Ok(Done::new(Value::Map(Map { slot, axes }), "fully connected layer"))
+    }
+
+    /// A layer on every place of what has its channels last: a convolution of one pixel.
+    fn on_each(
+        &mut self,
+        call: &Call<'m>,
+        map: Map,
+        weights: &Array<f32>,
+        bias: Vec<f32>,
+    ) -> Result<Done<'m>, Stop> {
+        let rank = map.axes.rank();
+        // From these axes to those of layers, and back.
+        let orders: Option<[&[usize]; 2]> = match rank {
+            3 => Some([&[0, 2, 1], &[0, 2, 1]]),
+            4 => Some([&[0, 3, 1, 2], &[0, 2, 3, 1]]),
+            _ => None,
+        };
+        let refused = || {
+            let text = "it should read a vector, a sequence or a picture";
+            Stop::from(Reason::Layout(text.to_owned()))
+        };
+        let [inwards, outwards] = orders.ok_or_else(refused)?;
+        let axes = map.axes.transposed(inwards).ok_or_else(refused)?;
+        let map = self.settled(call.index, Map { slot: map.slot, axes })?;
+        let &[outputs, inputs] = weights.dims() else { return Err(unmatched().into()) };
+        let shape = self.shape_of(&map);
+        if shape.channels() != inputs {
+            let found = shape.channels();
+            let text = format!("its weights are for {inputs} values, but it reads {found}");
+            return Err(Reason::Layout(text).into());
+        }
+        let dims = [outputs, inputs, 1, 1];
+        let conv = Conv2d::new(dims, weights.values().to_vec(), Some(bias), 1, 0)?;
+        let source = self.build(&map)?;
+        let after = Shape::new(outputs, shape.height(), shape.width())?;
+        let slot = self.slots.wait(call.index, after, State::Conv { source, conv });
+        let axes = Axes::of_layers(rank, after).and_then(|axes| axes.transposed(outwards));
+        let map = Map { slot, axes: axes.ok_or_else(refused)? };
+        Ok(Done::new(Value::Map(map), "fully connected layer on every place"))
     }
 
     /// Adds one number per channel, to the bias of the layer before if that is read here alone.
@@ -129,7 +167,9 @@ impl<'m> Converter<'m, '_> {
             State::Conv { source, conv } => {
                 let (weights, bias) = (conv.weights().to_vec(), sum(conv.bias()));
                 let (stride, padding) = (conv.stride(), conv.padding());
+                let groups = conv.groups();
                 let conv = Conv2d::new(conv.dims(), weights, Some(bias), stride, padding)?;
+                let conv = conv.with_groups(groups)?;
                 State::Conv { source, conv }
             }
             State::Linear { source, linear } => {

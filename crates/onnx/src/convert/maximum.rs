@@ -6,11 +6,15 @@
 
 use blindsight_model::graph::{ActivationKind, Node, NodeId};
 
+use super::convolution::layer_axes;
+use super::pooling::{Reduction, over_pixels, reduced};
 use super::window::Window;
-use super::{Call, Converter, Done, Stop};
+use super::{Call, Converter, Done, Map, Stop};
 use crate::attributes::problem;
-use crate::axes::{Axes, Side};
+use crate::axes::Side;
 use crate::error::Reason;
+
+const LARGEST: &str = "maximum of each channel, from ReLUs of differences";
 
 /// Windows of more rows or columns than this take too many steps.
 const LARGEST_WINDOW: usize = 64;
@@ -25,8 +29,9 @@ impl<'m> Converter<'m, '_> {
         let kernel = window.kernel();
         let kernel = kernel.ok_or_else(|| problem("kernel_shape", "is missing".to_owned()))?;
         let map = self.map(call, 0, "input")?;
-        let shape = self.shape_of(&map);
-        self.expect_channels_first(&map)?;
+        let map = self.layered(call, map)?;
+        let (shape, rank) = (self.shape_of(&map), map.axes.rank());
+        window.moves_in(rank - 2)?;
         let reach = [0, 1].map(|i| (kernel[i] - 1).saturating_mul(window.dilation[i]) + 1);
         let padding = window.padding(shape, reach);
         let mut id = self.refreshed(call, map.slot)?;
@@ -46,7 +51,7 @@ impl<'m> Converter<'m, '_> {
             })?;
             id = self.maximum(call, id, side, places)?;
         }
-        let axes = Axes::channels_first(self.slots.node_shape(id)?);
+        let axes = layer_axes(rank, self.slots.node_shape(id)?);
         self.done(
             call,
             id,
@@ -58,8 +63,28 @@ impl<'m> Converter<'m, '_> {
     pub(super) fn global_max_pool(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(1, 1)?;
         let map = self.map(call, 0, "input")?;
-        let shape = self.shape_of(&map);
-        self.expect_channels_first(&map)?;
+        let map = self.layered(call, map)?;
+        let id = self.largest(call, &map)?;
+        let axes = layer_axes(map.axes.rank(), self.slots.node_shape(id)?);
+        self.done(call, id, axes, LARGEST)
+    }
+
+    /// Maxima over all rows and columns.
+    pub(super) fn reduce_max(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        let Reduction { map, axes, keep } = self.reduction(call)?;
+        let map = if over_pixels(&map.axes, &axes) { map } else { self.settled(call.index, map)? };
+        if !over_pixels(&map.axes, &axes) {
+            let text = "only maxima over all rows and columns of each channel are supported";
+            return Err(Reason::Layout(text.to_owned()).into());
+        }
+        let id = self.largest(call, &map)?;
+        let after = reduced(map.axes, self.slots.node_shape(id)?, &axes, keep)?;
+        self.done(call, id, after, LARGEST)
+    }
+
+    /// The maximum of each channel.
+    fn largest(&mut self, call: &Call<'m>, map: &Map) -> Result<NodeId, Stop> {
+        let shape = self.shape_of(map);
         let mut id = self.refreshed(call, map.slot)?;
         for side in [Side::Row, Side::Column] {
             let mut length = side.length(shape);
@@ -72,17 +97,22 @@ impl<'m> Converter<'m, '_> {
                 length = half;
             }
         }
-        let axes = Axes::channels_first(self.slots.node_shape(id)?);
-        self.done(call, id, axes, "maximum of each channel, from ReLUs of differences")
+        Ok(id)
     }
 
-    /// The larger of two feature maps.
+    /// The larger of two feature maps, or the smaller.
     pub(super) fn max(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(2, 2)?;
         let (left, right) = (self.map(call, 0, "input")?, self.map(call, 1, "input")?);
         let (left, right, axes) = self.broadcast(call, &left, &right)?;
-        let id = self.larger(call, left, right)?;
-        self.done(call, id, axes, "the larger of two, from a ReLU of their difference")
+        if call.node.op_type == "Max" {
+            let id = self.larger(call, left, right)?;
+            return self.done(call, id, axes, "the larger of two, from a ReLU of their difference");
+        }
+        let source = self.difference(call, left, right)?;
+        let more = self.node(call, Node::Activation { source, kind: ActivationKind::Relu })?;
+        let id = self.difference(call, left, more)?;
+        self.done(call, id, axes, "the smaller of two, from a ReLU of their difference")
     }
 
     /// A result that is not a sum of many products: reading one at several places would repeat it.

@@ -29,8 +29,10 @@ impl<'m> Converter<'m, '_> {
         input: usize,
         what: &'static str,
     ) -> Result<Map, Stop> {
+        self.shown(call, input)?;
         let map = match self.value(call, input) {
             Some(Value::Map(map)) => map.clone(),
+            Some(Value::View { .. }) => return Err(Stop::Poisoned),
             Some(Value::Scores(_)) => return Err(Reason::AfterSoftmax.into()),
             Some(Value::Constant(_)) => return Err(Reason::Constant(what).into()),
             Some(Value::Refused) => return Err(Stop::Poisoned),
@@ -75,7 +77,9 @@ impl<'m> Converter<'m, '_> {
     ) -> Result<Constant<'m>, Stop> {
         match self.value(call, input) {
             Some(Value::Constant(constant)) => Ok(constant.clone()),
-            Some(Value::Map(_) | Value::Scores(_)) => Err(Reason::NotConstant(what).into()),
+            Some(Value::Map(_) | Value::View { .. } | Value::Scores(_)) => {
+                Err(Reason::NotConstant(what).into())
+            }
             Some(Value::Refused) => Err(Stop::Poisoned),
             None => Err(missing(what)),
         }

@@ -7,7 +7,7 @@
 use blindsight_model::graph::{ActivationKind, Node, NodeId};
 
 use super::linear::per_channel;
-use super::slots::{ErfTerm, State};
+use super::slots::{ErfTerm, State, is_one};
 use super::{Call, Converter, Done, Map, Stop, Value};
 use crate::attributes::problem;
 use crate::axes::Axes;
@@ -66,7 +66,19 @@ impl<'m> Converter<'m, '_> {
             let term = ErfTerm { offset: term.offset + f64::from(value), ..term };
             return Ok(self.waiting(call, &map, State::Erf { slot, term }, PART_OF_GELU));
         }
-        self.add_numbers(call, map, &added)
+        let layer = matches!(
+            self.slots.state(map.slot),
+            State::Conv { .. } | State::Linear { .. } | State::Refused
+        );
+        match added.scalar().filter(|_| added.dims().len() <= map.axes.rank()) {
+            // It may be the beginning of a hard swish.
+            Some(by) if by == 3.0 && (!layer || self.slots.is_shared(map.slot)) => {
+                let source = self.build(&map)?;
+                let state = State::Shifted { slot: map.slot, source, by };
+                Ok(self.waiting(call, &map, state, "a number for each channel"))
+            }
+            _ => self.add_numbers(call, map, &added),
+        }
     }
 
     pub(super) fn mul(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
@@ -102,7 +114,13 @@ impl<'m> Converter<'m, '_> {
     fn sum(&mut self, call: &Call<'m>) -> Result<Done<'m>, Stop> {
         let (left, right) = (self.map(call, 0, "first term")?, self.map(call, 1, "second term")?);
         let (left, right, axes) = self.broadcast(call, &left, &right)?;
-        let id = self.node(call, Node::Add { left, right })?;
+        let mut id = self.node(call, Node::Add { left, right })?;
+        let readers = call.node.output.first().and_then(|name| self.readers.get(name.as_str()));
+        if readers.is_some_and(|readers| *readers > 1) && self.slots.is_long_sum(id) {
+            let kind = ActivationKind::Identity;
+            id = self.node(call, Node::Activation { source: id, kind })?;
+            return self.done(call, id, axes, "sum, refreshed: it is one of many terms");
+        }
         self.done(call, id, axes, "sum")
     }
 
@@ -172,6 +190,9 @@ impl<'m> Converter<'m, '_> {
         let state = match *self.slots.state(map.slot) {
             State::Scaled { slot, factor } => State::Scaled { slot, factor: factor * by },
             State::Erf { slot, term } => State::Erf { slot, term: scaled(term) },
+            State::HardGate { slot, source, factor } => {
+                State::HardGate { slot, source, factor: factor * by }
+            }
             State::Gated { slot, source, term } => {
                 State::Gated { slot, source, term: scaled(term) }
             }
@@ -194,6 +215,18 @@ impl<'m> Converter<'m, '_> {
                 State::Sigmoid { slot, .. } if slot == plain.slot => {
                     self.renote(gate.slot, "part of the activation silu");
                     return self.activate(call, plain, ActivationKind::Silu);
+                }
+                State::HardGate { slot, factor, .. } if slot == plain.slot => {
+                    self.renote(gate.slot, "part of the activation hardswish");
+                    let source = self.build(plain)?;
+                    let kind = ActivationKind::HardSwish;
+                    let mut id = self.node(call, Node::Activation { source, kind })?;
+                    let factor = 6.0 * factor;
+                    if !is_one(factor) {
+                        id = self.times(call, id, |_| (factor as f32, 0.0))?;
+                    }
+                    let how = format!("activation {kind}");
+                    return self.done(call, id, plain.axes.clone(), &how);
                 }
                 State::Erf { slot, term } => {
                     let (base, by) = match *self.slots.state(plain.slot) {
@@ -269,7 +302,13 @@ impl<'m> Converter<'m, '_> {
     }
 
     /// A feature map of the same shape that is not written yet.
-    fn waiting(&mut self, call: &Call<'m>, like: &Map, state: State, how: &str) -> Done<'m> {
+    pub(super) fn waiting(
+        &mut self,
+        call: &Call<'m>,
+        like: &Map,
+        state: State,
+        how: &str,
+    ) -> Done<'m> {
         let slot = self.slots.wait(call.index, self.shape_of(like), state);
         Done::new(Value::Map(Map { slot, axes: like.axes.clone() }), how)
     }

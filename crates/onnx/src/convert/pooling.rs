@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use blindsight_model::graph::{MAX_SIDE, Node, NodeId, Padding, Pool};
+use blindsight_model::graph::{Conv2d, MAX_SIDE, Node, NodeId, Padding, Pool};
+use blindsight_model::tensor::Shape;
 
+use super::convolution::layer_axes;
 use super::select::surrounded;
 use super::window::Window;
 use super::{Call, Converter, Done, Map, Stop, Value};
@@ -17,6 +19,7 @@ impl<'m> Converter<'m, '_> {
         call.operands(1, 1)?;
         let map = self.map(call, 0, "input")?;
         let axes: Vec<usize> = (2..map.axes.rank()).collect();
+        let map = if over_pixels(&map.axes, &axes) { map } else { self.layered(call, map)? };
         self.average(call, map, &axes, true)
     }
 
@@ -31,9 +34,10 @@ impl<'m> Converter<'m, '_> {
         let partial = call.attributes.flag("ceil_mode", false)?;
         let zeros_count = call.attributes.flag("count_include_pad", false)?;
         let map = self.map(call, 0, "input")?;
+        let map = self.layered(call, map)?;
         let shape = self.shape_of(&map);
         let whole = [shape.height(), shape.width()];
-        self.expect_channels_first(&map)?;
+        window.moves_in(map.axes.rank() - 2)?;
         match window.kernel() {
             Some(_) if partial && !window.is_bare() => {
                 Err(problem("ceil_mode", "is set, with padding".to_owned()).into())
@@ -43,7 +47,10 @@ impl<'m> Converter<'m, '_> {
                 let pool = Pool::new(kernel, window.stride)?;
                 self.padded_pool(call, &map, pool, padding, zeros_count)
             }
-            Some(kernel) if kernel == whole => self.average(call, map, &[2, 3], true),
+            Some(kernel) if kernel == whole => {
+                let axes: Vec<usize> = (2..map.axes.rank()).collect();
+                self.average(call, map, &axes, true)
+            }
             Some(kernel) if !partial => self.pool(call, &map, Pool::new(kernel, window.stride)?),
             Some(_) => Err(problem("ceil_mode", "is set; it is not supported".to_owned()).into()),
             None => Err(problem("kernel_shape", "is missing".to_owned()).into()),
@@ -84,7 +91,7 @@ impl<'m> Converter<'m, '_> {
                 )?;
             }
         }
-        let axes = Axes::channels_first(self.slots.node_shape(id)?);
+        let axes = layer_axes(map.axes.rank(), self.slots.node_shape(id)?);
         self.done(call, id, axes, "averages of windows")
     }
 
@@ -128,27 +135,72 @@ impl<'m> Converter<'m, '_> {
         }
         let source = self.build(map)?;
         let slot = self.slots.emit(call.index, Node::AveragePool { source, pool })?;
-        let axes = Axes::channels_first(self.slots.shape(slot));
+        let axes = layer_axes(map.axes.rank(), self.slots.shape(slot));
         Ok(Done::new(Value::Map(Map { slot, axes }), "averages of windows"))
     }
 
+    /// Means, or sums, over some of the dimensions.
     pub(super) fn reduce_mean(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        let Reduction { map, axes, keep } = self.reduction(call)?;
+        let sum = call.node.op_type == "ReduceSum";
+        if over_pixels(&map.axes, &axes) && !sum {
+            return self.average(call, map, &axes, keep);
+        }
+        let whole = |axis: &usize| map.axes.sides(*axis).len() <= 1;
+        let map = if axes.iter().all(whole) { map } else { self.settled(call.index, map)? };
+        let mut id = self.build(&map)?;
+        let mut count = 1;
+        for side in axes.iter().flat_map(|axis| map.axes.sides(*axis)) {
+            let shape = self.slots.node_shape(id)?;
+            let length = side.length(shape);
+            count *= length;
+            id = match side {
+                Side::Row => self.mean_of_window(call, id, [length, 1])?,
+                Side::Column => self.mean_of_window(call, id, [1, length])?,
+                Side::Channel => {
+                    let weights = vec![1.0 / length as f32; length];
+                    let conv = Conv2d::new([1, length, 1, 1], weights, None, 1, 0)?;
+                    self.node(call, Node::Conv2d { source: id, conv })?
+                }
+            };
+        }
+        if sum {
+            id = self.times(call, id, |_| (count as f32, 0.0))?;
+        }
+        let after = reduced(map.axes, self.slots.node_shape(id)?, &axes, keep)?;
+        self.done(call, id, after, if sum { "sums" } else { "averages" })
+    }
+
+    fn mean_of_window(
+        &mut self,
+        call: &Call<'m>,
+        source: NodeId,
+        window: [usize; 2],
+    ) -> Result<NodeId, Stop> {
+        let pool = Pool::new(window, window)?;
+        self.node(call, Node::AveragePool { source, pool })
+    }
+
+    /// What a reduction reads, and over which of its dimensions it goes.
+    pub(super) fn reduction(&mut self, call: &mut Call<'m>) -> Result<Reduction, Stop> {
         call.operands(1, 2)?;
         let keep = call.attributes.flag("keepdims", true)?;
         if call.attributes.flag("noop_with_empty_axes", false)? {
             return Err(problem("noop_with_empty_axes", "is set".to_owned()).into());
         }
-        let axes = self.integers_either(call, "axes", 1, "axes")?;
+        let axes = self.integers_either(call, "axes", 1, "axes")?.unwrap_or_default();
         let map = self.map(call, 0, "input")?;
         let rank = map.axes.rank();
-        let axes = axes.unwrap_or_default();
         let known: Option<Vec<usize>> = axes.iter().map(|&axis| axis_of(axis, rank)).collect();
-        let known =
-            known.filter(|known| !known.is_empty() && !known.contains(&0)).ok_or_else(whole)?;
-        self.average(call, map, &known, keep)
+        let known = known.filter(|known| !known.is_empty() && !known.contains(&0));
+        let axes = known.ok_or_else(|| {
+            let text = "the dimensions that it goes over are not given, or the batch is one";
+            Reason::Layout(text.to_owned())
+        })?;
+        Ok(Reduction { map, axes, keep })
     }
 
-    /// The mean over the given axes, which must be those of rows and columns.
+    /// The mean of each channel, over axes that are those of rows and columns.
     fn average(
         &mut self,
         call: &Call<'m>,
@@ -156,14 +208,6 @@ impl<'m> Converter<'m, '_> {
         axes: &[usize],
         keep: bool,
     ) -> Result<Done<'m>, Stop> {
-        for axis in 0..map.axes.rank() {
-            let channels = map.axes.sides(axis).contains(&Side::Channel);
-            let pixels = map.axes.sides(axis).iter().any(|side| *side != Side::Channel);
-            let averaged = axes.contains(&axis);
-            if (channels && averaged) || (pixels && !averaged) {
-                return Err(whole().into());
-            }
-        }
         let shape = self.shape_of(&map);
         let (slot, how) = if shape.plane() == 1 {
             (map.slot, "does nothing: each channel is one number already")
@@ -172,15 +216,37 @@ impl<'m> Converter<'m, '_> {
             let slot = self.slots.emit(call.index, Node::GlobalAveragePool { source })?;
             (slot, "average of each channel")
         };
-        let mut result = map.axes.without_ones(self.slots.shape(slot));
-        if !keep {
-            result = result.squeezed(axes).ok_or_else(whole)?;
-        }
-        Ok(Done::new(Value::Map(Map { slot, axes: result }), how))
+        let axes = reduced(map.axes, self.slots.shape(slot), axes, keep)?;
+        Ok(Done::new(Value::Map(Map { slot, axes }), how))
     }
 }
 
-fn whole() -> Reason {
-    let text = "only averages over all rows and columns of each channel are supported";
-    Reason::Layout(text.to_owned())
+/// What a reduction does.
+pub(super) struct Reduction {
+    pub(super) map: Map,
+    /// The dimensions that it goes over.
+    pub(super) axes: Vec<usize>,
+    /// Whether they stay, with a length of 1.
+    pub(super) keep: bool,
+}
+
+/// Whether these axes are those of all rows and columns, and of nothing else.
+pub(super) fn over_pixels(all: &Axes, axes: &[usize]) -> bool {
+    (0..all.rank()).all(|axis| {
+        let sides = all.sides(axis);
+        let channels = sides.contains(&Side::Channel);
+        let pixels = sides.iter().any(|side| *side != Side::Channel);
+        let reduced = axes.contains(&axis);
+        !(channels && reduced || pixels && !reduced)
+    })
+}
+
+/// The axes after a reduction.
+pub(super) fn reduced(all: Axes, after: Shape, axes: &[usize], keep: bool) -> Result<Axes, Reason> {
+    let result = all.without_ones(after);
+    if keep {
+        return Ok(result);
+    }
+    let misfit = || Reason::Layout("it does not fit the dimensions that it reads".to_owned());
+    result.squeezed(axes).ok_or_else(misfit)
 }

@@ -2,6 +2,7 @@
 
 use blindsight_model::graph::{ActivationKind, Node, NodeId, Slope};
 
+use super::slots::State;
 use super::{Call, Converter, Done, Map, Stop};
 use crate::attributes::problem;
 use crate::error::Reason;
@@ -32,12 +33,15 @@ impl<'m> Converter<'m, '_> {
         let beta = call.attributes.float("beta", 0.5)?;
         let map = self.map(call, 0, "input")?;
         if (alpha - 1.0 / 6.0).abs() < 1e-6 && (beta - 0.5).abs() < 1e-6 {
-            return self.activate(call, &map, ActivationKind::HardSigmoid);
+            let source = self.build(&map)?;
+            let state = State::HardGate { slot: map.slot, source, factor: 1.0 / 6.0 };
+            let how = format!("activation {}", ActivationKind::HardSigmoid);
+            return Ok(self.waiting(call, &map, state, &how));
         }
         let source = self.build(&map)?;
-        let line = self.times(call, source, |_| (alpha, beta))?;
-        let id = self.clipped(call, line, Some(0.0), Some(1.0))?;
-        self.done(call, id, map.axes, "a line between two bounds, from two ReLUs")
+        let line = self.times(call, source, |_| (6.0 * alpha, 6.0 * (beta - 0.5)))?;
+        let id = self.function(call, line, ActivationKind::HardSigmoid)?;
+        self.done(call, id, map.axes, "activation hardsigmoid, of a line")
     }
 
     /// ReLU that ends at 6, or any other bounds.
@@ -56,15 +60,31 @@ impl<'m> Converter<'m, '_> {
         let (low, high) = (low.filter(|x| *x > f32::MIN), high.filter(|x| *x < f32::MAX));
         let map = self.map(call, 0, "input")?;
         match (low, high) {
-            (Some(0.0), Some(6.0)) => self.activate(call, &map, ActivationKind::Relu6),
+            (Some(0.0), Some(6.0)) => match *self.slots.state(map.slot) {
+                State::Shifted { slot, source, by } if by == 3.0 => {
+                    let state = State::HardGate { slot, source, factor: 1.0 };
+                    let how = "activation hardsigmoid, or part of hardswish";
+                    Ok(self.waiting(call, &map, state, how))
+                }
+                _ => self.activate(call, &map, ActivationKind::Relu6),
+            },
             (Some(0.0), None) => self.activate(call, &map, ActivationKind::Relu),
             (Some(low), Some(high)) if low >= high => {
                 Err(Reason::Computation("its bounds leave nothing".to_owned()).into())
             }
+            (Some(low), Some(high)) => {
+                let source = self.build(&map)?;
+                let range = high - low;
+                // The line from 0 to 1 that ends where the bounds are.
+                let line = self.times(call, source, |_| (6.0 / range, -6.0 * low / range - 3.0))?;
+                let id = self.function(call, line, ActivationKind::HardSigmoid)?;
+                let id = self.times(call, id, |_| (range, low))?;
+                self.done(call, id, map.axes, "bounds, from the activation hardsigmoid")
+            }
             _ => {
                 let source = self.build(&map)?;
                 let id = self.clipped(call, source, low, high)?;
-                self.done(call, id, map.axes, "bounds, from ReLUs")
+                self.done(call, id, map.axes, "a bound, from a ReLU")
             }
         }
     }
@@ -100,6 +120,9 @@ impl<'m> Converter<'m, '_> {
     pub(super) fn elu(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(1, 1)?;
         let selu = call.node.op_type == "Selu";
+        if call.node.op_type == "Celu" {
+            return self.celu(call);
+        }
         let usual = if selu { 1.673_263_2 } else { 1.0 };
         let alpha = call.attributes.float("alpha", usual)?;
         let gamma = if selu { call.attributes.float("gamma", 1.050_701)? } else { 1.0 };
@@ -114,6 +137,20 @@ impl<'m> Converter<'m, '_> {
         let right = self.times(call, line, |_| (gamma * (1.0 - alpha), 0.0))?;
         let id = self.node(call, Node::Add { left, right })?;
         self.done(call, id, map.axes, "activations elu and relu")
+    }
+
+    /// alpha elu(x / alpha).
+    fn celu(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        let alpha = call.attributes.float("alpha", 1.0)?;
+        if alpha <= 0.0 {
+            return Err(problem("alpha", format!("is {alpha}; it should be positive")).into());
+        }
+        let map = self.map(call, 0, "input")?;
+        let source = self.build(&map)?;
+        let inner = self.times(call, source, |_| (1.0 / alpha, 0.0))?;
+        let inner = self.function(call, inner, ActivationKind::Elu)?;
+        let id = self.times(call, inner, |_| (alpha, 0.0))?;
+        self.done(call, id, map.axes, "activation elu of a part")
     }
 
     pub(super) fn leaky_relu(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {

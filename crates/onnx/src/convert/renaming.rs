@@ -11,6 +11,7 @@ use crate::attributes::problem;
 use crate::axes::Axes;
 use crate::error::Reason;
 use crate::tensors::{Kind, type_name};
+use crate::view::View;
 
 const RENAMES: &str = "only renames dimensions";
 
@@ -38,15 +39,14 @@ impl<'m> Converter<'m, '_> {
             }
             _ => call.operands(1, 1)?,
         }
-        self.renamed(call, how, |axes, _, _| Some(axes.clone()))
+        self.renamed(call, how, |_| Some(Renaming::Nothing))
     }
 
     pub(super) fn transpose(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(1, 1)?;
         let order = order(call)?;
-        self.renamed(call, RENAMES, |axes, _, _| {
-            let reversed = || (0..axes.rank()).rev().collect();
-            axes.transposed(&order.clone().unwrap_or_else(reversed))
+        self.renamed(call, RENAMES, |dims| {
+            Some(Renaming::Turned(order.unwrap_or_else(|| (0..dims.len()).rev().collect())))
         })
     }
 
@@ -54,21 +54,20 @@ impl<'m> Converter<'m, '_> {
         call.operands(2, 2)?;
         let zero_is_zero = call.attributes.flag("allowzero", false)?;
         let target = self.integers(call, 1, "new shape")?;
-        self.renamed(call, RENAMES, |axes, shape, dims| {
-            let dims = resolved(target.values(), dims, zero_is_zero)?;
-            axes.regrouped(shape, &dims)
+        self.renamed(call, RENAMES, |dims| {
+            resolved(target.values(), dims, zero_is_zero).map(Renaming::Regrouped)
         })
     }
 
     pub(super) fn flatten(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
         call.operands(1, 1)?;
         let axis = call.attributes.int("axis", 1)?;
-        self.renamed(call, RENAMES, |axes, shape, dims| {
+        self.renamed(call, RENAMES, |dims| {
             // One past the last is allowed here.
             let rank = i64::try_from(dims.len()).ok()?;
             let axis = if axis < 0 { axis.checked_add(rank)? } else { axis };
             let (before, after) = dims.split_at_checked(usize::try_from(axis).ok()?)?;
-            axes.regrouped(shape, &[before.iter().product(), after.iter().product()])
+            Some(Renaming::Regrouped(vec![before.iter().product(), after.iter().product()]))
         })
     }
 
@@ -77,13 +76,13 @@ impl<'m> Converter<'m, '_> {
         call.operands(1, 2)?;
         let given = self.integers_either(call, "axes", 1, "axes")?;
         let adds = call.node.op_type == "Unsqueeze";
-        self.renamed(call, RENAMES, |axes, shape, dims| {
+        self.renamed(call, RENAMES, |dims| {
             let dims = if adds {
-                unsqueezed(dims, given.as_ref()?)?
+                unsqueezed(dims, given.as_ref()?)
             } else {
-                squeezed(dims, given.as_deref())?
+                squeezed(dims, given.as_deref())
             };
-            axes.regrouped(shape, &dims)
+            dims.map(Renaming::Regrouped)
         })
     }
 
@@ -114,6 +113,7 @@ impl<'m> Converter<'m, '_> {
         let end = call.attributes.int("end", i64::MAX)?;
         let dims = match self.value(call, 0) {
             Some(Value::Map(map) | Value::Scores(map)) => map.axes.dims(self.shape_of(map)),
+            Some(Value::View { view, .. }) => view.dims(),
             Some(Value::Refused) => return Err(Stop::Poisoned),
             Some(Value::Constant(constant)) => constant.dims(),
             None => return Err(missing("input")),
@@ -129,30 +129,79 @@ impl<'m> Converter<'m, '_> {
         Ok(Done::new(value, "known beforehand: the dimensions are fixed"))
     }
 
-    /// The first input with other axes.
+    /// The first input with other axes, which what it does to these lengths says.
     fn renamed(
         &mut self,
         call: &Call<'m>,
         how: &str,
-        rename: impl Fn(&Axes, Shape, &[usize]) -> Option<Axes>,
+        rename: impl FnOnce(&[usize]) -> Option<Renaming>,
     ) -> Result<Done<'m>, Stop> {
-        let (map, scores) = match self.value(call, 0).cloned() {
-            Some(Value::Scores(map)) => (map, true),
-            _ => (self.map(call, 0, "input")?, false),
-        };
-        self.note_sharing(call, 0, &map);
-        let shape = self.shape_of(&map);
-        let dims = map.axes.dims(shape);
-        let axes = rename(&map.axes, shape, &dims).ok_or_else(|| {
+        let refused = |dims: &[usize]| {
             let text = format!(
                 "it turns the dimensions {dims:?} into something that is not a batch of one \
                  feature map or vector"
             );
-            Reason::Layout(text)
-        })?;
-        let map = Map { slot: map.slot, axes };
-        let value = if scores { Value::Scores(map) } else { Value::Map(map) };
+            Stop::from(Reason::Layout(text))
+        };
+        let (slot, view, renaming) = match self.value(call, 0).cloned() {
+            Some(Value::View { slot, view }) => {
+                let renaming = rename(&view.dims()).ok_or_else(|| refused(&view.dims()))?;
+                (slot, view, renaming)
+            }
+            value => {
+                let (map, scores) = match value {
+                    Some(Value::Scores(map)) => (map, true),
+                    _ => (self.map(call, 0, "input")?, false),
+                };
+                self.note_sharing(call, 0, &map);
+                let Map { slot, axes } = map;
+                let shape = self.slots.shape(slot);
+                let dims = axes.dims(shape);
+                let renaming = rename(&dims).ok_or_else(|| refused(&dims))?;
+                if let Some(axes) = renaming.of_axes(&axes, shape) {
+                    let map = Map { slot, axes };
+                    let value = if scores { Value::Scores(map) } else { Value::Map(map) };
+                    return Ok(Done::new(value, how));
+                }
+                if scores {
+                    return Err(refused(&dims));
+                }
+                (slot, View::of(&axes, shape), renaming)
+            }
+        };
+        let view = renaming.of_view(&view).ok_or_else(|| refused(&view.dims()))?;
+        let value = match view.axes(self.slots.shape(slot)) {
+            Some(axes) => Value::Map(Map { slot, axes }),
+            None => Value::View { slot, view },
+        };
         Ok(Done::new(value, how))
+    }
+}
+
+/// What becomes of axes.
+enum Renaming {
+    Nothing,
+    /// In another order.
+    Turned(Vec<usize>),
+    /// Of other lengths.
+    Regrouped(Vec<usize>),
+}
+
+impl Renaming {
+    fn of_axes(&self, axes: &Axes, shape: Shape) -> Option<Axes> {
+        match self {
+            Self::Nothing => Some(axes.clone()),
+            Self::Turned(order) => axes.transposed(order),
+            Self::Regrouped(dims) => axes.regrouped(shape, dims),
+        }
+    }
+
+    fn of_view(&self, view: &View) -> Option<View> {
+        match self {
+            Self::Nothing => Some(view.clone()),
+            Self::Turned(order) => view.transposed(order),
+            Self::Regrouped(dims) => view.regrouped(dims),
+        }
     }
 }
 

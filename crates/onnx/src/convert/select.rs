@@ -83,10 +83,21 @@ impl<'m> Converter<'m, '_> {
         for input in 0..count {
             maps.push(self.map(call, input, "inputs")?);
         }
-        let [first, ..] = &maps[..] else {
+        let Some(rank) = maps.first().map(|first| first.axes.rank()) else {
             return Err(Reason::Operands("it has no inputs".to_owned()).into());
         };
-        let axis = axis_of(axis, first.axes.rank()).ok_or_else(|| misfit("its axis"))?;
+        let axis = axis_of(axis, rank).ok_or_else(|| misfit("its axis"))?;
+        let alike = |converter: &Self, map: &Map| {
+            side_of(&map.axes, converter.shape_of(map), axis).filter(|_| map.axes.rank() == rank)
+        };
+        let side = maps.first().and_then(|first| alike(self, first));
+        if side.is_none() || maps.iter().any(|map| alike(self, map) != side) {
+            // Flattened feature maps and the like.
+            for map in &mut maps {
+                *map = self.settled(call.index, map.clone())?;
+            }
+        }
+        let [first, ..] = &maps[..] else { return Err(misfit("what it joins").into()) };
         let before = self.shape_of(first);
         let side = side_of(&first.axes, before, axis).ok_or_else(|| misfit("its axis"))?;
         let axes = first.axes.clone();
@@ -115,6 +126,31 @@ impl<'m> Converter<'m, '_> {
         }
         let id = sum.ok_or_else(|| misfit("what it joins"))?;
         self.done(call, id, resized(&axes, before, after), "joins feature maps")
+    }
+
+    /// Elements at places that are known beforehand.
+    pub(super) fn gather(&mut self, call: &mut Call<'m>) -> Result<Done<'m>, Stop> {
+        call.operands(2, 2)?;
+        let axis = call.attributes.int("axis", 0)?;
+        let indices = self.integers(call, 1, "indices")?;
+        let map = self.map(call, 0, "input")?;
+        let axis = axis_of(axis, map.axes.rank()).ok_or_else(|| misfit("its axis"))?;
+        let map = match side_of(&map.axes, self.shape_of(&map), axis) {
+            Some(_) => map,
+            None => self.settled(call.index, map)?,
+        };
+        let shape = self.shape_of(&map);
+        let side = side_of(&map.axes, shape, axis).ok_or_else(|| misfit("its axis"))?;
+        let place = |index: &i64| axis_of(*index, side.length(shape)).map(Some);
+        let places: Option<Vec<_>> = indices.values().iter().map(place).collect();
+        let places = places.filter(|places| !places.is_empty() && indices.dims().len() <= 1);
+        let source = self.build(&map)?;
+        let id = self.places(call, source, side, places.ok_or_else(|| misfit("its indices"))?)?;
+        let mut axes = resized(&map.axes, shape, self.slots.node_shape(id)?);
+        if indices.dims().is_empty() {
+            axes = axes.squeezed(&[axis]).ok_or_else(|| misfit("its indices"))?;
+        }
+        self.done(call, id, axes, "part of a feature map")
     }
 
     /// Cuts a feature map into pieces.
@@ -178,10 +214,13 @@ impl<'m> Converter<'m, '_> {
         if a == b && left.axes == right.axes {
             return Ok((self.build(left)?, self.build(right)?, left.axes.clone()));
         }
-        let plain = |map: &Map, shape| map.axes == Axes::channels_first(shape);
-        if !(plain(left, a) && plain(right, b)) {
+        let rank = left.axes.rank();
+        if rank != right.axes.rank() {
             self.expect_equal(left, right)?;
         }
+        let (left, right) =
+            (&self.settled(call.index, left.clone())?, &self.settled(call.index, right.clone())?);
+        let (a, b) = (self.shape_of(left), self.shape_of(right));
         let wider = |a: usize, b: usize| match (a, b) {
             (a, b) if a == b => Some(a),
             (1, b) => Some(b),
@@ -197,7 +236,8 @@ impl<'m> Converter<'m, '_> {
         let whole = Shape::new(channels, rows, columns)?;
         let left = self.repeated(call, left, whole)?;
         let right = self.repeated(call, right, whole)?;
-        Ok((left, right, Axes::channels_first(whole)))
+        let axes = Axes::of_layers(rank, whole).ok_or_else(|| misfit("what it reads"))?;
+        Ok((left, right, axes))
     }
 
     fn repeated(&mut self, call: &Call<'m>, map: &Map, to: Shape) -> Result<NodeId, Stop> {
@@ -233,6 +273,8 @@ pub(super) fn side_of(axes: &Axes, shape: Shape, axis: usize) -> Option<Side> {
             Axes::channels_last(shape),
             [None, Some(Side::Row), Some(Side::Column), Some(Side::Channel)],
         ),
+        (Axes::sequence(shape), [None, Some(Side::Channel), Some(Side::Column), None]),
+        (Axes::plane(shape), [None, Some(Side::Row), Some(Side::Column), None]),
         (Axes::vector(2, shape), [None, Some(Side::Channel), None, None]),
     ];
     match axes.sides(axis) {
@@ -251,6 +293,10 @@ pub(super) fn resized(axes: &Axes, before: Shape, after: Shape) -> Axes {
         Axes::channels_first(after)
     } else if *axes == Axes::channels_last(before) {
         Axes::channels_last(after)
+    } else if *axes == Axes::sequence(before) {
+        Axes::sequence(after)
+    } else if *axes == Axes::plane(before) {
+        Axes::plane(after)
     } else if *axes == Axes::vector(axes.rank(), before) {
         Axes::vector(axes.rank(), after)
     } else {

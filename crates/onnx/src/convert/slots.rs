@@ -3,6 +3,8 @@
 //! Everything that a waiting feature map is computed from has been written already, so writing one
 //! takes one step.
 
+use std::collections::BTreeSet;
+
 use blindsight_model::graph::{
     ActivationKind, Conv2d, Graph, GraphBuilder, GraphError, Linear, Node, NodeId, Padding, Pick,
     Selection,
@@ -46,6 +48,18 @@ pub(super) enum State {
         slot: usize,
         source: NodeId,
     },
+    /// A slot plus a number.
+    Shifted {
+        slot: usize,
+        source: NodeId,
+        by: f32,
+    },
+    /// `factor` times what a line has between 0 and 6: of a slot plus 3.
+    HardGate {
+        slot: usize,
+        source: NodeId,
+        factor: f64,
+    },
     /// A multiple of a slot.
     Scaled {
         slot: usize,
@@ -77,6 +91,10 @@ pub(super) enum State {
     },
 }
 
+/// Activations, or the input, that a result which several nodes read may be a sum of multiples of: each
+/// costs every one of these nodes a matrix.
+const MOST_TERMS: usize = 4;
+
 struct Slot {
     /// The node of the file that computes it; `None` for the input.
     origin: Option<usize>,
@@ -96,6 +114,8 @@ pub(super) struct Slots {
     reads: Vec<usize>,
     /// Whether each result is an activation's, or the input, or elements of these.
     light: Vec<bool>,
+    /// Of which of these each result is a sum of multiples; no more than [`MOST_TERMS`] and one.
+    terms: Vec<BTreeSet<usize>>,
 }
 
 impl Slots {
@@ -104,7 +124,14 @@ impl Slots {
         let builder = GraphBuilder::new(input);
         let state = State::Built(builder.input());
         let slot = Slot { origin: None, shape: input, shared: false, state };
-        Self { slots: vec![slot], builder, origins: Vec::new(), reads: vec![0], light: vec![true] }
+        Self {
+            slots: vec![slot],
+            builder,
+            origins: Vec::new(),
+            reads: vec![0],
+            light: vec![true],
+            terms: vec![BTreeSet::from([0])],
+        }
     }
 
     /// The slot of the network's input.
@@ -140,6 +167,11 @@ impl Slots {
         self.light.get(id.index()).copied().unwrap_or(false)
     }
 
+    /// Whether a result is a sum of so many others that what reads it should find a value of its own.
+    pub(super) fn is_long_sum(&self, id: NodeId) -> bool {
+        self.terms.get(id.index()).is_some_and(|terms| terms.len() > MOST_TERMS)
+    }
+
     /// Writes a waiting feature map to the network.
     pub(super) fn build(&mut self, slot: usize) -> Result<NodeId, Problem> {
         let Some(Slot { origin, shape, state, .. }) = self.slots.get_mut(slot) else {
@@ -156,6 +188,17 @@ impl Slots {
             State::Linear { source, linear } => Ok(Node::Linear { source, linear }),
             State::Sigmoid { source, .. } => {
                 Ok(Node::Activation { source, kind: ActivationKind::Sigmoid })
+            }
+            State::Shifted { source, by, .. } => shifted(source, shape, by),
+            State::HardGate { source, factor, .. } => {
+                let gate = Node::Activation { source, kind: ActivationKind::HardSigmoid };
+                match 6.0 * factor {
+                    factor if is_one(factor) => Ok(gate),
+                    factor => {
+                        let id = self.add(origin, gate).map_err(|reason| Some((origin, reason)))?;
+                        scaled(id, shape, factor)
+                    }
+                }
             }
             State::Gated { source, term, .. } if is_gelu(term) => {
                 Ok(Node::Activation { source, kind: ActivationKind::Gelu })
@@ -238,12 +281,19 @@ impl Slots {
     pub(super) fn add(&mut self, origin: usize, node: Node) -> Result<NodeId, Reason> {
         let sources: Vec<NodeId> = node.sources().collect();
         let of_light = sources.iter().all(|source| self.is_light(*source));
+        let activation = matches!(node, Node::Activation { .. });
         let light = match node {
             Node::Activation { .. } => true,
             Node::Select { .. } | Node::SubsamplePad { .. } => of_light,
             _ => false,
         };
         let id = self.builder.add(node)?;
+        let of_sources = sources.iter().filter_map(|source| self.terms.get(source.index()));
+        let terms = match activation {
+            true => BTreeSet::from([id.index()]),
+            false => of_sources.flatten().copied().take(2 * MOST_TERMS + 2).collect(),
+        };
+        self.terms.push(terms.into_iter().take(MOST_TERMS + 1).collect());
         for source in sources {
             if let Some(reads) = self.reads.get_mut(source.index()) {
                 *reads += 1;
@@ -256,8 +306,21 @@ impl Slots {
     }
 }
 
+/// Whether a factor is 1 but for the digits that exporters write.
+pub(super) fn is_one(factor: f64) -> bool {
+    (factor - 1.0).abs() < 1e-5
+}
+
+fn shifted(source: NodeId, shape: Shape, by: f32) -> Result<Node, &'static str> {
+    line(source, shape, 1.0, by)
+}
+
 fn scaled(source: NodeId, shape: Shape, factor: f64) -> Result<Node, &'static str> {
-    let pick = |from| Pick { from: Some(from), factor: factor as f32, offset: 0.0 };
+    line(source, shape, factor as f32, 0.0)
+}
+
+fn line(source: NodeId, shape: Shape, factor: f32, offset: f32) -> Result<Node, &'static str> {
+    let pick = |from| Pick { from: Some(from), factor, offset };
     let picks = (0..shape.channels()).map(pick).collect();
     let selection = Selection::everything(sides(shape)).with_channels(picks);
     let selection = selection.map_err(|_| "its factor is out of range")?;

@@ -2,11 +2,11 @@
 
 use blindsight_model::graph::{Conv2d, Node, Selection};
 
+use super::convolution::{kernel_dims, layer_axes};
 use super::select::sides;
 use super::window::Window;
 use super::{Call, Converter, Done, Stop, spread};
 use crate::attributes::problem;
-use crate::axes::Axes;
 use crate::error::Reason;
 
 impl<'m> Converter<'m, '_> {
@@ -14,7 +14,7 @@ impl<'m> Converter<'m, '_> {
         call.operands(2, 3)?;
         let window = Window::take(&mut call.attributes)?;
         let group = call.attributes.int("group", 1)?;
-        let more = call.attributes.ints("output_padding")?.unwrap_or(&[0, 0]).to_vec();
+        let more = call.attributes.ints("output_padding")?.unwrap_or_default().to_vec();
         if call.attributes.has("output_shape") {
             return Err(problem("output_shape", "is given; give pads instead".to_owned()).into());
         }
@@ -22,10 +22,9 @@ impl<'m> Converter<'m, '_> {
             .given()
             .ok_or_else(|| problem("auto_pad", "is not supported; give pads instead".to_owned()))?;
         let weights = self.reals(call, 1, "weights")?;
-        let Ok(dims) = <[usize; 4]>::try_from(weights.dims()) else {
-            let (found, expected) = (weights.dims().to_vec(), "four are".to_owned());
-            return Err(Reason::Dimensions { what: "weights", expected, found }.into());
-        };
+        let dims = kernel_dims(weights.dims())?;
+        let directions = weights.dims().len() - 2;
+        window.moves_in(directions)?;
         window.agree([dims[2], dims[3]])?;
         let groups = usize::try_from(group).unwrap_or(0);
         let impossible = || {
@@ -35,24 +34,34 @@ impl<'m> Converter<'m, '_> {
         let (turned, from) = turned(weights.values(), dims, groups).ok_or_else(impossible)?;
         let to = spread::dims(from, groups, window.dilation).ok_or_else(impossible)?;
         self.spend(to.iter().product())?;
-        let weights = spread::spread(&turned, from, to, groups, window.dilation);
+        let kernels = spread::spread(&turned, from, to, window.dilation);
         let bias = match self.value(call, 2) {
             Some(_) => Some(self.reals(call, 2, "bias")?.values().to_vec()),
             None => None,
         };
         let map = self.map(call, 0, "input")?;
-        let shape = self.shape_of(&map);
-        self.expect_channels_first(&map)?;
+        let map = self.layered(call, map)?;
+        let (shape, rank) = (self.shape_of(&map), map.axes.rank());
+        if rank != directions + 2 {
+            let (found, expected) = (weights.dims().to_vec(), format!("{rank} are"));
+            return Err(Reason::Dimensions { what: "weights", expected, found }.into());
+        }
         let more: Option<Vec<usize>> = more.iter().map(|&n| usize::try_from(n).ok()).collect();
-        let more = more.filter(|more| more.len() == 2).unwrap_or_else(|| vec![usize::MAX; 2]);
+        // Of a single length, rows get none.
+        let more = match more.as_deref() {
+            Some([]) => [0, 0],
+            Some(&[columns]) if directions == 1 => [0, columns],
+            Some(&[rows, columns]) if directions == 2 => [rows, columns],
+            _ => [usize::MAX; 2],
+        };
         let places = |axis: usize| {
             let [before, after] = pads[axis];
             let (stride, reach) = (window.stride[axis], to[2 + axis] - 1);
             let length = sides(shape)[1 + axis];
             // The result, and what its windows reach beyond it.
             let result = (length - 1).checked_mul(stride)?.checked_add(reach + 1)?;
-            let result = result.checked_add(*more.get(axis)?)?.checked_sub(before + after)?;
-            if result == 0 || more.get(axis)? >= &stride.max(window.dilation[axis]) {
+            let result = result.checked_add(more[axis])?.checked_sub(before + after)?;
+            if result == 0 || more[axis] >= stride.max(window.dilation[axis]) {
                 return None;
             }
             let place = move |at: usize| {
@@ -67,9 +76,9 @@ impl<'m> Converter<'m, '_> {
         let source = self.build(&map)?;
         let selection = Selection::everything(sides(shape)).with_rows(rows).with_columns(columns);
         let source = self.node(call, Node::Select { source, selection })?;
-        let conv = Conv2d::new(to, weights, bias, 1, 0)?;
+        let conv = Conv2d::new(to, kernels, bias, 1, 0)?.with_groups(groups)?;
         let id = self.node(call, Node::Conv2d { source, conv })?;
-        let axes = Axes::channels_first(self.slots.node_shape(id)?);
+        let axes = layer_axes(rank, self.slots.node_shape(id)?);
         self.done(call, id, axes, "convolution with zeros between what it reads")
     }
 }

@@ -6,8 +6,10 @@ use blindsight_model::tensor::Shape;
 use crate::attributes::{Attributes, problem};
 use crate::error::Reason;
 
-/// A window of a convolution or a pool, in height and width.
+/// A window of a convolution or a pool, in height and width. One of a single length has one row.
 pub(super) struct Window {
+    /// In how many directions it moves, if an attribute says that.
+    directions: Option<(&'static str, usize)>,
     kernel: Option<[usize; 2]>,
     pub(super) stride: [usize; 2],
     pub(super) dilation: [usize; 2],
@@ -26,11 +28,15 @@ enum Border {
 impl Window {
     /// Takes the attributes that all such operators have.
     pub(super) fn take(attributes: &mut Attributes) -> Result<Self, Reason> {
-        let kernel = lengths(attributes, "kernel_shape")?;
-        let stride = lengths(attributes, "strides")?.unwrap_or([1; 2]);
-        let dilation = lengths(attributes, "dilations")?.unwrap_or([1; 2]);
-        let pads = lengths::<4>(attributes, "pads")?
-            .map(|[top, left, bottom, right]| [[top, bottom], [left, right]]);
+        let mut directions = None;
+        let mut take = |name, edges| lengths(attributes, name, edges, &mut directions);
+        let kernel = take("kernel_shape", 1)?.map(|[sides, _]| one_row(sides));
+        let stride = take("strides", 1)?.map_or([1; 2], |[sides, _]| one_row(sides));
+        let dilation = take("dilations", 1)?.map_or([1; 2], |[sides, _]| one_row(sides));
+        let pads = take("pads", 2)?.map(|[before, after]| {
+            let [before, after] = [before, after].map(|sides| sides.map(|side| side.unwrap_or(0)));
+            [[before[0], after[0]], [before[1], after[1]]]
+        });
         let border = match attributes.text("auto_pad", "NOTSET")? {
             "NOTSET" => Border::Given(pads.unwrap_or_default()),
             _ if pads.is_some_and(|pads| pads != [[0; 2]; 2]) => {
@@ -44,7 +50,17 @@ impl Window {
         if stride.contains(&0) || kernel.is_some_and(|kernel| kernel.contains(&0)) {
             return Err(problem("strides", "or kernel_shape contains 0".to_owned()));
         }
-        Ok(Self { kernel, stride, dilation, border })
+        Ok(Self { directions, kernel, stride, dilation, border })
+    }
+
+    /// Refuses a window that moves in another number of directions.
+    pub(super) fn moves_in(&self, found: usize) -> Result<(), Reason> {
+        match self.directions {
+            Some((name, own)) if own != found => {
+                Err(problem(name, format!("is for {own} directions, but it has {found}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The kernel's height and width, which `found` must agree with.
@@ -124,27 +140,43 @@ impl Window {
     }
 }
 
-/// An attribute of exactly `N` lengths.
-fn lengths<const N: usize>(
+/// Lengths for rows, which there may be none of, and columns.
+type Sides = [Option<usize>; 2];
+
+/// One row where there are none.
+fn one_row(sides: Sides) -> [usize; 2] {
+    sides.map(|side| side.unwrap_or(1))
+}
+
+/// An attribute of one length for each direction, or of one for each of its two ends.
+fn lengths(
     attributes: &mut Attributes,
-    name: &str,
-) -> Result<Option<[usize; N]>, Reason> {
+    name: &'static str,
+    ends: usize,
+    directions: &mut Option<(&'static str, usize)>,
+) -> Result<Option<[Sides; 2]>, Reason> {
     let Some(ints) = attributes.ints(name)? else { return Ok(None) };
-    let ints = <[i64; N]>::try_from(ints).map_err(|_| {
+    let count = ints.len() / ends;
+    if count * ends != ints.len() || !(1..=2).contains(&count) {
         let text = format!(
-            "has {} numbers, but only pictures of two dimensions are supported",
+            "has {} numbers, but only windows that move in one or two directions are supported",
             ints.len()
         );
-        problem(name, text)
-    })?;
-    let mut lengths = [0; N];
-    for (length, int) in lengths.iter_mut().zip(ints) {
-        // Pools may be larger than any kernel, but not so large that sums overflow.
-        let most = MAX_SIDE * MAX_SIDE;
-        *length = usize::try_from(int)
-            .ok()
-            .filter(|&length| length <= most)
-            .ok_or_else(|| problem(name, format!("contains {int}, which is out of range")))?;
+        return Err(problem(name, text));
+    }
+    if directions.is_some_and(|(_, known)| known != count) {
+        return Err(problem(name, format!("has {} numbers, others do not", ints.len())));
+    }
+    *directions = Some((name, count));
+    let mut lengths = [[None; 2]; 2];
+    for (end, ints) in lengths.iter_mut().zip(ints.chunks(count)) {
+        for (length, int) in end.iter_mut().rev().zip(ints.iter().rev()) {
+            // Pools may be larger than any kernel, but not so large that sums overflow.
+            let most = MAX_SIDE * MAX_SIDE;
+            let known = usize::try_from(*int).ok().filter(|&length| length <= most);
+            let wrong = || problem(name, format!("contains {int}, which is out of range"));
+            *length = Some(known.ok_or_else(wrong)?);
+        }
     }
     Ok(Some(lengths))
 }
@@ -154,7 +186,7 @@ mod tests {
     use super::*;
 
     fn window(stride: usize, border: Border) -> Window {
-        Window { kernel: None, stride: [stride; 2], dilation: [1; 2], border }
+        Window { directions: None, kernel: None, stride: [stride; 2], dilation: [1; 2], border }
     }
 
     #[test]

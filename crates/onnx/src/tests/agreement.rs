@@ -72,6 +72,8 @@ fn other_scores(other: &rten::Model, imported: &Imported, input: &Tensor) -> Vec
             let first = NdTensor::from_data([1, c, h, w], values);
             first.permuted([0, 2, 3, 1]).to_tensor().into()
         }
+        InputOrder::Sequence => NdTensor::from_data([1, c, w], values).into(),
+        InputOrder::Plane => NdTensor::from_data([1, h, w], values).into(),
         InputOrder::Vector => NdTensor::from_data([1, c], values).into(),
     };
     let result = other.run_one(input.into(), None).unwrap();

@@ -69,7 +69,7 @@ fn activations_made_of_others() {
         ("steep", "LeakyRelu", &[float("alpha", 1.5)], 2),
         ("elu", "Elu", &[float("alpha", 0.7)], 2),
         ("magnitude", "Abs", &[], 1),
-        ("hard sigmoid", "HardSigmoid", &[float("alpha", 0.3), float("beta", 0.4)], 2),
+        ("hard sigmoid", "HardSigmoid", &[float("alpha", 0.3), float("beta", 0.4)], 1),
         ("negative", "Neg", &[], 0),
     ];
     for (what, op, attributes, activations) in forms {
@@ -89,7 +89,7 @@ fn activations_made_of_others() {
         assert_eq!(kinds(&agree(what, &model)).len(), activations, "{what}");
     }
     for (what, low, high, activations) in [
-        ("both bounds", Some(-0.3), Some(0.4), 2),
+        ("both bounds", Some(-0.3), Some(0.4), 1),
         ("the lower bound", Some(0.1), None, 1),
         ("the upper bound", None, Some(0.2), 1),
     ] {
@@ -117,6 +117,70 @@ fn selu_is_a_multiple_of_elu() {
         let expected = 1.050_701 * if *x > 0.0 { *x } else { 1.673_263_2 * x.exp_m1() };
         assert!((y - expected).abs() < 1e-5, "{x}: {y} is not {expected}");
     }
+}
+
+/// As PaddlePaddle and older versions of PyTorch write them.
+#[test]
+fn hard_swish_in_pieces() {
+    for form in ["product first", "quotient first", "quotient alone", "both read", "operator"] {
+        let mut model = picture(13);
+        let map = conv(&mut model, "x", [2, 3]);
+        let [zero, three, six] = [0.0, 3.0, 6.0].map(|number| model.floats(&[], &[number]));
+        let gate = match form {
+            "operator" => {
+                let sixth = [float("alpha", 1.0 / 6.0)];
+                model.add("HardSigmoid", &[&map], &sixth)
+            }
+            _ => {
+                let gate = model.add("Add", &[&map, &three], &[]);
+                model.add("Clip", &[&gate, &zero, &six], &[])
+            }
+        };
+        let expected = match form {
+            "product first" => {
+                let product = model.add("Mul", &[&map, &gate], &[]);
+                model.end("Div", &[&product, &six], &[]);
+                vec![ActivationKind::HardSwish]
+            }
+            "quotient first" => {
+                let gate = model.add("Div", &[&gate, &six], &[]);
+                model.end("Mul", &[&gate, &map], &[]);
+                vec![ActivationKind::HardSwish]
+            }
+            "quotient alone" => {
+                let gate = model.add("Div", &[&gate, &six], &[]);
+                model.end("Sum", &[&gate, &map], &[]);
+                vec![ActivationKind::HardSigmoid]
+            }
+            "operator" => {
+                model.end("Mul", &[&gate, &map], &[]);
+                vec![ActivationKind::HardSwish]
+            }
+            _ => {
+                let product = model.add("Mul", &[&map, &gate], &[]);
+                model.end("Sub", &[&product, &gate], &[]);
+                vec![ActivationKind::HardSwish, ActivationKind::HardSigmoid]
+            }
+        };
+        assert_eq!(kinds(&agree(form, &model)), expected, "{form}");
+    }
+}
+
+/// Blocks that add to what all before them have added: the sums are not written out for ever.
+#[test]
+fn long_sums_are_refreshed() {
+    let mut model = picture(13);
+    let mut map = "x".to_owned();
+    for _ in 0..5 {
+        let inner = conv(&mut model, &map, [2, 3]);
+        let inner = model.add("Relu", &[&inner], &[]);
+        let inner = conv(&mut model, &inner, [3, 2]);
+        map = model.add("Add", &[&map, &inner], &[]);
+    }
+    model.end("Relu", &[&map], &[]);
+    let (relu, refresh) = (ActivationKind::Relu, ActivationKind::Identity);
+    let expected = [relu, relu, relu, relu, refresh, relu, relu];
+    assert_eq!(kinds(&agree("sums", &model)), expected);
 }
 
 /// Squeeze and excitation: channels times numbers that come from their means.

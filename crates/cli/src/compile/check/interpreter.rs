@@ -63,6 +63,8 @@ fn run(other: &Model, imported: &Imported, input: &Tensor) -> Result<Vec<f32>, B
         InputOrder::ChannelsLast => {
             NdTensor::from_data([1, c, h, w], values).permuted([0, 2, 3, 1]).to_tensor().into()
         }
+        InputOrder::Sequence => NdTensor::from_data([1, c, w], values).into(),
+        InputOrder::Plane => NdTensor::from_data([1, h, w], values).into(),
         InputOrder::Vector => NdTensor::from_data([1, c], values).into(),
         other => return Err(format!("inputs in the order {other:?} are not known here").into()),
     };

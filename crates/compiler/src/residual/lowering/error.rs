@@ -49,6 +49,14 @@ pub enum LoweringError {
         /// The sum.
         node: usize,
     },
+    /// The convolution is grouped.
+    #[error("the convolution at node {node} has {groups} groups; under encryption it can have one")]
+    Groups {
+        /// The convolution.
+        node: usize,
+        /// How many groups.
+        groups: usize,
+    },
     /// The kernel or its padding is not supported.
     #[error(
         "the convolution at node {node} has a kernel of {height}x{width} with a padding of \

@@ -204,6 +204,9 @@ fn check_convolution(node: NodeId, conv: &Conv2d) -> Result<(), LoweringError> {
     let (height, width) = (conv.kernel_height(), conv.kernel_width());
     let padding = conv.padding();
     let stride = conv.stride();
+    if conv.groups() > 1 {
+        return Err(LoweringError::Groups { node, groups: conv.groups() });
+    }
     let supported = match (height, width, padding.as_even()) {
         (1, 1, Some(0)) | (3, 3, Some(1)) => true,
         (3, 3, None) => stride == 2 && padding == Padding::uneven(0, 1),
