@@ -259,8 +259,7 @@ fn squares<W: Word>(
 
 /// Biases times the scale as residues.
 fn biases(prime: &Prime, bias: &[f64], scale: f64) -> Vec<u64> {
-    // A checked plan keeps them far within 128 bits.
-    bias.iter().map(|b| prime.reduce((b * scale).round() as i128)).collect()
+    bias.iter().map(|b| prime.reduce_f64(b * scale)).collect()
 }
 
 /// The number of NTT values of a tile: as many as fit in a core's cache with what the widest layer

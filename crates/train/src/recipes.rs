@@ -44,8 +44,13 @@ pub fn recipe_names() -> impl Iterator<Item = &'static str> {
 /// A recipe and its name.
 type Named = (&'static str, fn() -> Recipe);
 
-const RECIPES: [Named; 4] =
-    [("dnn-30", dnn_30), ("dnn-100", dnn_100), ("cnn-16", cnn_16), ("cryptonets", cryptonets)];
+const RECIPES: [Named; 5] = [
+    ("dnn-30", dnn_30),
+    ("dnn-100", dnn_100),
+    ("cnn-16", cnn_16),
+    ("cryptonets", cryptonets),
+    ("cryptodl-square", cryptodl),
+];
 
 const DIGIT: [usize; 3] = [1, 28, 28];
 const SQUARE: ActivationKind = ActivationKind::Square;
@@ -73,6 +78,12 @@ fn cnn_16() -> Recipe {
 fn cryptonets() -> Recipe {
     let network = Sequential::new(DIGIT).conv2d(5, 5).stride(2).padding(Padding::uneven(1, 0));
     convolutional("CryptoNets, MNIST", network.activation(SQUARE))
+}
+
+/// The network of CryptoDL (Hesamifard et al. 2017) for MNIST: 32 and 64 channels, and 100 units.
+fn cryptodl() -> Recipe {
+    let network = Sequential::new(DIGIT).conv2d(32, 5).stride(2).activation(SQUARE).avg_pool(2);
+    convolutional("CryptoDL, MNIST", network.conv2d(64, 3).activation(SQUARE))
 }
 
 /// Small networks gain nothing from smooth labels, and little from pictures that are shifted far.
