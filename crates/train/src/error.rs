@@ -17,7 +17,8 @@ pub enum TrainError {
     Network(#[from] SequentialError),
     /// A layer has no derivative here.
     #[error(
-        "layer {index}: {activation} cannot be trained; square, relu, identity and quadratics can"
+        "layer {index}: {activation} cannot be trained; square, relu, identity, sigmoid, tanh and \
+         quadratics can"
     )]
     Activation {
         /// Position of the layer.
@@ -66,6 +67,12 @@ pub enum TrainError {
     Setting {
         /// Which one.
         what: &'static str,
+    },
+    /// A function that is to be replaced has not been, for want of values.
+    #[error("the function of layer {index} is not fitted: it must meet three different values")]
+    NotFitted {
+        /// Position of the layer.
+        index: usize,
     },
     /// The loss is infinite or not a number.
     #[error(
