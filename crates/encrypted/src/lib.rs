@@ -14,7 +14,7 @@
 //!
 //! let shape = network.graph().shape(network.graph().input());
 //! let point = |i: i32| Tensor::new(shape, vec![(i as f32).sin(), (i as f32 * 1.7).cos()]);
-//! let inputs: Vec<Tensor> = (0..60).map(point).collect::<Option<_>>().ok_or("too few numbers")?;
+//! let inputs: Vec<Tensor> = (0..60).map(point).collect::<Result<_, _>>()?;
 //!
 //! let mut model = network.plan(Goal::Throughput, &inputs)?;
 //! let request = model.encrypt(&inputs[..3])?;

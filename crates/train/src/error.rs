@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use blindsight_model::dataset::DatasetError;
 use blindsight_model::picture::PreparationError;
 use blindsight_model::sequential::{FileError, SequentialError};
+use blindsight_model::tensor::TensorError;
 use thiserror::Error;
 
 /// Why a network was not trained, or its file not written.
@@ -94,6 +95,9 @@ pub enum TrainError {
     /// The data set's pictures do not fit.
     #[error(transparent)]
     Preparation(#[from] PreparationError),
+    /// Samples have a shape that no network reads.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
     /// The network's file cannot be made.
     #[error(transparent)]
     File(#[from] FileError),

@@ -160,6 +160,14 @@ impl Model {
         Ok(TrainedNetwork::to_safetensors(&self.architecture, about, &self.network.values())?)
     }
 
+    /// The network as it is when its file is read: what is compiled, or planned for encrypted inputs.
+    ///
+    /// # Errors
+    /// As [`Model::to_safetensors`].
+    pub fn trained(&mut self, about: &About) -> Result<TrainedNetwork, TrainError> {
+        Ok(TrainedNetwork::from_safetensors(&self.to_safetensors(about)?)?)
+    }
+
     /// Writes the file of the network; whatever lies there is replaced.
     ///
     /// # Errors

@@ -93,6 +93,18 @@ fn a_network_runs_on_every_slot() {
     }
 }
 
+#[test]
+fn what_is_not_read_is_not_needed() {
+    let mut plan = plan();
+    plan.inputs = 9;
+    for block in &mut plan.layers[0].blocks {
+        block.inputs.iter_mut().for_each(|input| *input = 2 * *input - u32::from(*input == 4));
+    }
+    let circuit = BatchCircuit::new(&set(), 2, 1024.0, &plan).unwrap();
+    assert_eq!(circuit.reads(), [0, 2, 4, 6, 7]);
+    runs(&set(), 2, 2_f64.powi(14), &plan, [3, 5]);
+}
+
 /// The result leaves 128 bits, and all its limbs are read.
 #[test]
 fn three_squares_run_one_after_another() {
@@ -118,6 +130,7 @@ fn runs(set: &Arc<Parameters>, level: usize, scale: f64, plan: &BatchPlan, resul
         })
         .collect();
     let circuit = BatchCircuit::new(set, level, scale, plan).unwrap();
+    let inputs: Vec<Ciphertext> = circuit.reads().iter().map(|&v| inputs[v].clone()).collect();
     let mut stretches = Vec::new();
     let results = circuit.run(&inputs, |done| {
         stretches.push(done);
