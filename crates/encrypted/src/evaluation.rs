@@ -93,7 +93,8 @@ mod tests {
         let network = network();
         let shape = network.graph().shape(network.graph().input());
         let sample = |i: usize| {
-            let (small, sign) = ((i % 7) as f32 / 10.0, if i % 3 == 0 { -1.0 } else { 1.0 });
+            let (small, sign) =
+                ((i % 7) as f32 / 10.0, if i.is_multiple_of(3) { -1.0 } else { 1.0 });
             let (large, label) = (sign * (small + 0.25), i % 2);
             let values = if label == 0 { vec![large, small] } else { vec![small, large] };
             (Tensor::new(shape, values).unwrap(), label)
