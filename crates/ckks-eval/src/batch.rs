@@ -14,6 +14,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ pub use plan::{BatchPlan, BatchResult, BlockPlan, LayerPlan};
 pub struct BatchCircuit {
     set: Arc<Parameters>,
     level: usize,
-    inputs: usize,
+    /// The values of an input that the first layer reads, ascending.
+    reads: Vec<usize>,
     layers: Vec<Layer>,
     result: BatchResult,
     /// NTT values of a tile.
@@ -84,9 +86,16 @@ impl BatchCircuit {
             bias: primes.primes().iter().map(|prime| biases(prime, &layer.bias, scale)).collect(),
             square: layer.square,
         };
-        let layers: Vec<Layer> = plan.layers.iter().zip(scales).map(layer).collect();
+        let mut layers: Vec<Layer> = plan.layers.iter().zip(scales).map(layer).collect();
+        let reads = layers.first_mut().map(Layer::number_what_is_read).unwrap_or_default();
         let tile = tile(set.degree(), plan);
-        Ok(Self { set: Arc::clone(set), level, inputs: plan.inputs, layers, result, tile })
+        Ok(Self { set: Arc::clone(set), level, reads, layers, result, tile })
+    }
+
+    /// The values of an input that are read, ascending: those whose ciphertexts are needed.
+    #[must_use]
+    pub fn reads(&self) -> &[usize] {
+        &self.reads
     }
 
     /// What comes out.
@@ -107,7 +116,7 @@ impl BatchCircuit {
     }
 
     /// Runs the network on ciphertexts of the level that it was made for, one for each value of an
-    /// input. Whoever watches is told after each of [`STRETCHES`] stretches how many are done, and
+    /// input that it [reads](Self::reads). Whoever watches is told after each of [`STRETCHES`] stretches how many are done, and
     /// may end the run: then there is no result.
     ///
     /// # Errors
@@ -118,8 +127,8 @@ impl BatchCircuit {
         mut watch: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<ProductCiphertext>>, BatchError> {
         let fits = inputs.iter().all(|input| input.level() == self.level);
-        if inputs.len() != self.inputs || !fits {
-            return Err(BatchError::Inputs { found: inputs.len(), expected: self.inputs });
+        if inputs.len() != self.reads.len() || !fits {
+            return Err(BatchError::Inputs { found: inputs.len(), expected: self.reads.len() });
         }
         let basis = self.set.modulus(self.level);
         let (values, parts) = (self.result.values, self.result.parts);
@@ -191,6 +200,16 @@ impl BatchCircuit {
 }
 
 impl Layer {
+    /// Gives the values that blocks read new numbers, without gaps: the old ones, ascending.
+    fn number_what_is_read(&mut self) -> Vec<usize> {
+        let read = self.blocks.iter().flat_map(|block| &block.inputs);
+        let reads: Vec<usize> = read.copied().collect::<BTreeSet<_>>().into_iter().collect();
+        for input in self.blocks.iter_mut().flat_map(|block| &mut block.inputs) {
+            *input = reads.partition_point(|read| read < input);
+        }
+        reads
+    }
+
     /// The sums of one part after another.
     fn sums<'a, W: Word>(
         &self,
@@ -259,8 +278,7 @@ fn squares<W: Word>(
 
 /// Biases times the scale as residues.
 fn biases(prime: &Prime, bias: &[f64], scale: f64) -> Vec<u64> {
-    // A checked plan keeps them far within 128 bits.
-    bias.iter().map(|b| prime.reduce((b * scale).round() as i128)).collect()
+    bias.iter().map(|b| prime.reduce_f64(b * scale)).collect()
 }
 
 /// The number of NTT values of a tile: as many as fit in a core's cache with what the widest layer

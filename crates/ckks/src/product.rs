@@ -18,6 +18,10 @@ impl ProductCiphertext {
     /// The most parts that a ciphertext may have: three squarings of a fresh one leave 9.
     pub const MOST_PARTS: usize = 16;
 
+    /// The largest `log2` of a modulus: readers compose residues in integers of 256 bits, with a bit
+    /// to spare.
+    pub const MOST_LOG2: f64 = 254.0;
+
     /// The number of limbs.
     #[must_use]
     pub fn level(&self) -> usize {

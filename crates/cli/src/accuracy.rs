@@ -13,9 +13,9 @@ use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::client::{Client, best};
 use crate::files::{model_file, read_bundle};
 use crate::plain::{PlainReference, preparation};
+use blindsight_encrypted::{Client, best};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

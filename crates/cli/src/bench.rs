@@ -21,9 +21,10 @@ use blindsight_engine::{Engine, Model};
 use clap::Args;
 use serde::Serialize;
 
-use crate::client::Client;
 use crate::files::{model_file, read, read_bundle};
 use crate::plain::preparation;
+use blindsight_encrypted::Client;
+use blindsight_session::SessionError;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -127,7 +128,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for &threads in &thread_counts {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let seconds = pool.install(|| -> Result<f64, String> {
-            let keys = client.make_keys(&contract, |_, _| Ok(())).map_err(|e| e.to_string())?;
+            let keys = client
+                .make_keys(&contract, |_, _| Ok::<_, SessionError>(()))
+                .map_err(|e| e.to_string())?;
             Ok(keys.1)
         })?;
         keygen_seconds.push(ThreadSeconds { threads, seconds });

@@ -9,9 +9,9 @@ use blindsight_engine::{Engine, Observer, RunObserver, memory};
 use clap::Args;
 use serde::Serialize;
 
-use crate::client::{Client, best};
 use crate::files::{model_file, read, read_bundle};
 use crate::plain::{PlainReference, preparation};
+use blindsight_encrypted::{Client, best};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -11,8 +11,8 @@ use blindsight_compiler::{Machine, count_bootstraps};
 use blindsight_engine::{Engine, Observer, Operation, RunObserver, Step};
 use clap::Args;
 
-use crate::client::Client;
 use crate::files::{model_file, read, read_bundle};
+use blindsight_encrypted::Client;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -3,7 +3,6 @@
 mod accuracy;
 mod bench;
 mod classify;
-mod client;
 mod compile;
 mod files;
 #[cfg(feature = "exact")]

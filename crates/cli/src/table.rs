@@ -1,27 +1,23 @@
-//! `table`: the networks that others published figures of, trained here, on batches: their figures
-//! beside ours.
+//! `table`: the networks that others published figures of, and ours: their figures beside ours.
 
 use std::error::Error;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use blindsight_compiler::{Description, Goal, InputRule, Wishes, compile};
-use blindsight_contract::AcceptedContract;
-use blindsight_engine::{Bundle, BundleLimits, Engine, memory};
-use blindsight_model::calibration::{Margins, calibrate_inputs};
+use blindsight_compiler::{Description, InputRule};
+use blindsight_encrypted::{EncryptedEvaluation, EncryptedModel, Goal};
+use blindsight_engine::memory;
 use blindsight_model::dataset::Dataset;
 use blindsight_model::graph::{Graph, Node};
 use blindsight_model::picture::Preparation;
-use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::Tensor;
 use clap::Args;
 use serde::Serialize;
 
 use crate::bench::median_of;
-use crate::client::{Client, best};
+use crate::files::{MODELS, model_file, network_file, read_bundle};
 use crate::network::Network;
+use crate::plain::preparation;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -39,32 +35,75 @@ pub(crate) struct Arguments {
     output: PathBuf,
 }
 
-/// A network that others published figures of.
+/// A row of the table.
 struct Published {
-    /// Our network: a file in `models/train`.
+    /// Its name, which is that of a network of ours.
     name: &'static str,
-    /// Who, and which network.
+    /// Whose figures stand beside it, and which network that is.
     whose: &'static str,
-    /// Seconds of a batch, predictions an hour, accuracy in per cent.
-    theirs: [f64; 3],
+    /// How ours is run.
+    how: How,
+    theirs: Theirs,
 }
 
-/// SEALion (van Elsloo et al. 2019), its tables; CryptoNets as SEALion gives it.
-const PUBLISHED: [Published; 4] = [
-    Published { name: "dnn-30", whose: "SEALion DNN-30", theirs: [1.14, 12_933_344.0, 97.40] },
-    Published { name: "dnn-100", whose: "SEALion DNN-100", theirs: [3.28, 4_494_965.0, 98.01] },
-    Published { name: "cnn-16", whose: "SEALion CNN-16", theirs: [192.0, 153_600.0, 98.96] },
-    Published { name: "cryptonets", whose: "CryptoNets", theirs: [250.0, 58_982.0, 98.95] },
+/// How a network of ours is run.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    /// A file of `models/train`, compiled for batches.
+    Batch,
+    /// A served model, one digit at a time: the seconds are those from a digit to its label.
+    OneByOne,
+}
+
+/// What was published: seconds of a batch, predictions an hour, accuracy in per cent.
+struct Theirs {
+    seconds: Option<f64>,
+    hourly: Option<f64>,
+    accuracy: Option<f64>,
+}
+
+const fn row(
+    name: &'static str,
+    whose: &'static str,
+    seconds: Option<f64>,
+    hourly: f64,
+    accuracy: f64,
+) -> Published {
+    let theirs = Theirs { seconds, hourly: Some(hourly), accuracy: Some(accuracy) };
+    Published { name, whose, how: How::Batch, theirs }
+}
+
+/// SEALion (van Elsloo et al. 2019), its tables; CryptoNets as SEALion gives it; CryptoDL (Hesamifard et
+/// al. 2017); LoLa (Brutzkus et al. 2019) for one digit.
+const PUBLISHED: [Published; 9] = [
+    row("dnn-30", "SEALion DNN-30", Some(1.14), 12_933_344.0, 97.40),
+    row("dnn-100", "SEALion DNN-100", Some(3.28), 4_494_965.0, 98.01),
+    row("cnn-16", "SEALion CNN-16", Some(192.0), 153_600.0, 98.96),
+    row("cnn-16-l0", "SEALion CNN-16, L0", Some(60.0), 491_520.0, 98.91),
+    row("cryptonets", "CryptoNets", Some(250.0), 58_982.0, 98.95),
+    row("cryptodl-relu", "CryptoDL, ReLU", None, 164_000.0, 99.52),
+    row("cryptodl-sigmoid", "CryptoDL, sigmoid", None, 164_000.0, 98.94),
+    row("cryptodl-tanh", "CryptoDL, tanh", None, 164_000.0, 98.15),
+    Published {
+        name: "shallow-lenet5",
+        whose: "one digit (LoLa)",
+        how: How::OneByOne,
+        theirs: Theirs { seconds: Some(2.2), hourly: None, accuracy: None },
+    },
 ];
 
 /// Training pictures that networks are calibrated on.
 const CALIBRATED: u64 = 1000;
 
+/// The most digits that are run one by one.
+const MOST_ONE_BY_ONE: u64 = 200;
+
 /// What a row came to.
 #[derive(Debug, Serialize)]
 struct Row {
     row: &'static str,
-    /// Of one request with all its inputs: evaluation alone.
+    /// Of one request with all its inputs: evaluation alone; of a digit by itself, encryption and
+    /// decryption too.
     latency_s: f64,
     inputs: usize,
     server_images_per_hour: f64,
@@ -99,20 +138,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         arguments.rows.is_empty() || arguments.rows.iter().any(|row| row == published.name)
     };
     println!(
-        "{:<16} {:>12} {:>12} {:>8} {:>8} | {:>9} {:>12} {:>8}",
-        "", "server/h", "all/h", "right", "plain", "theirs: s", "an hour", "right"
+        "{:<20} {:>10} {:>12} {:>12} {:>8} {:>8} | {:>9} {:>12} {:>8}",
+        "", "seconds", "server/h", "all/h", "right", "plain", "theirs: s", "an hour", "right"
     );
     let mut rows = Vec::new();
     for published in PUBLISHED.iter().filter(wanted) {
         let row = measure(published, arguments)?;
-        let [seconds, hourly, accuracy] = published.theirs;
+        let Theirs { seconds, hourly, accuracy } = published.theirs;
         println!(
-            "{:<16} {:>12.0} {:>12.0} {:>7.2}% {:>7.2}% | {seconds:>9} {hourly:>12.0} {accuracy:>7.2}%",
+            "{:<20} {:>10.3} {:>12.0} {:>12.0} {:>7.2}% {:>7.2}% | {:>9} {:>12} {:>8}",
             published.whose,
+            row.latency_s,
             row.server_images_per_hour,
             row.end_to_end_images_per_hour,
             100.0 * row.accuracy_encrypted,
-            100.0 * row.accuracy_plain
+            100.0 * row.accuracy_plain,
+            or_nothing(seconds, |x| x.to_string()),
+            or_nothing(hourly, |x| x.to_string()),
+            or_nothing(accuracy, |x| format!("{x:.2}%")),
         );
         rows.push(row);
     }
@@ -125,101 +168,101 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Compiles a network for batches and runs the test digits through it, encrypted and plain.
+fn or_nothing(x: Option<f64>, text: impl Fn(f64) -> String) -> String {
+    x.map_or_else(|| "-".to_owned(), text)
+}
+
+/// Runs the test digits through a network, encrypted and plain.
 fn measure(published: &Published, arguments: &Arguments) -> Result<Row, Box<dyn Error>> {
-    let path = Path::new("models/train").join(published.name).with_extension("safetensors");
-    let network = Network::read(&path, &[])?;
-    let (mean, deviation) = network
-        .normalisation
-        .clone()
-        .ok_or("the network does not say how pictures are prepared")?;
+    let (mut model, graph) = match published.how {
+        How::Batch => compiled(published, &arguments.data)?,
+        How::OneByOne => {
+            let path = model_file(published.name)?;
+            let bundle = read_bundle(&path)?;
+            let sides = bundle.contract().input().shape();
+            let graph = Network::read(&network_file(&path)?, &sides)?.graph;
+            (EncryptedModel::load(&bundle, graph.clone())?, graph)
+        }
+    };
+    let most = match published.how {
+        How::Batch => arguments.pictures,
+        How::OneByOne => arguments.pictures.min(MOST_ONE_BY_ONE),
+    };
+    let digits = digits(&arguments.data, &model, most)?;
+    let found = model.evaluate_encrypted(&digits)?;
+    Ok(as_row(published, &graph, &model, digits.len(), found))
+}
+
+/// A network of `models/train`, compiled for batches.
+fn compiled(published: &Published, data: &Path) -> Result<(EncryptedModel, Graph), Box<dyn Error>> {
+    let path = Path::new(MODELS).join("train").join(published.name);
+    let network = Network::read(&path.with_extension("safetensors"), &[])?;
+    let (mean, deviation) =
+        network.normalisation.ok_or("the network does not say how pictures are prepared")?;
     let shape = network.graph.shape(network.graph.input());
     let preparation = Preparation::new(shape, &mean, &deviation)?;
-    let classes = network.classes.clone().ok_or("the network does not name its classes")?;
     let description = Description {
         id: published.name.to_owned(),
         title: published.whose.to_owned(),
-        classes: classes.clone(),
+        classes: network.classes.ok_or("the network does not name its classes")?,
         input: InputRule::Picture { mean, deviation },
     };
+    let train = Dataset::open(images(data, "train")?, Some(CALIBRATED))?;
+    let mut inputs = Vec::new();
+    for sample in train.samples()? {
+        inputs.push(sample?.prepare(&preparation)?);
+    }
+    let graph = network.graph;
+    let goal = Goal::Throughput;
+    let model = EncryptedModel::compile(&graph, network.fingerprint, &description, goal, &inputs)?;
+    Ok((model, graph))
+}
 
-    let train = Dataset::open(images(&arguments.data, "train")?, Some(CALIBRATED))?;
-    let inputs = train.prepared(&preparation);
-    let margins = Margins::default();
-    let (graph, fingerprint) = (&network.graph, network.fingerprint);
-    let go_on = |_| ControlFlow::Continue(());
-    let (calibration, _) = calibrate_inputs(graph, fingerprint, &inputs, &margins, go_on)?;
-    let prepared = |sample: Result<_, _>| -> Result<Tensor, Box<dyn Error>> {
-        let sample: blindsight_model::dataset::Sample = sample?;
-        Ok(sample.prepare(&preparation)?)
-    };
-    let samples: Vec<Tensor> = train.samples()?.map(prepared).collect::<Result<_, _>>()?;
-    let wishes = Wishes { goal: Goal::Throughput, ..Wishes::default() };
-    let compiled = compile(graph, &calibration, &description, &samples, wishes)?;
-    let bundle = Bundle::parse(&compiled.to_bytes()?, &BundleLimits::default())?;
-
-    let test = Dataset::open(images(&arguments.data, "t10k")?, Some(arguments.pictures))?;
-    let test = test.with_classes(classes.iter().map(String::as_str));
+/// So many of the test digits, prepared for a model.
+fn digits(
+    data: &Path,
+    model: &EncryptedModel,
+    most: u64,
+) -> Result<Vec<(Tensor, usize)>, Box<dyn Error>> {
+    let contract = model.contract();
+    let preparation = preparation(contract)?;
+    let test = Dataset::open(images(data, "t10k")?, Some(most))?;
+    let test = test.with_classes(contract.classes().iter().map(String::as_str));
     let mut digits = Vec::new();
     for sample in test.samples()? {
         let sample = sample?;
         let label = sample.label.ok_or("a test digit has no label")?;
         digits.push((sample.prepare(&preparation)?, label));
     }
-    if digits.is_empty() {
-        return Err("there are no test digits to run".into());
-    }
-    run_digits(published.name, graph, &bundle, &digits)
+    Ok(digits)
 }
 
-fn run_digits(
-    row: &'static str,
+fn as_row(
+    published: &Published,
     graph: &Graph,
-    bundle: &Bundle,
-    digits: &[(Tensor, usize)],
-) -> Result<Row, Box<dyn Error>> {
-    let model = Engine::default().load(bundle)?;
-    let contract: &AcceptedContract = model.contract();
-    let (set, inputs) = (contract.set(), contract.request().inputs());
-    let mut client = Client::new(contract)?;
-    let keys = client.register(contract)?;
-    let plain = PlainNetwork::new(graph.clone());
-    let (mut evaluations, mut wholes) = (Vec::new(), Vec::new());
-    let (mut right, mut plain_right) = (0, 0);
-    for batch in digits.chunks(inputs) {
-        let values: Vec<f32> = batch.iter().flat_map(|(x, _)| x.values()).copied().collect();
-        let start = Instant::now();
-        let request = client.encrypt(contract, &values)?;
-        let sent = Instant::now();
-        let answer = model.evaluate(&keys.set, &request, &mut ())?;
-        evaluations.push(sent.elapsed().as_secs_f64());
-        let scores = client.decrypt(contract, &answer)?;
-        wholes.push(start.elapsed().as_secs_f64());
-        for ((digit, label), scores) in batch.iter().zip(scores.chunks(contract.answer().values()))
-        {
-            right += usize::from(best(scores) == *label);
-            let exact: Vec<f64> = plain.run(digit)?.values().iter().map(|&x| x.into()).collect();
-            plain_right += usize::from(best(&exact) == *label);
-        }
-    }
+    model: &EncryptedModel,
+    pictures: usize,
+    found: EncryptedEvaluation,
+) -> Row {
+    let contract = model.contract();
+    let (set, inputs) = (contract.set(), model.most_inputs());
     // Every request is as long as every other, however many inputs it holds.
-    let (latency_s, whole) = (median_of(evaluations), median_of(wholes));
-    let count = digits.len().max(1) as f64;
-    Ok(Row {
-        row,
-        latency_s,
+    let (evaluation, whole) = (median_of(found.evaluations), median_of(found.wholes));
+    Row {
+        row: published.name,
+        latency_s: if published.how == How::OneByOne { whole } else { evaluation },
         inputs,
-        server_images_per_hour: inputs as f64 / latency_s * 3600.0,
+        server_images_per_hour: inputs as f64 / evaluation * 3600.0,
         end_to_end_images_per_hour: inputs as f64 / whole * 3600.0,
         upload_bytes_per_image: contract.request().byte_len(set) as f64 / inputs as f64,
-        accuracy_encrypted: f64::from(right as u32) / count,
-        accuracy_plain: f64::from(plain_right as u32) / count,
-        pictures: digits.len(),
+        accuracy_encrypted: found.accuracy,
+        accuracy_plain: found.plain_accuracy,
+        pictures,
         parameters: parameters(graph),
         log2_n: set.log_degree(),
         log2_q: set.chain().log2(),
         peak_memory: memory::peak_rss_bytes(),
-    })
+    }
 }
 
 /// The file of images of one part of MNIST.

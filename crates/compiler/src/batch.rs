@@ -226,6 +226,7 @@ fn cost(set: &Parameters) -> (usize, u64) {
 /// The error of a score, root mean square, in units: samples run with noise on every value of an
 /// input, and integer weights.
 fn error(plan: &BatchPlan, samples: &[Tensor], expected: &[Vec<f64>], noise: f64) -> f64 {
+    let draws = if noise == 0.0 { 1 } else { DRAWS };
     let squares = |(index, sample): (usize, &Tensor)| {
         let mut gaussian = Gaussian::new(index as u64 + 1);
         let one = |_| {
@@ -237,11 +238,11 @@ fn error(plan: &BatchPlan, samples: &[Tensor], expected: &[Vec<f64>], noise: f64
             let found = integers::run(plan, noisy.collect());
             found.iter().zip(&expected[index]).map(|(x, y)| (x.re - y).powi(2)).sum::<f64>()
         };
-        (0..DRAWS).map(one).sum::<f64>()
+        (0..draws).map(one).sum::<f64>()
     };
     let sum: f64 = samples.par_iter().enumerate().map(squares).sum();
     let count: usize = expected.iter().map(Vec::len).sum();
-    (sum / (count as u64 * DRAWS).max(1) as f64).sqrt()
+    (sum / (count as u64 * draws).max(1) as f64).sqrt()
 }
 
 /// The value at `(c, y, x)` is ciphertext number `(c H + y) W + x`; inputs are its slots.

@@ -30,8 +30,8 @@ impl Default for Policy {
             residues: 1 << 21,
             keys: 256,
             key_bytes: 256_000_000,
-            request_bytes: 128_000_000,
-            answer_bytes: 8_000_000,
+            request_bytes: 160_000_000,
+            answer_bytes: 16_000_000,
             input_values: 1 << 20,
             answer_values: 1 << 12,
         }

@@ -176,8 +176,10 @@ impl Model {
                 Ok(answer.to_bytes(self.contract.set()))
             }
             Code::Batch(circuit) => {
-                let inputs: Vec<_> =
-                    request.into_par_iter().map(SeededCiphertext::expand).collect();
+                // All were checked when they were read from the request; not all are needed.
+                let needed = |(at, _): &(usize, _)| circuit.reads().binary_search(at).is_ok();
+                let request = request.into_par_iter().enumerate().filter(needed);
+                let inputs: Vec<_> = request.map(|(_, ciphertext)| ciphertext.expand()).collect();
                 let results = circuit.run(&inputs, |done| observer.progress(done, STRETCHES));
                 let results = results.map_err(RunError::Batch)?.ok_or(RunError::Cancelled)?;
                 let bytes = |product: &ProductCiphertext| product.to_bytes(self.contract.set());

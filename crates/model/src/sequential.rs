@@ -87,7 +87,7 @@ impl Sequential {
         self.layer(Layer::BatchNorm)
     }
 
-    /// A function of every element: [`Quadratic::learnable`], or an
+    /// A function of every element: [`Quadratic::learnable`], [`Activation::fitted`], or an
     /// [`ActivationKind`](crate::graph::ActivationKind).
     #[must_use]
     pub fn activation(self, activation: impl Into<Activation>) -> Self {

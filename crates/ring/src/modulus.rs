@@ -1,6 +1,6 @@
 //! A prime modulus with the constants that arithmetic modulo it needs, without its transforms.
 
-use crate::arith::{inv_mod_prime, mul_mod, reduce_signed};
+use crate::arith::{inv_mod_prime, mul_mod, pow_mod, reduce_signed};
 
 /// Primes must lie below `2^50`: a Montgomery product with radix `2^52` then leaves two bits for
 /// lazily accumulated sums (see [`crate::kernels`]).
@@ -99,6 +99,19 @@ impl Modulus {
     pub fn reduce(&self, x: i128) -> u64 {
         reduce_signed(x, self.value)
     }
+
+    /// The residue of the integer nearest to `x`, however large; 0 for what is no number.
+    #[must_use]
+    pub fn reduce_f64(&self, x: f64) -> u64 {
+        if !x.is_finite() {
+            return 0;
+        }
+        // 53 bits hold a number's digits: beyond 2^100 it is an integer times a power of two.
+        let halvings = (x.abs().log2() - 100.0).max(0.0) as u32;
+        let digits = x * 2_f64.powi(-(halvings as i32));
+        let power = pow_mod(2, u64::from(halvings), self.value);
+        mul_mod(self.reduce(digits.round() as i128), power, self.value)
+    }
 }
 
 /// `-q^-1 mod 2^52` for odd `q`, by Newton's iteration: each step doubles the correct bits.
@@ -121,6 +134,22 @@ mod tests {
             assert_eq!(modulus.neg_inverse().wrapping_mul(q) & ((1 << 52) - 1), (1 << 52) - 1);
             assert_eq!(mul_mod(modulus.degree_inverse(), 64, q), 1);
             assert_eq!(modulus.to_montgomery(3).value(), mul_mod(3, 1 << 52, q));
+        }
+    }
+
+    #[test]
+    fn residues_of_floating_point_numbers() {
+        for q in [257, 268_369_921, 1_125_899_904_679_937] {
+            let modulus = Modulus::new(q, 64);
+            for x in [0.0, 0.4, -0.6, 1e9, -12_345.5, -1e30, 1.5e36] {
+                assert_eq!(modulus.reduce_f64(x), modulus.reduce(f64::round(x) as i128), "{x}");
+            }
+            let power = |k| pow_mod(2, k, q);
+            assert_eq!(modulus.reduce_f64(2_f64.powi(240)), power(240));
+            assert_eq!(modulus.reduce_f64(-(2_f64.powi(1000))), q - power(1000));
+            let sum = (power(200) + power(160)) % q;
+            assert_eq!(modulus.reduce_f64(2_f64.powi(200) + 2_f64.powi(160)), sum);
+            assert_eq!([f64::NAN, f64::INFINITY].map(|x| modulus.reduce_f64(x)), [0, 0]);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use blindsight_model::dataset::DatasetError;
 use blindsight_model::picture::PreparationError;
 use blindsight_model::sequential::{FileError, SequentialError};
+use blindsight_model::tensor::TensorError;
 use thiserror::Error;
 
 /// Why a network was not trained, or its file not written.
@@ -17,7 +18,8 @@ pub enum TrainError {
     Network(#[from] SequentialError),
     /// A layer has no derivative here.
     #[error(
-        "layer {index}: {activation} cannot be trained; square, relu, identity and quadratics can"
+        "layer {index}: {activation} cannot be trained; square, relu, identity, sigmoid, tanh and \
+         quadratics can"
     )]
     Activation {
         /// Position of the layer.
@@ -67,6 +69,12 @@ pub enum TrainError {
         /// Which one.
         what: &'static str,
     },
+    /// A function that is to be replaced has not been, for want of values.
+    #[error("the function of layer {index} is not fitted: it must meet three different values")]
+    NotFitted {
+        /// Position of the layer.
+        index: usize,
+    },
     /// The loss is infinite or not a number.
     #[error(
         "the loss is not finite in epoch {epoch}, batch {batch}; the first layer whose result is not \
@@ -87,6 +95,9 @@ pub enum TrainError {
     /// The data set's pictures do not fit.
     #[error(transparent)]
     Preparation(#[from] PreparationError),
+    /// Samples have a shape that no network reads.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
     /// The network's file cannot be made.
     #[error(transparent)]
     File(#[from] FileError),

@@ -22,6 +22,7 @@ pub struct Fit<'a> {
     pub(crate) average: f32,
     pub(crate) clip: f32,
     pub(crate) range: Option<Range>,
+    pub(crate) gates: Option<L0>,
     pub(crate) rounding: Option<Bits>,
     pub(crate) held_out: Option<&'a Samples>,
     pub(crate) progress: Progress,
@@ -34,6 +35,18 @@ pub struct Range {
     /// The largest magnitude that costs nothing.
     pub limit: f32,
     /// What the mean square is multiplied by. Few values lie out of range, so it is large.
+    pub weight: f32,
+}
+
+/// Gates before each element that the first fully connected layer reads, most of which are to close:
+/// what is expected to be open beyond `most` costs `weight`, for all elements together. When training
+/// ends, no more than the most stay open, and weights behind the others stay zero from then on. What
+/// only they read is not computed under encryption.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct L0 {
+    /// How many elements may be read.
+    pub most: usize,
+    /// What all elements cost.
     pub weight: f32,
 }
 
@@ -61,6 +74,7 @@ impl<'a> Fit<'a> {
             average: 0.999,
             clip: 1.0,
             range: None,
+            gates: None,
             rounding: None,
             held_out: None,
             progress: Progress::Quiet,
@@ -109,6 +123,18 @@ impl<'a> Fit<'a> {
         Self { range: Some(range), ..self }
     }
 
+    /// Learns which elements the first fully connected layer needs.
+    #[must_use]
+    pub const fn gates(self, gates: L0) -> Self {
+        Self { gates: Some(gates), ..self }
+    }
+
+    /// The same without gates: of a network that had them, the weights behind them stay zero.
+    #[must_use]
+    pub const fn without_gates(self) -> Self {
+        Self { gates: None, ..self }
+    }
+
     /// Computes with rounded weights. What is learnt is what is rounded.
     #[must_use]
     pub const fn rounding(self, bits: Bits) -> Self {
@@ -146,6 +172,11 @@ impl<'a> Fit<'a> {
             {
                 refuse("the range")
             }
+            Self { gates: Some(L0 { most, weight }), .. }
+                if most == 0 || !(weight >= 0.0 && weight.is_finite()) =>
+            {
+                refuse("the gates")
+            }
             Self { shifts: Some(shifts), .. }
                 if shifts.most > MAX_SHIFT || !(0.0..=1.0).contains(&shifts.share) =>
             {
@@ -176,8 +207,24 @@ pub(crate) fn fit(
     if let Some(held_out) = fit.held_out {
         model.expect(held_out)?;
     }
-    let mut random = ChaCha8Rng::seed_from_u64(fit.seed);
     model.begin(samples, fit)?;
+    if let Some(gates) = fit.gates
+        && !model.network.add_gates(gates, fit.seed)
+    {
+        return Err(TrainError::Setting { what: "gates without a fully connected layer" });
+    }
+    let history = epochs(model, samples, fit);
+    model.network.close_gates();
+    let history = history?;
+    if let Some(bits) = fit.rounding {
+        model.round(bits);
+    }
+    Ok(history)
+}
+
+/// One epoch after the other; the model then has the averaged weights.
+fn epochs(model: &mut Model, samples: &Samples, fit: Fit<'_>) -> Result<Vec<Epoch>, TrainError> {
+    let mut random = ChaCha8Rng::seed_from_u64(fit.seed);
     let mut state = State::new(model.optimiser, &mut model.network);
     let mut average = Average::new(fit.average, &mut model.network);
     let batches = (samples.len() / fit.batch).max(1);
@@ -211,16 +258,14 @@ pub(crate) fn fit(
         history.push(epoch);
     }
     model.network.set(average.values());
-    if let Some(bits) = fit.rounding {
-        model.round(bits);
-    }
     Ok(history)
 }
 
 /// Gathers the gradients of a batch. Fails with the first layer whose result is not finite.
 fn learn(model: &mut Model, batch: Batch, fit: Fit<'_>) -> Result<f64, Option<usize>> {
     let Batch { inputs, labels } = batch;
-    let mode = Mode { training: true, rounding: fit.rounding, range: fit.range };
+    let Fit { rounding, range, .. } = fit;
+    let mode = Mode { training: true, rounding, range, counting: false };
     let network = &mut model.network;
     let (loss, gradient) = model.loss.of(&network.forward(inputs.clone(), mode), &labels);
     let loss = loss + network.penalty();

@@ -2,6 +2,8 @@
 
 mod convolution;
 mod dense;
+mod fitted;
+mod gates;
 mod matrix;
 mod norm;
 mod pointwise;
@@ -13,7 +15,7 @@ use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 
 use crate::TrainError;
-use crate::fit::Range;
+use crate::fit::{L0, Range};
 use crate::rounding::Bits;
 
 /// Feature maps of a batch, one a row, in channel, row, column order.
@@ -28,6 +30,8 @@ pub(crate) struct Mode {
     pub(crate) rounding: Option<Bits>,
     /// Inputs of activations are held within this range.
     pub(crate) range: Option<Range>,
+    /// Functions that are to be replaced count the values that they meet.
+    pub(crate) counting: bool,
 }
 
 /// A layer with its weights and what it remembers of the last batch.
@@ -44,10 +48,25 @@ pub(crate) trait Learning: Send {
         Vec::new()
     }
 
-    /// What inputs out of range add to the loss.
+    /// What inputs out of range, and gates that should be closed, add to the loss.
     fn penalty(&self) -> f64 {
         0.0
     }
+
+    /// Puts the nearest quadratic function in place of another, if this layer is to have one. False
+    /// when there is none: too few values were met.
+    fn replace_function(&mut self) -> bool {
+        true
+    }
+
+    /// Puts a gate before each element that is read, if the layer can have them.
+    fn add_gates(&mut self, _: L0, _: u64) -> bool {
+        false
+    }
+
+    /// Takes gates away again: weights keep what the gates were, and those behind closed ones stay
+    /// zero.
+    fn close_gates(&mut self) {}
 }
 
 /// A tensor with its gradient.
@@ -94,6 +113,10 @@ pub(crate) fn learning(
         }
         Layer::Activation(Activation::Quadratic(quadratic)) => {
             Box::new(pointwise::Parabola::new(source, quadratic))
+        }
+        Layer::Activation(Activation::Fitted(kind)) => {
+            let unknown = || TrainError::Activation { index, activation: kind.to_string() };
+            Box::new(fitted::Fitted::new(source, kind).ok_or_else(unknown)?)
         }
         Layer::AveragePool { side } => Box::new(pool::Pool::new(source, side)),
         Layer::Dense { units } => Box::new(dense::Dense::new(source.elements(), units, random)),

@@ -46,7 +46,7 @@ mod samples;
 pub use batches::Shifts;
 pub use curve::curve;
 pub use error::TrainError;
-pub use fit::{Epoch, Fit, Range};
+pub use fit::{Epoch, Fit, L0, Range};
 pub use loss::CrossEntropy;
 pub use model::{Compile, Evaluation, Model};
 pub use optimiser::Adam;

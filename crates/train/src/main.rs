@@ -143,8 +143,15 @@ fn train_model(
 ) -> Result<Trained, TrainError> {
     let with =
         |fit: Fit<'static>| fit.seed(arguments.seed).held_out(held_out).progress(Progress::Shown);
-    let fit = arguments.epochs.map_or(recipe.fit, |epochs| recipe.fit.with_epochs(epochs));
-    let mut history = model.fit(train, with(fit))?;
+    let long = |fit: Fit<'static>| arguments.epochs.map_or(fit, |epochs| fit.with_epochs(epochs));
+    let mut history = model.fit(train, with(long(recipe.fit)))?;
+    if let Some(learning) = recipe.continuation() {
+        say("before functions are replaced", model.evaluate(held_out)?);
+        model.fit_activations(train)?;
+        say("before it learns on", model.evaluate(held_out)?);
+        model.set_optimiser(learning.optimiser)?;
+        append(&mut history, model.fit(train, with(long(learning.fit)))?);
+    }
     let bits = Bits::new(ROUNDED)?;
     let plain = model.evaluate(held_out)?;
     let rounded = model.evaluate_rounded(held_out, bits)?;
@@ -154,13 +161,16 @@ fn train_model(
     if refined {
         let learning = recipe.refinement();
         model.set_optimiser(learning.optimiser)?;
-        let more = model.fit(train, with(learning.fit).rounding(bits))?;
+        append(&mut history, model.fit(train, with(learning.fit).rounding(bits))?);
         say("rounded after it learnt that", model.evaluate(held_out)?);
-        let before = history.len();
-        let later = |epoch: Epoch| Epoch { number: before + epoch.number, ..epoch };
-        history.extend(more.into_iter().map(later));
     }
     Ok(Trained { history, refined })
+}
+
+fn append(history: &mut Vec<Epoch>, more: Vec<Epoch>) {
+    let before = history.len();
+    let later = |epoch: Epoch| Epoch { number: before + epoch.number, ..epoch };
+    history.extend(more.into_iter().map(later));
 }
 
 fn say(what: &str, evaluation: Evaluation) {

@@ -127,6 +127,21 @@ impl Model {
         Ok(scores)
     }
 
+    /// Puts the nearest quadratic function in place of every one that is to be
+    /// [fitted](blindsight_model::sequential::Activation::fitted), going by the values that these
+    /// samples give it. The network should then learn to live with that. What is fitted already stays.
+    ///
+    /// # Errors
+    /// [`TrainError`] when the samples do not fit the network, or have too few different values.
+    pub fn fit_activations(&mut self, samples: &Samples) -> Result<(), TrainError> {
+        self.expect_inputs(samples)?;
+        let mode = Mode { counting: true, ..Mode::default() };
+        for batch in in_order(samples, BATCH) {
+            self.network.forward(batch.inputs, mode);
+        }
+        self.network.replace_functions().map_err(|index| TrainError::NotFitted { index })
+    }
+
     /// Rounds the weights of convolutions and matrices.
     pub fn round(&mut self, bits: Bits) {
         for tensor in self.network.tensors().filter(|tensor| tensor.kind == Kind::Weights) {
@@ -137,9 +152,20 @@ impl Model {
     /// The file of the network.
     ///
     /// # Errors
-    /// [`TrainError::File`] when what it says of itself is not good.
+    /// [`TrainError::File`] when what it says of itself is not good, [`TrainError::NotFitted`] when a
+    /// function is still to be fitted.
     pub fn to_safetensors(&mut self, about: &About) -> Result<Vec<u8>, TrainError> {
+        // Nothing is counted, and so nothing that is fitted changes.
+        self.network.replace_functions().map_err(|index| TrainError::NotFitted { index })?;
         Ok(TrainedNetwork::to_safetensors(&self.architecture, about, &self.network.values())?)
+    }
+
+    /// The network as it is when its file is read: what is compiled, or planned for encrypted inputs.
+    ///
+    /// # Errors
+    /// As [`Model::to_safetensors`].
+    pub fn trained(&mut self, about: &About) -> Result<TrainedNetwork, TrainError> {
+        Ok(TrainedNetwork::from_safetensors(&self.to_safetensors(about)?)?)
     }
 
     /// Writes the file of the network; whatever lies there is replaced.

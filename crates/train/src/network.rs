@@ -5,6 +5,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::TrainError;
+use crate::fit::L0;
 use crate::layer::{Kind, Learning, Maps, Mode, Tensor, learning};
 
 pub(crate) struct Network {
@@ -37,6 +38,24 @@ impl Network {
     /// What inputs of activations out of range add to the loss.
     pub(crate) fn penalty(&self) -> f64 {
         self.layers.iter().map(|layer| layer.penalty()).sum()
+    }
+
+    /// Puts gates before what the first layer reads that can have them; false when there is none.
+    pub(crate) fn add_gates(&mut self, l0: L0, seed: u64) -> bool {
+        self.layers.iter_mut().any(|layer| layer.add_gates(l0, seed))
+    }
+
+    /// Takes them away again, with what was behind those that are closed.
+    pub(crate) fn close_gates(&mut self) {
+        self.layers.iter_mut().for_each(|layer| layer.close_gates());
+    }
+
+    /// Puts quadratic functions in place of others; fails with the layer that has met too few values.
+    pub(crate) fn replace_functions(&mut self) -> Result<(), usize> {
+        match self.layers.iter_mut().position(|layer| !layer.replace_function()) {
+            Some(layer) => Err(layer),
+            None => Ok(()),
+        }
     }
 
     /// Scales the weights of every layer so that its results for this batch have deviation 1

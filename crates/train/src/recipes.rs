@@ -1,9 +1,9 @@
 //! The networks that are trained for this repository.
 
 use blindsight_model::graph::{ActivationKind, Padding};
-use blindsight_model::sequential::Sequential;
+use blindsight_model::sequential::{Activation, Sequential};
 
-use crate::{Adam, CrossEntropy, Fit, Range, Shifts};
+use crate::{Adam, CrossEntropy, Fit, L0, Range, Shifts};
 
 /// How a network is made.
 #[derive(Clone, Debug)]
@@ -18,15 +18,25 @@ pub struct Recipe {
     pub loss: CrossEntropy,
     /// How long, and on what.
     pub fit: Fit<'static>,
+    /// How it learns on after gates were closed and functions replaced by quadratic ones.
+    pub then: Option<Fit<'static>>,
 }
 
 impl Recipe {
+    /// How it learns after its gates were closed and its functions replaced, if it had any: in
+    /// steps half as large.
+    #[must_use]
+    pub fn continuation(&self) -> Option<Self> {
+        let optimiser = Adam { rate: 0.5 * self.optimiser.rate, ..self.optimiser };
+        self.then.map(|fit| Self { optimiser, fit, then: None, ..self.clone() })
+    }
+
     /// How the trained network then learns to be rounded: a quarter as long, in smaller steps.
     #[must_use]
     pub fn refinement(&self) -> Self {
         let optimiser = Adam { rate: 0.25 * self.optimiser.rate, ..self.optimiser };
-        let fit = self.fit.with_epochs(self.fit.count().div_ceil(4));
-        Self { optimiser, fit, ..self.clone() }
+        let fit = self.then.unwrap_or(self.fit);
+        Self { optimiser, fit: fit.with_epochs(fit.count().div_ceil(4)), ..self.clone() }
     }
 }
 
@@ -44,8 +54,16 @@ pub fn recipe_names() -> impl Iterator<Item = &'static str> {
 /// A recipe and its name.
 type Named = (&'static str, fn() -> Recipe);
 
-const RECIPES: [Named; 4] =
-    [("dnn-30", dnn_30), ("dnn-100", dnn_100), ("cnn-16", cnn_16), ("cryptonets", cryptonets)];
+const RECIPES: [Named; 8] = [
+    ("dnn-30", dnn_30),
+    ("dnn-100", dnn_100),
+    ("cnn-16", cnn_16),
+    ("cnn-16-l0", cnn_16_l0),
+    ("cryptonets", cryptonets),
+    ("cryptodl-relu", || cryptodl(ActivationKind::Relu)),
+    ("cryptodl-sigmoid", || cryptodl(ActivationKind::Sigmoid)),
+    ("cryptodl-tanh", || cryptodl(ActivationKind::Tanh)),
+];
 
 const DIGIT: [usize; 3] = [1, 28, 28];
 const SQUARE: ActivationKind = ActivationKind::Square;
@@ -75,6 +93,40 @@ fn cryptonets() -> Recipe {
     convolutional("CryptoNets, MNIST", network.activation(SQUARE))
 }
 
+/// The same, of whose 576 means 165 are read: of 2,304 squares before them 660 are left, and 760 of all.
+fn cnn_16_l0() -> Recipe {
+    let recipe = Recipe { title: "CNN with 16 channels and gates, MNIST", ..cnn_16() };
+    let then = Some(recipe.fit);
+    Recipe { fit: recipe.fit.gates(L0 { most: 165, weight: 3.0 }), then, ..recipe }
+}
+
+/// The network of CryptoDL (Hesamifard et al. 2017) for MNIST: 32 and 64 channels, and 100 units, with
+/// quadratic functions fitted to another.
+fn cryptodl(function: ActivationKind) -> Recipe {
+    let title = match function {
+        ActivationKind::Sigmoid => "CryptoDL with fits of the sigmoid, MNIST",
+        ActivationKind::Tanh => "CryptoDL with fits of the hyperbolic tangent, MNIST",
+        _ => "CryptoDL with fits of ReLU, MNIST",
+    };
+    let fitted = Activation::fitted(function);
+    let network = Sequential::new(DIGIT)
+        .conv2d(32, 5)
+        .stride(2)
+        .activation(fitted)
+        .avg_pool(2)
+        .conv2d(64, 3)
+        .activation(fitted)
+        .dense(100)
+        .activation(fitted)
+        .dense(10);
+    let fit = Fit::epochs(5).shifts(Shifts::default()).range(RANGE);
+    // Less is published of the others, and expected of them.
+    let epochs = if function == ActivationKind::Relu { 20 } else { 8 };
+    let then = Some(fit.with_epochs(epochs));
+    let optimiser = Adam { rate: 4e-3, decay: 0.1, ..Adam::default() };
+    Recipe { title, network, optimiser, loss: CrossEntropy::default(), fit, then }
+}
+
 /// Small networks gain nothing from smooth labels, and little from pictures that are shifted far.
 fn dense(title: &'static str, units: usize, epochs: usize) -> Recipe {
     Recipe {
@@ -83,6 +135,7 @@ fn dense(title: &'static str, units: usize, epochs: usize) -> Recipe {
         optimiser: Adam { rate: 6e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy { smoothing: 0.0 },
         fit: Fit::epochs(epochs).batch(256).shifts(Shifts { most: 1, share: 0.5 }).range(RANGE),
+        then: None,
     }
 }
 
@@ -94,5 +147,6 @@ fn convolutional(title: &'static str, network: Sequential) -> Recipe {
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy::default(),
         fit: Fit::epochs(15).shifts(Shifts::default()).range(RANGE),
+        then: None,
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use blindsight_model::dataset::Dataset;
 use blindsight_model::picture::Preparation;
+use blindsight_model::tensor::{Shape, Tensor};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -110,6 +111,19 @@ impl Samples {
         &self.labels
     }
 
+    /// All samples as a network in the clear or an encrypted one takes them, each with its label.
+    ///
+    /// # Errors
+    /// [`TrainError::Tensor`] when they have a shape that no network reads.
+    pub fn labelled(&self) -> Result<Vec<(Tensor, usize)>, TrainError> {
+        let [channels, height, width] = self.shape;
+        let shape = Shape::new(channels, height, width)?;
+        let sample = |(at, &label): (usize, &usize)| {
+            Ok((Tensor::new(shape, self.input(at).to_vec())?, label))
+        };
+        self.labels.iter().enumerate().map(sample).collect()
+    }
+
     fn of(&self, order: &[usize]) -> Self {
         let inputs = order.iter().flat_map(|&at| self.input(at)).copied().collect();
         let labels = order.iter().map(|&at| self.labels[at]).collect();
@@ -131,6 +145,8 @@ mod tests {
         let all = all.unwrap();
         let (rest, aside) = all.clone().split(3, 7);
         assert_eq!((rest.len(), aside.len()), (7, 3));
+        let labelled = aside.labelled().unwrap();
+        assert_eq!((labelled[2].0.values(), labelled[2].1), (aside.input(2), aside.labels()[2]));
         for part in [&rest, &aside] {
             for (at, &label) in part.labels().iter().enumerate() {
                 assert_eq!(part.input(at), [2.0 * label as f32, 2.0 * label as f32 + 1.0]);

@@ -4,10 +4,10 @@
 
 use blindsight_model::graph::ActivationKind;
 use blindsight_model::plain::PlainNetwork;
-use blindsight_model::sequential::{About, Quadratic, Sequential, TrainedNetwork};
+use blindsight_model::sequential::{About, Activation, Quadratic, Sequential, TrainedNetwork};
 use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_train::{
-    Adam, Bits, Compile, CrossEntropy, Fit, Model, Range, Samples, Shifts, TrainError,
+    Adam, Bits, Compile, CrossEntropy, Fit, L0, Model, Range, Samples, Shifts, TrainError,
 };
 
 const SIDES: [usize; 3] = [1, 6, 6];
@@ -148,4 +148,61 @@ fn what_does_not_fit_is_refused() {
     let gelu = Sequential::new(SIDES).activation(ActivationKind::Gelu).dense(2);
     let refused = gelu.compile(Adam::default(), CrossEntropy::default()).err().unwrap();
     assert!(refused.to_string().starts_with("layer 0: gelu cannot be trained"), "{refused}");
+}
+
+/// Eight numbers, of which the third and the sixth tell the class.
+fn numbers(count: usize) -> Samples {
+    let inputs: Vec<f32> = (0..count * 8).map(|i| (i as f32 * 12.9898).sin()).collect();
+    let labels = inputs.chunks_exact(8).map(|x| usize::from(x[2] + x[5] > 0.0)).collect();
+    Samples::new([8, 1, 1], inputs, labels).unwrap()
+}
+
+#[test]
+fn gates_leave_what_matters() {
+    let (train, test) = numbers(600).split(100, 1);
+    let mut model = model(Sequential::new([8, 1, 1]).dense(2));
+    let fit = Fit::epochs(60).batch(20).average(0.95);
+    model.fit(&train, fit.gates(L0 { most: 2, weight: 1.0 })).unwrap();
+    for again in [false, true] {
+        assert!(model.evaluate(&test).unwrap().accuracy > 0.9, "{again}");
+        let read = |at: usize| {
+            let mut inputs = vec![0.0; 16];
+            inputs[8 + at] = 1.0;
+            let pair = Samples::new([8, 1, 1], inputs, vec![0; 2]).unwrap();
+            let scores = model.predict(&pair).unwrap();
+            scores[0] != scores[1]
+        };
+        let read: Vec<bool> = (0..8).map(read).collect();
+        assert_eq!(read, [false, false, true, false, false, true, false, false], "{again}");
+        // What is closed stays closed.
+        model.fit(&train, fit.without_gates().with_epochs(3)).unwrap();
+    }
+    for gates in [L0 { most: 0, weight: 1.0 }, L0 { most: 1, weight: f32::NAN }] {
+        let refused = model.fit(&train, fit.gates(gates)).unwrap_err();
+        assert!(matches!(refused, TrainError::Setting { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn fitted_functions_are_what_the_file_computes() {
+    let (train, test) = numbers(600).split(100, 1);
+    for kind in [ActivationKind::Relu, ActivationKind::Sigmoid, ActivationKind::Tanh] {
+        let fitted = Activation::fitted(kind);
+        let mut model = model(Sequential::new([8, 1, 1]).dense(6).activation(fitted).dense(2));
+        let fit = Fit::epochs(10).batch(20).average(0.95);
+        model.fit(&train, fit).unwrap();
+        let refused = model.to_safetensors(&About::default()).unwrap_err();
+        assert!(matches!(refused, TrainError::NotFitted { index: 1 }), "{refused}");
+        model.fit_activations(&train).unwrap();
+        model.fit(&train, fit).unwrap();
+        assert!(model.evaluate(&test).unwrap().accuracy > 0.9, "{kind}");
+        let network = model.trained(&About::default()).unwrap();
+        let plain = PlainNetwork::new(network.graph().clone());
+        let scores = model.predict(&test).unwrap();
+        for ((input, _), scores) in test.labelled().unwrap().iter().zip(scores) {
+            for (x, y) in plain.run(input).unwrap().values().iter().zip(scores) {
+                assert!((x - y).abs() < 1e-3 * (1.0 + y.abs()), "{kind}: {x} {y}");
+            }
+        }
+    }
 }

@@ -62,8 +62,9 @@ impl BatchPlan {
     /// The most values of a layer: what lies between layers then takes some ten megabytes a thread.
     pub const MOST_WIDTH: usize = 1 << 16;
 
-    /// The largest magnitude of scaled biases and scales: clear of 128-bit integers.
-    const MOST_LOG2: f64 = 120.0;
+    /// The largest magnitude of scaled biases and of scales: beyond any modulus, and so that squares
+    /// of them are still numbers.
+    const MOST_LOG2: f64 = 2.0 * ProductCiphertext::MOST_LOG2;
 
     /// Checks the plan for inputs of this level and scale. What passes runs.
     ///

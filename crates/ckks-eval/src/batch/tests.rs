@@ -6,9 +6,14 @@ use super::*;
 
 /// Two primes as wide as weights of six bits allow, and a narrow one, in a small ring.
 fn set() -> Arc<Parameters> {
+    set_of(&[46, 45, 30])
+}
+
+/// Primes of so many bits, all different, in a small ring.
+fn set_of(bits: &[u32]) -> Arc<Parameters> {
     let literal = Literal {
         log_degree: 8,
-        chain: primes([46, 45, 30]),
+        chain: primes(bits),
         wide_special: Vec::new(),
         narrow_special: Vec::new(),
         sparse_weight: None,
@@ -17,13 +22,13 @@ fn set() -> Arc<Parameters> {
 }
 
 /// The largest prime of so many bits for each.
-fn primes(bits: [u32; 3]) -> Vec<u64> {
-    let largest = |bits: u32| {
+fn primes(bits: &[u32]) -> Vec<u64> {
+    let largest = |&bits: &u32| {
         let order = 512;
         let candidates = (1..).map(|k| (1_u64 << bits) - k * order + 1);
         candidates.into_iter().find(|&q| Prime::new(q, 256).is_ok()).unwrap()
     };
-    bits.map(largest).to_vec()
+    bits.iter().map(largest).collect()
 }
 
 fn layer(blocks: Vec<BlockPlan>, bias: Vec<f64>, square: bool) -> LayerPlan {
@@ -70,51 +75,89 @@ fn plain(plan: &BatchPlan, input: &[f64]) -> Vec<f64> {
     })
 }
 
+/// 5 values to 10, 9, 4 and 2, squared each time, to 3.
+fn deep_plan() -> BatchPlan {
+    let mut plan = plan();
+    let four: Vec<u32> = (0..4).collect();
+    let nine: Vec<u32> = (0..9).collect();
+    plan.layers[2] = layer(vec![block(&nine, &four, 4)], vec![-500.0, 0.0, 900.0, 1.0], true);
+    plan.layers.push(layer(vec![block(&four, &[0, 1, 2], 5)], vec![0.0, 1e5, -1e5], false));
+    plan
+}
+
 #[test]
 fn a_network_runs_on_every_slot() {
     let (set, plan) = (set(), plan());
+    for level in [2, 3] {
+        runs(&set, level, 2_f64.powi(14), &plan, [3, 5]);
+    }
+}
+
+#[test]
+fn what_is_not_read_is_not_needed() {
+    let mut plan = plan();
+    plan.inputs = 9;
+    for block in &mut plan.layers[0].blocks {
+        block.inputs.iter_mut().for_each(|input| *input = 2 * *input - u32::from(*input == 4));
+    }
+    let circuit = BatchCircuit::new(&set(), 2, 1024.0, &plan).unwrap();
+    assert_eq!(circuit.reads(), [0, 2, 4, 6, 7]);
+    runs(&set(), 2, 2_f64.powi(14), &plan, [3, 5]);
+}
+
+/// The result leaves 128 bits, and all its limbs are read.
+#[test]
+fn three_squares_run_one_after_another() {
+    let (set, plan) = (set_of(&[46, 45, 44, 43, 42]), deep_plan());
+    let scale = 2_f64.powi(15);
+    let result = plan.check(&set, 5, scale).unwrap();
+    assert!(result.scale > 2_f64.powi(140), "{}", result.scale.log2());
+    runs(&set, 5, scale, &plan, [3, 9]);
+}
+
+/// Every slot of every value of the result is what the network in the clear gives, at most some hundredths
+/// off; the result has so many values and parts.
+fn runs(set: &Arc<Parameters>, level: usize, scale: f64, plan: &BatchPlan, result: [usize; 2]) {
     let mut rng = SecretRng::from_key(&[5; 32]);
-    let keys = KeyFamily::new(&set, &ClientSeed::generate(&mut rng));
+    let keys = KeyFamily::new(set, &ClientSeed::generate(&mut rng));
     let slots = set.slots();
     let value = |v: usize, slot: usize| ((v * 31 + slot * 7) % 17) as f64 / 16.0 - 0.5;
-    for level in [2, 3] {
-        let scale = 2_f64.powi(14);
-        let inputs: Vec<Ciphertext> = (0..plan.inputs)
-            .map(|v| {
-                let values: Vec<_> =
-                    (0..slots).map(|slot| Complex64::new(value(v, slot), 0.0)).collect();
-                encrypt(&set, keys.secret(), &values, scale, level, &mut rng).unwrap().expand()
-            })
-            .collect();
-        let circuit = BatchCircuit::new(&set, level, scale, &plan).unwrap();
-        let mut stretches = Vec::new();
-        let results = circuit.run(&inputs, |done| {
-            stretches.push(done);
-            ControlFlow::Continue(())
-        });
-        let results = results.unwrap().unwrap();
-        assert_eq!(stretches, [1, 2, 3, 4]);
-        assert_eq!((results.len(), circuit.result().parts), (3, 5));
-        let decrypted: Vec<_> =
-            results.iter().map(|result| decrypt_product(&set, keys.secret(), result)).collect();
-        // For each value, how far it is off and how large it is, root mean square over the slots.
-        let mut squares = [[0.0; 2]; 3];
-        for slot in 0..slots {
-            let input: Vec<f64> = (0..plan.inputs).map(|v| value(v, slot)).collect();
-            let values = decrypted.iter().zip(plain(&plan, &input));
-            for ([error, size], (found, expected)) in squares.iter_mut().zip(values) {
-                *error += (found[slot].re - expected).powi(2);
-                *size += expected.powi(2);
-            }
+    let inputs: Vec<Ciphertext> = (0..plan.inputs)
+        .map(|v| {
+            let values: Vec<_> =
+                (0..slots).map(|slot| Complex64::new(value(v, slot), 0.0)).collect();
+            encrypt(set, keys.secret(), &values, scale, level, &mut rng).unwrap().expand()
+        })
+        .collect();
+    let circuit = BatchCircuit::new(set, level, scale, plan).unwrap();
+    let inputs: Vec<Ciphertext> = circuit.reads().iter().map(|&v| inputs[v].clone()).collect();
+    let mut stretches = Vec::new();
+    let results = circuit.run(&inputs, |done| {
+        stretches.push(done);
+        ControlFlow::Continue(())
+    });
+    let results = results.unwrap().unwrap();
+    assert_eq!(stretches, [1, 2, 3, 4]);
+    assert_eq!([results.len(), circuit.result().parts], result);
+    let decrypted: Vec<_> =
+        results.iter().map(|result| decrypt_product(set, keys.secret(), result)).collect();
+    // For each value, how far it is off and how large it is, root mean square over the slots.
+    let mut squares = vec![[0.0; 2]; results.len()];
+    for slot in 0..slots {
+        let input: Vec<f64> = (0..plan.inputs).map(|v| value(v, slot)).collect();
+        let values = decrypted.iter().zip(plain(plan, &input));
+        for ([error, size], (found, expected)) in squares.iter_mut().zip(values) {
+            *error += (found[slot].re - expected).powi(2);
+            *size += expected.powi(2);
         }
-        // Noise of 36 over 2^14 in each value of an input.
-        let fits = |[error, size]: &[f64; 2]| error.sqrt() < 0.03 * size.sqrt();
-        assert!(squares.iter().all(fits), "{squares:?}");
-        let ended = circuit.run(&inputs, |_| ControlFlow::Break(()));
-        assert!(ended.unwrap().is_none());
-        let missing = circuit.run(&inputs[1..], |_| ControlFlow::Continue(())).unwrap_err();
-        assert_eq!(missing, BatchError::Inputs { found: 4, expected: 5 });
     }
+    // Noise of 36 over 2^14 in each value of an input.
+    let fits = |[error, size]: &[f64; 2]| error.sqrt() < 0.03 * size.sqrt();
+    assert!(squares.iter().all(fits), "{squares:?}");
+    let ended = circuit.run(&inputs, |_| ControlFlow::Break(()));
+    assert!(ended.unwrap().is_none());
+    let missing = circuit.run(&inputs[1..], |_| ControlFlow::Continue(())).unwrap_err();
+    assert_eq!(missing, BatchError::Inputs { found: 4, expected: 5 });
 }
 
 #[test]
@@ -156,7 +199,7 @@ fn what_does_not_fit_is_refused() {
         let error = refused(&|p| p.layers[1].weight_scale = scale);
         assert_eq!(error, BatchError::Scale { layer: 1 });
     }
-    for bias in [f64::NAN, f64::INFINITY, 1e40] {
+    for bias in [f64::NAN, f64::INFINITY, 1e200] {
         assert_eq!(refused(&|p| p.layers[1].bias[2] = bias), BatchError::Scale { layer: 1 });
     }
     let deeper = |p: &mut BatchPlan| {

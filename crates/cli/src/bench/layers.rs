@@ -13,7 +13,7 @@ use blindsight_model::tensor::{Shape, Tensor};
 use serde::Serialize;
 
 use super::{machine, median_of, passes};
-use crate::client::Client;
+use blindsight_encrypted::Client;
 
 /// All layers that were measured.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,7 @@ use blindsight_ring::{Limb, Prime};
 use serde::Serialize;
 
 use super::median;
-use crate::client::Client;
+use blindsight_encrypted::Client;
 
 /// One operation on so many threads.
 #[derive(Debug, Serialize)]

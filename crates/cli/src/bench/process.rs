@@ -8,7 +8,7 @@ use std::process::Command;
 use blindsight_contract::AcceptedContract;
 use serde::Serialize;
 
-use crate::client::Client;
+use blindsight_encrypted::Client;
 
 /// What the evaluator's process reported.
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ pub(super) fn measure(
 ) -> Result<EvaluatorProcess, Box<dyn Error>> {
     let folder = Folder::new()?;
     client.make_keys(contract, |index, bytes| {
-        Ok(fs::write(folder.0.join(format!("{index}.key")), bytes)?)
+        Ok::<_, Box<dyn Error>>(fs::write(folder.0.join(format!("{index}.key")), bytes)?)
     })?;
     let request_file = folder.0.join("request");
     fs::write(&request_file, request)?;

@@ -10,7 +10,7 @@ use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::Tensor;
 use serde::Serialize;
 
-use crate::client::{Client, best};
+use blindsight_encrypted::{Client, best};
 
 /// What a run took, and how far its scores were off.
 #[derive(Clone, Copy, Debug, Serialize)]

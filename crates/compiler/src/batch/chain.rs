@@ -74,7 +74,41 @@ impl Chain {
             }
         }
         layers.push(Layer::affine(reading, &network.scores, network.values.len())?);
-        Ok(Self { inputs, layers, unit: network.bound })
+        let mut chain = Self { inputs, layers, unit: network.bound };
+        chain.drop_unread();
+        Ok(chain)
+    }
+
+    /// Leaves out what nothing reads, from the last layer to the first: networks with gates have much
+    /// of that. A layer keeps one value at least.
+    fn drop_unread(&mut self) {
+        for index in (1..self.layers.len()).rev() {
+            let (before, after) = self.layers.split_at_mut(index);
+            let (Some(first), Some(second)) = (before.last_mut(), after.first_mut()) else {
+                continue;
+            };
+            let rows = &mut second.matrix.rows;
+            let mut read = vec![false; first.bias.len()];
+            for (column, weight) in rows.iter().flatten() {
+                read[*column as usize] |= *weight != 0.0;
+            }
+            if !read.contains(&true) {
+                read[0] = true;
+            }
+            let mut places = Vec::with_capacity(read.len());
+            let mut kept = 0;
+            for &read in &read {
+                places.push(kept);
+                kept += u32::from(read);
+            }
+            // Zeros among others stay: rows that read the same values are a block.
+            rows.iter_mut().for_each(|row| row.retain(|(column, _)| read[*column as usize]));
+            rows.iter_mut().flatten().for_each(|(column, _)| *column = places[*column as usize]);
+            let mut stays = read.iter();
+            first.matrix.rows.retain(|_| stays.next() == Some(&true));
+            let mut stays = read.iter();
+            first.bias.retain(|_| stays.next() == Some(&true));
+        }
     }
 
     /// The result for an input, in units.
@@ -128,5 +162,42 @@ impl Square {
         }
         let shift = slope / (2.0 * curvature);
         Some(Self { shift, read: curvature, offset: constant - curvature * shift * shift })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(rows: &[&[(u32, f32)]], square: bool) -> Layer {
+        let matrix = Sparse { rows: rows.iter().map(|row| row.to_vec()).collect() };
+        let bias = (0..rows.len()).map(|i| i as f64 / 4.0).collect();
+        Layer { matrix, bias, square }
+    }
+
+    /// Of three values nobody reads the second, and then nobody the first of those before.
+    #[test]
+    fn what_nothing_reads_is_left_out() {
+        let layers = vec![
+            layer(&[&[(0, 1.0), (1, 2.0)], &[(1, -1.0)], &[(0, 3.0), (1, 0.5)]], true),
+            layer(&[&[(1, 2.0)], &[(0, 1.0)], &[(1, -1.0), (2, 4.0)]], false),
+            layer(&[&[(0, 1.0), (1, 0.0), (2, 2.0)], &[(0, 0.0), (1, 0.0), (2, -1.0)]], false),
+        ];
+        let mut chain = Chain { inputs: 2, layers, unit: 1.0 };
+        let expected = chain.run(&[0.5, -1.5]);
+        chain.drop_unread();
+        let widths: Vec<usize> = chain.layers.iter().map(|layer| layer.bias.len()).collect();
+        assert_eq!(widths, [2, 2, 2]);
+        assert_eq!(chain.layers[2].matrix.rows[1], [(0, 0.0), (1, -1.0)], "a zero among others");
+        assert_eq!(chain.run(&[0.5, -1.5]), expected);
+    }
+
+    #[test]
+    fn a_value_is_left_of_a_layer_that_nothing_reads() {
+        let layers = vec![layer(&[&[(0, 1.0)], &[(0, 2.0)]], true), layer(&[&[(1, 0.0)]], false)];
+        let mut chain = Chain { inputs: 1, layers, unit: 1.0 };
+        chain.drop_unread();
+        assert_eq!(chain.layers[0].bias.len(), 1);
+        assert_eq!(chain.run(&[3.0]), [0.0]);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use blindsight_ckks::parameters::{Literal, Parameters};
+use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ckks::security;
 use blindsight_ring::kernels::PRODUCT_BITS;
 use blindsight_ring::modulus::MAX_PRIME_BITS;
@@ -19,13 +20,15 @@ const LEAST_PRIME_BITS: u32 = 24;
 /// What primes may fall short of their bits, all together.
 const PRIME_SLACK: f64 = 0.01;
 
-/// The most bits of a modulus: clients compose answers in integers of 128 bits.
-const MOST_BITS: u32 = 124;
-
 /// The noise of a slot of a fresh ciphertext, root mean square: the real part of a sum of `N` errors,
 /// each with the rounding of its coefficient, up or down at random.
 pub(super) fn noise(log_degree: u32) -> f64 {
     in_slot(2_f64.powi(log_degree as i32), FRESH * FRESH + 1.0 / 6.0)
+}
+
+/// The most bits of a modulus: what is secure, and what a client can read.
+fn most_bits(log_degree: u32) -> f64 {
+    security::ternary_limit(log_degree).min(ProductCiphertext::MOST_LOG2)
 }
 
 /// The set with a modulus of at least so many bits, for weights of `weight_bits`; `None` where none
@@ -34,7 +37,7 @@ pub(super) fn set(log_degree: u32, needed: f64, weight_bits: u32) -> Option<Arc<
     let widest = (PRODUCT_BITS - weight_bits).min(MAX_PRIME_BITS);
     // Primes are a little smaller than their bits say.
     let bits = (needed + PRIME_SLACK).max(f64::from(LEAST_PRIME_BITS)).ceil() as u32;
-    if bits > MOST_BITS || f64::from(bits) > security::ternary_limit(log_degree) {
+    if f64::from(bits) > most_bits(log_degree) {
         return None;
     }
     let limbs = bits.div_ceil(widest);
@@ -61,8 +64,7 @@ mod tests {
         for log_degree in LOG_DEGREES {
             for needed in [20.0, 45.5, 49.9, 60.0, 99.5, 120.0, 199.0, 390.0] {
                 let Some(set) = set(log_degree, needed, 6) else {
-                    let limit = security::ternary_limit(log_degree).min(f64::from(MOST_BITS));
-                    assert!(needed + 2.0 > limit, "{log_degree}");
+                    assert!(needed + 2.0 > most_bits(log_degree), "{log_degree}");
                     continue;
                 };
                 assert!(

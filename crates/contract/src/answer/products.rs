@@ -30,7 +30,12 @@ impl ProductAnswer {
             let (field, found) = ("the level of answers", f64::from(data.level));
             return Err(ContractError::Number { field, found, expected: "a level of the scheme" });
         }
-        let half = set.modulus(data.level as usize).log2() - 1.0;
+        let log2_modulus = set.modulus(data.level as usize).log2();
+        if log2_modulus > ProductCiphertext::MOST_LOG2 {
+            let (field, found) = ("log2 of the modulus of answers", log2_modulus);
+            return Err(ContractError::Number { field, found, expected: "one that can be read" });
+        }
+        let half = log2_modulus - 1.0;
         if !(data.scale.is_finite() && data.scale >= 1.0 && data.scale.log2() <= half) {
             let (field, found) = ("the scale of answers", data.scale);
             return Err(ContractError::Number { field, found, expected: "one below the modulus" });

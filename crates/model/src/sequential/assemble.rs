@@ -60,7 +60,7 @@ impl Assembly {
                 Node::BatchNorm { source, norm: norm.map_err(impossible)? }
             }
             Layer::Activation(Activation::Function(kind)) => Node::Activation { source, kind },
-            Layer::Activation(Activation::Quadratic(_)) => {
+            Layer::Activation(Activation::Quadratic(_) | Activation::Fitted(_)) => {
                 return quadratic(&mut self.builder, source, shape, &next(), impossible);
             }
             Layer::AveragePool { side } => {

@@ -47,6 +47,9 @@ pub enum Activation {
     Function(ActivationKind),
     /// A quadratic function that is learnt.
     Quadratic(Quadratic),
+    /// The quadratic function that is nearest to another on the values that it meets: its three
+    /// numbers are weights that are fitted once, and not learnt.
+    Fitted(ActivationKind),
 }
 
 /// The function `a x^2 + b x + c`, whose three numbers are weights.
@@ -92,6 +95,7 @@ impl Layer {
             Self::Activation(Activation::Quadratic(quadratic)) => {
                 vec![("coefficients", vec![3, quadratic.functions(channels)])]
             }
+            Self::Activation(Activation::Fitted(_)) => vec![("coefficients", vec![3, 1])],
             Self::Activation(Activation::Function(_)) | Self::AveragePool { .. } => Vec::new(),
             Self::Dense { units } => {
                 vec![("weight", vec![units, source.elements()]), ("bias", vec![units])]
@@ -132,6 +136,14 @@ impl Quadratic {
             Self::Layer => 1,
             Self::Channel => channels,
         }
+    }
+}
+
+impl Activation {
+    /// The quadratic function nearest to `kind`, in the least squares over the values that it meets.
+    #[must_use]
+    pub const fn fitted(kind: ActivationKind) -> Self {
+        Self::Fitted(kind)
     }
 }
 

@@ -30,6 +30,11 @@ impl Matrix {
         }
     }
 
+    /// How many columns there are.
+    pub(super) const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// Every row of `rows` times the matrix, plus the bias.
     pub(super) fn times(&mut self, rows: &Array2<f32>, mode: Mode) -> Array2<f32> {
         self.rounded = mode.rounding.map(|bits| bits.rounded(&self.weights.values));

@@ -56,6 +56,12 @@ enum Known {
     Square,
     Relu,
     Identity,
+    Sigmoid,
+    Tanh,
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
 }
 
 impl Function {
@@ -65,6 +71,8 @@ impl Function {
             ActivationKind::Square => Known::Square,
             ActivationKind::Relu => Known::Relu,
             ActivationKind::Identity => Known::Identity,
+            ActivationKind::Sigmoid => Known::Sigmoid,
+            ActivationKind::Tanh => Known::Tanh,
             _ => return None,
         };
         Some(Self { known, seen: Seen::default() })
@@ -78,6 +86,8 @@ impl Learning for Function {
             Known::Square => source.mapv_inplace(|x| x * x),
             Known::Relu => source.mapv_inplace(|x| x.max(0.0)),
             Known::Identity => {}
+            Known::Sigmoid => source.mapv_inplace(sigmoid),
+            Known::Tanh => source.mapv_inplace(f32::tanh),
         }
         source
     }
@@ -88,6 +98,8 @@ impl Learning for Function {
             Known::Square => with_source.for_each(|to, x| *to *= 2.0 * x),
             Known::Relu => with_source.for_each(|to, x| *to = if *x > 0.0 { *to } else { 0.0 }),
             Known::Identity => {}
+            Known::Sigmoid => with_source.for_each(|to, &x| *to *= sigmoid(x) * sigmoid(-x)),
+            Known::Tanh => with_source.for_each(|to, x| *to *= 1.0 - x.tanh().powi(2)),
         }
         self.seen.add_slope(&mut gradient);
         gradient
@@ -101,7 +113,7 @@ impl Learning for Function {
 /// `a x^2 + b x + c`.
 pub(super) struct Parabola {
     /// Three rows: a, b and c, each of as many numbers as there are functions.
-    coefficients: Tensor,
+    pub(super) coefficients: Tensor,
     /// Elements of one function.
     each: usize,
     seen: Seen,
@@ -112,8 +124,17 @@ impl Parabola {
     pub(super) fn new(source: Shape, quadratic: Quadratic) -> Self {
         let functions = quadratic.functions(source.channels());
         let values = [0.25, 1.0, 0.0].iter().flat_map(|&x| vec![x; functions]).collect();
-        let coefficients = Tensor::new(Kind::Learnt, values);
-        Self { coefficients, each: source.elements() / functions, seen: Seen::default() }
+        Self::with(source, Tensor::new(Kind::Learnt, values))
+    }
+
+    /// One function that is not learnt, and is not known yet.
+    pub(super) fn given(source: Shape) -> Self {
+        Self::with(source, Tensor::new(Kind::Measured, vec![0.0; 3]))
+    }
+
+    fn with(source: Shape, coefficients: Tensor) -> Self {
+        let each = source.elements() * 3 / coefficients.values.len();
+        Self { coefficients, each, seen: Seen::default() }
     }
 
     /// a, b and c of an element.
@@ -147,7 +168,11 @@ impl Learning for Parabola {
                 *to *= 2.0 * a * x + b;
             }
             for (row, sum) in sums.into_iter().enumerate() {
-                self.coefficients.gradient[row * functions + element / self.each] += sum;
+                let place = row * functions + element / self.each;
+                // Those that are not learnt have no gradients.
+                if let Some(to) = self.coefficients.gradient.get_mut(place) {
+                    *to += sum;
+                }
             }
         }
         self.seen.add_slope(&mut gradient);
@@ -172,7 +197,13 @@ mod tests {
 
     #[test]
     fn gradients_are_slopes() {
-        let functions = [ActivationKind::Square, ActivationKind::Relu, ActivationKind::Identity];
+        let functions = [
+            ActivationKind::Square,
+            ActivationKind::Relu,
+            ActivationKind::Identity,
+            ActivationKind::Sigmoid,
+            ActivationKind::Tanh,
+        ];
         let given = functions.map(Activation::Function);
         let learnt = [Quadratic::Layer, Quadratic::Channel].map(Activation::Quadratic);
         for activation in given.into_iter().chain(learnt) {

@@ -19,7 +19,7 @@ pub(super) fn check_slopes([channels, height, width]: [usize; 3], layer: Layer, 
         tensor.values.iter_mut().for_each(|x| *x += 0.3 * draw(()).abs());
     }
     let range = Some(Range { limit: 0.5, weight: 2.0 });
-    let mode = Mode { training: true, rounding: None, range };
+    let mode = Mode { training: true, range, ..Mode::default() };
     let result = layer.forward(maps.clone(), mode);
     let factors = result.map(|_| draw(()));
     let loss = |layer: &mut dyn Learning, maps: &Maps| {

@@ -83,6 +83,16 @@ const BATCH: &[(&str, Change, Refused)] = &[
         |e| matches!(e, E::Number { field: "the level of answers", .. }),
     ),
     (
+        "a modulus that no client composes",
+        |c| {
+            c.scheme.log2_degree = 14;
+            c.scheme.chain = primes_of_a_large_ring(6);
+            c.request.level = 6;
+            products(c).level = 6;
+        },
+        |e| matches!(e, E::Number { field: "log2 of the modulus of answers", .. }),
+    ),
+    (
         "a scale that no message fits under",
         |c| products(c).scale = 2_f64.powi(46),
         |e| matches!(e, E::Number { field: "the scale of answers", .. }),
@@ -98,6 +108,12 @@ const BATCH: &[(&str, Change, Refused)] = &[
         |e| matches!(e, E::Scheme(_)),
     ),
 ];
+
+/// Primes of 46 bits for the ring of degree `2^14`.
+fn primes_of_a_large_ring(count: usize) -> Vec<u64> {
+    let candidates = (1..).map(|k| (1_u64 << 46) - (k << 15) + 1);
+    candidates.filter(|&q| blindsight_ring::Prime::new(q, 1 << 14).is_ok()).take(count).collect()
+}
 
 #[test]
 fn hostile_batches() {

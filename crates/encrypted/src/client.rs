@@ -1,18 +1,20 @@
 //! A client and an evaluator side by side, exchanging bytes as they would over a network.
 
-use std::error::Error;
 use std::time::Instant;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_client::sampling::SecretRng;
-use blindsight_ckks_client::{ClientSeed, KeyFamily, encrypt};
+use blindsight_ckks_client::{ClientSeed, EncryptError, KeyFamily, encrypt};
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::{KeySet, Model};
-use blindsight_session::Session;
+use blindsight_session::{Session, SessionError};
+
+use crate::EncryptedError;
 
 /// What a client keeps.
-pub(crate) struct Client {
+#[derive(Debug)]
+pub struct Client {
     session: Session,
     /// The same keys once more, for measurements of what no client sends.
     family: KeyFamily,
@@ -20,28 +22,38 @@ pub(crate) struct Client {
 }
 
 /// What the evaluator got from making keys, and what it cost.
-pub(crate) struct Keys {
-    pub(crate) set: KeySet,
-    pub(crate) bytes: usize,
+#[derive(Debug)]
+pub struct Keys {
+    /// The keys, expanded.
+    pub set: KeySet,
+    /// What was sent of them.
+    pub bytes: usize,
     /// Time in the client: generating and serialising.
-    pub(crate) generate_seconds: f64,
+    pub generate_seconds: f64,
 }
 
 impl Client {
     /// A client with a fresh secret.
-    pub(crate) fn new(contract: &AcceptedContract) -> Result<Self, Box<dyn Error>> {
+    ///
+    /// # Errors
+    /// [`EncryptedError::Entropy`] when the operating system gives no randomness.
+    pub fn new(contract: &AcceptedContract) -> Result<Self, EncryptedError> {
         let mut rng = SecretRng::from_os()?;
         let seed = ClientSeed::generate(&mut rng);
         let family = KeyFamily::new(contract.set(), &seed);
         Ok(Self { session: Session::new(contract, &seed), family, rng })
     }
 
-    /// Makes all evaluation keys, one at a time, and hands each to `take`.
-    pub(crate) fn make_keys(
+    /// Makes all evaluation keys, one at a time, and hands each to `take`: their bytes, and the seconds
+    /// that they took.
+    ///
+    /// # Errors
+    /// When the contract is of another scheme, or `take` fails.
+    pub fn make_keys<E: From<SessionError>>(
         &self,
         contract: &AcceptedContract,
-        mut take: impl FnMut(usize, &[u8]) -> Result<(), Box<dyn Error>>,
-    ) -> Result<(usize, f64), Box<dyn Error>> {
+        mut take: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(usize, f64), E> {
         let (mut total, mut seconds) = (0, 0.0);
         for (index, spec) in contract.keys().specs().iter().enumerate() {
             let start = Instant::now();
@@ -60,48 +72,61 @@ impl Client {
     }
 
     /// Makes keys and gives them to the evaluator.
-    pub(crate) fn register(&self, contract: &AcceptedContract) -> Result<Keys, Box<dyn Error>> {
+    ///
+    /// # Errors
+    /// When the contract is of another scheme.
+    pub fn register(&self, contract: &AcceptedContract) -> Result<Keys, EncryptedError> {
         let mut set = KeySet::default();
         let (bytes, generate_seconds) = self.make_keys(contract, |index, bytes| {
             set.insert(Model::read_key(contract, &contract.keys().specs()[index], bytes)?);
-            Ok(())
+            Ok::<_, EncryptedError>(())
         })?;
         Ok(Keys { set, bytes, generate_seconds })
     }
 
-    /// Encrypts an input: the bytes of a request.
-    pub(crate) fn encrypt(
+    /// Encrypts an input, or several one after another: the bytes of a request.
+    ///
+    /// # Errors
+    /// As [`Session::encrypt`].
+    pub fn encrypt(
         &mut self,
         contract: &AcceptedContract,
         input: &[f32],
-    ) -> Result<Vec<u8>, Box<dyn Error>> {
-        Ok(self.session.encrypt(contract, input, &mut self.rng)?)
+    ) -> Result<Vec<u8>, SessionError> {
+        self.session.encrypt(contract, input, &mut self.rng)
     }
 
     /// Encrypts slots at some level, as the evaluator holds them: for measurements.
-    pub(crate) fn encrypt_slots(
+    ///
+    /// # Errors
+    /// When the level does not exist, or there are too many slots.
+    pub fn encrypt_slots(
         &mut self,
         contract: &AcceptedContract,
         slots: &[Complex64],
         scale: f64,
         level: usize,
-    ) -> Result<Ciphertext, Box<dyn Error>> {
+    ) -> Result<Ciphertext, EncryptError> {
         let secret = self.family.secret();
         Ok(encrypt(contract.set(), secret, slots, scale, level, &mut self.rng)?.expand())
     }
 
     /// Decrypts an answer: the scores.
-    pub(crate) fn decrypt(
+    ///
+    /// # Errors
+    /// As [`Session::decrypt`].
+    pub fn decrypt(
         &self,
         contract: &AcceptedContract,
         answer: &[u8],
-    ) -> Result<Vec<f64>, Box<dyn Error>> {
+    ) -> Result<Vec<f64>, SessionError> {
         Ok(self.session.decrypt(contract, answer)?.to_vec())
     }
 }
 
-/// The index of the largest score.
-pub(crate) fn best(scores: &[f64]) -> usize {
+/// The index of the largest score; the first of several.
+#[must_use]
+pub fn best(scores: &[f64]) -> usize {
     let order = |&a: &usize, &b: &usize| scores[a].total_cmp(&scores[b]).then(b.cmp(&a));
     (0..scores.len()).max_by(order).unwrap_or(0)
 }
