@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::client::{Client, best};
+use crate::encrypted::classes;
 use crate::files::{model_file, read_bundle};
 use crate::plain::{PlainReference, preparation};
 
@@ -85,6 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let path = model_file(&arguments.model)?;
     let bundle = read_bundle(&path)?;
     let contract = bundle.contract().clone();
+    classes(&contract)?;
     let plain = PlainReference::new(&path, arguments.network.as_deref(), &contract)?;
     let pictures = pictures(arguments, &contract)?;
     let model = Engine::default().load(&bundle)?;

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::bench::median_of;
 use crate::client::{Client, best};
+use crate::files::mnist_images;
 use crate::network::Network;
 
 #[derive(Debug, Args)]
@@ -143,7 +144,7 @@ fn measure(published: &Published, arguments: &Arguments) -> Result<Row, Box<dyn 
         input: InputRule::Picture { mean, deviation },
     };
 
-    let train = Dataset::open(images(&arguments.data, "train")?, Some(CALIBRATED))?;
+    let train = Dataset::open(mnist_images(&arguments.data, "train")?, Some(CALIBRATED))?;
     let inputs = train.prepared(&preparation);
     let margins = Margins::default();
     let (graph, fingerprint) = (&network.graph, network.fingerprint);
@@ -158,7 +159,7 @@ fn measure(published: &Published, arguments: &Arguments) -> Result<Row, Box<dyn 
     let compiled = compile(graph, &calibration, &description, &samples, wishes)?;
     let bundle = Bundle::parse(&compiled.to_bytes()?, &BundleLimits::default())?;
 
-    let test = Dataset::open(images(&arguments.data, "t10k")?, Some(arguments.pictures))?;
+    let test = Dataset::open(mnist_images(&arguments.data, "t10k")?, Some(arguments.pictures))?;
     let test = test.with_classes(classes.iter().map(String::as_str));
     let mut digits = Vec::new();
     for sample in test.samples()? {
@@ -220,13 +221,6 @@ fn run_digits(
         log2_q: set.chain().log2(),
         peak_memory: memory::peak_rss_bytes(),
     })
-}
-
-/// The file of images of one part of MNIST.
-fn images(folder: &Path, part: &str) -> Result<PathBuf, String> {
-    let names = [format!("{part}-images-idx3-ubyte"), format!("{part}-images-idx3-ubyte.gz")];
-    let found = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    found.ok_or_else(|| format!("{} has no {}", folder.display(), names[0]))
 }
 
 /// Weights and biases.
