@@ -272,6 +272,16 @@ accuracy FILE *ARGS: setup
 table *ARGS: setup
     {{ run }} table "$@"
 
+# The features of a photo, encrypted, as an encoder gives them: one line of JSON; --model, --network.
+embed PHOTO *ARGS: setup
+    {{ absolute }} {{ run }} embed "$@"
+
+# Digits that the encoder has not learnt from, told apart by pixels, features and encrypted features:
+# `just transfer --data FOLDER` (MNIST); the last line is JSON.
+transfer *ARGS: sdk
+    {{ run }} transfer "$@" --output target/transfer
+    node wasm-client/sdk/scripts/transfer.mjs target/transfer
+
 # Measures speed, sizes and memory: a table, and target/bench/summary.json.
 bench *ARGS: setup
     # The evaluator's memory is that of a process of its own, so its program must exist.

@@ -10,7 +10,7 @@ use blindsight_compiler::testing::{
     plain_scores, shallow, tall, wide,
 };
 use blindsight_compiler::{Description, Form, InputRule, Wishes, check, compile};
-use blindsight_contract::AcceptedContract;
+use blindsight_contract::{AcceptedContract, Meaning};
 use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
 use blindsight_model::graph::{ActivationKind, Graph};
 use blindsight_model::plain::PlainNetwork;
@@ -52,12 +52,17 @@ impl Visit {
 }
 
 fn compiled(graph: &Graph, form: Form) -> Bundle {
-    assert_eq!(check(graph).unwrap(), form);
     let classes = graph.shape(graph.output()).elements();
+    compiled_with(graph, form, (0..classes).map(|class| class.to_string()).collect())
+}
+
+/// Without classes it is an encoder.
+fn compiled_with(graph: &Graph, form: Form, classes: Vec<String>) -> Bundle {
+    assert_eq!(check(graph).unwrap(), form);
     let description = Description {
         id: "sample".to_owned(),
         title: "Sample".to_owned(),
-        classes: (0..classes).map(|class| class.to_string()).collect(),
+        classes,
         input: InputRule::Tensor,
     };
     let samples = inputs(graph.shape(graph.input()));
@@ -103,6 +108,24 @@ fn encrypted_networks_compute_what_plain_ones_compute() {
         assert!(error < 0.04, "{name}: {error:.1e}");
         assert!((0.4..2.5).contains(&ratio), "{name}: {ratio:.2} times the forecast");
     }
+}
+
+#[test]
+fn encoders_give_what_the_last_layer_would_read() {
+    let mut encoders = 0;
+    for (name, graph) in shallow() {
+        let Ok(encoder) = graph.features() else { continue };
+        encoders += 1;
+        let visit = Visit::new(&compiled_with(&encoder, Form::Leveled, Vec::new()));
+        assert_eq!(visit.contract().meaning(), &Meaning::Features, "{name}");
+        let error = error_of(&encoder, &visit);
+        let forecast = visit.contract().forecast().score_error;
+        let ratio = rms_error(&encoder, &visit) / forecast;
+        println!("{name}: {error:.1e}, {ratio:.2} times the forecast of {forecast:.1e}");
+        assert!(error < 0.05, "{name}: {error:.1e}");
+        assert!((0.4..2.5).contains(&ratio), "{name}: {ratio:.2} times the forecast");
+    }
+    assert!(encoders >= 2, "{encoders}");
 }
 
 /// Their polynomials are what is off.

@@ -23,6 +23,7 @@ impl Recipe {
             "compile" => Self::Tool("compile"),
             "classify-native" => Self::Tool("classify"),
             "accuracy" => Self::Tool("accuracy"),
+            "embed" => Self::Tool("embed"),
             "up" => Self::Service,
             _ => panic!("the tutorial uses the recipe {name}, which this test does not know"),
         }

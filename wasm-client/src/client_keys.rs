@@ -66,19 +66,20 @@ impl ClientKeys {
         self.session.evaluation_key(contract.spec(place)?).map_err(refusal)
     }
 
-    /// Encrypts the pixels that `prepareFile` or `preparePixels` gave: a request as it travels,
-    /// different every time.
+    /// Encrypts the pixels that `prepareFile` or `preparePixels` gave, or those of several pictures one
+    /// after another, where the model takes batches: a request as it travels, different every time.
     ///
     /// # Errors
-    /// When the model reads no pictures, or pictures of another size.
+    /// When the model reads no pictures, pictures of another size, or not as many.
     #[wasm_bindgen(js_name = encryptPicture)]
     pub fn encrypt_picture(
         &self,
         contract: &ModelContract,
         rgb: &Uint8Array,
     ) -> Result<Vec<u8>, ClientError> {
-        let [_, rows, columns] = contract.accepted().input().shape();
-        let most = 3 * rows * columns;
+        let accepted = contract.accepted();
+        let [_, rows, columns] = accepted.input().shape();
+        let most = 3 * rows * columns * accepted.request().inputs();
         let rgb = input::bytes("the prepared picture", rgb, most, Code::InvalidArgument)?;
         self.encrypt_pixels(contract, &Zeroizing::new(rgb), &mut entropy()?)
     }
@@ -130,8 +131,16 @@ impl ClientKeys {
         rng: &mut SecretRng,
     ) -> Result<Vec<u8>, ClientError> {
         let accepted = contract.accepted();
-        let values = prepare(rgb, accepted.input())
-            .map_err(|error: PrepareError| ClientError::new(Code::InvalidArgument, error))?;
+        let [_, rows, columns] = accepted.input().shape();
+        let mut values = Zeroizing::new(Vec::with_capacity(rgb.len()));
+        // Nothing is no picture either, which is for `prepare` to say.
+        let pictures = rgb.len().div_ceil(3 * rows * columns).max(1);
+        for picture in (0..pictures).map(|at| at * 3 * rows * columns) {
+            let end = rgb.len().min(picture + 3 * rows * columns);
+            let prepared = prepare(&rgb[picture..end], accepted.input())
+                .map_err(|error: PrepareError| ClientError::new(Code::InvalidArgument, error))?;
+            values.extend_from_slice(&prepared);
+        }
         self.session.encrypt(accepted, &values, rng).map_err(refusal)
     }
 }
@@ -152,7 +161,8 @@ fn entropy() -> Result<SecretRng, ClientError> {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_contract::testing::sample;
+    use blindsight_contract::testing::{batch_sample, sample};
+    use blindsight_contract::{InputData, PreparationData};
 
     use super::*;
 
@@ -173,6 +183,30 @@ mod tests {
         let request = keys.encrypt_pixels(&contract, &[200; 3072], &mut rng).unwrap();
         let accepted = contract.accepted();
         assert_eq!(request.len() as u64, accepted.request().byte_len(accepted.set()));
+    }
+
+    #[test]
+    fn pictures_of_a_batch_stand_side_by_side() {
+        let mut batch = batch_sample();
+        let preparation = PreparationData::Picture { mean: vec![0.0], deviation: vec![1.0] };
+        batch.input = InputData { shape: [1, 2, 2], preparation };
+        batch.request.ciphertexts = 4;
+        batch.request.slots[0].extent = [1, 2, 2];
+        batch.request.slots[0].strides = [0, 2048, 1024];
+        let contract = ModelContract::accept(&batch.to_bytes()).unwrap();
+        let keys = keys(&contract);
+        let request = |length: usize| {
+            let mut rng = SecretRng::from_key(&[6; 32]);
+            keys.encrypt_pixels(&contract, &vec![90; length], &mut rng)
+        };
+        let accepted = contract.accepted();
+        for pictures in [1, 3, 1024] {
+            let bytes = request(pictures * 12).unwrap();
+            assert_eq!(bytes.len() as u64, accepted.request().byte_len(accepted.set()));
+        }
+        for wrong in [0, 11, 13, 1025 * 12] {
+            assert_eq!(request(wrong).unwrap_err().code, Code::InvalidArgument, "{wrong}");
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use blindsight_ckks::keys::{KeyList, KeySpec};
 use blindsight_ckks::wire::KeySetManifest;
-use blindsight_contract::{AcceptedContract, Contract, LARGEST_VALUE, Policy, Preparation};
+use blindsight_contract::{
+    AcceptedContract, Contract, LARGEST_VALUE, Meaning, Policy, Preparation,
+};
 use blindsight_session::Session;
 use js_sys::Uint8Array;
 use serde::Serialize;
@@ -60,7 +62,12 @@ impl ModelContract {
 pub(crate) struct Description<'a> {
     id: &'a str,
     title: &'a str,
+    /// Names of the classes; none of an encoder.
     classes: &'a [String],
+    /// How many features an encoder gives; none of a classifier.
+    features: Option<usize>,
+    /// The most inputs of one request.
+    inputs: usize,
     /// SHA-256 of the contract.
     sha256: String,
     /// Names the parameter set.
@@ -157,6 +164,11 @@ impl ModelContract {
             id: contract.id(),
             title: contract.title(),
             classes: contract.classes(),
+            features: match contract.meaning() {
+                Meaning::Scores { .. } => None,
+                Meaning::Features => Some(contract.answer().values()),
+            },
+            inputs: contract.request().inputs(),
             sha256: hex(&contract.fingerprint()),
             scheme: hex(&set.fingerprint().0),
             identity: hex(&Session::identity(contract)),
@@ -191,7 +203,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_contract::testing::sample;
+    use blindsight_contract::testing::{batch_sample, sample};
     use blindsight_contract::{InputData, PreparationData};
 
     use super::*;
@@ -214,6 +226,20 @@ mod tests {
             assert_eq!(hash.len(), 64);
         }
         assert_ne!(description.identity, description.scheme);
+    }
+
+    #[test]
+    fn the_description_says_what_the_model_answers() {
+        let mut contract = sample();
+        let described = |contract: &blindsight_contract::Contract| {
+            let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
+            let description = contract.description();
+            (description.classes.len(), description.features, description.inputs)
+        };
+        assert_eq!(described(&contract), (10, None, 1));
+        contract.classes.clear();
+        assert_eq!(described(&contract), (0, Some(10), 1));
+        assert_eq!(described(&batch_sample()), (2, None, 1024));
     }
 
     #[test]

@@ -34,6 +34,8 @@ function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
       return Promise.resolve({ persisted: persist });
     },
     classify: () => Promise.resolve(answer),
+    encoder: null,
+    embed: () => Promise.reject(failure("invalid_argument")),
     forget: () => {
       stored = { at: "none" };
       return Promise.resolve();

@@ -57,6 +57,11 @@ export class Controller {
     return this.#state;
   }
 
+  /** The SDK, while there is a connection. */
+  get sdk(): Sdk | null {
+    return this.#sdk;
+  }
+
   /**
    * Connects; goes on with what a missing token interrupted, or with an upload that an earlier
    * visit left unfinished.

@@ -5,6 +5,8 @@ import { halted } from "./halted.ts";
 import { open } from "./sdk/open";
 import type { Source } from "./sdk/port.ts";
 import { phase, type State } from "./state.ts";
+import { kept } from "./teach/kept.ts";
+import { Teacher } from "./teach/teacher.ts";
 import { announcer } from "./views/announce.ts";
 import { keysView } from "./views/keys.ts";
 import { ledgerView } from "./views/ledger.ts";
@@ -17,6 +19,7 @@ import { railView } from "./views/rail.ts";
 import { resultView } from "./views/result.ts";
 import { serverView } from "./views/server.ts";
 import { stageView } from "./views/stage.ts";
+import { teachView } from "./views/teach.ts";
 import { tokenView } from "./views/token.ts";
 
 const take = (source: Source, name: string): void => void controller.choose(source, name);
@@ -35,6 +38,14 @@ const controller = new Controller({
   },
 });
 
+const teacher = new Teacher({
+  sdk: () => controller.sdk,
+  online: () => navigator.onLine,
+  kept,
+  onState: () => showTeaching(),
+});
+const showTeaching = teachView(teacher);
+
 const ledger = ledgerView();
 const server = serverView();
 const views: readonly ((state: State) => void)[] = [
@@ -52,6 +63,7 @@ const views: readonly ((state: State) => void)[] = [
   padView(controller),
   numbersView(controller),
   samplesView(take),
+  () => teacher.meet(),
 ];
 
 /** Many events may fall into one frame; the page is drawn once. */

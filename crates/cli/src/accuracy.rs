@@ -13,6 +13,7 @@ use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::encrypted::classes;
 use crate::files::{model_file, read_bundle};
 use crate::plain::{PlainReference, preparation};
 use blindsight_encrypted::{Client, best};
@@ -89,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let path = model_file(&arguments.model)?;
     let bundle = read_bundle(&path)?;
     let contract = bundle.contract().clone();
+    classes(&contract)?;
     let plain = PlainReference::new(&path, arguments.network.as_deref(), &contract)?;
     let pictures = pictures(arguments, &contract)?;
     #[cfg(feature = "exact")]

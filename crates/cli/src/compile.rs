@@ -62,6 +62,10 @@ pub(crate) struct Arguments {
     /// Standard deviation of every colour: one number or three, with commas.
     #[arg(long, value_delimiter = ',')]
     std: Option<Vec<f32>>,
+    /// Compiles an encoder: the network without its last fully connected layer. Its answer is what that
+    /// layer reads.
+    #[arg(long, conflicts_with = "classes")]
+    features: bool,
     /// Names of the classes, with commas, or a file with one name a line.
     #[arg(long)]
     classes: Option<String>,
@@ -121,6 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     };
     let start = Instant::now();
     let network = Network::read(&arguments.network, &arguments.shape)?;
+    let network = if arguments.features { network.features()? } else { network };
     let description = describe(arguments, output, &network)?;
     let shape = network.graph.shape(network.graph.input());
     let preparation = match &description.input {

@@ -41,3 +41,10 @@ pub(crate) fn network_file(model: &Path) -> Result<PathBuf, String> {
         format!("the network that {model} was compiled from is not beside it: name it by --network")
     })
 }
+
+/// The file of images of one part of MNIST.
+pub(crate) fn mnist_images(folder: &Path, part: &str) -> Result<PathBuf, String> {
+    let names = [format!("{part}-images-idx3-ubyte"), format!("{part}-images-idx3-ubyte.gz")];
+    let found = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| format!("{} has no {}", folder.display(), names[0]))
+}

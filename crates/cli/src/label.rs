@@ -13,8 +13,8 @@ use blindsight_exact_client::ExactFamily;
 use blindsight_exact_eval::{Entropy, ExactKey};
 use serde::Serialize;
 
-use crate::classify::{Progress, timed};
-use crate::client::{Client, Keys, best};
+use blindsight_encrypted::{Client, Keys, best};
+use crate::encrypted::{Progress, timed};
 
 /// One label, without its scores.
 #[derive(Debug, Serialize)]

@@ -4,6 +4,8 @@ mod accuracy;
 mod bench;
 mod classify;
 mod compile;
+mod embed;
+mod encrypted;
 mod files;
 #[cfg(feature = "exact")]
 mod label;
@@ -11,6 +13,7 @@ mod machine;
 mod network;
 mod plain;
 mod table;
+mod transfer;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -34,6 +37,8 @@ enum Command {
     Compile(Box<compile::Arguments>),
     /// Classifies a photo: makes keys, encrypts, evaluates, decrypts; prints one line of JSON.
     Classify(classify::Arguments),
+    /// Gives the features of a photo, as an encoder answers them; prints one line of JSON.
+    Embed(embed::Arguments),
     /// Classifies many pictures, encrypted and plain, and compares.
     Accuracy(accuracy::Arguments),
     /// Measures how fast this machine is, for `compile --machine`.
@@ -42,6 +47,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Runs networks that others published figures of, on batches: accuracy and predictions an hour.
     Table(table::Arguments),
+    /// Embeds digits that an encoder has not learnt from, plain and encrypted, for `just transfer`.
+    Transfer(transfer::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -59,9 +66,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     match &arguments.command {
         Command::Compile(options) => compile::run(options),
         Command::Classify(options) => classify::run(options),
+        Command::Embed(options) => embed::run(options),
         Command::Accuracy(options) => accuracy::run(options),
         Command::CalibrateMachine(options) => machine::run(options),
         Command::Bench(options) => bench::run(options),
         Command::Table(options) => table::run(options),
+        Command::Transfer(options) => transfer::run(options),
     }
 }

@@ -38,6 +38,17 @@ impl Network {
         }
     }
 
+    /// The network without its last layer, which leaves no classes.
+    pub(crate) fn features(self) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            graph: self.graph.features()?,
+            fingerprint: self.fingerprint.of_features(),
+            title: self.title.map(|title| format!("Encoder: {title}")),
+            classes: None,
+            ..self
+        })
+    }
+
     fn of_onnx(path: &Path, sides: &[usize]) -> Result<Self, Box<dyn Error>> {
         let imported = blindsight_onnx::import_file_with_sides(path, sides)?;
         Ok(Self {
@@ -101,6 +112,8 @@ mod tests {
         let tensors: Vec<_> = parameters.iter().map(|tensor| vec![1.0; tensor.count()]).collect();
         let file = TrainedNetwork::to_safetensors(&layers, &about, &tensors).unwrap();
         let network = Network::of_safetensors(&file).unwrap();
+        let nothing = Network::of_safetensors(&file).unwrap().features().err().unwrap();
+        assert!(nothing.to_string().contains("reads the input itself"), "{nothing}");
         assert_eq!(network.title.as_deref(), Some("Two classes"));
         assert_eq!(network.classes.unwrap(), ["no", "yes"]);
         assert_eq!(network.normalisation.unwrap(), (vec![0.5], vec![0.25]));

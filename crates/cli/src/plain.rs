@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use blindsight_contract::{AcceptedContract, Preparation as Rule};
+use blindsight_contract::{AcceptedContract, Meaning, Preparation as Rule};
 use blindsight_model::picture::Preparation;
 use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::{Shape, Tensor};
@@ -17,7 +17,8 @@ pub(crate) struct PlainReference {
 }
 
 impl PlainReference {
-    /// The network of a compiled model: a file, or the one beside the model.
+    /// The network of a compiled model: a file, or the one beside the model. Of an encoder's, what is
+    /// before the last layer.
     pub(crate) fn new(
         model: &Path,
         network: Option<&Path>,
@@ -28,10 +29,14 @@ impl PlainReference {
             Some(path) => Network::read(path, &sides)?,
             None => Network::read(&network_file(model)?, &sides)?,
         };
+        let network = match contract.meaning() {
+            Meaning::Scores { .. } => network,
+            Meaning::Features => network.features()?,
+        };
         Ok(Self { network: PlainNetwork::new(network.graph) })
     }
 
-    /// The scores of an input.
+    /// The scores of an input, or its features.
     pub(crate) fn scores(&self, input: &Tensor) -> Result<Vec<f64>, Box<dyn Error>> {
         Ok(self.network.run(input)?.values().iter().copied().map(f64::from).collect())
     }

@@ -15,7 +15,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::bench::median_of;
-use crate::files::{MODELS, model_file, network_file, read_bundle};
+use crate::files::{MODELS, mnist_images, model_file, network_file, read_bundle};
 use crate::network::Network;
 use crate::plain::preparation;
 
@@ -207,7 +207,7 @@ fn compiled(published: &Published, data: &Path) -> Result<(EncryptedModel, Graph
         classes: network.classes.ok_or("the network does not name its classes")?,
         input: InputRule::Picture { mean, deviation },
     };
-    let train = Dataset::open(images(data, "train")?, Some(CALIBRATED))?;
+    let train = Dataset::open(mnist_images(data, "train")?, Some(CALIBRATED))?;
     let mut inputs = Vec::new();
     for sample in train.samples()? {
         inputs.push(sample?.prepare(&preparation)?);
@@ -226,7 +226,7 @@ fn digits(
 ) -> Result<Vec<(Tensor, usize)>, Box<dyn Error>> {
     let contract = model.contract();
     let preparation = preparation(contract)?;
-    let test = Dataset::open(images(data, "t10k")?, Some(most))?;
+    let test = Dataset::open(mnist_images(data, "t10k")?, Some(most))?;
     let test = test.with_classes(contract.classes().iter().map(String::as_str));
     let mut digits = Vec::new();
     for sample in test.samples()? {
@@ -263,13 +263,6 @@ fn as_row(
         log2_q: set.chain().log2(),
         peak_memory: memory::peak_rss_bytes(),
     }
-}
-
-/// The file of images of one part of MNIST.
-fn images(folder: &Path, part: &str) -> Result<PathBuf, String> {
-    let names = [format!("{part}-images-idx3-ubyte"), format!("{part}-images-idx3-ubyte.gz")];
-    let found = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    found.ok_or_else(|| format!("{} has no {}", folder.display(), names[0]))
 }
 
 /// Weights and biases.

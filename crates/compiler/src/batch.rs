@@ -123,10 +123,10 @@ pub(crate) fn emit(
     description: &Description,
     wanted: Option<f64>,
 ) -> Result<Emitted, CompileError> {
-    let Task { graph, calibration, samples, .. } = task;
+    let Task { graph, calibration, samples, purpose, .. } = task;
     let network = Network::new(graph, calibration, Refreshes::LeftOut)?;
     let chain = Chain::new(&network)?;
-    let leads = Leads::new(graph, samples)?;
+    let leads = Leads::new(graph, samples, purpose)?;
     let wanted = wanted.unwrap_or(USUAL_AGREEMENT);
     let trial = search(&chain, &samples[..samples.len().min(RUN)], &leads, wanted)?;
     let Trial { set, plan, scale, score_error, agreement } = trial;

@@ -13,6 +13,7 @@ use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
 use thiserror::Error;
 
+use crate::agreement::Purpose;
 use crate::batch::BatchRefusal;
 use crate::contract::Formats;
 use crate::cost::Machine;
@@ -28,7 +29,7 @@ pub struct Description {
     pub id: String,
     /// Its name for people.
     pub title: String,
-    /// Names of the classes.
+    /// Names of the classes; none where the result is no scores but features.
     pub classes: Vec<String>,
     /// How an input is prepared.
     pub input: InputRule,
@@ -46,6 +47,12 @@ pub enum InputRule {
     },
     /// Numbers as they are.
     Tensor,
+}
+
+impl Description {
+    fn purpose(&self) -> Purpose {
+        if self.classes.is_empty() { Purpose::Features } else { Purpose::Labels }
+    }
 }
 
 /// A compiled model.
@@ -180,7 +187,8 @@ pub fn compile(
     samples: &[Tensor],
     wishes: Wishes,
 ) -> Result<Compiled, CompileError> {
-    let task = Task { graph, calibration, samples, machine: wishes.machine };
+    let (purpose, machine) = (description.purpose(), wishes.machine);
+    let task = Task { graph, calibration, samples, purpose, machine };
     task.check_classes(description)?;
     let mut passed = Vec::new();
     if wishes.goal == Goal::Throughput {
@@ -208,7 +216,7 @@ pub fn compile_as(
     samples: &[Tensor],
     machine: Machine,
 ) -> Result<Compiled, CompileError> {
-    let task = Task { graph, calibration, samples, machine };
+    let task = Task { graph, calibration, samples, purpose: description.purpose(), machine };
     task.check_classes(description)?;
     task.compile(description, |task| planner::only(task, way))
 }
@@ -223,6 +231,8 @@ pub(crate) struct Task<'a> {
     pub(crate) calibration: &'a Calibration,
     /// Inputs that tell how far scores will be off.
     pub(crate) samples: &'a [Tensor],
+    /// What its results are for.
+    pub(crate) purpose: Purpose,
     pub(crate) machine: Machine,
 }
 
@@ -242,7 +252,11 @@ impl Task<'_> {
     fn check_classes(self, description: &Description) -> Result<(), CompileError> {
         let found = self.graph.shape(self.graph.output()).elements();
         let given = description.classes.len();
-        if given == found { Ok(()) } else { Err(CompileError::ClassNames { given, found }) }
+        if given == found || self.purpose == Purpose::Features {
+            Ok(())
+        } else {
+            Err(CompileError::ClassNames { given, found })
+        }
     }
 }
 

@@ -134,7 +134,7 @@ fn graded(
     needs: &Needs,
     log_degree: u32,
 ) -> Result<Option<Emitted>, CompileError> {
-    let wanted = budget::error_for(&exact_scores(network, task.samples));
+    let wanted = budget::error_for(&exact_scores(network, task.samples), task.purpose);
     let (mut asked, mut best) = (wanted, None);
     for _ in 0..MOST_ROUNDS {
         let scales = needs.scales(asked, graded::smallest_bits(log_degree));

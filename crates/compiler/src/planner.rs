@@ -143,13 +143,16 @@ pub(crate) fn only(task: Task<'_>, way: Way) -> Result<(Emitted, Vec<Candidate>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agreement::Purpose;
     use crate::cost::Machine;
     use crate::testing::{calibration, convolutional, deep, inputs, perceptron};
 
     fn planned(graph: &Graph, wishes: Wishes) -> Result<(Emitted, Vec<Candidate>), CompileError> {
         let (calibration, samples) = (calibration(graph), inputs(graph.shape(graph.input())));
         let machine = wishes.machine;
-        plan(Task { graph, calibration: &calibration, samples: &samples, machine }, wishes)
+        let (calibration, samples) = (&calibration, &samples);
+        let purpose = Purpose::Labels;
+        plan(Task { graph, calibration, samples, purpose, machine }, wishes)
     }
 
     #[test]
@@ -180,7 +183,9 @@ mod tests {
         assert_eq!(Way::all(&other, wishes).unwrap().len(), 4);
         let (calibration, samples) = (calibration(&graph), inputs(graph.shape(graph.input())));
         let machine = Machine { bootstrap: 1.0, linear: 2.0 };
-        let task = Task { graph: &graph, calibration: &calibration, samples: &samples, machine };
+        let purpose = Purpose::Labels;
+        let (graph, calibration, samples) = (&graph, &calibration, &samples);
+        let task = Task { graph, calibration, samples, purpose, machine };
         let (_, planned) = plan(task, Wishes { machine, ..Wishes::default() }).unwrap();
         let alone = |way| only(task, way).unwrap().1.remove(0);
         assert_eq!(alone(ways[0]), planned[0], "the same costs on the same machine");

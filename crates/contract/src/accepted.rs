@@ -22,7 +22,7 @@ use crate::text;
 pub struct AcceptedContract {
     id: String,
     title: String,
-    classes: Vec<String>,
+    meaning: Meaning,
     fingerprint: [u8; 32],
     set: Arc<Parameters>,
     keys: KeyList,
@@ -30,6 +30,18 @@ pub struct AcceptedContract {
     request: Request,
     answer: Answer,
     forecast: Forecast,
+}
+
+/// What the values of a result are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// Scores of the classes with these names, in this order.
+    Scores {
+        /// Names of the classes.
+        classes: Vec<String>,
+    },
+    /// Features of the input: what the last layer of a classifier would read.
+    Features,
 }
 
 impl Contract {
@@ -72,17 +84,11 @@ impl AcceptedContract {
             let expected = "one, where the answer is to one";
             return Err(ContractError::Number { field, found, expected });
         }
-        let (field, found, expected) = ("the classes", contract.classes.len(), answer.values());
-        if found != expected {
-            return Err(ContractError::Length { field, found, expected });
-        }
-        for class in &contract.classes {
-            text::check("the name of a class", class, text::CLASS_CHARACTERS)?;
-        }
+        let meaning = Meaning::new(contract.classes, answer.values())?;
         Ok(Self {
             id: contract.id,
             title: contract.title,
-            classes: contract.classes,
+            meaning,
             fingerprint,
             set,
             keys,
@@ -105,10 +111,19 @@ impl AcceptedContract {
         &self.title
     }
 
-    /// Names of the classes, in the order of an answer's values.
+    /// What the values of a result are.
+    #[must_use]
+    pub fn meaning(&self) -> &Meaning {
+        &self.meaning
+    }
+
+    /// Names of the classes, in the order of an answer's values; none of an encoder.
     #[must_use]
     pub fn classes(&self) -> &[String] {
-        &self.classes
+        match &self.meaning {
+            Meaning::Scores { classes } => classes,
+            Meaning::Features => &[],
+        }
     }
 
     /// SHA-256 of the contract's bytes.
@@ -167,6 +182,22 @@ impl AcceptedContract {
     #[must_use]
     pub fn forecast(&self) -> Forecast {
         self.forecast
+    }
+}
+
+impl Meaning {
+    fn new(classes: Vec<String>, values: usize) -> Result<Self, ContractError> {
+        if classes.is_empty() {
+            return Ok(Self::Features);
+        }
+        let (field, found, expected) = ("the classes", classes.len(), values);
+        if found != expected {
+            return Err(ContractError::Length { field, found, expected });
+        }
+        for class in &classes {
+            text::check("the name of a class", class, text::CLASS_CHARACTERS)?;
+        }
+        Ok(Self::Scores { classes })
     }
 }
 

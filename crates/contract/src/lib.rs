@@ -24,7 +24,7 @@ pub mod testing;
 mod tests;
 mod text;
 
-pub use accepted::AcceptedContract;
+pub use accepted::{AcceptedContract, Meaning};
 pub use answer::{Answer, CompactAnswer, ProductAnswer};
 pub use error::ContractError;
 pub use input::{Input, LARGEST_VALUE, Preparation};

@@ -21,7 +21,8 @@ pub struct Contract {
     pub id: String,
     /// Its name for people.
     pub title: String,
-    /// Names of the classes, in the order of the answer's values.
+    /// Names of the classes, in the order of the answer's values; none where these are no scores but
+    /// features, as an encoder gives them.
     pub classes: Vec<String>,
     /// How an input is prepared.
     pub input: InputData,

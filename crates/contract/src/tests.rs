@@ -3,8 +3,8 @@ mod mutations;
 
 use blindsight_ckks::encoding::Complex64;
 
-use crate::testing::{compact, sample};
-use crate::{AcceptedContract, Contract, ContractError, Policy, Preparation};
+use crate::testing::{batch_sample, compact, sample};
+use crate::{AcceptedContract, Contract, ContractError, Meaning, Policy, Preparation};
 
 /// Through the door.
 pub(super) fn parse(contract: &Contract) -> Result<AcceptedContract, ContractError> {
@@ -23,6 +23,19 @@ fn the_sample_is_accepted_and_says_what_it_is() {
     assert_eq!(lengths, contract.manifest().total_byte_len());
     assert!(contract.request().byte_len(contract.set()) > 300_000);
     assert!(contract.answer().byte_len(contract.set()) > 90_000);
+}
+
+#[test]
+fn a_contract_without_classes_is_of_an_encoder() {
+    let classifier = parse(&sample()).unwrap();
+    assert_eq!(classifier.meaning(), &Meaning::Scores { classes: sample().classes });
+    for mut contract in [sample(), batch_sample()] {
+        let values = contract.classes.len();
+        contract.classes.clear();
+        let encoder = parse(&contract).unwrap();
+        assert_eq!((encoder.meaning(), encoder.answer().values()), (&Meaning::Features, values));
+        assert!(encoder.classes().is_empty());
+    }
 }
 
 #[test]

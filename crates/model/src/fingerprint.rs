@@ -24,6 +24,15 @@ impl Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// The fingerprint of what is left of a file's network without its last layer: where its values
+    /// lie is another question than where those of the whole network do.
+    #[must_use]
+    pub fn of_features(self) -> Self {
+        Self::of(format!("features of {self}").as_bytes())
+    }
+}
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::average::Average;
 use crate::batches::{Batch, shuffled};
+use crate::distortion::Distortion;
 use crate::layer::Mode;
 use crate::model::{Evaluation, Model};
 use crate::optimiser::State;
@@ -19,6 +20,7 @@ pub struct Fit<'a> {
     pub(crate) batch: usize,
     pub(crate) seed: u64,
     pub(crate) shifts: Option<Shifts>,
+    pub(crate) distortion: Option<Distortion>,
     pub(crate) average: f32,
     pub(crate) clip: f32,
     pub(crate) range: Option<Range>,
@@ -63,7 +65,7 @@ pub struct Epoch {
 
 impl<'a> Fit<'a> {
     /// So many times over all samples, in batches of 128, with seed 1, averaged weights (0.999),
-    /// gradients clipped at 1; no shifts, no range, no rounding, nothing held out and shown.
+    /// gradients clipped at 1; no shifts, no distortion, no range, no rounding, nothing held out and shown.
     #[must_use]
     pub const fn epochs(epochs: usize) -> Self {
         Self {
@@ -71,6 +73,7 @@ impl<'a> Fit<'a> {
             batch: 128,
             seed: 1,
             shifts: None,
+            distortion: None,
             average: 0.999,
             clip: 1.0,
             range: None,
@@ -103,6 +106,12 @@ impl<'a> Fit<'a> {
     #[must_use]
     pub const fn shifts(self, shifts: Shifts) -> Self {
         Self { shifts: Some(shifts), ..self }
+    }
+
+    /// Distorts pictures at random, after they were shifted.
+    #[must_use]
+    pub const fn distortion(self, distortion: Distortion) -> Self {
+        Self { distortion: Some(distortion), ..self }
     }
 
     /// What the running average of the weights keeps in a step; 0 for none.
@@ -182,6 +191,9 @@ impl<'a> Fit<'a> {
             {
                 refuse("the shift")
             }
+            Self { distortion: Some(distortion), .. } => {
+                distortion.mistake().map_or(Ok(()), refuse)
+            }
             _ => Ok(()),
         }
     }
@@ -225,6 +237,9 @@ pub(crate) fn fit(
 /// One epoch after the other; the model then has the averaged weights.
 fn epochs(model: &mut Model, samples: &Samples, fit: Fit<'_>) -> Result<Vec<Epoch>, TrainError> {
     let mut random = ChaCha8Rng::seed_from_u64(fit.seed);
+    // Its own, so that distortion does not change what else is drawn.
+    let mut distorting = ChaCha8Rng::seed_from_u64(fit.seed);
+    distorting.set_stream(1);
     let mut state = State::new(model.optimiser, &mut model.network);
     let mut average = Average::new(fit.average, &mut model.network);
     let batches = (samples.len() / fit.batch).max(1);
@@ -232,7 +247,10 @@ fn epochs(model: &mut Model, samples: &Samples, fit: Fit<'_>) -> Result<Vec<Epoc
     for number in 1..=fit.epochs {
         let good = average.values().to_vec();
         let mut sum = 0.0;
-        for (at, batch) in shuffled(samples, fit.batch, fit.shifts, &mut random).enumerate() {
+        for (at, mut batch) in shuffled(samples, fit.batch, fit.shifts, &mut random).enumerate() {
+            if let Some(distortion) = fit.distortion {
+                distortion.apply(&mut batch, samples.shape(), &mut distorting);
+            }
             let learnt = learn(model, batch, fit);
             sum += learnt.map_err(|layer| {
                 model.network.set(&good);

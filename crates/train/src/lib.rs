@@ -31,6 +31,7 @@
 mod average;
 mod batches;
 mod curve;
+mod distortion;
 mod error;
 mod fit;
 mod layer;
@@ -45,6 +46,7 @@ mod samples;
 
 pub use batches::Shifts;
 pub use curve::curve;
+pub use distortion::Distortion;
 pub use error::TrainError;
 pub use fit::{Epoch, Fit, L0, Range};
 pub use loss::CrossEntropy;

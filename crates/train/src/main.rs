@@ -63,11 +63,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
     let mut model = recipe.network.clone().compile(recipe.optimiser, recipe.loss)?;
     let preparation = Preparation::new(model.architecture().input(), &[0.0], &[1.0])?;
+    // A network with fewer scores than there are digits learns the first of them alone.
+    let classes = model.architecture().output().elements();
     let digits = Samples::mnist(&arguments.data, "train", &preparation)?;
     let (train, held_out) = digits.split(HELD_OUT, HELD_OUT_SEED);
+    let (train, held_out) = (train.of_classes(classes)?, held_out.of_classes(classes)?);
 
     let start = Instant::now();
-    let about = about(&recipe, &arguments);
+    let about = about(&recipe, &arguments, classes);
     let trained = train_model(&mut model, &recipe, &arguments, &train, &held_out);
     if let Err(TrainError::NotFinite { .. }) = &trained {
         model.save(&files.stopped, &about)?;
@@ -81,7 +84,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let test = match arguments.no_test {
         true => None,
-        false => Some(Samples::mnist(&arguments.data, "t10k", &preparation)?),
+        false => {
+            let digits = Samples::mnist(&arguments.data, "t10k", &preparation)?;
+            Some(digits.of_classes(classes)?)
+        }
     };
     let bits = Bits::new(ROUNDED)?;
     let mut measure = |samples: &Samples| -> Result<serde_json::Value, TrainError> {
@@ -177,7 +183,7 @@ fn say(what: &str, evaluation: Evaluation) {
     eprintln!("{what}: {:.2} % of the digits held out are right", 100.0 * evaluation.accuracy);
 }
 
-fn about(recipe: &Recipe, arguments: &Arguments) -> About {
+fn about(recipe: &Recipe, arguments: &Arguments, classes: usize) -> About {
     let Arguments { name, seed, epochs, .. } = arguments;
     let epochs = epochs.map(|epochs| format!(" --epochs {epochs}")).unwrap_or_default();
     About {
@@ -185,7 +191,7 @@ fn about(recipe: &Recipe, arguments: &Arguments) -> About {
         source: Some("Blindsight, trained on MNIST (LeCun, Cortes and Burges)".to_owned()),
         licence: Some("MIT OR Apache-2.0".to_owned()),
         command: Some(format!("just train {name} --data FOLDER --seed {seed}{epochs}")),
-        classes: (0..10).map(|digit| digit.to_string()).collect(),
+        classes: (0..classes).map(|digit| digit.to_string()).collect(),
         normalisation: Some(InputNormalisation { mean: vec![0.0], deviation: vec![1.0] }),
     }
 }

@@ -3,7 +3,7 @@
 use blindsight_model::graph::{ActivationKind, Padding};
 use blindsight_model::sequential::{Activation, Sequential};
 
-use crate::{Adam, CrossEntropy, Fit, L0, Range, Shifts};
+use crate::{Adam, CrossEntropy, Distortion, Fit, L0, Range, Shifts};
 
 /// How a network is made.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub fn recipe_names() -> impl Iterator<Item = &'static str> {
 /// A recipe and its name.
 type Named = (&'static str, fn() -> Recipe);
 
-const RECIPES: [Named; 8] = [
+const RECIPES: [Named; 9] = [
     ("dnn-30", dnn_30),
     ("dnn-100", dnn_100),
     ("cnn-16", cnn_16),
@@ -63,6 +63,7 @@ const RECIPES: [Named; 8] = [
     ("cryptodl-relu", || cryptodl(ActivationKind::Relu)),
     ("cryptodl-sigmoid", || cryptodl(ActivationKind::Sigmoid)),
     ("cryptodl-tanh", || cryptodl(ActivationKind::Tanh)),
+    ("encoder-04", encoder_04),
 ];
 
 const DIGIT: [usize; 3] = [1, 28, 28];
@@ -147,6 +148,20 @@ fn convolutional(title: &'static str, network: Sequential) -> Recipe {
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy::default(),
         fit: Fit::epochs(15).shifts(Shifts::default()).range(RANGE),
+        then: None,
+    }
+}
+
+/// The encoder for digits that it has not seen: it tells 0 to 4 apart, and what the last layer reads
+/// is served. Distortion is what makes it tell others apart as well.
+fn encoder_04() -> Recipe {
+    let network = Sequential::new(DIGIT).conv2d(16, 5).stride(2).activation(SQUARE).avg_pool(2);
+    Recipe {
+        title: "Features of digits, learnt from 0 to 4",
+        network: network.dense(64).activation(SQUARE).dense(5),
+        optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
+        loss: CrossEntropy::default(),
+        fit: Fit::epochs(20).distortion(Distortion::default()).range(RANGE),
         then: None,
     }
 }

@@ -75,6 +75,16 @@ impl Samples {
         (self.of(rest), self.of(aside))
     }
 
+    /// Those of the first classes alone.
+    ///
+    /// # Errors
+    /// [`TrainError::Samples`] when none is left.
+    pub fn of_classes(&self, classes: usize) -> Result<Self, TrainError> {
+        let chosen = (0..self.len()).filter(|&at| self.labels[at] < classes);
+        let Self { shape, inputs, labels } = self.of(&chosen.collect::<Vec<_>>());
+        Self::new(shape, inputs, labels)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -157,6 +167,18 @@ mod tests {
         assert_eq!(labels, (0..10).collect::<Vec<_>>());
         assert_eq!(all.clone().split(3, 7).1, aside);
         assert_ne!(all.split(3, 8).1, aside);
+    }
+
+    #[test]
+    fn classes_can_be_left_out() {
+        let all =
+            Samples::new([1, 1, 1], (0..9).map(|x| x as f32).collect(), [2, 0, 1].repeat(3));
+        let all = all.unwrap();
+        let first = all.of_classes(2).unwrap();
+        assert_eq!(first.labels(), [0, 1].repeat(3));
+        assert_eq!(first.inputs, [1.0, 2.0, 4.0, 5.0, 7.0, 8.0]);
+        assert_eq!(all.of_classes(3).unwrap(), all);
+        assert!(matches!(all.of_classes(0), Err(TrainError::Samples { labels: 0, .. })));
     }
 
     #[test]

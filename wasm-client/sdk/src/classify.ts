@@ -21,7 +21,8 @@ export interface ClassifyJob {
   secret: SealedSecret;
   /** Key sets that hold every key of the model. */
   sets: readonly KeySetRecord[];
-  input: PictureInput | Float32Array;
+  /** One, or as many as a request of the model holds. */
+  inputs: readonly (PictureInput | Float32Array)[];
   signal: AbortSignal;
   onProgress: (progress: ClassifyProgress) => void;
 }
@@ -37,7 +38,7 @@ const FRACTION = {
   decrypting: 0.99,
 } as const;
 
-/** From a picture, or numbers, to the values of the answer. */
+/** From pictures, or numbers, to the values of the answer, input after input. */
 export async function evaluate(options: ClassifyJob): Promise<RunResult> {
   const { context, model, secret, signal } = options;
   const { contract } = model;
@@ -46,7 +47,7 @@ export async function evaluate(options: ClassifyJob): Promise<RunResult> {
   const clock = new Clock();
 
   report({ stage: "preparing", fraction: FRACTION.preparing });
-  const prepared = await prepareInput(options);
+  const prepared = await prepareInputs(options);
   const prepare = clock.lap();
 
   report({ stage: "encrypting", fraction: FRACTION.encrypting });
@@ -94,8 +95,8 @@ export async function evaluate(options: ClassifyJob): Promise<RunResult> {
     report({ stage: "decrypting", fraction: FRACTION.decrypting });
     const received = answer.length;
     const all = await pool.run("decrypt", { contract, secret, answer }, { signal });
-    // A model for batches answers for every input that a request has room for: this is the first.
-    const values = all.slice(0, model.info.classes.length);
+    // A model for batches answers for every input that a request has room for: these were asked for.
+    const values = all.slice(0, options.inputs.length * valuesOf(model.info));
     const decrypt = clock.lap();
     report({ stage: "done", fraction: 1 });
 
@@ -135,6 +136,58 @@ export async function prepareInput(options: {
   const { pixels, rgba } = await preparePicture(context.pool, model, input, signal);
   rgba.fill(0);
   return pixels;
+}
+
+/** All inputs one after another. */
+async function prepareInputs({
+  inputs,
+  ...job
+}: ClassifyJob): Promise<Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>> {
+  const [first, ...others] = inputs;
+  if (first !== undefined && others.length === 0) return prepareInput({ ...job, input: first });
+  const parts: (Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>)[] = [];
+  try {
+    for (const [index, input] of inputs.entries()) {
+      parts.push(await prepareInput({ ...job, input }).catch(blaming(index)));
+    }
+    return joined(parts);
+  } finally {
+    for (const part of parts) part.fill(0);
+  }
+}
+
+/** What a result of the model holds: scores or features. */
+export function valuesOf({ classes, features }: Model["info"]): number {
+  return features ?? classes.length;
+}
+
+/** Throws an error again that says which input it is about. */
+export function blaming(index: number): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof BlindsightError) || error.code === "aborted") throw error;
+    const { code, status, serverCode } = error;
+    throw new BlindsightError(code, `input ${index}: ${error.message}`, {
+      cause: error,
+      index,
+      ...(status !== undefined && { status }),
+      ...(serverCode !== undefined && { serverCode }),
+    });
+  };
+}
+
+/** Arrays of one kind, which whoever calls has made sure of. */
+function joined(
+  parts: readonly (Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>)[],
+): Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer> {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const isNumbers = parts[0] instanceof Float32Array;
+  const whole = isNumbers ? new Float32Array(length) : new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** The encrypted request. What was prepared is overwritten. */

@@ -1,4 +1,5 @@
 import { LinkedAbort, orAborted } from "./abort.js";
+import { classifyAll } from "./batch.js";
 import { encryptInput, evaluate, labelled, prepareInput } from "./classify.js";
 import type { ClassifyJob } from "./classify.js";
 import type { Offer } from "./connect.js";
@@ -17,6 +18,7 @@ import type { ObtainedKeys } from "./obtain-keys.js";
 import { preparePicture } from "./pictures.js";
 import type { KeyRecord } from "./store/store.js";
 import type {
+  BatchClassification,
   Classification,
   ClassifyOptions,
   Contract,
@@ -158,9 +160,45 @@ export class CoreClient {
     input: PictureInput | Float32Array,
     options: ClassifyOptions,
   ): Promise<Classification> {
-    const model = this.#known(options).model;
-    const { values, ...rest } = await this.#evaluate(input, options);
+    const model = classifier(this.#known(options).model);
+    const { values, ...rest } = await this.#evaluate([input], options);
     return { ...labelled(model, values), ...rest };
+  }
+
+  /**
+   * Classifies several inputs: in one request, where the model takes batches, else one after another.
+   * An error about one of them carries its `index`.
+   */
+  async classifyBatch(
+    inputs: readonly (PictureInput | Float32Array)[],
+    options: ClassifyOptions,
+  ): Promise<BatchClassification> {
+    const model = classifier(this.#known(options).model);
+    return classifyAll(model, inputs, (some) => this.#evaluate(some, options));
+  }
+
+  /**
+   * The features that an encoder gives of a picture, or of numbers: what the last layer of a
+   * classifier would read. Like a label they must not go to the server, nor anything that depends on
+   * them. See `Classifier`.
+   */
+  async embed(
+    input: PictureInput | Float32Array,
+    options: ClassifyOptions,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const { info } = this.#known(options).model;
+    if (info.features === null) {
+      const message = `the model "${info.id}" is a classifier: it gives a label, and no features`;
+      throw new BlindsightError("invalid_argument", message);
+    }
+    const { values } = await this.#evaluate([input], options);
+    if (values.length !== info.features) {
+      throw new BlindsightError(
+        "bad_answer",
+        "the answer does not have as many features as it should",
+      );
+    }
+    return Float32Array.from(values);
   }
 
   /** Runs a model on numbers: channels first, then rows, then columns. */
@@ -168,7 +206,7 @@ export class CoreClient {
     if (!(input instanceof Float32Array)) {
       throw new BlindsightError("invalid_argument", "`run` takes a Float32Array");
     }
-    return this.#evaluate(input, options);
+    return this.#evaluate([input], options);
   }
 
   /** The square crop of a picture, and the pixels that a model reads of it. Nothing is sent. */
@@ -289,7 +327,7 @@ export class CoreClient {
   }
 
   async #evaluate(
-    input: PictureInput | Float32Array,
+    inputs: readonly (PictureInput | Float32Array)[],
     options: ClassifyOptions,
   ): Promise<RunResult> {
     const { record, model } = this.#known(options);
@@ -307,7 +345,7 @@ export class CoreClient {
     );
     try {
       return await this.#guarded(leave.signal, (signal) => {
-        const job: ClassifyJob = { context, model, secret, sets, input, signal, onProgress };
+        const job: ClassifyJob = { context, model, secret, sets, inputs, signal, onProgress };
         return evaluate(job);
       });
     } finally {
@@ -400,6 +438,13 @@ export class CoreClient {
       await Promise.all(deleted);
     });
   }
+}
+
+/** A model that gives labels. */
+function classifier(model: Model): Model {
+  if (model.info.features === null) return model;
+  const message = `the model "${model.info.id}" is an encoder: it gives features, and no label`;
+  throw new BlindsightError("invalid_argument", message);
 }
 
 /** Nothing but `BlindsightError` leaves the package. */

@@ -115,6 +115,8 @@ function infoOf(said: Description): ModelInfo {
     id: said.id,
     title: said.title,
     classes: Object.freeze([...said.classes]),
+    features: said.features,
+    inputs: said.inputs,
     input: Object.freeze({ kind, channels, rows, columns, largest }),
     scheme: said.scheme,
     contract: said.sha256,

@@ -61,6 +61,8 @@ export interface BlindsightErrorOptions extends ErrorOptions {
   status?: number;
   /** The server's own code (`code` of its problem document). */
   serverCode?: string;
+  /** Which of several inputs or examples is to blame, from 0. */
+  index?: number;
 }
 
 /** The only class of error that this package throws. */
@@ -74,6 +76,8 @@ export class BlindsightError extends Error {
   readonly status: number | undefined;
   /** The server's own code (`code` of its problem document). */
   readonly serverCode: string | undefined;
+  /** Which of several inputs or examples is to blame, from 0. */
+  readonly index: number | undefined;
 
   /** An error with a stable code and a sentence for people. */
   constructor(code: BlindsightErrorCode, message: string, options: BlindsightErrorOptions = {}) {
@@ -82,5 +86,6 @@ export class BlindsightError extends Error {
     this.docs = `blindsight/ERRORS.md#${code}`;
     this.status = options.status;
     this.serverCode = options.serverCode;
+    this.index = options.index;
   }
 }

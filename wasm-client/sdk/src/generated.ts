@@ -70,7 +70,8 @@ id: string,
  */
 title: string,
 /**
- * Names of the classes, in the order of the answer's values.
+ * Names of the classes, in the order of the answer's values; none where these are no scores but
+ * features, as an encoder gives them.
  */
 classes: Array<string>,
 /**
@@ -101,7 +102,19 @@ forecast: Forecast, };
 /**
  * What JavaScript is told of a model. Hashes are hexadecimal, lengths in bytes.
  */
-export type Description = { id: string, title: string, classes: Array<string>,
+export type Description = { id: string, title: string,
+/**
+ * Names of the classes; none of an encoder.
+ */
+classes: Array<string>,
+/**
+ * How many features an encoder gives; none of a classifier.
+ */
+features: number | null,
+/**
+ * The most inputs of one request.
+ */
+inputs: number,
 /**
  * SHA-256 of the contract.
  */

@@ -1,4 +1,6 @@
 // What both entries, `browser.ts` and `node.ts`, export beside their `Client`.
+export { Classifier } from "./classifier.js";
+export type { ClassifierData, Example, Prediction, TrainOptions } from "./classifier.js";
 export { BlindsightError } from "./errors.js";
 export type { BlindsightErrorCode, BlindsightErrorOptions } from "./errors.js";
 export type { ClassifyProgress, KeyProgress, Waiting } from "./progress.js";

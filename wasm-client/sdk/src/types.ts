@@ -24,8 +24,12 @@ export interface ModelInfo {
   readonly id: string;
   /** Its name for people. */
   readonly title: string;
-  /** Names of the classes, in the order of the scores. */
+  /** Names of the classes, in the order of the scores; none of an encoder. */
   readonly classes: readonly string[];
+  /** How many features an encoder gives; null for a classifier. */
+  readonly features: number | null;
+  /** How many inputs one request holds: more than 1 for models that take batches. */
+  readonly inputs: number;
   /** What it reads. */
   readonly input: ModelInput;
   /** Models of one scheme share their keys. */
@@ -150,7 +154,7 @@ export interface ClassifyOptions {
 
 /** An answer. Never send it to the server, nor anything that depends on it. */
 export interface RunResult {
-  /** Numbers, in the order of the model's classes. */
+  /** Numbers, in the order of the model's classes, or the features of an encoder. */
   values: number[];
   seconds: {
     prepare: number;
@@ -177,6 +181,16 @@ export interface Label {
 
 /** A label, and what it cost. */
 export type Classification = Label & Omit<RunResult, "values">;
+
+/** The labels of several inputs, in their order, and what they cost together. */
+export interface BatchClassification {
+  results: Label[];
+  /** How many requests there were: one for models that take batches, else one for each input. */
+  requests: number;
+  /** From the call to the last label. */
+  seconds: { total: number };
+  bytes: { request: number; response: number };
+}
 
 /** What the network will see. */
 export interface Preview {

@@ -22,6 +22,8 @@ export function fakeModel(id: string, keys: string, change: Partial<Description>
     id,
     title: `The model ${id}`,
     classes: Array.from({ length: 10 }, (_, index) => `class ${index}`),
+    features: null,
+    inputs: 1,
     sha256: "",
     scheme: "ab".repeat(32),
     identity: "cd".repeat(32),
@@ -75,6 +77,8 @@ export class FakeWorkers {
   /** Workers that were told to wipe their memory. */
   wiped = 0;
   made: number[] = [];
+  /** What was encrypted: pixels or numbers. */
+  encrypted: number[][] = [];
   /** No two secrets are the same. */
   #secrets = 0;
   /** To be called when the page is left. */
@@ -117,14 +121,23 @@ export class FakeWorkers {
         return { state: all, digest: digest(all) };
       }
       case "encryptPicture":
-      case "encryptValues":
+      case "encryptValues": {
+        const { input } = message;
+        this.encrypted.push([...("values" in input ? input.values : input.pixels)]);
         return new Uint8Array(said(message.input.contract).requestBytes).fill(7);
+      }
       case "decrypt":
-        return said(message.input.contract).classes.map((_, index) => (index === 3 ? 1 : 0));
+        return answered(said(message.input.contract));
       default:
         throw new Error(`the fake cannot ${message.task}`);
     }
   }
+}
+
+/** For each input that there is room for, as many values as there are classes or features. */
+function answered({ classes, features, inputs }: Description): number[] {
+  const width = features ?? classes.length;
+  return Array.from({ length: inputs * width }, (_, at) => (at % width === 3 ? 1 : 0));
 }
 
 function said({ sha256, bytes }: ContractBytes): Description {

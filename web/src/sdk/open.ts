@@ -10,7 +10,7 @@ import {
 } from "blindsight";
 import { Drawing } from "../digit.ts";
 import { Heads } from "./heads.ts";
-import type { Control, Facts, Open, Sdk, Source, Step } from "./port.ts";
+import type { Control, Encoder, Facts, Open, Sdk, Source, Step } from "./port.ts";
 
 /** Tries of the SDK go on for this long before the page says so and offers a button. */
 const MAX_WAIT_SECONDS = 120;
@@ -35,7 +35,13 @@ export const open: Open = async (url, { token, onRequest }) => {
 };
 
 function adapt(client: Client): Sdk {
-  const { models } = client;
+  // Encoders give no label: they are for classes of one's own. A server may have nothing else.
+  const classifiers = client.models.filter((model) => model.features === null);
+  const models = classifiers.length > 0 ? classifiers : client.models;
+  const encoder = client.models.find(
+    ({ features, input }) => features !== null && input.kind !== "tensor",
+  );
+  let encoderKeys: Keys | null = null;
   // The SDK connects to no server without a model.
   let chosen = models[0] as ModelInfo;
   /** The numbers of a source, by which it is known again: they are read once. */
@@ -104,10 +110,7 @@ function adapt(client: Client): Sdk {
     },
     async classify(source, control) {
       if (keys === null) throw new Error("keys come before a classification");
-      const onProgress = (progress: ClassifyProgress): void => {
-        if (progress.stage === "waiting") control.onPause(progress);
-        else if (progress.stage !== "done") control.onStep(stepOf(progress));
-      };
+      const onProgress = classifySteps(control);
       const model = chosen.id;
       const input = numbers?.source === source ? numbers.values : asPicture(source);
       try {
@@ -117,10 +120,35 @@ function adapt(client: Client): Sdk {
         throw error;
       }
     },
+    encoder: encoder === undefined ? null : encoderOf(encoder),
+    async embed(source, control) {
+      if (encoder === undefined) throw new Error("the server offers no encoder");
+      const { signal } = control;
+      const model = encoder.id;
+      const onProgress = classifySteps(control);
+      try {
+        encoderKeys ??= await client.keys({
+          model,
+          signal,
+          onProgress: keySteps(control, encoder.bytes.keys),
+        });
+        return await client.embed(asPicture(source), {
+          keys: encoderKeys,
+          model,
+          signal,
+          onProgress,
+        });
+      } catch (error) {
+        // They may have been forgotten meanwhile, or have expired: the next try makes others.
+        encoderKeys = null;
+        throw error;
+      }
+    },
     async forget() {
-      const mine = keys;
+      const mine = [keys, encoderKeys];
       keys = null;
-      await mine?.forget();
+      encoderKeys = null;
+      for (const each of mine) await each?.forget();
       // Those of other schemes, and of earlier visits.
       await client.forgetStoredKeys();
     },
@@ -151,6 +179,17 @@ function factsOf(client: Client, model: ModelInfo): Facts {
     requestBytes: model.bytes.request,
     responseBytes: model.bytes.answer,
     seconds: model.forecast.seconds,
+  };
+}
+
+function encoderOf({ id, title, contract, input, features }: ModelInfo): Encoder {
+  return { id, model: title, contract, input, features: features ?? 0 };
+}
+
+function classifySteps(control: Control): (progress: ClassifyProgress) => void {
+  return (progress) => {
+    if (progress.stage === "waiting") control.onPause(progress);
+    else if (progress.stage !== "done") control.onStep(stepOf(progress));
   };
 }
 

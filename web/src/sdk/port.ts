@@ -71,6 +71,18 @@ export interface Offer {
   readonly seconds: number;
 }
 
+/** A model that gives features, for classes of one's own. */
+export interface Encoder {
+  readonly id: string;
+  /** Its name for people. */
+  readonly model: string;
+  /** SHA-256 of its contract: features of another one mean something else. */
+  readonly contract: string;
+  readonly input: ModelInput;
+  /** How many numbers it gives. */
+  readonly features: number;
+}
+
 /** What there is of keys for the chosen model. */
 export type Stored =
   | { readonly at: "none" }
@@ -131,6 +143,10 @@ export interface Sdk {
   prepareKeys(control: Control, options: { persist: boolean }): Promise<KeyFacts>;
   /** Encrypts, sends, waits, decrypts. Keys must have been prepared. */
   classify(source: Source, control: Control): Promise<Answer>;
+  /** The first encoder that reads pictures, if the server offers one. */
+  readonly encoder: Encoder | null;
+  /** The encoder's features of a picture or a drawing. Makes and uploads keys for it, if need be. */
+  embed(source: Source, control: Control): Promise<Float32Array>;
   /** Deletes the keys here and on the server. */
   forget(): Promise<void>;
   /** Ends it. What is kept stays. */

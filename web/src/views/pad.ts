@@ -5,11 +5,10 @@ import { digitOf, Drawing, type Point } from "../digit.ts";
 import { byId, setAttribute, setText } from "../dom.ts";
 import { isDrawable } from "../reads.ts";
 import { canDraw, type State } from "../state.ts";
+import { hearPen, line, write } from "./pen.ts";
 
 /** Milliseconds without a stroke after which a drawing is sent: many digits have two strokes. */
 const PAUSE = 700;
-/** Width of the line, as a part of the pad. */
-const LINE = 0.07;
 
 /** Shows the pad, and hears the pen. */
 export function padView(controller: Controller): (state: State) => void {
@@ -84,69 +83,4 @@ export function padView(controller: Controller): (state: State) => void {
       setAttribute(pad, "aria-label", label);
     }
   };
-}
-
-interface Pen {
-  /** Whether a stroke may begin. */
-  begin(point: Point): boolean;
-  move(point: Point): void;
-  end(): void;
-}
-
-/** One pointer at a time: a second finger is no second pen. */
-function hearPen(pad: HTMLCanvasElement, pen: Pen): void {
-  let down: number | null = null;
-  const place = (event: PointerEvent): Point => {
-    const box = pad.getBoundingClientRect();
-    const part = (at: number, size: number): number => Math.min(1, Math.max(0, at / size));
-    return {
-      x: part(event.clientX - box.left, box.width),
-      y: part(event.clientY - box.top, box.height),
-    };
-  };
-  pad.addEventListener("pointerdown", (event) => {
-    if (down !== null || event.button !== 0 || !pen.begin(place(event))) return;
-    event.preventDefault();
-    down = event.pointerId;
-    // A stroke goes on where it leaves the pad.
-    pad.setPointerCapture(event.pointerId);
-  });
-  pad.addEventListener("pointermove", (event) => {
-    if (event.pointerId !== down) return;
-    const all = event.getCoalescedEvents();
-    for (const each of all.length > 0 ? all : [event]) pen.move(place(each));
-  });
-  for (const end of ["pointerup", "pointercancel"] as const) {
-    pad.addEventListener(end, (event) => {
-      if (event.pointerId !== down) return;
-      down = null;
-      pen.end();
-    });
-  }
-}
-
-/** Words in the middle, darker than any line. */
-function write(pad: HTMLCanvasElement, words: string): void {
-  const context = pad.getContext("2d");
-  if (context === null) return;
-  clear(pad);
-  context.fillStyle = "#7a7a7a";
-  context.font = `${pad.width / 14}px ${getComputedStyle(document.body).fontFamily}`;
-  context.textAlign = "center";
-  context.fillText(words, pad.width / 2, pad.height / 2);
-}
-
-/** A line for the eye: what the network reads is made from the points. */
-function line(pad: HTMLCanvasElement, from: Point, to: Point): void {
-  const context = pad.getContext("2d");
-  if (context === null) return;
-  const side = pad.width;
-  context.strokeStyle = "white";
-  context.lineWidth = LINE * side;
-  context.lineCap = "round";
-  context.lineJoin = "round";
-  context.beginPath();
-  context.moveTo(from.x * side, from.y * side);
-  context.lineTo(to.x * side, to.y * side);
-  context.stroke();
 }

@@ -5,12 +5,13 @@
  * The address says what happens: `?case=down`, `full`, `lost`, `quota`, `failed`, `broken`,
  * `unfinished`, `kept`, `token` (which is "sesame"), `revoked` (the same, from the first
  * classification on), `models` (three of them, of which two share all keys), `digits` (the first
- * reads grey pictures), `numbers` (the first reads numbers); `&speed=10` makes all of it ten times as
+ * reads grey pictures), `numbers` (the first reads numbers), `teach` (there is an encoder for digits); `&speed=10` makes all of it ten times as
  * fast, and `&hold=evaluating` stops there.
  */
-import { Drawing } from "../../src/digit.ts";
+import { DIGIT_SIDE, Drawing } from "../../src/digit.ts";
 import type {
   Control,
+  Encoder,
   Facts,
   ModelInput,
   Open,
@@ -49,6 +50,13 @@ const model = (id: string, title: string, input = PHOTO, classes = CLASSES): Fac
 const RESNET20 = model("resnet20", "ResNet20");
 const DIGITS = model("digits", "Two layers", reads("grey", 1, 28), [..."0123456789"]);
 const NUMBERS = model("numbers", "Of two channels", reads("tensor", 2, 2), CLASSES);
+const ENCODER: Encoder = {
+  id: "encoder",
+  model: "Features of digits",
+  contract: "ab".repeat(32),
+  input: reads("grey", 1, DIGIT_SIDE),
+  features: 2,
+};
 const SCENARIOS: Readonly<Record<string, readonly Facts[]>> = {
   models: [
     RESNET20,
@@ -191,6 +199,14 @@ function fake(record: Book): Sdk {
         seconds: { encrypt: 0.21, evaluate: 9.2, decrypt: 0.043, total: 9.8 },
       };
     },
+    encoder: scenario === "teach" ? ENCODER : null,
+    async embed(source, control) {
+      await step(control, { at: "encrypting" }, 100);
+      const { rgb } = await pictureOf(source, DIGIT_SIDE);
+      record("classification-request", "POST", "/v1/keys/0b7c9d2e4f6a8b1c/jobs", 92_253, 412);
+      await step(control, { at: "evaluating", step: 0, steps: 1, secondsLeft: null }, 100);
+      return featuresOf(rgb);
+    },
     async forget() {
       await wait(300);
       kept = false;
@@ -199,6 +215,18 @@ function fake(record: Book): Sdk {
     },
     close: () => undefined,
   };
+}
+
+/** How far the ink of a picture reaches up and down, and to the sides. */
+function featuresOf(rgb: Uint8Array): Float32Array {
+  const features = new Float32Array(2);
+  const middle = (DIGIT_SIDE - 1) / 2;
+  for (let i = 0; i < DIGIT_SIDE * DIGIT_SIDE; i++) {
+    const ink = (rgb[3 * i] ?? 0) / 255;
+    const away = [Math.floor(i / DIGIT_SIDE) - middle, (i % DIGIT_SIDE) - middle];
+    away.forEach((by, at) => (features[at] = (features[at] ?? 0) + ink * Math.abs(by)));
+  }
+  return features;
 }
 
 /** As the SDK's, but for its many refusals. */

@@ -19,6 +19,7 @@ export const VIEWS: readonly View[] = [
   { name: "digits", query: "case=digits", sample: null, until: "waiting" },
   { name: "digit-file", query: "case=digits", sample: "7", until: "ready" },
   { name: "numbers", query: "case=numbers", sample: null, until: "waiting" },
+  { name: "teach", query: "case=teach", sample: null, until: "waiting" },
   { name: "keys", query: "speed=30&hold=keys", sample: "dog", until: "keys" },
   { name: "evaluating", query: "speed=30&hold=evaluating", sample: "frog", until: "evaluating" },
   { name: "done", query: "speed=50", sample: "cat", until: "done" },

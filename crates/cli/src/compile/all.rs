@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn plan(taken: bool, allowed: bool, objective: f64) -> Plan {
-        let measured = Trial { seconds: objective, score_error: 0.0, agrees: true };
+        let measured = Trial { seconds: objective, score_error: 0.0, agrees: Some(true) };
         let forecast =
             Forecast { seconds: 1.0, memory_bytes: 1, log2_failure: -60.0, score_error: 0.0 };
         let outcome = Outcome::Ran(Run { forecast, measured, allowed, objective });

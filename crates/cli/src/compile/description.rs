@@ -19,6 +19,7 @@ pub(super) fn describe(
     let id = arguments.id.clone().unwrap_or_else(|| stem.to_lowercase());
     let title = arguments.title.clone().or_else(|| network.title.clone());
     let classes = match &arguments.classes {
+        _ if arguments.features => Vec::new(),
         Some(classes) => class_names(classes)?,
         None => network.classes.clone().unwrap_or_else(|| numbered(network)),
     };

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use blindsight_contract::Forecast;
+use blindsight_contract::{Forecast, Meaning};
 use blindsight_engine::{Bundle, BundleLimits, Engine};
 use blindsight_model::graph::Graph;
 use blindsight_model::plain::PlainNetwork;
@@ -18,8 +18,9 @@ pub(super) struct Trial {
     pub(super) seconds: f64,
     /// Root mean square over the scores.
     pub(super) score_error: f64,
-    /// Whether the label is that of the plain network.
-    pub(super) agrees: bool,
+    /// Whether the label is that of the plain network; an encoder gives none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) agrees: Option<bool>,
 }
 
 /// Runs a compiled model on an input: once before anything is timed, so that all memory has been
@@ -50,19 +51,24 @@ pub(super) fn run(
     let expected: Vec<f64> = plain.values().iter().copied().map(f64::from).collect();
     let squares = found.iter().zip(&expected).map(|(x, y)| (x - y).powi(2));
     let score_error = (squares.sum::<f64>() / expected.len() as f64).sqrt();
-    Ok(Trial { seconds, score_error, agrees: best(&found) == best(&expected) })
+    let agrees = match contract.meaning() {
+        Meaning::Scores { .. } => Some(best(&found) == best(&expected)),
+        Meaning::Features => None,
+    };
+    Ok(Trial { seconds, score_error, agrees })
 }
 
 impl Trial {
     /// A line for people.
     pub(super) fn beside(&self, forecast: &Forecast) -> String {
+        let label = match self.agrees {
+            Some(true) => ", the plain network's label",
+            Some(false) => ", another label",
+            None => "",
+        };
         format!(
-            "{:.2} s (forecast {:.2}), score error {:.4} (forecast {:.4}), {} label",
-            self.seconds,
-            forecast.seconds,
-            self.score_error,
-            forecast.score_error,
-            if self.agrees { "the plain network's" } else { "another" }
+            "{:.2} s (forecast {:.2}), score error {:.4} (forecast {:.4}){label}",
+            self.seconds, forecast.seconds, self.score_error, forecast.score_error
         )
     }
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::GeneralError;
 use super::graded::{Layer, Scales};
 use super::simulate::{Deviation, Exact, RingNoise, Simulation, Source};
-use crate::agreement::lead;
+use crate::agreement::Purpose;
 use crate::noise::Gaussian;
 
 /// `log2` of the scale at which sources are measured: noise is small, and what it does in
@@ -24,8 +24,8 @@ const PROBE_BITS: f64 = 22.0;
 /// scores' range,
 const SHARE_OF_RANGE: f64 = 1.0 / 50.0;
 
-/// and at most this part of the lead of the best score over the second that all but a twentieth of
-/// the inputs have. What leads by so little that it matters is rare, then.
+/// and at most this part of the lead of the best score over the second, or of what stands for it in
+/// features, that all but a twentieth of the inputs have. What leads by so little that it matters is rare, then.
 const SHARE_OF_LEAD: f64 = 1.0 / 20.0;
 
 /// The least error that is asked for, as a part of the range: where two scores lie as near, they are
@@ -98,8 +98,8 @@ impl Deviation for Probe<'_> {
 
 /// The error of a score, root mean square, that programs are made for, from exact scores in units of
 /// their bound.
-pub(super) fn error_for(exact: &[Vec<f64>]) -> f64 {
-    let mut leads: Vec<f64> = exact.iter().map(|scores| lead(scores)).collect();
+pub(super) fn error_for(exact: &[Vec<f64>], purpose: Purpose) -> f64 {
+    let mut leads = purpose.leads(exact);
     leads.sort_by(f64::total_cmp);
     let usual = leads.get(leads.len() / 20).map_or(f64::INFINITY, |lead| SHARE_OF_LEAD * lead);
     usual.clamp(LEAST_ERROR, SHARE_OF_RANGE)
@@ -250,10 +250,10 @@ mod tests {
     #[test]
     fn errors_follow_from_leads_and_never_exceed_the_range() {
         let all = |lead: f64| vec![vec![0.1, 0.1 + lead, -0.5]; 30];
-        assert!((error_for(&all(0.16)) - 0.008).abs() < 1e-12);
-        assert_eq!(error_for(&all(0.9)), SHARE_OF_RANGE);
-        assert_eq!(error_for(&all(0.0)), LEAST_ERROR);
-        assert_eq!(error_for(&[]), SHARE_OF_RANGE);
-        assert_eq!(error_for(&[vec![0.3]]), SHARE_OF_RANGE);
+        assert!((error_for(&all(0.16), Purpose::Labels) - 0.008).abs() < 1e-12);
+        assert_eq!(error_for(&all(0.9), Purpose::Labels), SHARE_OF_RANGE);
+        assert_eq!(error_for(&all(0.0), Purpose::Labels), LEAST_ERROR);
+        assert_eq!(error_for(&[], Purpose::Labels), SHARE_OF_RANGE);
+        assert_eq!(error_for(&[vec![0.3]], Purpose::Labels), SHARE_OF_RANGE);
     }
 }

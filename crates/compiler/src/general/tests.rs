@@ -7,6 +7,7 @@ use blindsight_model::tensor::Tensor;
 
 use super::simulate::{Exact, Simulation};
 use super::*;
+use crate::agreement::Purpose;
 use crate::cost::Machine;
 use crate::testing::{
     Parts, calibration, channels, convolutional, deep, digits, error_of_scores, gated, inputs,
@@ -19,7 +20,7 @@ const PERCENT: f64 = 1.0;
 const DEGREES: Degrees = Degrees::Within { percent: PERCENT };
 
 fn task<'a>(graph: &'a Graph, calibration: &'a Calibration) -> Task<'a> {
-    Task { graph, calibration, samples: &[], machine: Machine::default() }
+    Task { graph, calibration, samples: &[], purpose: Purpose::Labels, machine: Machine::default() }
 }
 
 fn emit_leveled(task: Task<'_>) -> Result<Emitted, CompileError> {

@@ -57,7 +57,7 @@ struct Best {
 
 impl Contest {
     pub(super) fn new(task: Task<'_>, wishes: Wishes) -> Result<Self, PlainError> {
-        let leads = Leads::new(task.graph, task.samples)?;
+        let leads = Leads::new(task.graph, task.samples, task.purpose)?;
         Ok(Self { wishes, leads, candidates: Vec::new(), best: None, error: None })
     }
 
