@@ -10,9 +10,9 @@ use blindsight_engine::{Bundle, Engine, Observer, RunObserver, memory};
 use blindsight_model::tensor::Tensor;
 use serde::Serialize;
 
-use blindsight_encrypted::Client;
 use crate::files::read;
 use crate::plain::preparation;
+use blindsight_encrypted::Client;
 
 /// What became of a photo.
 pub(crate) struct Encrypted {

@@ -13,8 +13,8 @@ use blindsight_exact_client::ExactFamily;
 use blindsight_exact_eval::{Entropy, ExactKey};
 use serde::Serialize;
 
-use blindsight_encrypted::{Client, Keys, best};
 use crate::encrypted::{Progress, timed};
+use blindsight_encrypted::{Client, Keys, best};
 
 /// One label, without its scores.
 #[derive(Debug, Serialize)]

@@ -15,11 +15,11 @@ use blindsight_model::tensor::Tensor;
 use clap::Args;
 use serde::Serialize;
 
-use blindsight_encrypted::Client;
 use crate::bench::median_of;
 use crate::encrypted::expect_encoder;
 use crate::files::{mnist_images, model_file, read_bundle};
 use crate::plain::{PlainReference, preparation};
+use blindsight_encrypted::Client;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

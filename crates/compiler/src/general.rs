@@ -75,7 +75,7 @@ impl<'a> Leveled<'a> {
     /// When no ring carries it.
     pub(crate) fn emit(&self, degrees: Degrees) -> Result<Emitted, CompileError> {
         let Self { task, network } = self;
-        let activations = &degrees.forms(network, task.samples)?;
+        let activations = &degrees.forms(network, task.samples, task.purpose)?;
         if activations.are_squares() {
             return emit_graded(*task, network, activations);
         }

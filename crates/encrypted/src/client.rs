@@ -66,8 +66,8 @@ impl Client {
     }
 
     /// All keys and the secret, of which those of exact answers follow.
-    #[cfg(feature = "exact")]
-    pub(crate) fn family(&self) -> &KeyFamily {
+    #[must_use]
+    pub fn family(&self) -> &KeyFamily {
         &self.family
     }
 

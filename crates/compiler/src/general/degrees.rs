@@ -13,7 +13,7 @@ use super::activation::{Form, Forms};
 use super::network::Network;
 use super::ring::LARGEST_NOISE;
 use super::{GeneralError, emit, exact_scores, made_up, score_error};
-use crate::agreement::Leads;
+use crate::agreement::{Leads, Purpose};
 
 /// Which polynomials are put in the place of activations where there are no bootstraps. It writes
 /// itself as what they do.
@@ -49,13 +49,14 @@ impl Degrees {
         self,
         network: &Network,
         samples: &[Tensor],
+        purpose: Purpose,
     ) -> Result<Forms, GeneralError> {
         match self {
             Self::Within { percent } => Forms::leveled(network, percent / 100.0),
             Self::Keeping { agreement } => {
                 let made_up = [made_up(network.values[0].shape)];
                 let samples = if samples.is_empty() { &made_up } else { samples };
-                for_agreement(network, samples, agreement)
+                for_agreement(network, samples, purpose, agreement)
             }
         }
     }
@@ -75,9 +76,10 @@ const MOST_ERROR: f64 = 1.0 / 20.0;
 fn for_agreement(
     network: &Network,
     samples: &[Tensor],
+    purpose: Purpose,
     agreement: f64,
 ) -> Result<Forms, GeneralError> {
-    let leads = Leads::of_scores(&exact_scores(network, samples));
+    let leads = Leads::of_results(&exact_scores(network, samples), purpose);
     let wanted = leads.error_for(agreement).min(MOST_ERROR);
     let choices = Choices::new(network, samples)?;
     let mut asked = wanted;
