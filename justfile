@@ -11,7 +11,7 @@ absolute := "[[ $1 == /* ]] || set -- " + here + "/\"$1\" \"${@:2}\";"
 run := "cargo run --locked --release -q -p blindsight-cli --"
 
 # The crates that run on the client's side, and so in a browser.
-client_crates := "-p blindsight-ring -p blindsight-ckks -p blindsight-ckks-client -p blindsight-contract -p blindsight-session -p blindsight-model -p blindsight-wasm"
+client_crates := "-p blindsight-ring -p blindsight-ckks -p blindsight-ckks-client -p blindsight-exact -p blindsight-exact-client -p blindsight-contract -p blindsight-session -p blindsight-model -p blindsight-wasm"
 
 # Lists the recipes.
 default:
