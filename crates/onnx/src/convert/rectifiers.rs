@@ -61,7 +61,7 @@ impl<'m> Converter<'m, '_> {
         let map = self.map(call, 0, "input")?;
         match (low, high) {
             (Some(0.0), Some(6.0)) => match *self.slots.state(map.slot) {
-                State::Shifted { slot, source, by } if by == 3.0 => {
+                State::Shifted { slot, source, by: 3.0 } => {
                     let state = State::HardGate { slot, source, factor: 1.0 };
                     let how = "activation hardsigmoid, or part of hardswish";
                     Ok(self.waiting(call, &map, state, how))
