@@ -104,7 +104,7 @@ mod tests {
         assert!(basis.log2() > 199.9, "{}", basis.log2());
         let shift = basis.log2() as u32 / 2 - 2;
         let halves = |i: usize| {
-            let sign = if i % 2 == 0 { 1 } else { -1 };
+            let sign = if i.is_multiple_of(2) { 1 } else { -1 };
             (sign * ((1_i128 << (shift - 1)) + i as i128 * 977), i as i128 * 31)
         };
         let mut poly = Poly::<Coefficients>::stale(&basis);

@@ -143,6 +143,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     );
     let mut rows = Vec::new();
     for published in PUBLISHED.iter().filter(wanted) {
+        if published.how == How::Batch && !weights(published).is_file() {
+            println!("{:<20} not trained: just train {}", published.whose, published.name);
+            continue;
+        }
         let row = measure(published, arguments)?;
         let Theirs { seconds, hourly, accuracy } = published.theirs;
         println!(
@@ -193,10 +197,14 @@ fn measure(published: &Published, arguments: &Arguments) -> Result<Row, Box<dyn 
     Ok(as_row(published, &graph, &model, digits.len(), found))
 }
 
+/// The file of a network of `models/train`.
+fn weights(published: &Published) -> PathBuf {
+    Path::new(MODELS).join("train").join(published.name).with_extension("safetensors")
+}
+
 /// A network of `models/train`, compiled for batches.
 fn compiled(published: &Published, data: &Path) -> Result<(EncryptedModel, Graph), Box<dyn Error>> {
-    let path = Path::new(MODELS).join("train").join(published.name);
-    let network = Network::read(&path.with_extension("safetensors"), &[])?;
+    let network = Network::read(&weights(published), &[])?;
     let (mean, deviation) =
         network.normalisation.ok_or("the network does not say how pictures are prepared")?;
     let shape = network.graph.shape(network.graph.input());
