@@ -113,7 +113,7 @@ mod tests {
         let file = TrainedNetwork::to_safetensors(&layers, &about, &tensors).unwrap();
         let network = Network::of_safetensors(&file).unwrap();
         let nothing = Network::of_safetensors(&file).unwrap().features().err().unwrap();
-        assert!(nothing.to_string().contains("reads the input itself"), "{nothing}");
+        assert!(nothing.to_string().contains("this network ends with"), "{nothing}");
         assert_eq!(network.title.as_deref(), Some("Two classes"));
         assert_eq!(network.classes.unwrap(), ["no", "yes"]);
         assert_eq!(network.normalisation.unwrap(), (vec![0.5], vec![0.25]));

@@ -24,7 +24,12 @@ const rows = [
   measure("features", plain, { draws, tests, first: draws * each }),
   ...(encrypted_draws > 0 && encrypted_tests > 0
     ? [
-        // The same draws and tests, plain and encrypted.
+        // The same draws and tests in all three ways.
+        measure("raw pixels, the same digits", pixels, {
+          draws: encrypted_draws,
+          tests: encrypted_tests,
+          first: draws * each,
+        }),
         measure("features, the same digits", plain, {
           draws: encrypted_draws,
           tests: encrypted_tests,

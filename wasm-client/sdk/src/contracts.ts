@@ -115,7 +115,8 @@ function infoOf(said: Description): ModelInfo {
     id: said.id,
     title: said.title,
     classes: Object.freeze([...said.classes]),
-    features: said.features,
+    // What is none comes out of the module as undefined.
+    features: said.features ?? null,
     inputs: said.inputs,
     input: Object.freeze({ kind, channels, rows, columns, largest }),
     scheme: said.scheme,
