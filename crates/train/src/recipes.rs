@@ -121,9 +121,7 @@ fn cryptodl(function: ActivationKind) -> Recipe {
         .activation(fitted)
         .dense(10);
     let fit = Fit::epochs(5).shifts(Shifts::default()).range(RANGE);
-    // Less is published of the others, and expected of them.
-    let epochs = if function == ActivationKind::Relu { 20 } else { 8 };
-    let then = Some(fit.with_epochs(epochs));
+    let then = Some(fit.with_epochs(20));
     let optimiser = Adam { rate: 4e-3, decay: 0.1, ..Adam::default() };
     Recipe { title, network, optimiser, loss: CrossEntropy::default(), fit, then }
 }
