@@ -45,7 +45,7 @@ impl Bridge {
     /// The bytes that the key occupies in memory.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.samples.iter().flatten().flat_map(|poly| poly.limbs()).map(Limb::byte_len).sum()
+        self.samples.iter().flatten().flat_map(Poly::limbs).map(Limb::byte_len).sum()
     }
 
     /// Coefficient 0 of a ciphertext's message, as a part of the base prime's circle, under `S`.

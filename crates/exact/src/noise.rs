@@ -127,6 +127,6 @@ mod tests {
             noise.comparison(),
         ];
         assert_eq!(found.map(parts), [-17.50, -14.98, -10.98, -9.87, -10.79, -9.73]);
-        assert_eq!(noise.most_classes(), 22);
+        assert_eq!(noise.most_classes(), 23);
     }
 }

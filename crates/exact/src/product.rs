@@ -27,6 +27,9 @@ impl TorusRing {
         let mut candidate = (1 << 31) / step * step + 1;
         // Signs take a bit, and putting together is surest away from the edge.
         while bits < log2_result + 2.0 {
+            if primes.len() == MOST_PRIMES {
+                return Err(PrimeError::Degree(degree));
+            }
             candidate = candidate.checked_sub(step).ok_or(PrimeError::Degree(degree))?;
             match Prime::new(candidate, degree) {
                 Ok(prime) => {
@@ -100,7 +103,7 @@ impl TorusRing {
     }
 }
 
-/// 4 x 31 bits: more than the largest product here, of two 63-bit numbers.
+/// Room for the digits of a number: 248 bits, which no product of two numbers on the circle has.
 const MOST_PRIMES: usize = 8;
 
 #[cfg(test)]
