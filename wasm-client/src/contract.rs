@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn the_description_says_what_the_model_answers() {
         let mut contract = sample();
-        let described = |contract: &blindsight_contract::Contract| {
+        let described = |contract: &Contract| {
             let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
             let description = contract.description();
             (description.classes.len(), description.features, description.inputs)
