@@ -171,8 +171,7 @@ mod tests {
 
     #[test]
     fn classes_can_be_left_out() {
-        let all =
-            Samples::new([1, 1, 1], (0..9).map(|x| x as f32).collect(), [2, 0, 1].repeat(3));
+        let all = Samples::new([1, 1, 1], (0..9).map(|x| x as f32).collect(), [2, 0, 1].repeat(3));
         let all = all.unwrap();
         let first = all.of_classes(2).unwrap();
         assert_eq!(first.labels(), [0, 1].repeat(3));
