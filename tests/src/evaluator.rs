@@ -13,6 +13,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::repository;
 
+/// The evaluator's program, built as these tests are.
+#[must_use]
+pub fn program() -> &'static Path {
+    program::path()
+}
+
 /// A running evaluator. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Evaluator {
