@@ -45,7 +45,7 @@ fn no_function_of_the_evaluator_holds_or_samples_a_secret() {
 #[test]
 fn a_client_would_be_found() {
     let key = blindsight_tests::client::rng(1);
-    assert!(std::mem::size_of_val(&key) > 0);
+    assert!(size_of_val(&key) > 0);
     let symbols = symbols_of(&std::env::current_exe().unwrap());
     assert!(symbols.iter().any(|symbol| symbol.contains(CLIENTS[0])));
 }
