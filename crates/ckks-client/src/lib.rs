@@ -17,7 +17,7 @@ mod encrypt;
 mod entropy;
 mod key_family;
 mod key_generation;
-mod parallel;
+pub mod parallel;
 pub mod sampling;
 mod secret;
 mod secret_poly;

@@ -1,7 +1,7 @@
-//! One loop that runs on all threads, or on one.
+//! One loop that runs on all threads, or on one, for this crate and for other clients' crates.
 
 /// `f(0), f(1), ..., f(count - 1)`, in this order; on rayon's threads with the feature `parallel`.
-pub(crate) fn map<T: Send>(count: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+pub fn map<T: Send>(count: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
     #[cfg(feature = "parallel")]
     {
         use rayon::iter::{IntoParallelIterator, ParallelIterator};

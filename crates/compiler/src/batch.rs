@@ -25,7 +25,7 @@ use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::agreement::Leads;
+use crate::agreement::{Leads, Purpose};
 use crate::compile::{Code, CompileError, Compiled, Description, Task};
 use crate::contract::input_data;
 use crate::cost;
@@ -94,8 +94,8 @@ const HALF_BITS_ABOVE_NOISE: std::ops::RangeInclusive<i32> = 2..=28;
 /// The agreement that is wanted where nothing else is.
 const USUAL_AGREEMENT: f64 = 0.999;
 
-/// Samples that are run as integers with noise. Leads take all there are: a score's error is soon
-/// known, how close the closest inputs are is not.
+/// Samples whose runs as integers with noise tell the error of a score, which is soon known. What a
+/// plan does to the labels of all there are is looked at once the error is small enough.
 const RUN: usize = 48;
 
 /// How often each sample is run, each time with other noise.
@@ -128,7 +128,7 @@ pub(crate) fn emit(
     let chain = Chain::new(&network)?;
     let leads = Leads::new(graph, samples, purpose)?;
     let wanted = wanted.unwrap_or(USUAL_AGREEMENT);
-    let trial = search(&chain, &samples[..samples.len().min(RUN)], &leads, wanted)?;
+    let trial = search(&chain, samples, (&leads, purpose), wanted)?;
     let Trial { set, plan, scale, score_error, agreement } = trial;
     let result = plan.check(&set, set.top_level(), scale).map_err(BatchRefusal::Plan)?;
     let shape = graph.shape(graph.input());
@@ -165,11 +165,14 @@ pub(crate) fn emit(
 /// The plan with the fewest limbs, then bits, that agrees as often as is wanted.
 fn search(
     chain: &Chain,
-    samples: &[Tensor],
-    leads: &Leads,
+    all: &[Tensor],
+    (leads, purpose): (&Leads, Purpose),
     wanted: f64,
 ) -> Result<Trial, BatchRefusal> {
-    let expected: Vec<Vec<f64>> = samples.iter().map(|sample| chain.run(sample.values())).collect();
+    let all_expected: Vec<Vec<f64>> =
+        all.par_iter().map(|sample| chain.run(sample.values())).collect();
+    let run = all.len().min(RUN);
+    let (samples, expected) = (&all[..run], &all_expected[..run]);
     let mut least_bits = f64::INFINITY;
     let mut best_agreement = 0.0_f64;
     let mut best: Option<Trial> = None;
@@ -179,7 +182,7 @@ fn search(
     let most_precise = |&bits: &[u32; 2]| {
         let tried = Rounding::all(bits).map(|rounding| {
             let plan = chain.integers(rounding, samples);
-            (error(&plan, samples, &expected, 0.0), plan)
+            (error(&plan, samples, expected, 0.0), plan)
         });
         let best = tried.min_by(|(x, _), (y, _)| x.total_cmp(y));
         best.map(|(_, plan)| (bits, plan))
@@ -200,8 +203,12 @@ fn search(
                 if best.as_ref().is_some_and(beaten) {
                     break;
                 }
-                let score_error = error(&plan, samples, &expected, noise / scale);
-                let agreement = leads.agreement(score_error * chain.unit);
+                let score_error = error(&plan, samples, expected, noise / scale);
+                let mut agreement = leads.agreement(score_error * chain.unit);
+                if agreement >= wanted && purpose == Purpose::Labels {
+                    let kept = labels_kept(&plan, all, &all_expected, noise / scale);
+                    agreement = agreement.min(kept);
+                }
                 best_agreement = best_agreement.max(agreement);
                 if agreement >= wanted {
                     let plan = plan.clone();
@@ -230,19 +237,44 @@ fn error(plan: &BatchPlan, samples: &[Tensor], expected: &[Vec<f64>], noise: f64
     let squares = |(index, sample): (usize, &Tensor)| {
         let mut gaussian = Gaussian::new(index as u64 + 1);
         let one = |_| {
-            // Of a complex slot both parts are noisy, and squares mix them.
-            let part = |x: f64, gaussian: &mut Gaussian| x + noise * gaussian.next();
-            let noisy = sample.values().iter().map(|x| {
-                Complex64::new(part(f64::from(*x), &mut gaussian), part(0.0, &mut gaussian))
-            });
-            let found = integers::run(plan, noisy.collect());
-            found.iter().zip(&expected[index]).map(|(x, y)| (x.re - y).powi(2)).sum::<f64>()
+            let found = noisy_scores(plan, sample, noise, &mut gaussian);
+            found.iter().zip(&expected[index]).map(|(x, y)| (x - y).powi(2)).sum::<f64>()
         };
         (0..draws).map(one).sum::<f64>()
     };
     let sum: f64 = samples.par_iter().enumerate().map(squares).sum();
     let count: usize = expected.iter().map(Vec::len).sum();
     (sum / (count as u64 * draws).max(1) as f64).sqrt()
+}
+
+/// The part of the samples that keep their label. Errors of products are no Gaussians: they differ
+/// between samples and between scores, and any score may overtake the best one. Of all that, leads
+/// and the mean error know nothing.
+fn labels_kept(plan: &BatchPlan, samples: &[Tensor], expected: &[Vec<f64>], noise: f64) -> f64 {
+    let keeps = |(index, sample): &(usize, &Tensor)| {
+        let mut gaussian = Gaussian::new(*index as u64 + 1);
+        best(&noisy_scores(plan, sample, noise, &mut gaussian)) == best(&expected[*index])
+    };
+    let kept = samples.par_iter().enumerate().filter(keeps).count();
+    if samples.is_empty() { 1.0 } else { kept as f64 / samples.len() as f64 }
+}
+
+fn best(scores: &[f64]) -> Option<usize> {
+    let scores = scores.iter().enumerate();
+    scores.max_by(|(_, x), (_, y)| x.total_cmp(y)).map(|(index, _)| index)
+}
+
+/// The scores of one run as integers, with noise on every value of the input.
+fn noisy_scores(
+    plan: &BatchPlan,
+    sample: &Tensor,
+    noise: f64,
+    gaussian: &mut Gaussian,
+) -> Vec<f64> {
+    // Of a complex slot both parts are noisy, and squares mix them.
+    let mut noisy = |x: f64| x + noise * gaussian.next();
+    let input = sample.values().iter().map(|x| Complex64::new(noisy(f64::from(*x)), noisy(0.0)));
+    integers::run(plan, input.collect()).iter().map(|x| x.re).collect()
 }
 
 /// The value at `(c, y, x)` is ciphertext number `(c H + y) W + x`; inputs are its slots.

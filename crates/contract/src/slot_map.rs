@@ -20,7 +20,8 @@ pub struct Request {
 }
 
 /// A map from the values of one input or more to the slots of one ciphertext or more: every value has
-/// a slot or more, no slot has two values, and slots that have none hold zero.
+/// a slot or more, no slot has two values, and slots that have none hold zero. Where there are fewer
+/// inputs than there is room for, they stand there again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotMap {
     /// The number of slots of all ciphertexts.
@@ -161,7 +162,10 @@ impl SlotMap {
         let mut slots = vec![0.0; self.slots];
         for part in &self.boxes {
             let placed: Result<(), std::convert::Infallible> = self.each(part, |value, slot| {
-                let inputs = values.chunks_exact(one).zip(&mut slots[slot..]);
+                // Whatever stands in a slot is in all coefficients: nothing may that the model was not
+                // calibrated for, such as an input of zeros.
+                let inputs = values.chunks_exact(one).cycle().take(self.inputs);
+                let inputs = inputs.zip(&mut slots[slot..]);
                 inputs.for_each(|(input, slot)| *slot = f64::from(input[value]));
                 Ok(())
             });

@@ -140,4 +140,26 @@ mod tests {
         let refused = model.evaluate_encrypted(&[(inputs[0].clone(), 2)]).unwrap_err();
         assert!(matches!(refused, EncryptedError::Label { index: 0, found: 2, classes: 2 }));
     }
+
+    /// (x - 3)^2 and its negative, for x near 3: what an input of zeros gives is far beyond, and
+    /// must not wrap around into the answer of a request that is not full.
+    #[test]
+    fn slots_without_an_input_do_no_harm() {
+        let layers = Sequential::new([1, 1, 1]).dense(1).activation(ActivationKind::Square);
+        let layers = layers.dense(2).build().unwrap();
+        let tensors = [vec![1.0], vec![-3.0], vec![1.0, -1.0], vec![0.0, 0.1]];
+        let file = TrainedNetwork::to_safetensors(&layers, &About::default(), &tensors).unwrap();
+        let network = TrainedNetwork::from_safetensors(&file).unwrap();
+        let shape = network.graph().shape(network.graph().input());
+        let input = |i: usize| Tensor::new(shape, vec![2.5 + (i % 11) as f32 / 10.0]).unwrap();
+        let inputs: Vec<Tensor> = (0..100).map(input).collect();
+        let mut model = network.plan(Goal::Throughput, &inputs).unwrap();
+        for (count, input) in [(1, 0), (2, 3)] {
+            let request = model.encrypt(&vec![inputs[input].clone(); count]).unwrap();
+            let answer = model.predict_encrypted(&request).unwrap();
+            let scores = model.decrypt(&answer).unwrap();
+            let square = f64::from(inputs[input].values()[0] - 3.0).powi(2);
+            assert!((scores[0][0] - square).abs() < 0.1, "{scores:?} for {square}");
+        }
+    }
 }

@@ -8,7 +8,6 @@
 
 mod family;
 mod generation;
-mod parallel;
 mod secret;
 
 pub use family::{ExactFamily, FamilyError, Under};

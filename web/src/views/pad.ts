@@ -1,11 +1,9 @@
 /** The pad to draw on, for models that read grey pictures of the size of digits. */
 import type { Controller } from "../controller.ts";
-import { clear } from "../draw.ts";
-import { digitOf, Drawing, type Point } from "../digit.ts";
 import { byId, setAttribute, setText } from "../dom.ts";
 import { isDrawable } from "../reads.ts";
 import { canDraw, type State } from "../state.ts";
-import { hearPen, line, write } from "./pen.ts";
+import { Strokes, write } from "./pen.ts";
 
 /** Milliseconds without a stroke after which a drawing is sent: many digits have two strokes. */
 const PAUSE = 700;
@@ -17,44 +15,33 @@ export function padView(controller: Controller): (state: State) => void {
   const caption = byId("square-caption", HTMLElement);
   const clearing = byId("clear", HTMLButtonElement);
   const frames = byId("frames", HTMLElement);
-  let strokes: Point[][] = [];
   /** What is written on the pad while it is empty. */
   let written = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const empty = (): void => {
-    clearTimeout(timer);
-    strokes = [];
-    written = "";
-    clear(pad);
-  };
   const finish = (): void => {
-    const digit = digitOf(strokes);
-    if (digit === null) return;
-    const taken = controller.draw(new Drawing(digit));
+    const drawing = strokes.drawing();
+    if (drawing === null) return;
+    const taken = controller.draw(drawing);
     clearTimeout(timer);
     timer = setTimeout(() => void taken.then(() => controller.classifyDrawing()), PAUSE);
   };
-  hearPen(pad, {
-    begin(point) {
+  const strokes = new Strokes(pad, {
+    begin() {
       if (!canDraw(controller.state)) return false;
       clearTimeout(timer);
       // What is being asked has changed.
       void controller.interrupt();
-      if (strokes.length === 0) empty();
-      strokes.push([point]);
-      line(pad, point, point);
+      if (strokes.isEmpty) empty();
       return true;
-    },
-    move(point) {
-      const stroke = strokes.at(-1);
-      const last = stroke?.at(-1);
-      if (stroke === undefined || last === undefined) return;
-      stroke.push(point);
-      line(pad, last, point);
     },
     end: finish,
   });
+  const empty = (): void => {
+    clearTimeout(timer);
+    written = "";
+    strokes.empty();
+  };
   clearing.addEventListener("click", () => {
     empty();
     controller.clear();
@@ -66,7 +53,7 @@ export function padView(controller: Controller): (state: State) => void {
     // A file that was chosen is shown in the place of the pad.
     const other = (picture.at === "ready" || picture.at === "reading") && !picture.drawn;
     // While the server cannot be reached, the drawing waits.
-    if (strokes.length > 0 && ((service.at === "ready" && !drawable) || other)) empty();
+    if (!strokes.isEmpty && ((service.at === "ready" && !drawable) || other)) empty();
     const shown = drawable && !other;
     setAttribute(frames, "data-pad", String(shown));
     pad.hidden = !shown;
@@ -78,7 +65,7 @@ export function padView(controller: Controller): (state: State) => void {
     const invitation = digits ? "Draw a digit here" : "Draw here";
     setText(caption, shown ? `${invitation}, or choose a picture` : "Yours, cropped square");
     if (shown) {
-      if (strokes.length === 0 && written !== invitation) write(pad, (written = invitation));
+      if (strokes.isEmpty && written !== invitation) write(pad, (written = invitation));
       const label = `${invitation}, with a mouse, a pen or a finger; with a keyboard, choose a picture instead`;
       setAttribute(pad, "aria-label", label);
     }

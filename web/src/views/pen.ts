@@ -1,12 +1,61 @@
 /** A pen on a canvas: what it hears, and what it leaves for the eye. */
 import { clear } from "../draw.ts";
-import type { Point } from "../digit.ts";
+import { digitOf, Drawing, type Point } from "../digit.ts";
 
 /** Width of the line, as a part of the pad. */
 const LINE = 0.07;
 
+/** What a pad does beside drawing. */
+export interface Around {
+  /** Whether a stroke may begin. */
+  begin(): boolean;
+  end(): void;
+}
+
+/** What was drawn on a pad. */
+export class Strokes {
+  readonly #pad: HTMLCanvasElement;
+  #strokes: Point[][] = [];
+
+  constructor(pad: HTMLCanvasElement, around: Around) {
+    this.#pad = pad;
+    hearPen(pad, {
+      begin: (point) => {
+        if (!around.begin()) return false;
+        this.#strokes.push([point]);
+        line(pad, point, point);
+        return true;
+      },
+      move: (point) => {
+        const stroke = this.#strokes.at(-1);
+        const last = stroke?.at(-1);
+        if (stroke === undefined || last === undefined) return;
+        stroke.push(point);
+        line(pad, last, point);
+      },
+      end: () => around.end(),
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.#strokes.length === 0;
+  }
+
+  /** The drawing, as the network will read it. */
+  drawing(): Drawing | null {
+    const digit = digitOf(this.#strokes);
+    return digit === null ? null : new Drawing(digit);
+  }
+
+  /** Wipes the pad. */
+  empty(): void {
+    this.#strokes = [];
+    clear(this.#pad);
+  }
+}
+
 /** What becomes of strokes. */
-export interface Pen {
+interface Pen {
   /** Whether a stroke may begin. */
   begin(point: Point): boolean;
   move(point: Point): void;
@@ -14,7 +63,7 @@ export interface Pen {
 }
 
 /** One pointer at a time: a second finger is no second pen. */
-export function hearPen(pad: HTMLCanvasElement, pen: Pen): void {
+function hearPen(pad: HTMLCanvasElement, pen: Pen): void {
   let down: number | null = null;
   const place = (event: PointerEvent): Point => {
     const box = pad.getBoundingClientRect();
@@ -57,7 +106,7 @@ export function write(pad: HTMLCanvasElement, words: string): void {
 }
 
 /** A line for the eye: what the network reads is made from the points. */
-export function line(pad: HTMLCanvasElement, from: Point, to: Point): void {
+function line(pad: HTMLCanvasElement, from: Point, to: Point): void {
   const context = pad.getContext("2d");
   if (context === null) return;
   const side = pad.width;

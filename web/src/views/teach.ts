@@ -1,12 +1,10 @@
 /** Classes of one's own: a pad or pictures, what was taught, and what it is taken for. */
-import { digitOf, Drawing, type Point } from "../digit.ts";
 import { byId, h, setAttribute, setText } from "../dom.ts";
-import { clear } from "../draw.ts";
 import { percent } from "../format.ts";
 import { isDrawable } from "../reads.ts";
 import { canAsk, countOf, type Taught } from "../teach/taught.ts";
 import type { Teacher, TeachState, Verdict, Work } from "../teach/teacher.ts";
-import { hearPen, line as drawLine } from "./pen.ts";
+import { Strokes } from "./pen.ts";
 
 /** Who gets the pictures that are being chosen: a class, or nobody, who asks. */
 type For = string | null;
@@ -23,7 +21,10 @@ export function teachView(teacher: Teacher): () => void {
   const forget = byId("teach-forget", HTMLButtonElement);
   const text = byId("teach-line", HTMLElement);
   const verdict = byId("teach-verdict", HTMLElement);
-  const pad = padOf(() => teacher.state.work.at !== "running");
+  const pad = new Strokes(byId("teach-pad", HTMLCanvasElement), {
+    begin: () => teacher.state.work.at !== "running",
+    end: () => undefined,
+  });
   const files = filesOf((goal, chosen) => {
     if (goal !== null) void teacher.teach(goal, chosen);
     else if (chosen[0] !== undefined) void teacher.ask(chosen[0]);
@@ -39,7 +40,7 @@ export function teachView(teacher: Teacher): () => void {
     event.preventDefault();
     add();
   });
-  byId("teach-clear", HTMLButtonElement).addEventListener("click", pad.empty);
+  byId("teach-clear", HTMLButtonElement).addEventListener("click", () => pad.empty());
   ask.addEventListener("click", () => {
     const drawing = pad.drawing();
     if (drawing === null) setText(text, "Draw something first, or ask about a picture.");
@@ -126,38 +127,6 @@ function answer({ label, labels, probabilities }: Verdict): HTMLElement[] {
     h("p", { class: "teach-winner", "data-testid": "teach-label", "data-label": label }, label),
     h("ul", { "aria-label": "How probable each class is" }, ...shares),
   ];
-}
-
-/** The pad; `mayDraw` says whether a stroke may begin. */
-function padOf(mayDraw: () => boolean): { drawing(): Drawing | null; empty(): void } {
-  const pad = byId("teach-pad", HTMLCanvasElement);
-  let strokes: Point[][] = [];
-  hearPen(pad, {
-    begin(point) {
-      if (!mayDraw()) return false;
-      strokes.push([point]);
-      drawLine(pad, point, point);
-      return true;
-    },
-    move(point) {
-      const stroke = strokes.at(-1);
-      const last = stroke?.at(-1);
-      if (stroke === undefined || last === undefined) return;
-      stroke.push(point);
-      drawLine(pad, last, point);
-    },
-    end: () => undefined,
-  });
-  return {
-    drawing() {
-      const digit = digitOf(strokes);
-      return digit === null ? null : new Drawing(digit);
-    },
-    empty() {
-      strokes = [];
-      clear(pad);
-    },
-  };
 }
 
 /** Asks for pictures, for a class or for a question. */
