@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks_client::{KeyFamily, SecretPoly, SecretRng};
+use blindsight_ckks_client::{KeyFamily, SecretPoly, SecretRng, parallel};
 use blindsight_exact::label::LABEL_BITS;
 use blindsight_exact::{
     ExactParameters, KeyPart, LabelCiphertext, LabelCode, SeededPart, TorusRing,
@@ -13,7 +13,6 @@ use blindsight_ring::{NttMontgomery, PrimeError};
 use thiserror::Error;
 
 use crate::generation::{Generation, product};
-use crate::parallel;
 use crate::secret::ExactSecret;
 
 /// The secrets of exact answers and the evaluator's key that follow from a client's seed, under a
