@@ -1,4 +1,4 @@
-//! Parts of the key and answers stay what they were in earlier releases, byte for byte, and answers of
+//! Pieces of the key and answers stay what they were in earlier releases, byte for byte, and answers of
 //! earlier releases still decrypt. `BLINDSIGHT_WRITE_GOLDEN=1` writes the files anew, when a change of
 //! format or parameter set is meant. What keys a seed gives is in `pinned_keys.rs`.
 
@@ -15,9 +15,10 @@ use std::sync::LazyLock;
 use blindsight_ckks::parameters::{Literal as SchemeLiteral, Parameters};
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng};
 use blindsight_exact::label::LABEL_BITS;
+use blindsight_exact::wire::KeyHead;
 use blindsight_exact::{
-    ClassSet, Decision, DecisionCode, ExactParameters, KeyPart, LabelCiphertext, LabelCode, Lead,
-    Literal, Outcome, SeededPart,
+    ClassSet, Decision, DecisionCode, ExactParameters, KeyPart, KeyPiece, LabelCiphertext,
+    LabelCode, Lead, Literal, Outcome, SeededPiece,
 };
 use blindsight_exact_client::{ExactFamily, Under};
 
@@ -50,12 +51,22 @@ fn shared(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../exact/tests/golden").join(name)
 }
 
-/// The shortest part: the others have the same form.
+fn first(part: KeyPart) -> KeyPiece {
+    KeyPiece::of(part, &SET).next().unwrap()
+}
+
+/// The shortest piece: the others have the same form.
 #[test]
-fn part_of_a_key() {
-    let today = FAMILY.part(KeyPart::Zero);
-    let file = golden(&shared("zero_part.bin"), &today.to_bytes(&SET));
-    assert_eq!(SeededPart::from_bytes(&SET, KeyPart::Zero, &file), Ok(today));
+fn piece_of_a_key() {
+    let today = FAMILY.piece(first(KeyPart::Zero));
+    let file = golden(&shared("zero_piece.bin"), &today.to_bytes(&SET));
+    assert_eq!(SeededPiece::from_bytes(&SET, first(KeyPart::Zero), &file), Ok(today));
+}
+
+#[test]
+fn head_of_a_key() {
+    let file = golden(&shared("key_head.bin"), &KeyHead::to_bytes(&SET, &SCHEME));
+    assert_eq!(KeyHead::from_bytes(&file, &SCHEME), Ok(SET.clone()));
 }
 
 #[test]
@@ -74,12 +85,20 @@ fn answer_of_a_third_of_the_circle() {
 }
 
 #[test]
-fn damaged_parts_are_refused_or_have_one_form() {
-    for part in [KeyPart::Zero, KeyPart::KeySwitch] {
-        attack(&FAMILY.part(part).to_bytes(&SET), 2000, |bytes| {
-            SeededPart::from_bytes(&SET, part, bytes).ok().map(|object| object.to_bytes(&SET))
+fn damaged_pieces_are_refused_or_have_one_form() {
+    for piece in [KeyPart::Zero, KeyPart::KeySwitch].map(first) {
+        attack(&FAMILY.piece(piece).to_bytes(&SET), 2000, |bytes| {
+            SeededPiece::from_bytes(&SET, piece, bytes).ok().map(|object| object.to_bytes(&SET))
         });
     }
+}
+
+#[test]
+fn damaged_heads_are_refused_or_have_one_form() {
+    attack(&KeyHead::to_bytes(&SET, &SCHEME), 3000, |bytes| {
+        let read = KeyHead::from_bytes(bytes, &SCHEME);
+        read.ok().map(|set| KeyHead::to_bytes(&set, &SCHEME))
+    });
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub mod wire;
 
 pub use answers::AnswerCode;
 pub use decision::{ClassSet, Decision, DecisionCode, DecisionError, Lead, Outcome};
-pub use keys::{KeyPart, SeededPart};
+pub use keys::{KeyPart, KeyPiece, SeededPiece};
 pub use label::{LabelCiphertext, LabelCode};
 pub use parameters::{Decomposition, ExactParameters, Literal, ParameterError};
 pub use product::TorusRing;

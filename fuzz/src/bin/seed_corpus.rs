@@ -17,7 +17,8 @@ use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use blindsight_engine::{Bundle, testing};
-use blindsight_exact::{KeyPart, LabelCiphertext};
+use blindsight_exact::wire::KeyHead;
+use blindsight_exact::{KeyPart, KeyPiece, LabelCiphertext};
 use blindsight_exact_client::ExactFamily;
 use blindsight_fuzz::{EXACT_SET, LEVEL, RESPONSE, SET, SMALLEST_KEY};
 
@@ -67,13 +68,16 @@ fn seed() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The parts of the key but the bootstrapping key, which is too long for a fuzzer.
+/// The parts of the key but the bootstrapping key, whose pieces are too long for a fuzzer.
 fn exact_answers(keys: &KeyFamily) -> Result<(), Box<dyn Error>> {
     let family = ExactFamily::new(&EXACT_SET, &SET, keys)?;
     for part in [KeyPart::KeySwitch, KeyPart::Bridge, KeyPart::Zero] {
-        let bytes = family.part(part).to_bytes(&EXACT_SET);
-        write_as("exact_key", &format!("{part:?}"), &bytes)?;
+        for piece in KeyPiece::of(part, &EXACT_SET) {
+            let bytes = family.piece(piece).to_bytes(&EXACT_SET);
+            write_as("exact_key", &format!("{part:?}-{}", piece.index()), &bytes)?;
+        }
     }
+    write("exact_key_head", &KeyHead::to_bytes(&EXACT_SET, &SET))?;
     let mask = (0..EXACT_SET.degree() as u16).collect();
     let answer = LabelCiphertext { mask, body: 4096 };
     write("exact_answer", &answer.to_bytes(&EXACT_SET))?;
