@@ -257,13 +257,13 @@ classify PHOTO *ARGS: sdk
     cargo build --locked --release -q -p blindsight-evaluator
     {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$@"
 
-# The same without HTTP, all in one process, beside the plain network: --model, --network; or
-# --label-only, which decrypts nothing but the label.
+# The same without HTTP, all in one process, beside the plain network: --model, --network. Or, so that
+# nothing else is decrypted: --label-only, --lead SCORE, --among cat,dog,3.
 classify-native PHOTO *ARGS: setup
     {{ absolute }} {{ run }} classify "$@"
 
 # Classifies pictures of a data set, encrypted and plain: --first N --count M, --model, --network;
-# --label-only compares labels alone with the scores of the same runs.
+# --label-only, --lead SCORE and --among cat,dog,3 compare decisions with the scores of the same runs.
 accuracy FILE *ARGS: setup
     {{ absolute }} {{ run }} accuracy "$@"
 

@@ -46,6 +46,10 @@ pub struct Config {
     /// Models whose scores are not told, only the label: their names, separated by commas, or `all`.
     #[arg(long, env = "BLINDSIGHT_LABELS_ONLY", value_delimiter = ',')]
     pub labels_only: Vec<String>,
+    /// Also answers with the label only where its score leads all others by this part of the bound of
+    /// scores, more than 0 and at most 1, and otherwise that nobody is sure.
+    #[arg(long, env = "BLINDSIGHT_LEAD")]
+    pub lead: Option<f64>,
     /// Models to make ready when the service starts, separated by commas: their names, or
     /// `default`, `all` or `none`. Others are made ready when the first job needs them.
     #[arg(long, env = "BLINDSIGHT_PRELOAD", value_delimiter = ',', default_value = "default")]

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use blindsight_exact::{DecisionError, Lead};
 use rayon::ThreadPool;
 use thiserror::Error;
 
@@ -60,13 +61,23 @@ impl ServedFile {
 #[derive(Debug, Clone, Default)]
 pub struct Answers {
     labels_only: Vec<String>,
+    lead: Option<Lead>,
 }
 
 impl Answers {
     /// What a configuration allows.
+    ///
+    /// # Errors
+    /// When its lead is none.
+    pub fn of(config: &Config) -> Result<Self, DecisionError> {
+        let lead = config.lead.map(Lead::new).transpose()?;
+        Ok(Self { labels_only: config.labels_only.clone(), lead })
+    }
+
+    /// By how much labels must lead that are answered with a lead, where they are.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
-        Self { labels_only: config.labels_only.clone() }
+    pub fn lead(&self) -> Option<Lead> {
+        self.lead
     }
 
     /// Whether of the model with this name only the label may be answered.

@@ -12,6 +12,7 @@ use blindsight_ckks::keys::{KeyKind, KeyLayout, KeySpec};
 use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::wire::frame::HEADER_BYTES;
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale};
+use blindsight_exact::{ExactParameters, Literal as ExactLiteral};
 
 /// The parameter set of all targets: the smallest ring keeps inputs short and runs many.
 pub static SET: LazyLock<Parameters> = LazyLock::new(|| {
@@ -29,6 +30,11 @@ pub static SET: LazyLock<Parameters> = LazyLock::new(|| {
 pub static SMALLEST_KEY: LazyLock<KeySpec> = LazyLock::new(|| {
     let layout = KeyLayout::packed(&SET, 1).expect("level 1 has keys");
     KeySpec::new(&SET, KeyKind::Relinearisation, layout).expect("the key is secure")
+});
+
+/// The set of exact answers beside it.
+pub static EXACT_SET: LazyLock<ExactParameters> = LazyLock::new(|| {
+    ExactParameters::new(ExactLiteral::degree_2048(), &SET).expect("the set is sound")
 });
 
 /// The level of ciphertexts: the lowest keeps inputs short.

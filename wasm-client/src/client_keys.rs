@@ -122,7 +122,8 @@ impl ClientKeys {
         Ok(self.session.decrypt(accepted, &answer).map_err(refusal)?.to_vec())
     }
 
-    /// Decrypts the label alone, where that is what the model answers: the number of a class.
+    /// Decrypts the label alone, where that is what the model answers: the number of a class, or
+    /// nothing if no class leads by as much as the model asks for.
     ///
     /// # Errors
     /// When the model answers otherwise, or the answer is malformed or holds no label.
@@ -131,10 +132,11 @@ impl ClientKeys {
         &self,
         contract: &ModelContract,
         answer: &Uint8Array,
-    ) -> Result<u32, ClientError> {
+    ) -> Result<Option<u32>, ClientError> {
         let accepted = contract.accepted();
         let answer = answer_bytes(accepted, answer)?;
-        Ok(self.session.decrypt_label(accepted, &answer).map_err(refusal)? as u32)
+        let label = self.session.decrypt_label(accepted, &answer).map_err(refusal)?;
+        Ok(label.map(|class| class as u32))
     }
 }
 

@@ -104,6 +104,8 @@ enum AnswerDescription {
     Features,
     /// The label alone.
     Label,
+    /// The label if it leads by enough.
+    LabelWithLead,
 }
 
 /// What a model reads.
@@ -168,6 +170,7 @@ impl ModelContract {
             .map(|key| KeyDescription { name: hex(&key.name()), bytes: key.byte_len(set) as f64 });
         let answer = match (contract.answer().kind(), contract.meaning()) {
             (AnswerKind::Label, _) => AnswerDescription::Label,
+            (AnswerKind::LabelWithLead, _) => AnswerDescription::LabelWithLead,
             (AnswerKind::Values, Meaning::Scores { .. }) => AnswerDescription::Scores,
             (AnswerKind::Values, Meaning::Features) => AnswerDescription::Features,
         };
@@ -255,7 +258,7 @@ mod tests {
             (description.answer, description.classes.len(), description.features, keys)
         };
         assert_eq!(described(&contract), (AnswerDescription::Scores, 10, None, 6));
-        let label = contract.clone().with_label_alone();
+        let label = contract.clone().with_label_alone(None);
         assert_eq!(described(&label), (AnswerDescription::Label, 10, None, 21));
         contract.classes.clear();
         assert_eq!(described(&contract), (AnswerDescription::Features, 0, Some(10), 6));

@@ -8,7 +8,9 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
-use std::fs;
+#[path = "shared/golden_file.rs"]
+mod golden_file;
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -22,6 +24,8 @@ use blindsight_ckks_client::{
     ClientSeed, KeyFamily, SecretRng, decrypt, decrypt_response, encrypt,
 };
 use blindsight_ring::GaloisElement;
+
+use golden_file::golden;
 
 const SCALE: f64 = 1_048_576.0;
 
@@ -61,16 +65,6 @@ fn response() -> CompactCiphertext {
 
 fn shared(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../ckks/tests/golden").join(name)
-}
-
-/// The golden file, after comparing it with what is made today (or writing that).
-fn golden(path: &Path, today: &[u8]) -> Vec<u8> {
-    if std::env::var_os("BLINDSIGHT_WRITE_GOLDEN").is_some() {
-        fs::write(path, today).unwrap();
-    }
-    let golden = fs::read(path).unwrap();
-    assert!(golden == today, "{} is made differently now", path.display());
-    golden
 }
 
 fn assert_scores(slots: &[Complex64], tolerance: f64) {

@@ -1,20 +1,23 @@
 //! A seed in somebody's browser gives the same keys in every release, unless [`GENERATION_VERSION`]
 //! rose: publishing one secret and error under two uniform halves would reveal the secret.
 //!
-//! Every key that the served models need is pinned. Keys are too large to keep, so it is their
-//! SHA-256. `BLINDSIGHT_WRITE_GOLDEN=1` writes the file anew, but never another hash of a key under
-//! the same version.
+//! Every key that the served models need is pinned; the parts of the key for exact answers are in
+//! `blindsight-exact-client`. `BLINDSIGHT_WRITE_GOLDEN=1` writes the file anew, but never another hash
+//! of a key under the same version.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
-use std::collections::BTreeMap;
-use std::fs;
+#[path = "shared/pinned.rs"]
+mod pinned;
+
 use std::path::Path;
 
 use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, GENERATION_VERSION, KeyFamily};
 use sha2::{Digest, Sha256};
+
+use pinned::{Pinned, hex};
 
 /// What the served models need, as the head of an upload. A test of the engine holds it to them.
 const SERVED: &[u8] = include_bytes!("golden/served_keys.bin");
@@ -32,62 +35,8 @@ fn all_served_keys_of_a_seed() {
         let (kind, level) = (spec.kind(), spec.level());
         (format!("{name} {kind:?} at level {level}"), hex(&Sha256::digest(&bytes)))
     });
-    let today = Pinned { version: GENERATION_VERSION, keys: keys.collect() };
-
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/keys_of_a_seed.txt");
-    let kept = Pinned::read(&fs::read_to_string(&path).unwrap());
-    kept.may_become(&today).unwrap();
-    if std::env::var_os("BLINDSIGHT_WRITE_GOLDEN").is_some() {
-        fs::write(&path, today.to_text()).unwrap();
-    }
-    let kept = fs::read_to_string(&path).unwrap();
-    assert!(kept == today.to_text(), "the list of pinned keys is another one now");
-}
-
-/// Hashes of keys by what the keys are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Pinned {
-    version: u32,
-    keys: BTreeMap<String, String>,
-}
-
-impl Pinned {
-    fn read(text: &str) -> Self {
-        let mut lines = text.lines();
-        let version = lines.next().unwrap().strip_prefix("generation ").unwrap().parse().unwrap();
-        let key = |line: &str| {
-            let (hash, name) = line.split_once("  ").unwrap();
-            (name.to_owned(), hash.to_owned())
-        };
-        Self { version, keys: lines.map(key).collect() }
-    }
-
-    fn to_text(&self) -> String {
-        let lines = self.keys.iter().map(|(name, hash)| format!("{hash}  {name}\n"));
-        format!("generation {}\n", self.version) + &lines.collect::<String>()
-    }
-
-    /// Whether the file may say `new` from now on: other keys may come and go, but one key has one
-    /// hash under one version, and versions only rise.
-    fn may_become(&self, new: &Self) -> Result<(), String> {
-        if new.version < self.version {
-            return Err("a generation version is never used again".to_owned());
-        }
-        let changed = |(name, hash): &(&String, &String)| {
-            self.keys.get(*name).is_some_and(|kept| kept != *hash)
-        };
-        let changed: Vec<&str> =
-            new.keys.iter().filter(changed).map(|(name, _)| name.as_str()).collect();
-        if new.version == self.version && !changed.is_empty() {
-            let names = changed.join(", ");
-            return Err(format!("keys changed without a new GENERATION_VERSION: {names}"));
-        }
-        Ok(())
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Pinned { version: GENERATION_VERSION, keys: keys.collect() }.hold(&path);
 }
 
 fn pinned(version: u32, keys: &[(&str, &str)]) -> Pinned {

@@ -37,10 +37,9 @@ pub(crate) struct Arguments {
     /// Pictures that are evaluated at the same time; as many as there are threads by default.
     #[arg(long)]
     side_by_side: Option<usize>,
-    /// Answers with the label alone, and compares with the scores of the same runs.
     #[cfg(feature = "exact")]
-    #[arg(long)]
-    label_only: bool,
+    #[command(flatten)]
+    asked: crate::decision::Asked,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,9 +93,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let plain = PlainReference::new(&path, arguments.network.as_deref(), &contract)?;
     let pictures = pictures(arguments, &contract)?;
     #[cfg(feature = "exact")]
-    if arguments.label_only {
+    if let Some(decision) = arguments.asked.decision(&contract)? {
         let inputs = pictures.iter().map(|p| (p.input.values(), p.label));
-        return crate::label::accuracy(&bundle, arguments.first, inputs);
+        return crate::label::accuracy(&bundle, decision, arguments.first, inputs);
     }
     let model = Engine::default().load(&bundle)?;
     let mut client = Client::new(&contract)?;

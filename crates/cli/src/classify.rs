@@ -22,10 +22,9 @@ pub(crate) struct Arguments {
     /// The network that the model was compiled from; the file beside it by default.
     #[arg(long)]
     network: Option<PathBuf>,
-    /// Answers with the label alone: the scores are never decrypted.
     #[cfg(feature = "exact")]
-    #[arg(long)]
-    label_only: bool,
+    #[command(flatten)]
+    asked: crate::decision::Asked,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,9 +44,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let contract = bundle.contract();
     let classes = encrypted::classes(contract)?;
     #[cfg(feature = "exact")]
-    if arguments.label_only {
+    if let Some(decision) = arguments.asked.decision(contract)? {
         let input = preparation(contract)?.decode(&read(&arguments.photo)?)?;
-        return crate::label::classify(&bundle, input.values());
+        return crate::label::classify(&bundle, decision, input.values());
     }
     let run = encrypted::run(&bundle, &arguments.photo)?;
     let plain = PlainReference::new(&path, arguments.network.as_deref(), contract)?;

@@ -1,5 +1,5 @@
-//! `classify --label-only` and `accuracy --label-only`: the evaluator decides, and the client learns
-//! the label alone.
+//! `classify` and `accuracy` with `--label-only`, `--lead` or `--among`: the evaluator decides, and the
+//! client learns the outcome alone.
 
 use std::error::Error;
 use std::time::Instant;
@@ -8,18 +8,21 @@ use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::label::Labels;
 use blindsight_engine::{Bundle, Engine, Model, RunObserver, memory};
+use blindsight_exact::{Decision, DecisionCode, ExactParameters, LabelCiphertext, Outcome};
+use blindsight_exact_client::ExactFamily;
 use blindsight_exact_eval::{Entropy, ExactError, ExactKey};
 use serde::Serialize;
 
+use crate::decision::{Named, expected, is_right, lead};
 use crate::encrypted::{Progress, timed};
-use blindsight_encrypted::{Client, Keys, best};
+use blindsight_encrypted::{Client, Keys};
 
-/// One label, without its scores.
+/// One outcome, without the scores.
 #[derive(Debug, Serialize)]
 struct Report {
     model: String,
-    label: String,
-    class: usize,
+    #[serde(flatten)]
+    outcome: Named,
     seconds: Seconds,
     bytes: Bytes,
     peak_rss_bytes: u64,
@@ -35,7 +38,7 @@ struct Seconds {
     encrypt: f64,
     /// The model, up to its scores.
     evaluate: f64,
-    /// From the scores to the label.
+    /// From the scores to the outcome.
     decide: f64,
     decrypt: f64,
     total: f64,
@@ -50,18 +53,20 @@ struct Bytes {
     response: usize,
 }
 
-/// Labels of many pictures beside their scores.
+/// Outcomes of many pictures beside their scores.
 #[derive(Debug, Serialize)]
 struct Comparison {
     model: String,
     first: usize,
     count: usize,
-    /// Of the pictures that have a label; none without any.
+    /// Of the pictures that have a label, and outcomes that are sure; none without any.
     accuracy: Option<f64>,
-    /// Labels that are those of the largest decrypted score.
+    /// Outcomes that are those of the decrypted scores.
     same: usize,
     /// The others.
     different: Vec<Difference>,
+    /// Outcomes that are sure of nothing.
+    not_sure: usize,
     /// Pictures whose largest score leads by less than 0.6.
     near_ties: usize,
     seconds_decide: Vec<f64>,
@@ -73,15 +78,16 @@ struct Difference {
     picture: usize,
     /// Of the largest score over the next.
     lead: f64,
-    label: usize,
-    largest_score: usize,
+    found: Named,
+    of_the_scores: Named,
 }
 
 /// A client and an evaluator with the keys of both schemes.
 struct Both {
     contract: AcceptedContract,
-    /// The contract for labels alone.
-    label: AcceptedContract,
+    /// The parameter set of exact answers.
+    set: ExactParameters,
+    code: DecisionCode,
     model: Model,
     labels: Labels,
     client: Client,
@@ -98,22 +104,25 @@ struct Exact {
     expand: f64,
 }
 
-/// Classifies one input and prints its label.
-pub(crate) fn classify(bundle: &Bundle, input: &[f32]) -> Result<(), Box<dyn Error>> {
+/// Decides on one input and prints the outcome.
+pub(crate) fn classify(
+    bundle: &Bundle,
+    decision: Decision,
+    input: &[f32],
+) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
-    let mut both = Both::new(bundle)?;
+    let mut both = Both::new(bundle, decision)?;
     let (request, encrypt) = timed(|| both.client.encrypt(&both.contract, input));
     let request = request?;
     let (scores, evaluate) = timed(|| both.scores(&request, &mut Progress));
     let (answer, decide) = timed(|| both.decide(&scores?));
     let answer = answer?;
-    let (class, decrypt) = timed(|| both.decrypt(&answer));
-    let class = class?;
+    let (outcome, decrypt) = timed(|| both.decrypt(&answer));
+    let outcome = outcome?;
     let exact = &both.exact;
     let report = Report {
         model: both.contract.id().to_owned(),
-        label: both.contract.classes()[class].clone(),
-        class,
+        outcome: both.named(outcome),
         seconds: Seconds {
             load: both.load,
             keygen: both.keys.generate_seconds,
@@ -139,33 +148,40 @@ pub(crate) fn classify(bundle: &Bundle, input: &[f32]) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-/// Labels of many inputs, each beside the decrypted scores of the same run.
+/// Outcomes of many inputs, each beside the decrypted scores of the same run.
 pub(crate) fn accuracy<'a>(
     bundle: &Bundle,
+    decision: Decision,
     first: usize,
     inputs: impl ExactSizeIterator<Item = (&'a [f32], Option<usize>)>,
 ) -> Result<(), Box<dyn Error>> {
-    let mut both = Both::new(bundle)?;
+    let mut both = Both::new(bundle, decision)?;
     let count = inputs.len();
-    let (mut same, mut near_ties, mut right, mut known) = (0, 0, 0, 0);
+    let bound = both.contract.answer().unit();
+    let (mut same, mut not_sure, mut near_ties, mut right, mut known) = (0, 0, 0, 0, 0);
     let (mut different, mut seconds_decide) = (Vec::new(), Vec::new());
-    for (index, (input, expected)) in inputs.enumerate() {
+    for (index, (input, class)) in inputs.enumerate() {
         let request = both.client.encrypt(&both.contract, input)?;
         let scores = both.scores(&request, &mut ())?;
         let (answer, seconds) = timed(|| both.decide(&scores));
-        let label = both.decrypt(&answer?)?;
+        let outcome = both.decrypt(&answer?)?;
         let answer = both.model.score_answer(&scores)?;
         let scores = both.client.decrypt(&both.contract, &answer)?;
-        let largest_score = best(&scores);
-        let lead = lead(&scores, largest_score);
+        let lead = lead(&scores);
         near_ties += usize::from(lead < 0.6);
-        if label == largest_score {
+        let decision = both.code.decision();
+        let of_the_scores = expected(decision, &scores, bound);
+        if outcome == of_the_scores {
             same += 1;
         } else {
-            different.push(Difference { picture: first + index, lead, label, largest_score });
+            let [found, of_the_scores] = [outcome, of_the_scores].map(|o| both.named(o));
+            different.push(Difference { picture: first + index, lead, found, of_the_scores });
         }
-        known += usize::from(expected.is_some());
-        right += usize::from(expected == Some(label));
+        not_sure += usize::from(outcome == Outcome::NotSure);
+        if let Some(is_right) = class.and_then(|class| is_right(decision, outcome, class)) {
+            known += 1;
+            right += usize::from(is_right);
+        }
         seconds_decide.push(seconds);
         eprint!("\r{} of {count}", index + 1);
     }
@@ -177,6 +193,7 @@ pub(crate) fn accuracy<'a>(
         accuracy: (known > 0).then(|| right as f64 / known as f64),
         same,
         different,
+        not_sure,
         near_ties,
         seconds_decide,
         threads: rayon::current_num_threads(),
@@ -186,17 +203,20 @@ pub(crate) fn accuracy<'a>(
 }
 
 impl Both {
-    fn new(bundle: &Bundle) -> Result<Self, Box<dyn Error>> {
+    fn new(bundle: &Bundle, decision: Decision) -> Result<Self, Box<dyn Error>> {
         let contract = bundle.contract().as_ref().clone();
-        let label = bundle.label_contract().ok_or("this model does not answer with labels")?;
-        let label = label.accepted.as_ref().clone();
+        // The contract for labels says the set, whatever is decided.
+        let label = bundle.label_contract(None).ok_or("this model does not answer with labels")?;
+        let answer = label.accepted.answer().label().ok_or("this contract is for scores")?;
+        let set = answer.exact().clone();
+        let code = DecisionCode::new(&set, answer.code().classes(), decision)?;
         let (model, load) = timed(|| Engine::default().load(bundle));
         let model = model?;
-        let labels = model.labels(&label)?;
+        let labels = model.decisions(set.clone(), code.clone())?;
         eprintln!("model loaded in {load:.2} s");
         let client = Client::new(&contract)?;
         let keys = client.register(&contract)?;
-        let exact = Exact::new(&label, &client)?;
+        let exact = Exact::new(&set, &client)?;
         let megabytes = |bytes: usize| bytes as f64 / 1e6;
         eprintln!(
             "{:.1} MB of keys made in {:.1} s, {:.1} MB for exact answers in {:.1} s",
@@ -205,7 +225,7 @@ impl Both {
             megabytes(exact.bytes),
             exact.generate
         );
-        Ok(Self { contract, label, model, labels, client, keys, exact, load })
+        Ok(Self { contract, set, code, model, labels, client, keys, exact, load })
     }
 
     fn scores(
@@ -221,14 +241,19 @@ impl Both {
         Ok(self.model.label_answer(&self.labels, &self.exact.key, scores, &mut entropy)?)
     }
 
-    fn decrypt(&self, answer: &[u8]) -> Result<usize, Box<dyn Error>> {
-        Ok(self.client.decrypt_label(&self.label, answer)?)
+    fn decrypt(&self, answer: &[u8]) -> Result<Outcome, Box<dyn Error>> {
+        let answer = LabelCiphertext::from_bytes(&self.set, answer)?;
+        let family = ExactFamily::new(&self.set, self.contract.set(), self.client.family())?;
+        family.outcome(&self.code, &answer).ok_or_else(|| "the answer holds no outcome".into())
+    }
+
+    fn named(&self, outcome: Outcome) -> Named {
+        Named::new(self.code.decision(), outcome, self.contract.classes())
     }
 }
 
 impl Exact {
-    fn new(label: &AcceptedContract, client: &Client) -> Result<Self, Box<dyn Error>> {
-        let set = label.answer().label().ok_or("this contract is for scores")?.exact();
+    fn new(set: &ExactParameters, client: &Client) -> Result<Self, Box<dyn Error>> {
         let (pieces, generate) = timed(|| client.make_exact_keys(set));
         let pieces = pieces?;
         let bytes = pieces.values().map(Vec::len).sum();
@@ -236,10 +261,4 @@ impl Exact {
             timed(|| ExactKey::read(set, |piece| Ok::<_, ExactError>(&pieces[&piece])));
         Ok(Self { key: key?, bytes, generate, expand })
     }
-}
-
-/// By how much the largest score exceeds the next.
-fn lead(scores: &[f64], largest: usize) -> f64 {
-    let others = scores.iter().enumerate().filter(|(i, _)| *i != largest).map(|(_, s)| *s);
-    scores[largest] - others.fold(f64::MIN, f64::max)
 }

@@ -4,6 +4,8 @@ mod accuracy;
 mod bench;
 mod classify;
 mod compile;
+#[cfg(feature = "exact")]
+mod decision;
 mod embed;
 mod encrypted;
 mod files;

@@ -32,6 +32,8 @@ pub enum AnswerKind {
     Values,
     /// The label alone.
     Label,
+    /// The label if it leads by enough.
+    LabelWithLead,
 }
 
 impl Answer {
@@ -54,6 +56,7 @@ impl Answer {
     pub fn kind(&self) -> AnswerKind {
         match self {
             Self::Compact(_) | Self::Products(_) => AnswerKind::Values,
+            Self::Label(answer) if answer.lead().is_some() => AnswerKind::LabelWithLead,
             Self::Label(_) => AnswerKind::Label,
         }
     }

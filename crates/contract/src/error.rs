@@ -2,7 +2,7 @@
 
 use blindsight_ckks::keys::KeyError;
 use blindsight_ckks::parameters::ParameterError;
-use blindsight_exact::label::Classes;
+use blindsight_exact::DecisionError;
 use thiserror::Error;
 
 /// Why a contract is refused. Every refusal names the field.
@@ -73,9 +73,9 @@ pub enum ContractError {
     /// The parameter set of exact answers is insecure or impossible.
     #[error("the parameter set of labels: {0}")]
     Exact(#[from] blindsight_exact::ParameterError),
-    /// Labels have no room for so many classes.
+    /// Labels have no room for so many classes, or the lead is none.
     #[error("the answer: {0}")]
-    Classes(#[from] Classes),
+    Decision(#[from] DecisionError),
     /// A key is insecure, useless or impossible.
     #[error("key {index}: {source}")]
     Key {

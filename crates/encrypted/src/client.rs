@@ -67,6 +67,12 @@ impl Client {
         Ok((total, seconds))
     }
 
+    /// All keys and the secret, of which those of exact answers follow.
+    #[must_use]
+    pub fn family(&self) -> &KeyFamily {
+        &self.family
+    }
+
     /// Makes keys and gives them to the evaluator.
     ///
     /// # Errors
@@ -128,7 +134,7 @@ impl Client {
         &self,
         contract: &AcceptedContract,
         answer: &[u8],
-    ) -> Result<usize, SessionError> {
+    ) -> Result<Option<usize>, SessionError> {
         self.session.decrypt_label(contract, answer)
     }
 

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use blindsight_ckks_eval::batch::{BatchPlan, STRETCHES};
 use blindsight_ckks_eval::linear_transform::TransformPlan;
 use blindsight_contract::{AcceptedContract, Contract, Policy};
+use blindsight_exact::Lead;
 
 use crate::program::{
     Checked, PlaintextData, Program, ProgramError, ValueType, check_plaintext, check_plan,
@@ -100,14 +101,15 @@ impl Bundle {
         &self.contract_bytes
     }
 
-    /// The contract of the same model when it answers with the label alone; none of a model that has
-    /// no scores of one input, or more classes than there is room for.
+    /// The contract of the same model when it answers with the label alone, or with the label if it
+    /// leads by so much; none of a model that has no scores of one input, or more classes than there
+    /// is room for.
     #[must_use]
-    pub fn label_contract(&self) -> Option<LabelContract> {
+    pub fn label_contract(&self, lead: Option<Lead>) -> Option<LabelContract> {
         let Code::Steps(data) = &self.code else { return None };
         self.contract.answer().compact().filter(|_| data.ends_with_a_rescale())?;
         let raw = Contract::from_bytes(&self.contract_bytes).ok()?;
-        let bytes = raw.with_label_alone().to_bytes();
+        let bytes = raw.with_label_alone(lead).to_bytes();
         let accepted = Contract::parse(&bytes, &Policy::default()).ok()?;
         Some(LabelContract { accepted: Arc::new(accepted), bytes: bytes.into() })
     }

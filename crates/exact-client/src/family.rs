@@ -6,7 +6,8 @@ use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_client::{KeyFamily, SecretPoly, SecretRng, parallel};
 use blindsight_exact::label::LABEL_BITS;
 use blindsight_exact::{
-    ExactParameters, KeyPiece, LabelCiphertext, LabelCode, SeededPiece, TorusRing,
+    DecisionCode, ExactParameters, KeyPiece, LabelCiphertext, LabelCode, Outcome, SeededPiece,
+    TorusRing,
 };
 use blindsight_ring::sampling::Seed;
 use blindsight_ring::{NttMontgomery, PrimeError};
@@ -123,10 +124,21 @@ impl<'a> ExactFamily<'a> {
     /// it should, or the ciphertext is somebody else's. Neither must the evaluator learn.
     #[must_use]
     pub fn decrypt(&self, code: LabelCode, label: &LabelCiphertext) -> Option<usize> {
+        code.label(self.answer_phase(label))
+    }
+
+    /// The outcome of a decision; none as with [`Self::decrypt`].
+    #[must_use]
+    pub fn outcome(&self, code: &DecisionCode, answer: &LabelCiphertext) -> Option<Outcome> {
+        code.outcome(self.answer_phase(answer))
+    }
+
+    /// What an answer holds, with its noise, modulo `2^LABEL_BITS`.
+    fn answer_phase(&self, answer: &LabelCiphertext) -> u16 {
         let upper = |number: &u16| u64::from(*number) << (64 - LABEL_BITS);
-        let mask: Vec<u64> = label.mask.iter().map(upper).collect();
+        let mask: Vec<u64> = answer.mask.iter().map(upper).collect();
         // The lower bits are zero.
-        code.label((self.phase(Under::Ring, &mask, upper(&label.body)) >> (64 - LABEL_BITS)) as u16)
+        (self.phase(Under::Ring, &mask, upper(&answer.body)) >> (64 - LABEL_BITS)) as u16
     }
 
     /// Body minus mask times secret: what an LWE ciphertext holds, with its noise.

@@ -1,20 +1,24 @@
-//! What leaves the evaluator: a label whose ciphertext tells nothing else.
+//! What leaves the evaluator: an outcome whose ciphertext tells nothing else.
 //!
-//! A label's ciphertext as the argmax leaves it is a function of the scores and of the client's own
+//! An outcome's ciphertext as the signs leave it is a function of the scores and of the client's own
 //! keys. So a fresh encryption of zero is added, made from the sample of zero that came with the
 //! key, and noise that is much larger than that of the bootstraps: what the client decrypts is then
-//! the label and noise of the evaluator's own.
+//! the outcome and noise of the evaluator's own.
 
 use blindsight_exact::label::{FLOOD, LABEL_BITS};
 use blindsight_exact::sampling::bounded_uniform;
-use blindsight_exact::{ExactParameters, LabelCiphertext, LabelCode, TorusRing};
+use blindsight_exact::{
+    AnswerCode, Decision, DecisionCode, ExactParameters, LabelCiphertext, LabelCode, TorusRing,
+};
 use blindsight_ring::{NttMontgomery, Poly};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
+use crate::among::among;
 use crate::argmax::argmax;
 use crate::error::ExactError;
 use crate::key::ExactKey;
+use crate::lead::label_with_lead;
 use crate::lwe::{Lwe, circle};
 
 /// Random numbers of the evaluator.
@@ -69,18 +73,44 @@ impl ExactKey {
     ) -> Result<LabelCiphertext, ExactError> {
         let code = LabelCode::new(&self.set, scores.len())?;
         let label = argmax(self, code, scores);
-        Ok(self.hidden(code, label, entropy))
+        Ok(self.hidden(code.answers(), label, entropy))
     }
 
-    fn hidden(&self, code: LabelCode, mut label: Lwe, entropy: &mut Entropy) -> LabelCiphertext {
-        label.add_multiple(1, &self.zero.another(&self.set, entropy));
+    /// The outcome of a decision on these scores, of which one bound is `unit` of the circle, so
+    /// that nothing that is compared ([`Decision::reach`]) leaves -1/2 to 1/2.
+    ///
+    /// # Errors
+    /// When there are more or fewer scores than the decision is between.
+    pub fn decide(
+        &self,
+        code: &DecisionCode,
+        unit: f64,
+        scores: &[Lwe],
+        entropy: &mut Entropy,
+    ) -> Result<LabelCiphertext, ExactError> {
+        let (found, expected) = (scores.len(), code.classes());
+        if found != expected {
+            return Err(ExactError::Scores { found, expected });
+        }
+        let outcome = match code.decision() {
+            Decision::Label => return self.label(scores, entropy),
+            Decision::LabelWithLead { lead } => {
+                label_with_lead(self, code.answers(), lead.get() * unit, scores)
+            }
+            Decision::Among { classes } => among(self, classes, scores),
+        };
+        Ok(self.hidden(code.answers(), outcome, entropy))
+    }
+
+    fn hidden(&self, code: AnswerCode, mut answer: Lwe, entropy: &mut Entropy) -> LabelCiphertext {
+        answer.add_multiple(1, &self.zero.another(&self.set, entropy));
         let flood = (entropy.word() as f64 / 2_f64.powi(63) - 1.0) * FLOOD * code.spacing();
-        label.add_multiple(1, &Lwe::constant(self.set.degree(), flood));
+        answer.add_multiple(1, &Lwe::constant(self.set.degree(), flood));
         let round =
             |word: &u64| (word.wrapping_add(1 << (63 - LABEL_BITS)) >> (64 - LABEL_BITS)) as u16;
         LabelCiphertext {
-            mask: label.mask().iter().map(round).collect(),
-            body: round(&label.body()),
+            mask: answer.mask().iter().map(round).collect(),
+            body: round(&answer.body()),
         }
     }
 }

@@ -13,6 +13,8 @@
 
 use blindsight_exact::LabelCode;
 
+use crate::rows::all_positive;
+
 /// Numbers on the circle `R/Z` that can be added, and whose sign can be taken.
 pub trait Circle {
     /// A number.
@@ -37,8 +39,11 @@ pub trait Circle {
 pub fn argmax<C: Circle>(circle: &C, code: LabelCode, scores: &[C::Value]) -> C::Value {
     let half = code.spacing() / 2.0;
     let last = scores.len().saturating_sub(1);
-    let wins = comparisons(circle, scores, half);
-    let best = best_of_the_rest(circle, &wins, half);
+    let rows = (0..last).map(|i| {
+        let later = scores[i + 1..].iter();
+        later.map(|other| circle.sum(0.0, [(1, &scores[i]), (-1, other)])).collect()
+    });
+    let best = all_positive(circle, rows.collect(), half);
 
     let counts = (1..last).map(|k| {
         // Half a step less than how many of 0, ..., k are best of the rest.
@@ -51,99 +56,10 @@ pub fn argmax<C: Circle>(circle: &C, code: LabelCode, scores: &[C::Value]) -> C:
     circle.sum(last as f64 * half, terms)
 }
 
-/// Row `i`: the signs of `t_i - t_j` for all later `j`, as large as the next step has room for.
-fn comparisons<C: Circle>(circle: &C, scores: &[C::Value], half: f64) -> Vec<Vec<C::Value>> {
-    let last = scores.len().saturating_sub(1);
-    let pairs = (0..last).flat_map(|i| (i + 1..=last).map(move |j| (i, j)));
-    let differences = pairs.map(|(i, j)| {
-        let difference = circle.sum(0.0, [(1, &scores[i]), (-1, &scores[j])]);
-        (difference, magnitude(last - i, half))
-    });
-    let mut signs = circle.signs(differences.collect()).into_iter();
-    (0..last).map(|i| signs.by_ref().take(last - i).collect()).collect()
-}
-
-/// A sum of `count` signs, less what makes it positive only if all are, reaches from one of them to
-/// `1 - 2 count` of them: that is to leave one of them free before half the circle. A row of one
-/// sign is not counted, but used in the step after.
-fn magnitude(count: usize, half: f64) -> f64 {
-    if count == 1 { half } else { 0.25 / count as f64 }
-}
-
-/// For all classes but the last, plus or minus half a step: whether all of its row are wins.
-fn best_of_the_rest<C: Circle>(circle: &C, wins: &[Vec<C::Value>], half: f64) -> Vec<C::Value> {
-    let counted = wins.iter().filter(|row| row.len() > 1).map(|row| {
-        let constant = -(row.len() as f64 - 1.0) * magnitude(row.len(), half);
-        (circle.sum(constant, row.iter().map(|win| (1, win))), half)
-    });
-    let mut best = circle.signs(counted.collect());
-    let single = wins.iter().filter(|row| row.len() == 1).flatten();
-    best.extend(single.map(|win| circle.sum(0.0, [(1, win)])));
-    best
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::{Cell, RefCell};
-    use std::sync::LazyLock;
-
-    use blindsight_ckks::parameters::{Literal as SchemeLiteral, Parameters};
-    use blindsight_exact::{ExactParameters, Literal};
-    use chacha20::ChaCha20Rng;
-    use chacha20::rand_core::{Rng, SeedableRng};
-
     use super::*;
-
-    /// The circle in the clear, with normal noise in every sign's input.
-    struct Simulated {
-        noise: Box<dyn Fn(usize) -> f64>,
-        rng: RefCell<ChaCha20Rng>,
-        signs: Cell<usize>,
-        calls: Cell<usize>,
-    }
-
-    impl Simulated {
-        fn new(noise: impl Fn(usize) -> f64 + 'static) -> Self {
-            let rng = RefCell::new(ChaCha20Rng::from_seed([6; 32]));
-            Self { noise: Box::new(noise), rng, signs: Cell::new(0), calls: Cell::new(0) }
-        }
-
-        fn uniform(&self) -> f64 {
-            (self.rng.borrow_mut().next_u64() >> 11) as f64 / 2_f64.powi(53)
-        }
-
-        fn normal(&self) -> f64 {
-            let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-            radius * (std::f64::consts::TAU * self.uniform()).cos()
-        }
-    }
-
-    impl Circle for Simulated {
-        type Value = f64;
-
-        fn signs(&self, inputs: Vec<(f64, f64)>) -> Vec<f64> {
-            self.signs.set(self.signs.get() + inputs.len());
-            let level = self.calls.get() % 3;
-            self.calls.set(self.calls.get() + 1);
-            let sign = |(x, magnitude): (f64, f64)| {
-                let x = (x + self.normal() * (self.noise)(level)).rem_euclid(1.0);
-                if x < 0.5 { magnitude } else { -magnitude }
-            };
-            inputs.into_iter().map(sign).collect()
-        }
-
-        fn sum<'v>(&self, constant: f64, terms: impl IntoIterator<Item = (i64, &'v f64)>) -> f64 {
-            terms.into_iter().fold(constant, |sum, (factor, x)| sum + factor as f64 * x)
-        }
-    }
-
-    fn set() -> &'static ExactParameters {
-        static SET: LazyLock<ExactParameters> = LazyLock::new(|| {
-            let scheme = Parameters::new(SchemeLiteral::bootstrapped_2_15()).unwrap();
-            ExactParameters::new(Literal::degree_2048(), &scheme).unwrap()
-        });
-        &SET
-    }
+    use crate::simulation::{Simulated, best, set};
 
     /// The label, and how far it is from a whole one.
     fn label(circle: &Simulated, code: LabelCode, scores: &[f64]) -> (usize, f64) {
@@ -151,13 +67,9 @@ mod tests {
         (steps.round() as usize, (steps - steps.round()).abs())
     }
 
-    fn best(scores: &[f64]) -> usize {
-        (0..scores.len()).max_by(|&i, &j| scores[i].total_cmp(&scores[j])).unwrap()
-    }
-
     #[test]
     fn ten_classes_take_61_signs_in_three_steps() {
-        let circle = Simulated::new(|_| 0.0);
+        let circle = Simulated::exact(3);
         let code = LabelCode::new(set(), 10).unwrap();
         label(&circle, code, &[0.0; 10]);
         assert_eq!((circle.signs.get(), circle.calls.get()), (61, 3));
@@ -166,13 +78,10 @@ mod tests {
     /// The noise of every step is that of the parameter set.
     #[test]
     fn ten_thousand_random_scores_have_one_label_each() {
-        let noise = set().noise();
-        let circle = Simulated::new(
-            move |level| if level == 0 { noise.comparison() } else { noise.count(9) },
-        );
+        let circle = Simulated::of_the_set(3, 9);
         let code = LabelCode::new(set(), 10).unwrap();
         // Five standard deviations of a comparison: one in a million of them errs beyond.
-        let lead = 5.0 * noise.comparison();
+        let lead = 5.0 * set().noise().comparison();
         let (mut clear, mut near, mut near_right) = (0, 0, 0);
         for _ in 0..10_000 {
             let scores: Vec<f64> = (0..10).map(|_| (circle.uniform() - 0.5) * 0.47).collect();
@@ -195,30 +104,11 @@ mod tests {
     /// Whatever comparisons say, there is one label: every outcome for four classes.
     #[test]
     fn every_tournament_has_one_label() {
-        struct Tournament(u32, Simulated);
-        impl Circle for Tournament {
-            type Value = f64;
-            fn signs(&self, inputs: Vec<(f64, f64)>) -> Vec<f64> {
-                if self.1.calls.get() > 0 {
-                    return self.1.signs(inputs);
-                }
-                self.1.calls.set(1);
-                let sign =
-                    |(i, (_, m)): (usize, (f64, f64))| if self.0 >> i & 1 == 1 { m } else { -m };
-                inputs.into_iter().enumerate().map(sign).collect()
-            }
-            fn sum<'v>(
-                &self,
-                constant: f64,
-                terms: impl IntoIterator<Item = (i64, &'v f64)>,
-            ) -> f64 {
-                self.1.sum(constant, terms)
-            }
-        }
         let code = LabelCode::new(set(), 4).unwrap();
         let pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
         for outcome in 0..64_u32 {
-            let circle = Tournament(outcome, Simulated::new(|_| 0.0));
+            let script = (0..6).map(|i| if outcome >> i & 1 == 1 { 1.0 } else { -1.0 });
+            let circle = Simulated::scripted(script.collect());
             let steps = argmax(&circle, code, &[0.0; 4]) / code.spacing();
             let beats_later = |i: usize| {
                 let mut row = pairs.iter().enumerate().filter(|(_, pair)| pair.0 == i);
@@ -235,7 +125,7 @@ mod tests {
         for classes in 2..=most {
             let noise = set().noise();
             let circle =
-                Simulated::new(move |level| if level == 0 { 0.0 } else { noise.count(classes) });
+                Simulated::new(3, move |step| if step == 0 { 0.0 } else { noise.count(classes) });
             let code = LabelCode::new(set(), classes).unwrap();
             for _ in 0..50 {
                 let scores: Vec<f64> =
@@ -248,7 +138,7 @@ mod tests {
     #[test]
     fn scores_that_are_no_numbers_still_give_a_label() {
         let code = LabelCode::new(set(), 10).unwrap();
-        let circle = Simulated::new(|_| 0.0);
+        let circle = Simulated::exact(3);
         let mut scores = [0.1; 10];
         scores[3] = f64::NAN;
         assert!(label(&circle, code, &scores).0 < 10);

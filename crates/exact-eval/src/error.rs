@@ -38,6 +38,14 @@ pub enum ExactError {
         /// Its level.
         level: usize,
     },
+    /// Another number of scores than a decision is between.
+    #[error("{found} scores, but the decision is between {expected} classes")]
+    Scores {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
     /// A key of another set.
     #[error("the key for exact answers belongs to another parameter set")]
     OtherSet,

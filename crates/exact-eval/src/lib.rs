@@ -1,17 +1,22 @@
-//! The evaluator's side of exact answers: from encrypted scores of CKKS to an encrypted label.
+//! The evaluator's side of exact answers: from encrypted scores of CKKS to an encrypted decision.
 //!
-//! [`ScoreSelection`] takes the scores out of the slots, [`bridge`] takes them to TFHE, [`argmax`]
-//! decides by sign bootstraps, and [`answer`] hides how. Bootstraps and key switches are TFHE-rs's
+//! [`ScoreSelection`] takes the scores out of the slots, [`bridge`] takes them to TFHE, [`argmax`],
+//! [`lead`] and [`among`] decide by bootstraps, and [`answer`] hides how. Bootstraps and key switches are TFHE-rs's
 //! (`core_crypto`, evaluation alone): nothing here makes, holds or uses a secret.
 
+pub mod among;
 pub mod answer;
 pub mod argmax;
 pub mod bridge;
 mod error;
 mod key;
+pub mod lead;
 mod lwe;
+mod rows;
 mod scores;
 mod signs;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 

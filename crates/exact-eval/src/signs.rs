@@ -1,4 +1,4 @@
-//! Signs of encrypted numbers: key switch, modulus switch, blind rotation.
+//! Signs of encrypted numbers, and comparisons with a threshold: key switch, modulus switch, blind rotation.
 
 use rayon::prelude::*;
 use tfhe::core_crypto::fft_impl::fft64::crypto::bootstrap::batch_blind_rotate_assign_scratch;
@@ -10,6 +10,7 @@ use tfhe::core_crypto::prelude::{
 
 use crate::argmax::Circle;
 use crate::key::ExactKey;
+use crate::lead::Thresholds;
 use crate::lwe::{Lwe, circle};
 
 /// Rotations that run together on one thread: each bit's key is then read once for all of them.
@@ -19,9 +20,7 @@ impl Circle for ExactKey {
     type Value = Lwe;
 
     fn signs(&self, inputs: Vec<(Lwe, f64)>) -> Vec<Lwe> {
-        // As few batches as there are threads, if none becomes too long.
-        let batch = inputs.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH);
-        inputs.par_chunks(batch).flat_map_iter(|inputs| self.batch(inputs)).collect()
+        self.rotations(&inputs, 0)
     }
 
     fn sum<'v>(&self, constant: f64, terms: impl IntoIterator<Item = (i64, &'v Lwe)>) -> Lwe {
@@ -33,18 +32,35 @@ impl Circle for ExactKey {
     }
 }
 
+impl Thresholds for ExactKey {
+    fn beyond(&self, threshold: f64, inputs: Vec<(Lwe, f64)>) -> Vec<Lwe> {
+        // Up to the next step, of which there are twice the degree around the circle.
+        let steps = (threshold * 2.0 * self.set.degree() as f64).ceil() as usize;
+        self.rotations(&inputs, steps.min(self.set.degree() / 2))
+    }
+}
+
 impl ExactKey {
-    fn batch(&self, inputs: &[(Lwe, f64)]) -> Vec<Lwe> {
+    /// The magnitude with the sign of each number, or 0 within so many steps of 0 and half the
+    /// circle.
+    fn rotations(&self, inputs: &[(Lwe, f64)], silent: usize) -> Vec<Lwe> {
+        // As few batches as there are threads, if none becomes too long.
+        let batch = inputs.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH);
+        inputs.par_chunks(batch).flat_map_iter(|inputs| self.batch(inputs, silent)).collect()
+    }
+
+    fn batch(&self, inputs: &[(Lwe, f64)], silent: usize) -> Vec<Lwe> {
         let (size, degree) = (self.bootstrap.glwe_size(), self.bootstrap.polynomial_size());
         let modulus = CiphertextModulus::new_native();
         let switched: Vec<Switched> =
             inputs.iter().map(|(input, _)| self.switched(input)).collect();
-        // What is rotated: the magnitude in all coefficients. Beyond the last one follows the first
-        // with a minus, which makes the other half of the circle.
+        // What is rotated: the magnitude in all coefficients that speak. Beyond the last one follows
+        // the first with a minus, which makes the other half of the circle.
         let mut tables = Vec::with_capacity(2 * degree.0 * inputs.len());
         for (_, magnitude) in inputs {
-            tables.extend(std::iter::repeat_n(0, degree.0));
-            tables.extend(std::iter::repeat_n(circle(*magnitude), degree.0));
+            tables.extend(std::iter::repeat_n(0, degree.0 + silent));
+            tables.extend(std::iter::repeat_n(circle(*magnitude), degree.0 - 2 * silent));
+            tables.extend(std::iter::repeat_n(0, silent));
         }
         let mut tables = GlweCiphertextList::from_container(tables, size, degree, modulus);
         let fft = Fft::new(degree);

@@ -16,6 +16,8 @@ use crate::argmax::Circle;
 use crate::signs::Switched;
 use crate::{Entropy, ExactError, ExactKey, Lwe, ScoreLayout, ScoreSelection};
 
+mod decisions;
+
 /// A client, and an evaluator with what the client sent.
 struct Both {
     scheme: Arc<Parameters>,
@@ -153,25 +155,29 @@ fn signs_are_right_and_as_noisy_as_computed() {
     );
 }
 
-fn selection(slots: usize) -> (Context, ScoreSelection) {
+fn selection(slots: usize, bound: f64) -> (Context, ScoreSelection) {
     let context = Context::new(both().scheme.clone());
     let scale = 2_f64.powf(29.5);
-    let layout =
-        ScoreLayout { level: 2, scale, period: 16, slots: (0..slots).collect(), bound: 1.0 };
+    let layout = ScoreLayout { level: 2, scale, period: 16, slots: (0..slots).collect(), bound };
     let selection = ScoreSelection::new(&context, &layout).unwrap();
     (context, selection)
 }
 
-fn label(scores: &[f64], seed: u8) -> (LabelCiphertext, Option<usize>) {
-    let both = both();
+/// Scores of a ciphertext under `S`, and the part of the circle that their bound is.
+fn scores_under_s(scores: &[f64], bound: f64, seed: u8) -> (Vec<Lwe>, f64) {
     let mut slots = scores.to_vec();
     slots.resize(16, 0.3);
     let ciphertext = ciphertext(&slots, 2_f64.powf(29.5), 2, seed);
-    let (context, selection) = selection(scores.len());
+    let (context, selection) = selection(scores.len(), bound);
     let evaluator = Evaluator { context: &context, keys: &KeySet::default() };
     let selected = selection.apply(evaluator, &ciphertext).unwrap();
-    let bridge = both.evaluator.bridge();
-    let scores: Vec<Lwe> = selected.iter().map(|c| bridge.coefficient_0(c).unwrap()).collect();
+    let bridge = both().evaluator.bridge();
+    (selected.iter().map(|c| bridge.coefficient_0(c).unwrap()).collect(), selection.unit())
+}
+
+fn label(scores: &[f64], seed: u8) -> (LabelCiphertext, Option<usize>) {
+    let both = both();
+    let (scores, _) = scores_under_s(scores, 1.0, seed);
     let label = both.evaluator.label(&scores, &mut Entropy::from_key([seed; 32])).unwrap();
     let bytes = label.to_bytes(both.set);
     let read = LabelCiphertext::from_bytes(both.set, &bytes).unwrap();
@@ -185,7 +191,7 @@ fn scores_come_out_of_their_slots() {
     let scores = numbers(10, 4);
     let mut slots = scores.clone();
     slots.resize(16, -0.7);
-    let (context, selection) = selection(10);
+    let (context, selection) = selection(10, 1.0);
     let evaluator = Evaluator { context: &context, keys: &KeySet::default() };
     let selected = selection.apply(evaluator, &ciphertext(&slots, 2_f64.powf(29.5), 2, 5)).unwrap();
     for (score, selected) in scores.iter().zip(&selected) {
@@ -282,5 +288,6 @@ fn two_hundred_random_scores_have_their_labels() {
         assert!(label.is_some_and(|label| label < 10), "{seed}: {label:?}");
         right += usize::from(label == best);
     }
+    eprintln!("{right} of 200 labels are those of the largest scores");
     assert!(right >= 190, "{right} of 200");
 }

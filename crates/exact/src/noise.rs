@@ -3,6 +3,7 @@
 //! Errors of different samples are independent, digits of decompositions uniform, and half the
 //! coefficients of a binary secret are one.
 
+use crate::decision::Decision;
 use crate::keys::KeyPart;
 use crate::label::{FLOOD, LABEL_BITS};
 use crate::parameters::{Decomposition, ExactParameters};
@@ -73,16 +74,33 @@ impl Noise {
         self.decision(terms).sqrt()
     }
 
-    /// The most classes for which every bootstrap but those of near ties, and the reading of the
-    /// label, fail with at most `2^LOG2_FAILURE`.
+    /// The most classes that a label is decided between: see [`Self::most_classes_for`].
     #[must_use]
     pub fn most_classes(&self) -> usize {
+        self.most_classes_for(&Decision::Label)
+    }
+
+    /// The most classes for which every bootstrap but those of near ties, and the reading of the
+    /// answer, fail with at most `2^LOG2_FAILURE`.
+    #[must_use]
+    pub fn most_classes_for(&self, decision: &Decision) -> usize {
         let fits = |classes: &usize| {
             let others = classes - 1;
-            let half_spacing = 0.25 / others as f64;
-            let label = (self.answer.powi(2) + others as f64 * self.bootstrap.powi(2)).sqrt();
-            let room = half_spacing * (1.0 - 2.0 * FLOOD);
-            self.count(others) * DEVIATIONS <= half_spacing && label * DEVIATIONS <= room
+            // What a sum of results has on each side, for a comparison with each other class.
+            let room = match decision {
+                Decision::Label | Decision::Among { .. } => 0.25 / others as f64,
+                // Three values of a comparison in the room of two.
+                Decision::LabelWithLead { .. } => 0.125 / others as f64,
+            };
+            // How many results the answer is the sum of, and half the distance between answers.
+            let (terms, half_spacing) = match decision {
+                Decision::Label => (others, 0.25 / others as f64),
+                Decision::LabelWithLead { .. } => (*classes, 0.25 / *classes as f64),
+                Decision::Among { .. } => (1, 0.25),
+            };
+            let answer = (self.answer.powi(2) + terms as f64 * self.bootstrap.powi(2)).sqrt();
+            let left = half_spacing * (1.0 - 2.0 * FLOOD);
+            self.count(others) * DEVIATIONS <= room && answer * DEVIATIONS <= left
         };
         (2..=256).take_while(fits).last().unwrap_or(0)
     }
@@ -112,6 +130,7 @@ fn left_out(decomposition: Decomposition) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use crate::decision::{ClassSet, Decision, Lead};
     use crate::keys::tests::set;
 
     #[test]
@@ -128,5 +147,9 @@ mod tests {
         ];
         assert_eq!(found.map(parts), [-17.50, -14.98, -10.98, -9.87, -10.79, -9.73]);
         assert_eq!(noise.most_classes(), 23);
+        let lead = Decision::LabelWithLead { lead: Lead::new(0.02).unwrap() };
+        assert_eq!(noise.most_classes_for(&lead), 12);
+        let among = Decision::Among { classes: ClassSet::new(vec![0]).unwrap() };
+        assert_eq!(noise.most_classes_for(&among), 23);
     }
 }

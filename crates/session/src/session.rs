@@ -14,7 +14,7 @@ use blindsight_ckks_client::{
 use blindsight_contract::{
     AcceptedContract, Answer, CompactAnswer, Key, KeyBundle, LARGEST_VALUE, ProductAnswer,
 };
-use blindsight_exact::{ExactParameters, LabelCiphertext};
+use blindsight_exact::{ExactParameters, LabelCiphertext, Outcome};
 use blindsight_exact_client::ExactFamily;
 use zeroize::Zeroizing;
 
@@ -183,7 +183,8 @@ impl Session {
         }
     }
 
-    /// Decrypts the label alone, where that is what a contract answers: a class's number.
+    /// Decrypts the label alone, where that is what a contract answers: a class's number, or none if no
+    /// class leads by as much as the contract asks for.
     ///
     /// It must not go back to the server, nor anything that depends on it: not even whether there was
     /// one.
@@ -194,12 +195,15 @@ impl Session {
         &self,
         contract: &AcceptedContract,
         answer: &[u8],
-    ) -> Result<usize, SessionError> {
+    ) -> Result<Option<usize>, SessionError> {
         self.serves(contract)?;
         let reading = contract.answer().label().ok_or(SessionError::NoLabel)?;
         let label = LabelCiphertext::from_bytes(reading.exact(), answer)?;
-        let label = self.exact(reading.exact())?.decrypt(reading.code(), &label);
-        label.ok_or(SessionError::AnswerLabel)
+        match self.exact(reading.exact())?.outcome(reading.code(), &label) {
+            Some(Outcome::Class(class)) => Ok(Some(class)),
+            Some(Outcome::NotSure) => Ok(None),
+            Some(Outcome::Among(_)) | None => Err(SessionError::AnswerLabel),
+        }
     }
 
     fn exact<'a>(&'a self, set: &'a ExactParameters) -> Result<ExactFamily<'a>, SessionError> {

@@ -11,7 +11,7 @@ use blindsight_contract::{
     AcceptedContract, Contract, Key, KeyBundle, Policy, PreparationData, SchemeData,
 };
 use blindsight_exact::label::LABEL_BITS;
-use blindsight_exact::{LabelCiphertext, SeededPiece};
+use blindsight_exact::{LabelCiphertext, Lead, SeededPiece};
 
 use crate::{PrepareError, Session, SessionError, prepare};
 
@@ -222,7 +222,7 @@ fn a_bundle_is_as_long_as_it_says() {
 }
 
 fn label_alone() -> AcceptedContract {
-    accepted(|contract| *contract = contract.clone().with_label_alone())
+    accepted(|contract| *contract = contract.clone().with_label_alone(None))
 }
 
 #[test]
@@ -237,8 +237,15 @@ fn labels_are_decrypted() {
         LabelCiphertext { mask: vec![0; set.degree()], body }.to_bytes(set)
     };
     for label in 0..10 {
-        let answer = holding(label as f64 * reading.code().spacing());
-        assert_eq!(session.decrypt_label(&contract, &answer), Ok(label));
+        let answer = holding(label as f64 * reading.code().answers().spacing());
+        assert_eq!(session.decrypt_label(&contract, &answer), Ok(Some(label)));
+    }
+    let lead = Some(Lead::new(0.1).unwrap());
+    let leads = accepted(|contract| *contract = contract.clone().with_label_alone(lead));
+    let spacing = leads.answer().label().unwrap().code().answers().spacing();
+    for (answer, label) in [(0, None), (1, Some(0)), (10, Some(9))] {
+        let answer = holding(f64::from(answer) * spacing);
+        assert_eq!(session.decrypt_label(&leads, &answer), Ok(label));
     }
     let nothing = holding(0.75);
     assert_eq!(session.decrypt_label(&contract, &nothing), Err(SessionError::AnswerLabel));

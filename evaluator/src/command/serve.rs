@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments, matches: &ArgMatches) -> Result<(), Box
     start_log(&config)?;
     let threads = rayon::ThreadPoolBuilder::new().num_threads(config.compute_threads());
     let pool = Arc::new(threads.thread_name(|index| format!("compute-{index}")).build()?);
-    let reader = CompiledModel::reader(Answers::of(&config));
+    let reader = CompiledModel::reader(Answers::of(&config)?);
     let service = Service::open(config, reader)?;
     server::serve(&service, &pool, |address| {
         tracing::info!(%address, "listening");

@@ -8,7 +8,8 @@ use blindsight_ckks::evaluation_key::SeededKey;
 use blindsight_ckks::wire::ReadError;
 use blindsight_contract::{AnswerKind, Key, KeyBundle};
 use blindsight_engine::{
-    Bundle, BundleError, BundleLimits, Engine, EvaluateError, Model, Observer, RunObserver, Stage,
+    Bundle, BundleError, BundleLimits, Engine, EvaluateError, LabelContract, Model, Observer,
+    RunObserver, Stage,
 };
 use blindsight_exact::SeededPiece;
 use bytes::Bytes;
@@ -24,6 +25,8 @@ use crate::shelf::Weight;
 pub struct CompiledModel {
     engine: Arc<Engine>,
     bundle: Arc<Bundle>,
+    /// For labels: once loaded, a model is ready for all of them.
+    labels: Arc<[LabelContract]>,
     description: Description,
 }
 
@@ -45,17 +48,22 @@ impl CompiledModel {
             Description::new(Arc::clone(contract), bytes, fingerprint, steps, loaded)
         };
         let own = described(bundle.contract(), bundle.contract_bytes());
-        let label = bundle.label_contract().filter(|_| labels::ARE_DECIDED);
-        let label = label.map(|label| described(&label.accepted, &label.bytes).beside(&own));
+        let ways = std::iter::once(None).chain(answers.lead().map(Some));
+        let labels = ways.filter(|_| labels::ARE_DECIDED);
+        let labels: Arc<[_]> = labels.filter_map(|lead| bundle.label_contract(lead)).collect();
         let withheld = answers.are_labels_only(own.id());
-        if withheld && label.is_none() {
+        if withheld && labels.is_empty() {
             return Err("only the label may be answered, and this model cannot do that".to_owned());
         }
         let id = own.id().to_owned();
-        let own = (!withheld).then_some(own);
-        let models = own.into_iter().chain(label).map(|description| {
-            let (engine, bundle) = (engine.clone(), bundle.clone());
-            Arc::new(Self { engine, bundle, description }) as Arc<dyn ServedModel>
+        let beside = labels.iter().map(|l| described(&l.accepted, &l.bytes).beside(&own));
+        let mut descriptions: Vec<_> = beside.collect();
+        if !withheld {
+            descriptions.insert(0, own);
+        }
+        let models = descriptions.into_iter().map(|description| {
+            let (engine, bundle, labels) = (engine.clone(), bundle.clone(), labels.clone());
+            Arc::new(Self { engine, bundle, labels, description }) as Arc<dyn ServedModel>
         });
         Ok(ServedFile { models: models.collect(), withheld: withheld.then_some(id) })
     }
@@ -105,9 +113,11 @@ impl ServedModel for CompiledModel {
 
     fn load(&self) -> Result<Arc<dyn LoadedModel>, String> {
         let model = self.engine.load(&self.bundle).map_err(|error| error.to_string())?;
-        // Whichever way was wanted first: once loaded, all are one.
-        let labels = self.bundle.label_contract().filter(|_| labels::ARE_DECIDED);
-        let labels = labels.map(|label| Labels::new(&model, &label.accepted)).transpose()?;
+        let labels = self.labels.iter().map(|label| {
+            let contract = &label.accepted;
+            Ok((contract.answer().kind(), Labels::new(&model, contract)?))
+        });
+        let labels = labels.collect::<Result<_, String>>()?;
         Ok(Arc::new(EncodedModel { model, labels }))
     }
 }
@@ -115,7 +125,7 @@ impl ServedModel for CompiledModel {
 /// A model with its constants encoded.
 struct EncodedModel {
     model: Model,
-    labels: Option<Labels>,
+    labels: Vec<(AnswerKind, Labels)>,
 }
 
 impl LoadedModel for EncodedModel {
@@ -125,7 +135,7 @@ impl LoadedModel for EncodedModel {
             let scheme = steps.scheme();
             (Arc::as_ptr(scheme) as usize, scheme.byte_len() as u64)
         });
-        let labels = self.labels.as_ref().map_or(0, Labels::byte_len);
+        let labels: usize = self.labels.iter().map(|(_, labels)| labels.byte_len()).sum();
         Weight { bytes: (self.model.byte_len() + labels) as u64, shared }
     }
 
@@ -137,16 +147,12 @@ impl LoadedModel for EncodedModel {
         progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError> {
         let mut progress = Progress { tell: progress, done: 0, total: 0 };
-        match (answer, &self.labels) {
-            (AnswerKind::Values, _) => {
-                Ok(self.model.evaluate(&keys.scheme, request, &mut progress)?)
-            }
-            (AnswerKind::Label, Some(labels)) => {
-                labels.run(&self.model, keys, request, &mut progress)
-            }
-            (AnswerKind::Label, None) => {
-                Err(RunError::Failed("this model does not answer with labels".to_owned()))
-            }
+        if answer == AnswerKind::Values {
+            return Ok(self.model.evaluate(&keys.scheme, request, &mut progress)?);
+        }
+        match self.labels.iter().find(|(kind, _)| *kind == answer) {
+            Some((_, labels)) => labels.run(&self.model, keys, request, &mut progress),
+            None => Err(RunError::Failed("this model does not answer so".to_owned())),
         }
     }
 }

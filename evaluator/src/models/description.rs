@@ -59,6 +59,8 @@ enum AnswerListing {
     Features,
     /// The label alone.
     Label,
+    /// The label if it leads by enough.
+    LabelWithLead,
 }
 
 /// Which bytes a contract is.
@@ -97,6 +99,7 @@ impl Description {
         let bytes = bundle.head(set).len() as u64 + bundle.byte_len(set);
         let answer = match (contract.answer().kind(), contract.meaning()) {
             (AnswerKind::Label, _) => AnswerListing::Label,
+            (AnswerKind::LabelWithLead, _) => AnswerListing::LabelWithLead,
             (AnswerKind::Values, Meaning::Scores { .. }) => AnswerListing::Scores,
             (AnswerKind::Values, Meaning::Features) => AnswerListing::Features,
         };

@@ -19,6 +19,7 @@ fn serve(name: &str, labels_only: &[&str]) -> (Server, Real) {
         data,
         preload: vec!["none".to_owned()],
         part_bytes: 32 << 20,
+        lead: Some(0.1),
         labels_only: labels_only.iter().map(|&id| id.to_owned()).collect(),
         ..Config::default()
     };
@@ -26,12 +27,12 @@ fn serve(name: &str, labels_only: &[&str]) -> (Server, Real) {
     let two = Real::with_classes("two", 1, &["no", "yes"]);
     two.write(&config.models);
     Real::with_classes("one", 1, &["only"]).write(&config.models);
-    let answers = Answers::of(&config);
+    let answers = Answers::of(&config).unwrap();
     (Server::start_with(config, CompiledModel::reader(answers)), two)
 }
 
 fn label_contract(model: &Real) -> AcceptedContract {
-    let bytes = model.contract().clone().with_label_alone().to_bytes();
+    let bytes = model.contract().clone().with_label_alone(None).to_bytes();
     Contract::parse(&bytes, &Policy::default()).unwrap()
 }
 
@@ -60,7 +61,7 @@ fn labels_are_answered_beside_scores_with_keys_of_their_own() {
         json!([["one", "scores", "one"], ["two", "scores", "two"], ["two.label", "label", "two"]]);
     assert_eq!(json!(ways), expected);
     let said = server.send("GET", "/v1/models/two.label/contract", &[], &[]);
-    assert_eq!(said.body, model.contract().clone().with_label_alone().to_bytes());
+    assert_eq!(said.body, model.contract().clone().with_label_alone(None).to_bytes());
     assert_eq!(listed["models"][2]["keys"]["count"], contract.bundle().len());
 
     let scores = server.keys_beside(("two", ""), &model.bundle(), None);
@@ -71,14 +72,16 @@ fn labels_are_answered_beside_scores_with_keys_of_their_own() {
     let exact = server.keys_beside(("two.label", &scores.id), &bytes, capability);
     let stored = server.get(&format!("/v1/keys/{}", exact.id), &exact.capability).json();
     assert_eq!(stored["count"], 15);
-    let query = format!("?model=two.label&with={}", scores.id);
-    let submitted = server.submit_to(&exact, &query, &model.request(), &[]);
-    assert_eq!(submitted.status, 202, "{}", submitted.text());
-    let job = submitted.header("location").unwrap();
-    assert_eq!(server.end(&exact, &job)["state"], "done");
-    let answer = server.get(&format!("{job}/result"), &exact.capability).body;
-    let set = contract.bundle().exact().unwrap();
-    assert!(LabelCiphertext::from_bytes(set, &answer).is_ok());
+    for way in ["two.label", "two.lead"] {
+        let query = format!("?model={way}&with={}", scores.id);
+        let submitted = server.submit_to(&exact, &query, &model.request(), &[]);
+        assert_eq!(submitted.status, 202, "{}", submitted.text());
+        let job = submitted.header("location").unwrap();
+        assert_eq!(server.end(&exact, &job)["state"], "done");
+        let answer = server.get(&format!("{job}/result"), &exact.capability).body;
+        let set = contract.bundle().exact().unwrap();
+        assert!(LabelCiphertext::from_bytes(set, &answer).is_ok());
+    }
     // Once loaded, both ways are one.
     let metrics = server.send("GET", "/metrics", &[], &[]).text();
     assert!(metrics.contains("blindsight_model_loads_total{model=\"two\"} 1"), "{metrics}");
@@ -120,7 +123,7 @@ fn owners_can_allow_labels_only() {
     let (server, model) = serve("labels-only", &["two", "one"]);
     let listed = server.send("GET", "/v1/models", &[], &[]).json();
     let ids: Vec<_> = listed["models"].as_array().unwrap().iter().map(|m| &m["id"]).collect();
-    assert_eq!(json!(ids), json!(["two.label"]));
+    assert_eq!(json!(ids), json!(["two.label", "two.lead"]));
     assert_eq!(listed["models"][0]["of"], "two");
     // What has no label is not served at all then.
     assert_eq!(listed["broken"][0]["file"], "one.bs");

@@ -17,7 +17,10 @@ use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use blindsight_engine::{Bundle, testing};
-use blindsight_fuzz::{LEVEL, RESPONSE, SET, SMALLEST_KEY};
+use blindsight_exact::wire::KeyHead;
+use blindsight_exact::{KeyPart, KeyPiece, LabelCiphertext};
+use blindsight_exact_client::ExactFamily;
+use blindsight_fuzz::{EXACT_SET, LEVEL, RESPONSE, SET, SMALLEST_KEY};
 
 libfuzzer_sys::fuzz_target!(init: seed_and_exit(), |_data: &[u8]| {});
 
@@ -46,6 +49,7 @@ fn seed() -> Result<(), Box<dyn Error>> {
     base.drop_to(1);
     let product = ProductCiphertext { parts: vec![base.c0, base.c1], scale: 1e6 };
     write("product_ciphertext", &product.to_bytes(&SET))?;
+    exact_answers(&family)?;
     // Two grey pictures of 2 x 3 pixels.
     let idx_head = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];
     write("idx", &[&idx_head[..], &[7; 12]].concat())?;
@@ -61,6 +65,22 @@ fn seed() -> Result<(), Box<dyn Error>> {
     let contract = blindsight_contract::testing::batch_sample();
     write_as("contract", "batch", &contract.to_bytes())?;
     write_as("bundle", "batch", &Bundle::write_batch(&contract, &testing::batch())?)?;
+    Ok(())
+}
+
+/// The parts of the key but the bootstrapping key, whose pieces are too long for a fuzzer.
+fn exact_answers(keys: &KeyFamily) -> Result<(), Box<dyn Error>> {
+    let family = ExactFamily::new(&EXACT_SET, &SET, keys)?;
+    for part in [KeyPart::KeySwitch, KeyPart::Bridge, KeyPart::Zero] {
+        for piece in KeyPiece::of(part, &EXACT_SET) {
+            let bytes = family.piece(piece).to_bytes(&EXACT_SET);
+            write_as("exact_key", &format!("{part:?}-{}", piece.index()), &bytes)?;
+        }
+    }
+    write("exact_key_head", &KeyHead::to_bytes(&EXACT_SET, &SET))?;
+    let mask = (0..EXACT_SET.degree() as u16).collect();
+    let answer = LabelCiphertext { mask, body: 4096 };
+    write("exact_answer", &answer.to_bytes(&EXACT_SET))?;
     Ok(())
 }
 

@@ -33,7 +33,7 @@ fn measure(folder: &TempDir) -> Value {
         storage_bytes: u64::MAX >> 8,
         ..Config::default()
     };
-    let reader = CompiledModel::reader(Answers::of(&config));
+    let reader = CompiledModel::reader(Answers::default());
     let service = Service::open(config, reader).unwrap();
     let model = service.models.find(MODEL).unwrap();
     let length = model.description().key_bytes();

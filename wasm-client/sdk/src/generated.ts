@@ -28,7 +28,7 @@ slots: Array<number>, };
 /**
  * What an answer tells.
  */
-export type AnswerDescription = "scores" | "features" | "label";
+export type AnswerDescription = "scores" | "features" | "label" | "label_with_lead";
 
 /**
  * An answer.
@@ -281,7 +281,12 @@ export type LabelData = {
 /**
  * The parameter set of the keys that decide.
  */
-exact: ExactSetData, };
+exact: ExactSetData,
+/**
+ * By how much the label's score must lead all others, as a part of the bound of scores: if it does
+ * not, the answer is that nobody is sure. Not said where the largest score is enough.
+ */
+lead?: number, };
 
 /**
  * What becomes the input of a model.

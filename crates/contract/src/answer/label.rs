@@ -1,16 +1,17 @@
 //! The answer that is a label alone.
 
 use blindsight_ckks::parameters::Parameters;
-use blindsight_exact::{ExactParameters, LabelCiphertext, LabelCode};
+use blindsight_exact::{Decision, DecisionCode, ExactParameters, LabelCiphertext, Lead};
 
 use crate::error::ContractError;
 use crate::raw::LabelData;
 
-/// How a label is read, and under which set it is decided.
+/// How a label is read, and under which set it is decided: which class is the best, or which one leads
+/// by enough.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelAnswer {
     exact: ExactParameters,
-    code: LabelCode,
+    code: DecisionCode,
 }
 
 impl LabelAnswer {
@@ -20,7 +21,11 @@ impl LabelAnswer {
         classes: usize,
     ) -> Result<Self, ContractError> {
         let exact = ExactParameters::new(data.exact.literal(), set)?;
-        let code = LabelCode::new(&exact, classes)?;
+        let decision = match data.lead {
+            Some(lead) => Decision::LabelWithLead { lead: Lead::new(lead)? },
+            None => Decision::Label,
+        };
+        let code = DecisionCode::new(&exact, classes, decision)?;
         Ok(Self { exact, code })
     }
 
@@ -30,10 +35,19 @@ impl LabelAnswer {
         &self.exact
     }
 
-    /// How labels lie on the circle.
+    /// What is decided, and how answers lie on the circle.
     #[must_use]
-    pub fn code(&self) -> LabelCode {
-        self.code
+    pub fn code(&self) -> &DecisionCode {
+        &self.code
+    }
+
+    /// By how much a label must lead, if it must.
+    #[must_use]
+    pub fn lead(&self) -> Option<Lead> {
+        match self.code.decision() {
+            Decision::LabelWithLead { lead } => Some(*lead),
+            _ => None,
+        }
     }
 
     pub(super) fn byte_len(&self) -> u64 {

@@ -1,18 +1,23 @@
 //! An answer that is a label alone, as plain data.
 
-use blindsight_exact::{Decomposition, Literal};
+use blindsight_exact::{Decomposition, Lead, Literal};
 use serde::{Deserialize, Serialize};
 
 use super::{AnswerForm, Contract, Forecast};
 use crate::error::ContractError;
 
 /// An answer that holds the label of one input and nothing else, decided by TFHE: docs/exact.md.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct LabelData {
     /// The parameter set of the keys that decide.
     pub exact: ExactSetData,
+    /// By how much the label's score must lead all others, as a part of the bound of scores: if it does
+    /// not, the answer is that nobody is sure. Not said where the largest score is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub lead: Option<f64>,
 }
 
 /// A parameter set of TFHE. Digits are `log2` of their base and their number.
@@ -43,26 +48,27 @@ const SIGN_SECONDS: f64 = 0.008;
 /// What the expanded key for exact answers takes in memory, in bytes.
 const KEY_MEMORY: u64 = 121_000_000;
 
-/// What the name of a model gets appended when it answers with labels.
-const ENDING: &str = ".label";
-
 impl Contract {
-    /// The contract of the same model when it answers with the label alone. It has a name of its own,
-    /// because its answers and its keys are others.
+    /// The contract of the same model when it answers with the label alone, or with the label if it
+    /// leads by so much. It has a name of its own, because its answers and its keys are others.
     #[must_use]
-    pub fn with_label_alone(self) -> Self {
+    pub fn with_label_alone(self, lead: Option<Lead>) -> Self {
         let exact = ExactSetData::of(&Literal::degree_2048());
         let classes = self.classes.len() as f64;
-        let signs = classes * (classes - 1.0) / 2.0 + 2.0 * (classes - 2.0);
+        let more = if lead.is_some() { classes } else { 2.0 * (classes - 2.0) };
+        let signs = classes * (classes - 1.0) / 2.0 + more;
         let forecast = Forecast {
             seconds: self.forecast.seconds + signs.max(1.0) * SIGN_SECONDS,
             memory_bytes: self.forecast.memory_bytes.saturating_add(KEY_MEMORY),
             ..self.forecast
         };
         Self {
-            id: format!("{}{ENDING}", self.id),
-            title: format!("{}, the label alone", self.title),
-            answer: AnswerForm::Label(LabelData { exact }),
+            id: format!("{}.{}", self.id, if lead.is_some() { "lead" } else { "label" }),
+            title: match lead {
+                Some(_) => format!("{}, the label if it leads", self.title),
+                None => format!("{}, the label alone", self.title),
+            },
+            answer: AnswerForm::Label(LabelData { exact, lead: lead.map(Lead::get) }),
             forecast,
             ..self
         }

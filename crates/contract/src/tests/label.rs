@@ -1,9 +1,9 @@
 //! Contracts that answer with the label alone, and the keys that they want.
 
 use blindsight_ckks::keys::KeyList;
-use blindsight_exact::KeyPiece;
 use blindsight_exact::keys::expanded_byte_len;
 use blindsight_exact::label::Classes;
+use blindsight_exact::{DecisionError, KeyPiece, Lead};
 
 use super::parse;
 use crate::testing::{batch_sample, sample};
@@ -22,7 +22,7 @@ fn label_data(contract: &mut Contract) -> &mut LabelData {
 #[test]
 fn a_label_alone_is_another_contract_with_more_keys() {
     let scores = parse(&sample()).unwrap();
-    let label = parse(&sample().with_label_alone()).unwrap();
+    let label = parse(&sample().with_label_alone(None)).unwrap();
     assert_eq!((label.id(), label.answer().kind()), ("sample-10.label", AnswerKind::Label));
     assert_eq!(scores.answer().kind(), AnswerKind::Values);
     assert_eq!(label.classes(), scores.classes());
@@ -41,7 +41,7 @@ fn a_label_alone_is_another_contract_with_more_keys() {
 #[test]
 fn weak_sets_and_too_many_classes_are_refused() {
     let refused = |change: &dyn Fn(&mut Contract)| {
-        let mut contract = sample().with_label_alone();
+        let mut contract = sample().with_label_alone(None);
         change(&mut contract);
         parse(&contract).unwrap_err()
     };
@@ -51,9 +51,18 @@ fn weak_sets_and_too_many_classes_are_refused() {
     let weak = refused(&|c| label_data(c).exact.log2_degree = 10);
     assert!(matches!(weak, ContractError::Exact(_)), "{weak}");
     let none = refused(&|c| c.classes.clear());
-    assert!(matches!(none, ContractError::Classes(Classes { classes: 0, .. })), "{none}");
+    assert!(
+        matches!(none, ContractError::Decision(DecisionError::Classes(Classes { classes: 0, .. }))),
+        "{none}"
+    );
     let many = refused(&|c| c.classes = (0..24).map(|i| format!("class {i}")).collect());
-    assert!(matches!(many, ContractError::Classes(Classes { classes: 24, .. })), "{many}");
+    assert!(
+        matches!(
+            many,
+            ContractError::Decision(DecisionError::Classes(Classes { classes: 24, .. }))
+        ),
+        "{many}"
+    );
     let long = refused(&|c| c.id = "a".repeat(65));
     assert!(matches!(long, ContractError::Id), "{long}");
     let large = refused(&|c| {
@@ -62,13 +71,33 @@ fn weak_sets_and_too_many_classes_are_refused() {
     });
     assert!(matches!(large, ContractError::TooMany { .. }), "{large}");
     let policy = Policy { key_bytes: 22_791_433, ..Policy::default() };
-    let bytes = sample().with_label_alone().to_bytes();
+    let bytes = sample().with_label_alone(None).to_bytes();
     assert!(matches!(Contract::parse(&bytes, &policy), Err(ContractError::TooMany { .. })));
 }
 
 #[test]
+fn a_lead_is_another_contract_with_the_same_keys() {
+    let alone = parse(&sample().with_label_alone(None)).unwrap();
+    let raw = sample().with_label_alone(Some(Lead::new(0.05).unwrap()));
+    let lead = parse(&raw).unwrap();
+    assert_eq!((lead.id(), lead.answer().kind()), ("sample-10.lead", AnswerKind::LabelWithLead));
+    assert_eq!(lead.answer().label().unwrap().lead().map(Lead::get), Some(0.05));
+    assert_eq!(lead.bundle(), alone.bundle());
+    for wrong in [0.0, -0.1, 1.1] {
+        let mut raw = raw.clone();
+        label_data(&mut raw).lead = Some(wrong);
+        let refused = parse(&raw).unwrap_err();
+        let is_lead = matches!(refused, ContractError::Decision(DecisionError::Lead { .. }));
+        assert!(is_lead, "{wrong}: {refused}");
+    }
+    // The words of a contract without a lead are those from before there were leads.
+    let text = String::from_utf8(sample().with_label_alone(None).to_bytes()).unwrap();
+    assert!(!text.contains("lead"), "{text}");
+}
+
+#[test]
 fn batches_do_not_answer_with_one_label() {
-    let refused = parse(&batch_sample().with_label_alone()).unwrap_err();
+    let refused = parse(&batch_sample().with_label_alone(None)).unwrap_err();
     assert!(matches!(refused, ContractError::Number { .. }), "{refused}");
 }
 
@@ -77,12 +106,12 @@ fn encoders_have_no_label() {
     let mut encoder = sample();
     encoder.classes.clear();
     assert_eq!(parse(&encoder).unwrap().meaning(), &Meaning::Features);
-    assert!(parse(&encoder.with_label_alone()).is_err());
+    assert!(parse(&encoder.with_label_alone(None)).is_err());
 }
 
 #[test]
 fn heads_are_read_as_they_were_written() {
-    let contract = parse(&sample().with_label_alone()).unwrap();
+    let contract = parse(&sample().with_label_alone(None)).unwrap();
     let set = contract.set();
     let all = contract.bundle();
     let empty = KeyList::default();
@@ -129,7 +158,7 @@ fn what_is_missing_is_the_difference() {
 
 #[test]
 fn parts_have_all_exact_keys_or_none() {
-    let contract = parse(&sample().with_label_alone()).unwrap();
+    let contract = parse(&sample().with_label_alone(None)).unwrap();
     let all = contract.bundle();
     let keys: Vec<Key<'_>> = all.keys().collect();
     assert_eq!((all.len(), keys.len()), (21, 21));

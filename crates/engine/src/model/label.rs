@@ -8,7 +8,7 @@
 use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
 use blindsight_ckks_eval::{Evaluator, KeySet};
 use blindsight_contract::AcceptedContract;
-use blindsight_exact::{ExactParameters, LabelCiphertext};
+use blindsight_exact::{DecisionCode, ExactParameters};
 use blindsight_exact_eval::{Lwe, ScoreLayout, ScoreSelection};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -19,10 +19,11 @@ use super::run::rescaled;
 use super::{Code, EvaluateError, Model, RunError, RunObserver, StepModel};
 use crate::program::{Operation, Value};
 
-/// What a model's labels are made with, once for all clients.
+/// What a model's labels, or other decisions on its scores, are made with, once for all clients.
 #[derive(Debug)]
 pub struct Labels {
     set: ExactParameters,
+    code: DecisionCode,
     selection: ScoreSelection,
     /// The value that the last step would rescale.
     scores: Value,
@@ -52,8 +53,20 @@ impl Model {
     /// # Errors
     /// When it is none that can.
     pub fn labels(&self, contract: &AcceptedContract) -> Result<Labels, LabelError> {
+        let label = contract.answer().label().ok_or(LabelError::Form)?;
+        self.decisions(label.exact().clone(), label.code().clone())
+    }
+
+    /// Makes the model ready to answer with what is decided on its scores, under this set.
+    ///
+    /// # Errors
+    /// When it is none that can.
+    pub fn decisions(
+        &self,
+        set: ExactParameters,
+        code: DecisionCode,
+    ) -> Result<Labels, LabelError> {
         let steps = self.label_steps()?;
-        let set = contract.answer().label().ok_or(LabelError::Form)?.exact().clone();
         let answer = self.contract.answer().compact().ok_or(LabelError::Form)?;
         let scores = match steps.program.steps.last().map(|step| &step.operation) {
             Some(Operation::Rescale { input, level: 1, .. }) => *input,
@@ -68,11 +81,12 @@ impl Model {
             scale: before.scale,
             period: answer.period(),
             slots: answer.slots().collect(),
-            // Compilers choose the unit so that scores stay within one of it.
-            bound: 1.0,
+            // Compilers choose the unit so that scores stay within one of it. What is compared may
+            // be more than a difference of two.
+            bound: code.decision().reach() / 2.0,
         };
         let selection = ScoreSelection::new(steps.scheme.context(), &layout)?;
-        Ok(Labels { set, selection, scores })
+        Ok(Labels { set, code, selection, scores })
     }
 
     /// Runs the model but for its last step: what both kinds of answers are made of.
@@ -105,7 +119,7 @@ impl Model {
         Ok(answer.to_bytes(self.contract.set()))
     }
 
-    /// The bytes of the answer with the label alone.
+    /// The bytes of the answer with the label, or what else is decided, alone.
     ///
     /// # Errors
     /// When the key belongs to another set, or the scores to another model.
@@ -125,8 +139,8 @@ impl Model {
         let scores = labels.selection.apply(evaluator, scores)?;
         let scores = scores.par_iter().map(|score| key.bridge().coefficient_0(score));
         let scores: Vec<Lwe> = scores.collect::<Result<_, _>>()?;
-        let label: LabelCiphertext = key.label(&scores, entropy)?;
-        Ok(label.to_bytes(&labels.set))
+        let answer = key.decide(&labels.code, labels.unit(), &scores, entropy)?;
+        Ok(answer.to_bytes(&labels.set))
     }
 
     fn label_steps(&self) -> Result<&StepModel, LabelError> {
