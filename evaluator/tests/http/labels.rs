@@ -57,8 +57,12 @@ fn labels_are_answered_beside_scores_with_keys_of_their_own() {
     let ways = listed["models"].as_array().unwrap().iter();
     let ways: Vec<_> = ways.map(|m| json!([m["id"], m["answer"], m["of"]])).collect();
     // Of one class, there is nothing to decide.
-    let expected =
-        json!([["one", "scores", "one"], ["two", "scores", "two"], ["two.label", "label", "two"]]);
+    let expected = json!([
+        ["one", "scores", "one"],
+        ["two", "scores", "two"],
+        ["two.label", "label", "two"],
+        ["two.lead", "label_with_lead", "two"]
+    ]);
     assert_eq!(json!(ways), expected);
     let said = server.send("GET", "/v1/models/two.label/contract", &[], &[]);
     assert_eq!(said.body, model.contract().clone().with_label_alone(None).to_bytes());
