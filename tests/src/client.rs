@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
-use blindsight_contract::{AcceptedContract, Preparation as Rule};
+use blindsight_contract::{AcceptedContract, Key, Preparation as Rule};
 use blindsight_engine::{Bundle, BundleLimits};
 use blindsight_model::picture::Preparation;
 use blindsight_model::tensor::{Shape, Tensor};
@@ -55,13 +55,10 @@ impl Client {
     pub fn new(seed: u8) -> Self {
         let seed = || ClientSeed::from_bytes(&[seed; 32]);
         let session = Session::new(contract(), &seed());
-        let keys = contract().keys();
-        let frames: Vec<Vec<u8>> = keys
-            .specs()
-            .par_iter()
-            .map(|spec| session.evaluation_key(spec).expect("a key of the contract"))
-            .collect();
-        let manifest = session.manifest(keys).expect("keys of the contract");
+        let keys: Vec<Key<'_>> = contract().bundle().keys().collect();
+        let frames = keys.par_iter().map(|key| session.key(key).expect("a key of the contract"));
+        let frames: Vec<Vec<u8>> = frames.collect();
+        let manifest = session.head(contract().bundle()).expect("keys of the contract");
         let (mut bundle, mut places) = (Vec::new(), Vec::new());
         for frame in std::iter::once(&manifest).chain(&frames) {
             places.push(bundle.len()..bundle.len() + frame.len());

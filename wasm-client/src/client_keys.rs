@@ -1,6 +1,7 @@
 //! The secret of a client, and what it can do.
 
 use blindsight_ckks_client::{ClientSeed, SecretRng};
+use blindsight_contract::AcceptedContract;
 use blindsight_session::{PrepareError, Session, SessionError, prepare};
 use js_sys::{Float32Array, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -52,7 +53,7 @@ impl ClientKeys {
         Ok(Self { session: Session::new(contract.accepted(), &seed) })
     }
 
-    /// The evaluation key at a place of the contract's list, as it travels: always the same bytes.
+    /// The key at a place of the contract's list, as it travels: always the same bytes.
     ///
     /// # Errors
     /// When there is no such key, or the contract is of another scheme.
@@ -63,7 +64,7 @@ impl ClientKeys {
         place: u32,
     ) -> Result<Vec<u8>, ClientError> {
         self.session.serves(contract.accepted()).map_err(refusal)?;
-        self.session.evaluation_key(contract.spec(place)?).map_err(refusal)
+        self.session.key(&contract.key(place)?).map_err(refusal)
     }
 
     /// Encrypts the pixels that `prepareFile` or `preparePixels` gave, or those of several pictures one
@@ -117,10 +118,29 @@ impl ClientKeys {
         answer: &Uint8Array,
     ) -> Result<Vec<f64>, ClientError> {
         let accepted = contract.accepted();
-        let most = accepted.answer().byte_len(accepted.set()) as usize;
-        let answer = input::bytes("the answer", answer, most, Code::BadAnswer)?;
+        let answer = answer_bytes(accepted, answer)?;
         Ok(self.session.decrypt(accepted, &answer).map_err(refusal)?.to_vec())
     }
+
+    /// Decrypts the label alone, where that is what the model answers: the number of a class.
+    ///
+    /// # Errors
+    /// When the model answers otherwise, or the answer is malformed or holds no label.
+    #[wasm_bindgen(js_name = decryptLabel)]
+    pub fn decrypt_label(
+        &self,
+        contract: &ModelContract,
+        answer: &Uint8Array,
+    ) -> Result<u32, ClientError> {
+        let accepted = contract.accepted();
+        let answer = answer_bytes(accepted, answer)?;
+        Ok(self.session.decrypt_label(accepted, &answer).map_err(refusal)? as u32)
+    }
+}
+
+fn answer_bytes(contract: &AcceptedContract, answer: &Uint8Array) -> Result<Vec<u8>, ClientError> {
+    let most = contract.answer().byte_len(contract.set()) as usize;
+    input::bytes("the answer", answer, most, Code::BadAnswer)
 }
 
 impl ClientKeys {
@@ -149,6 +169,8 @@ fn refusal(error: SessionError) -> ClientError {
     let code = match error {
         SessionError::Answer(_)
         | SessionError::AnswerModulus { .. }
+        | SessionError::Label(_)
+        | SessionError::AnswerLabel
         | SessionError::AnswerValues => Code::BadAnswer,
         _ => Code::InvalidArgument,
     };

@@ -1,14 +1,11 @@
 //! What a server says of a model, checked.
 
-use blindsight_ckks::keys::{KeyList, KeySpec};
-use blindsight_ckks::wire::KeySetManifest;
 use blindsight_contract::{
-    AcceptedContract, Contract, LARGEST_VALUE, Meaning, Policy, Preparation,
+    AcceptedContract, AnswerKind, Contract, Key, LARGEST_VALUE, Meaning, Policy, Preparation,
 };
 use blindsight_session::Session;
 use js_sys::Uint8Array;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -44,13 +41,13 @@ impl ModelContract {
     /// The frame that an upload of some of its keys begins with, given by their places.
     ///
     /// # Errors
-    /// When there are no such keys, or one is named twice.
+    /// When there are no such keys, one is named twice, or some for exact answers without the others.
     pub fn manifest(&self, places: Vec<u32>) -> Result<Vec<u8>, ClientError> {
-        let specs = places.iter().map(|&place| self.spec(place).cloned());
-        let list = KeyList::new(specs.collect::<Result<_, _>>()?)
-            .map_err(|error| ClientError::new(Code::InvalidArgument, error))?;
-        let set = self.0.set();
-        Ok(KeySetManifest::new(set, &list).to_bytes(set))
+        let keys: Vec<Key<'_>> =
+            places.iter().map(|&place| self.key(place)).collect::<Result<_, _>>()?;
+        let part = self.0.bundle().part(&keys);
+        let part = part.map_err(|error| ClientError::new(Code::InvalidArgument, error))?;
+        Ok(part.head(self.0.set()))
     }
 }
 
@@ -62,6 +59,8 @@ impl ModelContract {
 pub(crate) struct Description<'a> {
     id: &'a str,
     title: &'a str,
+    /// What an answer tells.
+    answer: AnswerDescription,
     /// Names of the classes; none of an encoder.
     classes: &'a [String],
     /// How many features an encoder gives; none of a classifier.
@@ -92,6 +91,19 @@ struct KeyDescription {
     /// SHA-256 of what the key is: the same key has the same name in every model of a scheme.
     name: String,
     bytes: f64,
+}
+
+/// What an answer tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+enum AnswerDescription {
+    /// A score for each class.
+    Scores,
+    /// Features of the input.
+    Features,
+    /// The label alone.
+    Label,
 }
 
 /// What a model reads.
@@ -141,8 +153,8 @@ impl ModelContract {
     }
 
     /// The key at a place of the contract's list.
-    pub(crate) fn spec(&self, place: u32) -> Result<&KeySpec, ClientError> {
-        self.0.keys().specs().get(place as usize).ok_or_else(|| {
+    pub(crate) fn key(&self, place: u32) -> Result<Key<'_>, ClientError> {
+        self.0.bundle().key(place as usize).ok_or_else(|| {
             ClientError::new(Code::InvalidArgument, format!("there is no key {place}"))
         })
     }
@@ -150,11 +162,15 @@ impl ModelContract {
     fn description(&self) -> Description<'_> {
         let contract = &self.0;
         let (set, forecast) = (contract.set(), contract.forecast());
-        let manifest = contract.manifest();
-        let keys = manifest.entries().iter().map(|entry| KeyDescription {
-            name: hex(&Sha256::digest(entry.spec.to_bytes())),
-            bytes: entry.byte_len as f64,
-        });
+        let bundle = contract.bundle();
+        let keys = bundle
+            .keys()
+            .map(|key| KeyDescription { name: hex(&key.name()), bytes: key.byte_len(set) as f64 });
+        let answer = match (contract.answer().kind(), contract.meaning()) {
+            (AnswerKind::Label, _) => AnswerDescription::Label,
+            (AnswerKind::Values, Meaning::Scores { .. }) => AnswerDescription::Scores,
+            (AnswerKind::Values, Meaning::Features) => AnswerDescription::Features,
+        };
         let kind = match (contract.input().preparation(), contract.input().shape()) {
             (Preparation::Tensor, _) => InputKind::Tensor,
             (Preparation::Picture { .. }, [1, ..]) => InputKind::Grey,
@@ -163,6 +179,7 @@ impl ModelContract {
         Description {
             id: contract.id(),
             title: contract.title(),
+            answer,
             classes: contract.classes(),
             features: match contract.meaning() {
                 Meaning::Scores { .. } => None,
@@ -172,9 +189,9 @@ impl ModelContract {
             sha256: hex(&contract.fingerprint()),
             scheme: hex(&set.fingerprint().0),
             identity: hex(&Session::identity(contract)),
-            key_list: hex(&contract.keys().digest(set)),
+            key_list: hex(&bundle.digest(set)),
             keys: keys.collect(),
-            manifest_bytes: manifest.to_bytes(set).len() as f64,
+            manifest_bytes: bundle.head(set).len() as f64,
             input: InputDescription {
                 kind,
                 shape: contract.input().shape(),
@@ -204,7 +221,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use blindsight_contract::testing::{batch_sample, sample};
-    use blindsight_contract::{InputData, PreparationData};
+    use blindsight_contract::{InputData, KeyBundle, PreparationData};
 
     use super::*;
 
@@ -234,12 +251,16 @@ mod tests {
         let described = |contract: &Contract| {
             let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
             let description = contract.description();
-            (description.classes.len(), description.features, description.inputs)
+            let keys = description.keys.len();
+            (description.answer, description.classes.len(), description.features, keys)
         };
-        assert_eq!(described(&contract), (10, None, 1));
+        assert_eq!(described(&contract), (AnswerDescription::Scores, 10, None, 6));
+        let label = contract.clone().with_label_alone();
+        assert_eq!(described(&label), (AnswerDescription::Label, 10, None, 21));
         contract.classes.clear();
-        assert_eq!(described(&contract), (0, Some(10), 1));
-        assert_eq!(described(&batch_sample()), (2, None, 1024));
+        assert_eq!(described(&contract), (AnswerDescription::Features, 0, Some(10), 6));
+        let batch = ModelContract::accept(&batch_sample().to_bytes()).unwrap();
+        assert_eq!(batch.description().inputs, 1024);
     }
 
     #[test]
@@ -266,9 +287,9 @@ mod tests {
         let contract = ModelContract::accept(&sample().to_bytes()).unwrap();
         let set = contract.0.set();
         let whole = contract.manifest((0..6).collect()).unwrap();
-        assert_eq!(whole, contract.0.manifest().to_bytes(set));
-        let part = KeySetManifest::from_bytes(set, &contract.manifest(vec![4, 1]).unwrap());
-        assert_eq!(part.unwrap().entries().len(), 2);
+        assert_eq!(whole, contract.0.bundle().head(set));
+        let part = KeyBundle::from_head(set, &contract.manifest(vec![4, 1]).unwrap());
+        assert_eq!(part.unwrap().len(), 2);
         for places in [vec![6], vec![1, 1], vec![u32::MAX]] {
             let refused = contract.manifest(places).unwrap_err();
             assert_eq!(refused.code, Code::InvalidArgument);

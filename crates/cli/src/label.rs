@@ -1,6 +1,7 @@
 //! `classify --label-only` and `accuracy --label-only`: the evaluator decides, and the client learns
 //! the label alone.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::time::Instant;
 
@@ -8,9 +9,9 @@ use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_contract::AcceptedContract;
 use blindsight_engine::label::{self, Labels};
 use blindsight_engine::{Bundle, Engine, Model, RunObserver, memory};
-use blindsight_exact::{ExactParameters, KeyPart, LabelCiphertext, LabelCode};
+use blindsight_exact::{ExactParameters, KeyPiece, LabelCiphertext, LabelCode};
 use blindsight_exact_client::ExactFamily;
-use blindsight_exact_eval::{Entropy, ExactKey};
+use blindsight_exact_eval::{Entropy, ExactError, ExactKey};
 use serde::Serialize;
 
 use crate::encrypted::{Progress, timed};
@@ -232,14 +233,15 @@ impl Both {
 impl Exact {
     fn new(contract: &AcceptedContract, client: &Client) -> Result<Self, Box<dyn Error>> {
         let (set, code) = label::format(contract)?;
-        let (parts, generate) = timed(|| {
+        let (pieces, generate) = timed(|| {
             let family = ExactFamily::new(&set, contract.set(), client.family())?;
-            let part = |part| family.part(part).to_bytes(&set);
-            Ok::<_, Box<dyn Error>>(KeyPart::ALL.map(part))
+            let piece = |piece| (piece, family.piece(piece).to_bytes(&set));
+            Ok::<_, Box<dyn Error>>(KeyPiece::all(&set).map(piece).collect::<HashMap<_, _>>())
         });
-        let parts = parts?;
-        let bytes = parts.iter().map(Vec::len).sum();
-        let (key, expand) = timed(|| ExactKey::read(&set, parts.each_ref().map(Vec::as_slice)));
+        let pieces = pieces?;
+        let bytes = pieces.values().map(Vec::len).sum();
+        let (key, expand) =
+            timed(|| ExactKey::read(&set, |piece| Ok::<_, ExactError>(&pieces[&piece])));
         let key = key?;
         Ok(Self { set, code, key, bytes, generate, expand })
     }

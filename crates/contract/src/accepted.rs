@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec, Special};
 use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ring::GaloisElement;
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
+use crate::bundle::KeyBundle;
 use crate::error::ContractError;
 use crate::input::Input;
 use crate::policy::Policy;
@@ -25,7 +25,7 @@ pub struct AcceptedContract {
     meaning: Meaning,
     fingerprint: [u8; 32],
     set: Arc<Parameters>,
-    keys: KeyList,
+    keys: KeyBundle,
     input: Input,
     request: Request,
     answer: Answer,
@@ -74,17 +74,18 @@ impl AcceptedContract {
         limit("residues of a polynomial", residues, policy.residues)?;
         let set = sets::parameters(contract.scheme.literal())?;
         let keys = key_list(&set, &contract.keys)?;
-        let key_bytes = KeySetManifest::new(&set, &keys).total_byte_len();
-        limit("bytes of evaluation keys", key_bytes, policy.key_bytes)?;
         let request = Request::new(contract.request, &set, input.shape(), policy)?;
-        let answer = Answer::new(contract.answer, &set, policy)?;
+        let answer = Answer::new(contract.answer, contract.classes.len(), &set, policy)?;
+        let exact = answer.label().map(|label| label.exact().clone());
+        let keys = KeyBundle::new(keys, exact);
+        limit("bytes of evaluation keys", keys.byte_len(&set), policy.key_bytes)?;
         limit("bytes an answer", answer.byte_len(&set), policy.answer_bytes)?;
         if request.inputs() > 1 && answer.products().is_none() {
             let (field, found) = ("the inputs of a request", request.inputs() as f64);
             let expected = "one, where the answer is to one";
             return Err(ContractError::Number { field, found, expected });
         }
-        let meaning = Meaning::new(contract.classes, answer.values())?;
+        let meaning = Meaning::new(contract.classes, &answer)?;
         Ok(Self {
             id: contract.id,
             title: contract.title,
@@ -138,26 +139,16 @@ impl AcceptedContract {
         &self.set
     }
 
-    /// The evaluation keys.
+    /// The evaluation keys of CKKS.
     #[must_use]
     pub fn keys(&self) -> &KeyList {
+        self.keys.scheme()
+    }
+
+    /// All keys that a client uploads.
+    #[must_use]
+    pub fn bundle(&self) -> &KeyBundle {
         &self.keys
-    }
-
-    /// The keys that are in none of these lists, which must be lists of the same scheme: what is
-    /// left to upload for whom has uploaded those.
-    #[must_use]
-    pub fn missing<'a>(&self, have: impl IntoIterator<Item = &'a KeyList> + Clone) -> KeyList {
-        let lacks = |spec: &&KeySpec| have.clone().into_iter().all(|l| l.position(spec).is_none());
-        let specs: Vec<KeySpec> = self.keys.specs().iter().filter(lacks).cloned().collect();
-        // A part of a list is a list.
-        KeyList::new(specs).unwrap_or_default()
-    }
-
-    /// The head of an upload of all keys.
-    #[must_use]
-    pub fn manifest(&self) -> KeySetManifest {
-        KeySetManifest::new(&self.set, &self.keys)
     }
 
     /// How an input is prepared.
@@ -186,12 +177,13 @@ impl AcceptedContract {
 }
 
 impl Meaning {
-    fn new(classes: Vec<String>, values: usize) -> Result<Self, ContractError> {
+    fn new(classes: Vec<String>, answer: &Answer) -> Result<Self, ContractError> {
         if classes.is_empty() {
             return Ok(Self::Features);
         }
-        let (field, found, expected) = ("the classes", classes.len(), values);
-        if found != expected {
+        let (field, found, expected) = ("the classes", classes.len(), answer.values());
+        // A label has room for as many as there are.
+        if found != expected && answer.label().is_none() {
             return Err(ContractError::Length { field, found, expected });
         }
         for class in &classes {

@@ -1,6 +1,7 @@
 //! How an answer is read.
 
 mod compact;
+mod label;
 mod products;
 
 use blindsight_ckks::parameters::Parameters;
@@ -10,6 +11,7 @@ use crate::policy::Policy;
 use crate::raw::AnswerForm;
 
 pub use compact::CompactAnswer;
+pub use label::LabelAnswer;
 pub use products::ProductAnswer;
 
 /// How an answer is read.
@@ -19,11 +21,23 @@ pub enum Answer {
     Compact(CompactAnswer),
     /// The answer to all inputs of a request.
     Products(ProductAnswer),
+    /// The label of one input.
+    Label(LabelAnswer),
+}
+
+/// What an answer tells whom it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// Values: scores, or features.
+    Values,
+    /// The label alone.
+    Label,
 }
 
 impl Answer {
     pub(crate) fn new(
         form: AnswerForm,
+        classes: usize,
         set: &Parameters,
         policy: &Policy,
     ) -> Result<Self, ContractError> {
@@ -31,24 +45,36 @@ impl Answer {
         match form {
             AnswerForm::Compact(data) => CompactAnswer::new(data, set, most).map(Self::Compact),
             AnswerForm::Products(data) => ProductAnswer::new(data, set, most).map(Self::Products),
+            AnswerForm::Label(data) => LabelAnswer::new(&data, set, classes).map(Self::Label),
         }
     }
 
-    /// The number of values of a result.
+    /// What it tells.
+    #[must_use]
+    pub fn kind(&self) -> AnswerKind {
+        match self {
+            Self::Compact(_) | Self::Products(_) => AnswerKind::Values,
+            Self::Label(_) => AnswerKind::Label,
+        }
+    }
+
+    /// The number of values of a result: of a label alone, none.
     #[must_use]
     pub fn values(&self) -> usize {
         match self {
             Self::Compact(answer) => answer.values(),
             Self::Products(answer) => answer.values(),
+            Self::Label(_) => 0,
         }
     }
 
-    /// What a decrypted 1 means.
+    /// What a decrypted 1 means, where numbers are decrypted.
     #[must_use]
     pub fn unit(&self) -> f64 {
         match self {
             Self::Compact(answer) => answer.unit(),
             Self::Products(answer) => answer.unit(),
+            Self::Label(_) => 1.0,
         }
     }
 
@@ -58,6 +84,7 @@ impl Answer {
         match self {
             Self::Compact(answer) => answer.byte_len(set),
             Self::Products(answer) => answer.byte_len(set),
+            Self::Label(answer) => answer.byte_len(),
         }
     }
 
@@ -66,7 +93,7 @@ impl Answer {
     pub fn compact(&self) -> Option<&CompactAnswer> {
         match self {
             Self::Compact(answer) => Some(answer),
-            Self::Products(_) => None,
+            Self::Products(_) | Self::Label(_) => None,
         }
     }
 
@@ -75,7 +102,16 @@ impl Answer {
     pub fn products(&self) -> Option<&ProductAnswer> {
         match self {
             Self::Products(answer) => Some(answer),
-            Self::Compact(_) => None,
+            Self::Compact(_) | Self::Label(_) => None,
+        }
+    }
+
+    /// The form of a label alone, if it is that.
+    #[must_use]
+    pub fn label(&self) -> Option<&LabelAnswer> {
+        match self {
+            Self::Label(answer) => Some(answer),
+            Self::Compact(_) | Self::Products(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use blindsight_ckks::keys::KeyError;
 use blindsight_ckks::parameters::ParameterError;
+use blindsight_exact::label::Classes;
 use thiserror::Error;
 
 /// Why a contract is refused. Every refusal names the field.
@@ -69,6 +70,12 @@ pub enum ContractError {
     /// The parameter set is insecure or inconsistent.
     #[error("the scheme: {0}")]
     Scheme(#[from] ParameterError),
+    /// The parameter set of exact answers is insecure or impossible.
+    #[error("the parameter set of labels: {0}")]
+    Exact(#[from] blindsight_exact::ParameterError),
+    /// Labels have no room for so many classes.
+    #[error("the answer: {0}")]
+    Classes(#[from] Classes),
     /// A key is insecure, useless or impossible.
     #[error("key {index}: {source}")]
     Key {

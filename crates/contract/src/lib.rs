@@ -12,6 +12,7 @@
 
 mod accepted;
 mod answer;
+mod bundle;
 mod error;
 mod input;
 mod policy;
@@ -25,12 +26,13 @@ mod tests;
 mod text;
 
 pub use accepted::{AcceptedContract, Meaning};
-pub use answer::{Answer, CompactAnswer, ProductAnswer};
+pub use answer::{Answer, AnswerKind, CompactAnswer, LabelAnswer, ProductAnswer};
+pub use bundle::{HeadError, Key, KeyBundle, PartError};
 pub use error::ContractError;
 pub use input::{Input, LARGEST_VALUE, Preparation};
 pub use policy::Policy;
 pub use raw::{
-    AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, KeyKindData,
-    PreparationData, ProductsData, RequestData, SchemeData, VERSION,
+    AnswerData, AnswerForm, BoxData, Contract, ExactSetData, Forecast, InputData, KeyData,
+    KeyKindData, LabelData, PreparationData, ProductsData, RequestData, SchemeData, VERSION,
 };
 pub use slot_map::{Request, SlotMap};

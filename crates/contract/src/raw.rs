@@ -1,10 +1,14 @@
 //! A contract as plain data: what the compiler writes, and what nobody should act upon.
 
+mod label;
+
 use blindsight_ckks::keys::{KeyKind, KeySpec};
 use blindsight_ckks::parameters::Literal;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ContractError;
+
+pub use label::{ExactSetData, LabelData};
 
 /// The version of the contract's format that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
@@ -171,6 +175,8 @@ pub enum AnswerForm {
     Compact(AnswerData),
     /// To all inputs of a request: a ciphertext for each value, as products leave it.
     Products(ProductsData),
+    /// To one input: the label alone.
+    Label(LabelData),
 }
 
 /// The answer to all inputs of a request: each value is a ciphertext of several parts, whose slots

@@ -99,15 +99,15 @@ pub fn batch_sample() -> Contract {
     }
 }
 
-/// The answer of a contract for one input.
+/// The answer of a contract for one input, with values.
 ///
 /// # Panics
-/// When it is to many.
+/// When it is another one.
 #[must_use]
 pub fn compact(contract: &mut Contract) -> &mut AnswerData {
     match &mut contract.answer {
         AnswerForm::Compact(answer) => answer,
-        AnswerForm::Products(_) => unreachable!("the answer is to one input"),
+        _ => unreachable!("the answer is compact"),
     }
 }
 

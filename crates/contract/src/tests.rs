@@ -1,4 +1,5 @@
 mod hostile;
+mod label;
 mod mutations;
 
 use blindsight_ckks::encoding::Complex64;
@@ -19,8 +20,7 @@ fn the_sample_is_accepted_and_says_what_it_is() {
     assert_eq!(contract.input().shape(), [3, 32, 32]);
     assert!(matches!(contract.input().preparation(), Preparation::Picture { .. }));
     assert_eq!((contract.request().level(), contract.answer().values()), (4, 10));
-    let lengths = contract.manifest().entries().iter().map(|entry| entry.byte_len).sum::<u64>();
-    assert_eq!(lengths, contract.manifest().total_byte_len());
+    assert_eq!(contract.bundle().keys().count(), 6);
     assert!(contract.request().byte_len(contract.set()) > 300_000);
     assert!(contract.answer().byte_len(contract.set()) > 90_000);
 }
@@ -125,18 +125,6 @@ fn answers_are_read_from_their_slots() {
     assert_eq!(values[0], 9.0 * 12.5);
     assert_eq!(values[9], 0.0);
     assert!(contract.answer().compact().unwrap().read(&slots[..9]).is_none());
-}
-
-#[test]
-fn what_is_missing_is_the_difference() {
-    let contract = parse(&sample()).unwrap();
-    let part = |from: usize, to: usize| {
-        blindsight_ckks::keys::KeyList::new(contract.keys().specs()[from..to].to_vec()).unwrap()
-    };
-    assert_eq!(&contract.missing([]), contract.keys());
-    assert_eq!(contract.missing([&part(0, 2)]).specs(), &contract.keys().specs()[2..]);
-    assert_eq!(contract.missing([&part(3, 6), &part(0, 2)]), part(2, 3));
-    assert!(contract.missing([&part(0, 4), &part(2, 6)]).is_empty());
 }
 
 #[test]

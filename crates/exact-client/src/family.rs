@@ -6,7 +6,7 @@ use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_client::{KeyFamily, SecretPoly, SecretRng, parallel};
 use blindsight_exact::label::LABEL_BITS;
 use blindsight_exact::{
-    ExactParameters, KeyPart, LabelCiphertext, LabelCode, SeededPart, TorusRing,
+    ExactParameters, KeyPiece, LabelCiphertext, LabelCode, SeededPiece, TorusRing,
 };
 use blindsight_ring::sampling::Seed;
 use blindsight_ring::{NttMontgomery, PrimeError};
@@ -18,9 +18,9 @@ use crate::secret::ExactSecret;
 /// The secrets of exact answers and the evaluator's key that follow from a client's seed, under a
 /// parameter set.
 ///
-/// Every sample has a stream of errors of its own, and every part one public seed: all are named by
-/// the set's fingerprint, the part and the sample, so that any stretch of any part can be made by
-/// itself, on any machine, and again with the same bytes.
+/// Every sample has a stream of errors of its own, and every piece a public seed: all are named by the
+/// set's fingerprint, the part, the piece and the sample, so that any piece can be made by itself, on
+/// any machine, and again with the same bytes.
 #[derive(Debug)]
 pub struct ExactFamily<'a> {
     set: &'a ExactParameters,
@@ -77,39 +77,43 @@ impl<'a> ExactFamily<'a> {
         Ok(Self { set, scheme, secret, ring, ring_secret })
     }
 
-    /// A part of the evaluator's key.
+    /// A piece of the evaluator's key.
     #[must_use]
-    pub fn part(&self, part: KeyPart) -> SeededPart {
-        let samples = part.samples(self.set);
+    pub fn piece(&self, piece: KeyPiece) -> SeededPiece {
+        let samples = piece.samples(self.set);
         // Stretches, so that threads share the work.
-        let stretch = samples.div_ceil(64);
-        let bodies = parallel::map(samples.div_ceil(stretch), |i| {
-            self.bodies(part, i * stretch..samples.min((i + 1) * stretch))
+        let stretch = samples.len().div_ceil(16);
+        let bodies = parallel::map(samples.len().div_ceil(stretch), |i| {
+            let start = samples.start + i * stretch;
+            self.bodies(piece, start..samples.end.min(start + stretch))
         });
-        SeededPart { part, seed: self.seed(part), bodies: bodies.concat() }
+        SeededPiece { piece, seed: self.seed(piece), bodies: bodies.concat() }
     }
 
-    /// The public seed of a part.
+    /// The public seed of a piece.
     #[must_use]
-    pub fn seed(&self, part: KeyPart) -> Seed {
-        self.stream(&format!("seed of part {}", part as u8)).next_seed()
+    pub fn seed(&self, piece: KeyPiece) -> Seed {
+        let (part, index) = (piece.part() as u8, piece.index());
+        self.stream(&format!("seed of part {part}, piece {index}")).next_seed()
     }
 
-    /// The bodies of a stretch of samples, as [`SeededPart::bodies`] has them.
-    #[must_use]
-    pub fn bodies(&self, part: KeyPart, samples: Range<usize>) -> Vec<u64> {
+    /// The bodies of a stretch of a piece's samples, as [`SeededPiece::bodies`] has them.
+    pub(crate) fn bodies(&self, piece: KeyPiece, samples: Range<usize>) -> Vec<u64> {
+        let part = piece.part();
         let generation = Generation {
             set: self.set,
             part,
-            seed: self.seed(part),
+            seed: self.seed(piece),
             secret: &self.secret,
             scheme_secret: self.scheme.secret().dense(),
             ring: &self.ring,
             ring_secret: &self.ring_secret.0,
         };
         let mut bodies = Vec::with_capacity(samples.len() * part.body_len(self.set));
+        let index = piece.index();
         for sample in samples {
-            let name = format!("errors of part {}, sample {sample}", part as u8);
+            // Named as the mask is: whatever becomes of pieces, no error gets a second mask.
+            let name = format!("errors of part {}, piece {index}, sample {sample}", part as u8);
             generation.append_body(sample, &mut self.stream(&name), &mut bodies);
         }
         bodies

@@ -3,7 +3,7 @@
 use blindsight_ckks_client::{SecretPoly, SecretRng};
 use blindsight_exact::keys::level_factors;
 use blindsight_exact::sampling::bounded_uniform;
-use blindsight_exact::{Decomposition, ExactParameters, KeyPart, SeededPart, TorusRing};
+use blindsight_exact::{Decomposition, ExactParameters, KeyPart, SeededPiece, TorusRing};
 use blindsight_ring::NttMontgomery;
 use blindsight_ring::sampling::Seed;
 use zeroize::Zeroizing;
@@ -40,7 +40,7 @@ impl Generation<'_> {
             *number = number.wrapping_add(error as u64);
         }
         // From here on it is public.
-        out.extend(body.iter().map(|number| SeededPart::round(set, part, *number)));
+        out.extend(body.iter().map(|number| SeededPiece::round(set, part, *number)));
     }
 
     fn ring_product(&self, mask: &[u64], out: &mut [u64]) {
@@ -106,7 +106,7 @@ mod tests {
     use blindsight_ckks::parameters::{Literal as SchemeLiteral, Parameters};
     use blindsight_ckks_client::{ClientSeed, KeyFamily};
     use blindsight_exact::sampling::deviation;
-    use blindsight_exact::{LabelCiphertext, LabelCode, Literal};
+    use blindsight_exact::{KeyPiece, LabelCiphertext, LabelCode, Literal};
 
     use crate::family::{ExactFamily, FamilyError};
 
@@ -176,8 +176,10 @@ mod tests {
             };
             let (mut squares, mut count) = (0.0, 0.0);
             for sample in first {
-                let body = family.bodies(part, sample..sample + 1);
-                let mut found = phase(part, family.seed(part), sample, &body);
+                let piece = KeyPiece::of(part, set()).find(|p| p.samples(set()).contains(&sample));
+                let piece = piece.unwrap();
+                let body = family.bodies(piece, sample..sample + 1);
+                let mut found = phase(part, family.seed(piece), sample, &body);
                 let mut message = vec![0_i64; found.len()];
                 match part {
                     KeyPart::Bootstrap => {
@@ -214,14 +216,19 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_the_same_in_stretches_and_again() {
+    fn pieces_are_the_same_in_stretches_and_again() {
         let (first, second) = (family(), family());
-        let whole = first.part(KeyPart::Bridge);
-        assert_eq!(whole.bodies[5 * 2048..7 * 2048], second.bodies(KeyPart::Bridge, 5..7));
-        assert_eq!(whole.seed, second.seed(KeyPart::Bridge));
-        assert_ne!(whole.seed, second.seed(KeyPart::Zero));
+        let piece = |part| KeyPiece::of(part, set()).next().unwrap();
+        let (bridge, zero) = (piece(KeyPart::Bridge), piece(KeyPart::Zero));
+        let whole = first.piece(bridge);
+        assert_eq!(whole.bodies[5 * 2048..7 * 2048], second.bodies(bridge, 5..7));
+        assert_eq!(whole.seed, second.seed(bridge));
+        assert_ne!(whole.seed, second.seed(zero));
         let bytes = whole.to_bytes(set());
-        assert_eq!(SeededPart::from_bytes(set(), KeyPart::Bridge, &bytes), Ok(whole));
+        assert_eq!(SeededPiece::from_bytes(set(), bridge, &bytes), Ok(whole));
+        let mut pieces = KeyPiece::of(KeyPart::Bootstrap, set());
+        let [one, other] = [pieces.next().unwrap(), pieces.next().unwrap()];
+        assert_ne!(first.seed(one), first.seed(other));
     }
 
     #[test]

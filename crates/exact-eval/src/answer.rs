@@ -7,7 +7,7 @@
 
 use blindsight_exact::label::{FLOOD, LABEL_BITS};
 use blindsight_exact::sampling::bounded_uniform;
-use blindsight_exact::{ExactParameters, LabelCiphertext, LabelCode, SeededPart, TorusRing};
+use blindsight_exact::{ExactParameters, LabelCiphertext, LabelCode, TorusRing};
 use blindsight_ring::{NttMontgomery, Poly};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
@@ -86,10 +86,10 @@ impl ExactKey {
 }
 
 impl ZeroSample {
-    pub(crate) fn new(set: &ExactParameters, key: &SeededPart) -> Result<Self, ExactError> {
+    pub(crate) fn new(set: &ExactParameters, sample: &[u64]) -> Result<Self, ExactError> {
         let ring = TorusRing::new(set.degree(), 63.0 + (set.degree() as f64).log2())?;
-        let (mask, body) = key.sample(set, 0);
-        let [mask, body] = [mask, body].map(|words| ring.residues(&words).into_montgomery());
+        let (mask, body) = sample.split_at(set.degree());
+        let [mask, body] = [mask, body].map(|words| ring.residues(words).into_montgomery());
         Ok(Self { ring, mask, body })
     }
 

@@ -7,7 +7,7 @@
 //! the `s_i` under `S`. There is no key the other way.
 
 use blindsight_ckks::ciphertext::Ciphertext;
-use blindsight_exact::{Decomposition, ExactParameters, SeededPart, TorusRing};
+use blindsight_exact::{Decomposition, ExactParameters, TorusRing};
 use blindsight_ring::{Limb, NttMontgomery, Poly};
 use rayon::prelude::*;
 
@@ -25,20 +25,20 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Expands the part of the key.
+    /// Makes the samples of the key, each its mask and its body, ready to be factors.
     ///
     /// # Errors
     /// When the ring has no primes.
-    pub(crate) fn new(set: &ExactParameters, key: &SeededPart) -> Result<Self, ExactError> {
+    pub(crate) fn new(set: &ExactParameters, samples: &[u64]) -> Result<Self, ExactError> {
         let decomposition = set.literal().bridge;
         let terms = (set.scheme_degree() as f64).log2() + f64::from(decomposition.levels).log2();
         let log2_sum = f64::from(decomposition.log2_base) - 1.0 + 63.0 + terms;
         let ring = TorusRing::new(set.degree(), log2_sum)?;
-        let sample = |index| {
-            let (mask, body) = key.sample(set, index);
-            [mask, body].map(|words| ring.residues(&words).into_montgomery())
+        let sample = |words: &[u64]| {
+            let (mask, body) = words.split_at(set.degree());
+            [mask, body].map(|words| ring.residues(words).into_montgomery())
         };
-        let samples = (0..key.part.samples(set)).into_par_iter().map(sample).collect();
+        let samples = samples.par_chunks_exact(2 * set.degree()).map(sample).collect();
         Ok(Self { ring, decomposition, parts: set.parts(), samples })
     }
 

@@ -1,11 +1,11 @@
 //! One client's key for exact answers, expanded.
 
-use blindsight_exact::{Decomposition, ExactParameters, KeyPart, SeededPart};
+use blindsight_exact::{Decomposition, ExactParameters, KeyPart, KeyPiece, SeededPiece};
 use rayon::prelude::*;
 use tfhe::core_crypto::prelude::{
     CiphertextModulus, DecompositionBaseLog, DecompositionLevelCount, FourierLweBootstrapKeyOwned,
     GlweSize, LweBootstrapKey, LweDimension, LweKeyswitchKey, LweKeyswitchKeyOwned, LweSize,
-    PolynomialSize, par_convert_standard_lwe_bootstrap_key_to_fourier,
+    PolynomialSize, c64, par_convert_standard_lwe_bootstrap_key_to_fourier,
 };
 
 use crate::answer::ZeroSample;
@@ -22,18 +22,23 @@ pub struct ExactKey {
 }
 
 impl ExactKey {
-    /// Reads the four parts, in the order of [`KeyPart::ALL`], each a frame.
+    /// Reads all pieces, as `frame` gives them, in the order of [`KeyPiece::all`].
     ///
     /// # Errors
-    /// When one of them is none of this set.
-    pub fn read(set: &ExactParameters, parts: [&[u8]; 4]) -> Result<Self, ExactError> {
-        let [bootstrap, key_switch, bridge, zero] = parts;
-        let read = |part, bytes| SeededPart::from_bytes(set, part, bytes);
-        // The large one is expanded before the next is read: its bytes are half of all memory.
-        let bootstrap = bootstrap_key(set, &read(KeyPart::Bootstrap, bootstrap)?);
-        let key_switch = key_switch_key(set, &read(KeyPart::KeySwitch, key_switch)?);
-        let bridge = Bridge::new(set, &read(KeyPart::Bridge, bridge)?)?;
-        let zero = ZeroSample::new(set, &read(KeyPart::Zero, zero)?)?;
+    /// When one of them is none of this set, or `frame` says so.
+    pub fn read<B: AsRef<[u8]>, E: From<ExactError>>(
+        set: &ExactParameters,
+        mut frame: impl FnMut(KeyPiece) -> Result<B, E>,
+    ) -> Result<Self, E> {
+        let mut read = |piece| {
+            let bytes = frame(piece)?;
+            let read = SeededPiece::from_bytes(set, piece, bytes.as_ref());
+            read.map_err(|error| E::from(error.into()))
+        };
+        let bootstrap = bootstrap_key(set, samples(set, KeyPart::Bootstrap, &mut read)?);
+        let key_switch = key_switch_key(set, samples(set, KeyPart::KeySwitch, &mut read)?);
+        let bridge = Bridge::new(set, &samples(set, KeyPart::Bridge, &mut read)?)?;
+        let zero = ZeroSample::new(set, &samples(set, KeyPart::Zero, &mut read)?)?;
         Ok(Self { set: set.clone(), bootstrap, key_switch, bridge, zero })
     }
 
@@ -47,6 +52,15 @@ impl ExactKey {
     #[must_use]
     pub fn bridge(&self) -> &Bridge {
         &self.bridge
+    }
+
+    /// The bytes that a key of this set will occupy in memory, but for what the bridge and the sample
+    /// of zero take, which is little.
+    #[must_use]
+    pub fn expected_byte_len(set: &ExactParameters) -> u64 {
+        let complex = KeyPart::Bootstrap.samples(set) * set.degree() * size_of::<c64>();
+        let words = KeyPart::KeySwitch.samples(set) * (set.lwe_dimension() + 1) * size_of::<u64>();
+        (complex + words) as u64
     }
 
     /// The bytes that the key occupies in memory.
@@ -64,35 +78,44 @@ impl std::fmt::Debug for ExactKey {
     }
 }
 
-fn bootstrap_key(set: &ExactParameters, key: &SeededPart) -> FourierLweBootstrapKeyOwned {
+fn bootstrap_key(set: &ExactParameters, samples: Vec<u64>) -> FourierLweBootstrapKeyOwned {
     let (base, levels) = decomposition(set.literal().bootstrap);
     let (glwe, polynomial) = (GlweSize(2), PolynomialSize(set.degree()));
     // Samples stand in TFHE-rs's order: bit by bit, level by level, the row of S first.
     let modulus = CiphertextModulus::new_native();
     let standard =
-        LweBootstrapKey::from_container(words(set, key), glwe, polynomial, base, levels, modulus);
+        LweBootstrapKey::from_container(samples, glwe, polynomial, base, levels, modulus);
     let dimension = LweDimension(set.lwe_dimension());
     let mut fourier = FourierLweBootstrapKeyOwned::new(dimension, glwe, polynomial, base, levels);
     par_convert_standard_lwe_bootstrap_key_to_fourier(&standard, &mut fourier);
     fourier
 }
 
-fn key_switch_key(set: &ExactParameters, key: &SeededPart) -> LweKeyswitchKeyOwned<u64> {
+fn key_switch_key(set: &ExactParameters, samples: Vec<u64>) -> LweKeyswitchKeyOwned<u64> {
     let (base, levels) = decomposition(set.literal().key_switch);
     let size = LweSize(set.lwe_dimension() + 1);
     let modulus = CiphertextModulus::new_native();
-    LweKeyswitchKey::from_container(words(set, key), base, levels, size, modulus)
+    LweKeyswitchKey::from_container(samples, base, levels, size, modulus)
 }
 
-/// All samples, each its mask and its body.
-fn words(set: &ExactParameters, key: &SeededPart) -> Vec<u64> {
-    let (mask, body) = (key.part.mask_len(set), key.part.body_len(set));
-    let mut words = vec![0; key.part.samples(set) * (mask + body)];
-    words.par_chunks_exact_mut(mask + body).enumerate().for_each(|(index, words)| {
-        let (mask, body) = words.split_at_mut(mask);
-        key.write_sample(set, index, mask, body);
-    });
-    words
+/// All samples of a part, each its mask and its body.
+fn samples<E>(
+    set: &ExactParameters,
+    part: KeyPart,
+    read: &mut impl FnMut(KeyPiece) -> Result<SeededPiece, E>,
+) -> Result<Vec<u64>, E> {
+    let (mask, body) = (part.mask_len(set), part.body_len(set));
+    let mut words = vec![0; part.samples(set) * (mask + body)];
+    for piece in KeyPiece::of(part, set) {
+        let seeded = read(piece)?;
+        let samples = piece.samples(set);
+        let own = &mut words[samples.start * (mask + body)..samples.end * (mask + body)];
+        own.par_chunks_exact_mut(mask + body).zip(samples).for_each(|(words, sample)| {
+            let (mask, body) = words.split_at_mut(mask);
+            seeded.write_sample(set, sample, mask, body);
+        });
+    }
+    Ok(words)
 }
 
 fn decomposition(of: Decomposition) -> (DecompositionBaseLog, DecompositionLevelCount) {

@@ -7,7 +7,7 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::{Literal as SchemeLiteral, Parameters};
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, decrypt_coefficients, encrypt};
 use blindsight_ckks_eval::{Context, Evaluator, KeySet};
-use blindsight_exact::{ExactParameters, KeyPart, LabelCiphertext, LabelCode, Literal, SeededPart};
+use blindsight_exact::{ExactParameters, KeyPart, KeyPiece, LabelCiphertext, LabelCode, Literal};
 use blindsight_exact_client::{ExactFamily, Under};
 use tfhe::core_crypto::prelude::{CiphertextModulus, CiphertextModulusLog, LweCiphertext};
 
@@ -32,8 +32,8 @@ fn both() -> &'static Both {
         let keys = KeyFamily::new(&scheme, &ClientSeed::from_bytes(&[21; 32]));
         let keys: &'static KeyFamily = Box::leak(Box::new(keys));
         let family = ExactFamily::new(set, &scheme, keys).unwrap();
-        let parts = KeyPart::ALL.map(|part| family.part(part).to_bytes(set));
-        let evaluator = ExactKey::read(set, parts.each_ref().map(Vec::as_slice)).unwrap();
+        let frame = |piece| Ok::<_, ExactError>(family.piece(piece).to_bytes(set));
+        let evaluator = ExactKey::read(set, frame).unwrap();
         Both { scheme, set, keys, family, evaluator }
     });
     &BOTH
@@ -98,7 +98,7 @@ fn the_bridge_is_as_noisy_as_computed() {
 #[test]
 fn the_modulus_switch_is_centred_and_as_noisy_as_computed() {
     let both = both();
-    let key = both.family.part(KeyPart::KeySwitch);
+    let key = both.family.piece(KeyPiece::of(KeyPart::KeySwitch, both.set).next().unwrap());
     let steps = 4096.0;
     let mut errors = Vec::new();
     for sample in 0..3000 {
@@ -248,14 +248,23 @@ fn wrong_inputs_are_typed_errors() {
     }
 }
 
-/// A part in another's place, cut off, or of another set.
+/// A piece in another's place, and one that cannot be had.
 #[test]
 fn wrong_keys_are_refused() {
     let both = both();
-    let small = both.family.part(KeyPart::Zero).to_bytes(both.set);
-    let parts = [small.as_slice(); 4];
-    assert!(matches!(ExactKey::read(both.set, parts), Err(ExactError::Key(_))));
-    assert!(SeededPart::from_bytes(both.set, KeyPart::Zero, &small[..small.len() - 1]).is_err());
+    let zero = KeyPiece::of(KeyPart::Zero, both.set).next().unwrap();
+    let small = both.family.piece(zero).to_bytes(both.set);
+    let refused = ExactKey::read(both.set, |_| Ok::<_, ExactError>(&small));
+    assert!(matches!(refused, Err(ExactError::Key(_))));
+    let gone = ExactKey::read(both.set, |_| Err::<Vec<u8>, _>(ExactError::Entropy));
+    assert!(matches!(gone, Err(ExactError::Entropy)));
+}
+
+#[test]
+fn keys_occupy_what_was_expected() {
+    let key = &both().evaluator;
+    let (found, expected) = (key.byte_len() as f64, ExactKey::expected_byte_len(key.set()) as f64);
+    assert!((1.0..1.03).contains(&(found / expected)), "{found}, {expected}");
 }
 
 /// Two hundred random answers: with BLINDSIGHT_LONG, five minutes on two threads.

@@ -1,8 +1,11 @@
-//! What the evaluator gets: four parts, each a list of samples under `S` or `z`.
+//! What the evaluator gets: four parts, each a list of samples under `S` or `z`, which travel in
+//! pieces.
 //!
 //! A sample is a mask `a`, uniform, and a body `b = <a, secret> + e + message`: for `S` both are
 //! polynomials of its degree, for `z` the mask is a vector and the body one number. Masks travel as
 //! one seed, bodies without the bits that lie four times below their errors.
+
+use std::ops::Range;
 
 use blindsight_ring::sampling::{Seed, StreamId, UniformExpander};
 
@@ -23,17 +26,27 @@ pub enum KeyPart {
     Zero = 4,
 }
 
-/// A part as it travels.
+/// A stretch of a part's samples: small enough to be made, sent and checked by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyPiece {
+    part: KeyPart,
+    index: u16,
+}
+
+/// A piece as it travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeededPart {
+pub struct SeededPiece {
     /// Which one.
-    pub part: KeyPart,
+    pub piece: KeyPiece,
     /// What the masks are expanded from.
     pub seed: Seed,
-    /// The bodies of all samples one after another, of each number the upper
+    /// The bodies of all its samples one after another, of each number the upper
     /// [`KeyPart::body_bits`] bits.
     pub bodies: Vec<u64>,
 }
+
+/// The most numbers in the bodies of a piece, unless one sample has more: about two megabytes.
+const PIECE_NUMBERS: usize = 160 << 11;
 
 /// What the messages of a decomposition's samples are multiplied by, in the order in which samples
 /// stand and digits come: the smallest first.
@@ -62,6 +75,10 @@ impl KeyPart {
             Self::Bridge => set.parts() * levels(literal.bridge),
             Self::Zero => 1,
         }
+    }
+
+    fn samples_of_a_piece(self, set: &ExactParameters) -> usize {
+        (PIECE_NUMBERS / self.body_len(set)).max(1)
     }
 
     /// The numbers of one mask.
@@ -100,7 +117,41 @@ impl KeyPart {
     }
 }
 
-impl SeededPart {
+impl KeyPiece {
+    /// All pieces of a key, in the order in which they are made and sent.
+    pub fn all(set: &ExactParameters) -> impl Iterator<Item = Self> {
+        KeyPart::ALL.into_iter().flat_map(move |part| Self::of(part, set))
+    }
+
+    /// The pieces of a part, in the order of their samples.
+    pub fn of(part: KeyPart, set: &ExactParameters) -> impl Iterator<Item = Self> + use<> {
+        let pieces = part.samples(set).div_ceil(part.samples_of_a_piece(set));
+        // The largest set has some thousands.
+        (0..pieces as u16).map(move |index| Self { part, index })
+    }
+
+    /// The part that it belongs to.
+    #[must_use]
+    pub fn part(self) -> KeyPart {
+        self.part
+    }
+
+    /// Its place among the pieces of its part.
+    #[must_use]
+    pub fn index(self) -> u16 {
+        self.index
+    }
+
+    /// The samples of the part that it holds.
+    #[must_use]
+    pub fn samples(self, set: &ExactParameters) -> Range<usize> {
+        let each = self.part.samples_of_a_piece(set);
+        let start = usize::from(self.index) * each;
+        start..self.part.samples(set).min(start + each)
+    }
+}
+
+impl SeededPiece {
     /// A body's number, rounded to the bits that travel.
     #[must_use]
     pub fn round(set: &ExactParameters, part: KeyPart, body: u64) -> u64 {
@@ -109,22 +160,23 @@ impl SeededPart {
         body.wrapping_add(1 << (dropped - 1)) >> dropped
     }
 
-    /// Mask and body of a sample.
+    /// Mask and body of a sample, counted in the whole part.
     ///
     /// # Panics
-    /// If there are fewer samples.
+    /// If it is none of the piece.
     #[must_use]
     pub fn sample(&self, set: &ExactParameters, sample: usize) -> (Vec<u64>, Vec<u64>) {
-        let mut mask = vec![0; self.part.mask_len(set)];
-        let mut body = vec![0; self.part.body_len(set)];
+        let part = self.piece.part;
+        let mut mask = vec![0; part.mask_len(set)];
+        let mut body = vec![0; part.body_len(set)];
         self.write_sample(set, sample, &mut mask, &mut body);
         (mask, body)
     }
 
-    /// Writes mask and body of a sample, of the part's lengths.
+    /// Writes mask and body of a sample, counted in the whole part, of the part's lengths.
     ///
     /// # Panics
-    /// If there are fewer samples.
+    /// If it is none of the piece.
     pub fn write_sample(
         &self,
         set: &ExactParameters,
@@ -132,10 +184,11 @@ impl SeededPart {
         mask: &mut [u64],
         body: &mut [u64],
     ) {
-        self.part.expand_mask(&self.seed, sample, mask);
-        let len = self.part.body_len(set);
-        let dropped = 64 - self.part.body_bits(set);
-        let packed = &self.bodies[sample * len..][..len];
+        let part = self.piece.part;
+        part.expand_mask(&self.seed, sample, mask);
+        let len = part.body_len(set);
+        let dropped = 64 - part.body_bits(set);
+        let packed = &self.bodies[(sample - self.piece.samples(set).start) * len..][..len];
         body.iter_mut().zip(packed).for_each(|(to, from)| *to = from << dropped);
     }
 }
@@ -173,11 +226,24 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn pieces_are_all_samples_once() {
+        for part in KeyPart::ALL {
+            let pieces: Vec<_> = KeyPiece::of(part, set()).collect();
+            let samples: Vec<usize> =
+                pieces.iter().flat_map(|piece| piece.samples(set())).collect();
+            assert_eq!(samples, (0..part.samples(set())).collect::<Vec<_>>());
+            assert_eq!(pieces.len(), if part == KeyPart::Bootstrap { 12 } else { 1 });
+        }
+        assert_eq!(KeyPiece::all(set()).count(), 15);
+    }
+
+    #[test]
     fn rounding_is_to_the_nearest_around_the_circle() {
         let part = KeyPart::Zero;
-        let round = |body| SeededPart::round(set(), part, body);
+        let round = |body| SeededPiece::round(set(), part, body);
         assert_eq!([0, 0x7FFF, 0x8000, 0x1_7FFF, u64::MAX].map(round), [0, 0, 1, 1, 0]);
-        let seeded = SeededPart { part, seed: Seed::from_bytes([1; 32]), bodies: vec![1; 2048] };
+        let piece = KeyPiece::of(part, set()).next().unwrap();
+        let seeded = SeededPiece { piece, seed: Seed::from_bytes([1; 32]), bodies: vec![1; 2048] };
         let (mask, body) = seeded.sample(set(), 0);
         assert_eq!((mask.len(), body), (2048, vec![1 << 16; 2048]));
     }

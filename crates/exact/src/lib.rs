@@ -15,7 +15,7 @@ pub mod sampling;
 pub mod security;
 pub mod wire;
 
-pub use keys::{KeyPart, SeededPart};
+pub use keys::{KeyPart, KeyPiece, SeededPiece};
 pub use label::{LabelCiphertext, LabelCode};
 pub use parameters::{Decomposition, ExactParameters, Literal, ParameterError};
 pub use product::TorusRing;

@@ -38,7 +38,7 @@ pub struct Literal {
 }
 
 /// A parameter set that was checked, for one of CKKS.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExactParameters {
     literal: Literal,
     scheme: ParameterFingerprint,
@@ -107,7 +107,10 @@ impl Literal {
         }
     }
 
-    fn to_bytes(self) -> [u8; 40] {
+    /// The length of its bytes.
+    pub(crate) const BYTES: usize = 40;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         let Self { bootstrap, key_switch, bridge, .. } = self;
         let numbers = [
             self.lwe_dimension,
@@ -121,11 +124,26 @@ impl Literal {
             bridge.log2_base,
             bridge.levels,
         ];
-        let mut bytes = [0; 40];
+        let mut bytes = [0; Self::BYTES];
         for (to, number) in bytes.chunks_exact_mut(4).zip(numbers) {
             to.copy_from_slice(&number.to_le_bytes());
         }
         bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let (numbers, _) = bytes.as_chunks();
+        let number = |index: usize| u32::from_le_bytes(numbers[index]);
+        let digits = |index| Decomposition { log2_base: number(index), levels: number(index + 1) };
+        Self {
+            lwe_dimension: number(0),
+            log2_degree: number(1),
+            lwe_log2_error: number(2),
+            ring_log2_error: number(3),
+            bootstrap: digits(4),
+            key_switch: digits(6),
+            bridge: digits(8),
+        }
     }
 }
 

@@ -2,20 +2,24 @@
 //!
 //! | object | payload |
 //! |---|---|
-//! | part of the key | which part `u8`, seed (32 bytes), the bodies' numbers with [`KeyPart::body_bits`] each |
+//! | piece of the key | which part `u8`, which of its pieces `u16`, seed (32 bytes), the bodies' numbers with [`KeyPart::body_bits`] each |
+//! | head of the key | the parameter set: ten numbers `u32`, in the order of [`Literal`] |
 //! | label | the mask's numbers and the body's, with [`LABEL_BITS`] each |
 //!
+//! The head is under the fingerprint of CKKS's set, because it says which exact set follows.
+//!
 //! Every value of so many bits is a legal one, and the length of every object follows from set and
-//! part. So what is left to be wrong is the length, the bits after the last number, and the frame.
+//! piece. So what is left to be wrong is the length, the bits after the last number, and the frame.
 
+use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::wire::frame::{self, Expected, ObjectKind, WireError, Writer};
 use blindsight_ring::bits::{BitsError, pack_u32, pack_u64, packed_len, unpack_u32, unpack_u64};
 use blindsight_ring::sampling::Seed;
 use thiserror::Error;
 
-use crate::keys::{KeyPart, SeededPart};
+use crate::keys::{KeyPiece, SeededPiece};
 use crate::label::{LABEL_BITS, LabelCiphertext};
-use crate::parameters::ExactParameters;
+use crate::parameters::{ExactParameters, Literal, ParameterError};
 
 /// What is wrong with the bytes of an object.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -32,74 +36,121 @@ pub enum ReadError {
         /// What is wrong with them.
         source: BitsError,
     },
-    /// Another part than the one that belongs here.
-    #[error("this is part {found} of a key for exact answers, but part {expected} belongs here")]
-    OtherPart {
-        /// The part that was asked for.
-        expected: u8,
-        /// The number that was found.
-        found: u8,
+    /// A parameter set that is refused.
+    #[error("the parameter set of the key for exact answers: {0}")]
+    Parameters(#[from] ParameterError),
+    /// Another piece than the one that belongs here.
+    #[error(
+        "this is piece {}.{} of a key for exact answers, but piece {}.{} belongs here",
+        found.0, found.1, expected.0, expected.1
+    )]
+    OtherPiece {
+        /// The part and the piece of it that was asked for.
+        expected: (u8, u16),
+        /// What was found.
+        found: (u8, u16),
     },
 }
 
-impl KeyPart {
-    /// The length of the part's bytes.
+/// What goes before the pieces of a key: which parameter set it is of.
+#[derive(Debug)]
+pub enum KeyHead {}
+
+impl KeyHead {
+    /// The length of every head's bytes.
+    pub const BYTES: usize = frame::HEADER_BYTES + Literal::BYTES;
+
+    /// The head of a key as a frame.
+    #[must_use]
+    pub fn to_bytes(set: &ExactParameters, scheme: &Parameters) -> Vec<u8> {
+        let kind = ObjectKind::ExactKeyHead;
+        let mut writer = Writer::new(kind, scheme.fingerprint(), Literal::BYTES);
+        writer.bytes(&set.literal().to_bytes());
+        writer.finish()
+    }
+
+    /// Reads a head: the parameter set that it names, which was checked.
+    ///
+    /// # Errors
+    /// When the bytes are no head beside this set of CKKS, or the set that they name is refused.
+    pub fn from_bytes(bytes: &[u8], scheme: &Parameters) -> Result<ExactParameters, ReadError> {
+        let expected = Expected {
+            kind: ObjectKind::ExactKeyHead,
+            parameters: scheme.fingerprint(),
+            max_payload: Literal::BYTES,
+        };
+        let mut reader = frame::open(bytes, &expected)?;
+        let literal = Literal::from_bytes(reader.array("the parameter set")?);
+        reader.finish()?;
+        Ok(ExactParameters::new(literal, scheme)?)
+    }
+}
+
+impl KeyPiece {
+    /// The length of the piece's bytes.
     #[must_use]
     pub fn byte_len(self, set: &ExactParameters) -> usize {
         frame::HEADER_BYTES + self.payload_len(set)
     }
 
     fn payload_len(self, set: &ExactParameters) -> usize {
-        1 + Seed::BYTES + self.packed_len(set)
+        1 + 2 + Seed::BYTES + self.packed_len(set)
     }
 
     fn packed_len(self, set: &ExactParameters) -> usize {
-        let numbers = self.samples(set) * self.body_len(set);
-        packed_len(numbers, self.body_bits(set)).expect("parts fit in memory")
+        packed_len(self.numbers(set), self.part().body_bits(set)).expect("pieces fit in memory")
+    }
+
+    /// The numbers of its bodies.
+    fn numbers(self, set: &ExactParameters) -> usize {
+        self.samples(set).len() * self.part().body_len(set)
     }
 }
 
-impl SeededPart {
-    /// The part as a frame.
+impl SeededPiece {
+    /// The piece as a frame.
     ///
     /// # Panics
-    /// If its bodies have more bits than the set says, which nothing that makes parts does.
+    /// If its bodies have more bits than the set says, which nothing that makes pieces does.
     #[must_use]
     pub fn to_bytes(&self, set: &ExactParameters) -> Vec<u8> {
-        let capacity = self.part.payload_len(set);
+        let capacity = self.piece.payload_len(set);
         let mut writer = Writer::new(ObjectKind::ExactKey, set.fingerprint(), capacity);
-        writer.u8(self.part as u8);
+        writer.u8(self.piece.part() as u8);
+        writer.bytes(&self.piece.index().to_le_bytes());
         writer.bytes(self.seed.as_bytes());
-        pack_u64(&self.bodies, self.part.body_bits(set), writer.payload_mut())
+        pack_u64(&self.bodies, self.piece.part().body_bits(set), writer.payload_mut())
             .expect("bodies were rounded to their bits");
         writer.finish()
     }
 
-    /// Reads a part: this one, of this set, or nothing.
+    /// Reads a piece: this one, of this set, or nothing.
     ///
     /// # Errors
-    /// When the bytes are no such part. Nothing is allocated for bytes that are not all there.
+    /// When the bytes are no such piece. Nothing is allocated for bytes that are not all there.
     pub fn from_bytes(
         set: &ExactParameters,
-        part: KeyPart,
+        piece: KeyPiece,
         bytes: &[u8],
     ) -> Result<Self, ReadError> {
-        // The longest part's length, so that another part is reported as such.
-        let longest = KeyPart::ALL.into_iter().map(|part| part.payload_len(set)).max();
+        // The longest piece's length, so that another piece is reported as such.
+        let longest = KeyPiece::all(set).map(|piece| piece.payload_len(set)).max();
         let mut reader =
             frame::open(bytes, &expected(set, ObjectKind::ExactKey, longest.unwrap_or(0)))?;
-        let found = reader.u8("the number of the part")?;
-        if found != part as u8 {
-            return Err(ReadError::OtherPart { expected: part as u8, found });
+        let part = reader.u8("the number of the part")?;
+        let found = (part, u16::from_le_bytes(reader.array("the number of the piece")?));
+        let expected = (piece.part() as u8, piece.index());
+        if found != expected {
+            return Err(ReadError::OtherPiece { expected, found });
         }
         let seed = Seed::from_bytes(reader.array("the seed")?);
-        let packed = reader.bytes("the samples", part.packed_len(set))?;
+        let packed = reader.bytes("the samples", piece.packed_len(set))?;
         reader.finish()?;
-        let mut bodies = vec![0; part.samples(set) * part.body_len(set)];
-        let bits = part.body_bits(set);
+        let mut bodies = vec![0; piece.numbers(set)];
+        let bits = piece.part().body_bits(set);
         unpack_u64(packed, bits, 1 << bits, &mut bodies)
             .map_err(|source| ReadError::Numbers { what: "the samples", source })?;
-        Ok(Self { part, seed, bodies })
+        Ok(Self { piece, seed, bodies })
     }
 }
 
@@ -152,15 +203,18 @@ fn label_len(set: &ExactParameters) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::KeyPart;
     use crate::keys::tests::{scheme, set};
-    use crate::parameters::Literal;
 
-    fn part(part: KeyPart) -> SeededPart {
-        let count = part.samples(set()) * part.body_len(set());
-        let bits = part.body_bits(set());
+    fn first(part: KeyPart) -> KeyPiece {
+        KeyPiece::of(part, set()).next().unwrap()
+    }
+
+    fn seeded(piece: KeyPiece) -> SeededPiece {
+        let bits = piece.part().body_bits(set());
         let number = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - bits);
-        let bodies = (0..count as u64).map(number).collect();
-        SeededPart { part, seed: Seed::from_bytes([9; 32]), bodies }
+        let bodies = (0..piece.numbers(set()) as u64).map(number).collect();
+        SeededPiece { piece, seed: Seed::from_bytes([9; 32]), bodies }
     }
 
     fn label() -> LabelCiphertext {
@@ -170,10 +224,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for kind in KeyPart::ALL {
-            let bytes = part(kind).to_bytes(set());
-            assert_eq!(bytes.len(), kind.byte_len(set()));
-            assert_eq!(SeededPart::from_bytes(set(), kind, &bytes), Ok(part(kind)));
+        for piece in KeyPiece::all(set()) {
+            let bytes = seeded(piece).to_bytes(set());
+            assert_eq!(bytes.len(), piece.byte_len(set()));
+            assert_eq!(SeededPiece::from_bytes(set(), piece, &bytes), Ok(seeded(piece)));
         }
         let bytes = label().to_bytes(set());
         assert_eq!(bytes.len(), LabelCiphertext::byte_len(set()));
@@ -182,24 +236,48 @@ mod tests {
 
     #[test]
     fn lengths_are_those_of_the_documentation() {
-        let lengths = KeyPart::ALL.map(|part| part.byte_len(set()));
-        assert_eq!(lengths, [22_560_852, 20_564, 196_692, 12_372]);
+        let lengths = KeyPart::ALL.map(|part| {
+            KeyPiece::of(part, set()).map(|piece| piece.byte_len(set())).sum::<usize>()
+        });
+        assert_eq!(lengths, [22_561_800, 20_566, 196_694, 12_374]);
         assert_eq!(LabelCiphertext::byte_len(set()), 3_637);
     }
 
     #[test]
-    fn other_parts_are_refused() {
-        let bytes = part(KeyPart::Zero).to_bytes(set());
-        let error = SeededPart::from_bytes(set(), KeyPart::Bridge, &bytes).unwrap_err();
-        assert_eq!(error, ReadError::OtherPart { expected: 3, found: 4 });
+    fn heads_name_sets_that_are_sound() {
+        let bytes = KeyHead::to_bytes(set(), scheme());
+        assert_eq!(bytes.len(), KeyHead::BYTES);
+        assert_eq!(KeyHead::from_bytes(&bytes, scheme()), Ok(set().clone()));
+        for end in 0..bytes.len() {
+            assert!(KeyHead::from_bytes(&bytes[..end], scheme()).is_err(), "{end}");
+        }
+        let weak = Literal { lwe_log2_error: 44, ..Literal::degree_2048() };
+        let kind = ObjectKind::ExactKeyHead;
+        let mut writer = Writer::new(kind, scheme().fingerprint(), Literal::BYTES);
+        writer.bytes(&weak.to_bytes());
+        let error = KeyHead::from_bytes(&writer.finish(), scheme()).unwrap_err();
+        let dimension = 918;
+        let insecure = ParameterError::Insecure { dimension, log2_error: 44 };
+        assert_eq!(error, ReadError::Parameters(insecure));
+    }
+
+    #[test]
+    fn other_pieces_are_refused() {
+        let bytes = seeded(first(KeyPart::Zero)).to_bytes(set());
+        let error = SeededPiece::from_bytes(set(), first(KeyPart::Bridge), &bytes).unwrap_err();
+        assert_eq!(error, ReadError::OtherPiece { expected: (3, 0), found: (4, 0) });
+        let second = KeyPiece::of(KeyPart::Bootstrap, set()).nth(1).unwrap();
+        let bytes = seeded(first(KeyPart::Bootstrap)).to_bytes(set());
+        let error = SeededPiece::from_bytes(set(), second, &bytes).unwrap_err();
+        assert_eq!(error, ReadError::OtherPiece { expected: (1, 1), found: (1, 0) });
     }
 
     #[test]
     fn keys_of_other_sets_and_schemes_are_refused() {
         let literal = Literal { lwe_dimension: 920, ..Literal::degree_2048() };
         let other = ExactParameters::new(literal, scheme()).unwrap();
-        let bytes = part(KeyPart::Zero).to_bytes(set());
-        let error = SeededPart::from_bytes(&other, KeyPart::Zero, &bytes).unwrap_err();
+        let bytes = seeded(first(KeyPart::Zero)).to_bytes(set());
+        let error = SeededPiece::from_bytes(&other, first(KeyPart::Zero), &bytes).unwrap_err();
         assert!(matches!(error, ReadError::Frame(WireError::Parameters { .. })), "{error}");
         let error = LabelCiphertext::from_bytes(&other, &label().to_bytes(set())).unwrap_err();
         assert!(matches!(error, ReadError::Frame(WireError::Parameters { .. })), "{error}");
@@ -207,9 +285,11 @@ mod tests {
 
     #[test]
     fn every_truncation_is_refused_before_memory_is_taken() {
-        let bytes = part(KeyPart::KeySwitch).to_bytes(set());
+        let bytes = seeded(first(KeyPart::KeySwitch)).to_bytes(set());
         for end in (0..bytes.len()).step_by(101) {
-            assert!(SeededPart::from_bytes(set(), KeyPart::KeySwitch, &bytes[..end]).is_err());
+            assert!(
+                SeededPiece::from_bytes(set(), first(KeyPart::KeySwitch), &bytes[..end]).is_err()
+            );
         }
         let bytes = label().to_bytes(set());
         for end in 0..bytes.len() {
@@ -225,12 +305,12 @@ mod tests {
             writer.bytes(payload);
             writer.finish()
         };
-        let zero = part(KeyPart::Zero).to_bytes(set())[frame::HEADER_BYTES..].to_vec();
+        let zero = seeded(first(KeyPart::Zero)).to_bytes(set())[frame::HEADER_BYTES..].to_vec();
         let short = framed(&zero[..zero.len() - 1], ObjectKind::ExactKey);
-        let error = SeededPart::from_bytes(set(), KeyPart::Zero, &short).unwrap_err();
+        let error = SeededPiece::from_bytes(set(), first(KeyPart::Zero), &short).unwrap_err();
         assert!(matches!(error, ReadError::Frame(WireError::PayloadEnds { .. })), "{error}");
         let long = framed(&[zero.as_slice(), &[0]].concat(), ObjectKind::ExactKey);
-        let error = SeededPart::from_bytes(set(), KeyPart::Zero, &long).unwrap_err();
+        let error = SeededPiece::from_bytes(set(), first(KeyPart::Zero), &long).unwrap_err();
         assert_eq!(error, ReadError::Frame(WireError::Unread { left: 1 }));
         let mut padded = label().to_bytes(set())[frame::HEADER_BYTES..].to_vec();
         *padded.last_mut().unwrap() |= 0x80;

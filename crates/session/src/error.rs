@@ -50,6 +50,18 @@ pub enum SessionError {
         /// `log2` of the contract's.
         expected: u32,
     },
+    /// The answer is malformed, where a label belongs.
+    #[error("the answer: {0}")]
+    Label(#[from] blindsight_exact::wire::ReadError),
+    /// What the answer holds is no label.
+    #[error("the answer holds no label of the model")]
+    AnswerLabel,
+    /// Values were asked for, but the model answers with the label alone.
+    #[error("this model answers with the label alone")]
+    LabelAlone,
+    /// A label alone was asked for, but the model answers with values.
+    #[error("this model does not answer with the label alone")]
+    NoLabel,
     /// The answer does not have the values that the contract names.
     #[error("the answer does not hold the values that the contract names")]
     AnswerValues,

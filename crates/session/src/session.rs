@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use blindsight_ckks::evaluation_key::SeededKey;
-use blindsight_ckks::keys::{KeyList, KeySpec};
+use blindsight_ckks::keys::KeySpec;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ckks::response::CompactCiphertext;
-use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks::wire::frame::ParameterFingerprint;
 use blindsight_ckks_client::{
     ClientSeed, KeyFamily, SecretRng, decrypt_product, decrypt_response, encrypt_all,
 };
-use blindsight_contract::{AcceptedContract, Answer, CompactAnswer, LARGEST_VALUE, ProductAnswer};
+use blindsight_contract::{
+    AcceptedContract, Answer, CompactAnswer, Key, KeyBundle, LARGEST_VALUE, ProductAnswer,
+};
+use blindsight_exact::{ExactParameters, LabelCiphertext};
+use blindsight_exact_client::ExactFamily;
 use zeroize::Zeroizing;
 
 use crate::error::SessionError;
@@ -58,37 +61,48 @@ impl Session {
         }
     }
 
-    /// The keys of a contract that are in none of the lists: what is left to upload.
+    /// The keys of a contract that are in none of these bundles: what is left to upload.
     ///
     /// # Errors
     /// [`SessionError::OtherScheme`].
     pub fn missing(
         &self,
         contract: &AcceptedContract,
-        have: &[KeyList],
-    ) -> Result<KeyList, SessionError> {
+        have: &[KeyBundle],
+    ) -> Result<KeyBundle, SessionError> {
         self.serves(contract)?;
-        Ok(contract.missing(have))
+        Ok(contract.bundle().missing(have))
     }
 
     /// The head of an upload of these keys.
     ///
     /// # Errors
     /// When this scheme does not have such keys.
-    pub fn manifest(&self, keys: &KeyList) -> Result<Vec<u8>, SessionError> {
-        Ok(self.checked_manifest(keys)?.to_bytes(&self.set))
+    pub fn head(&self, keys: &KeyBundle) -> Result<Vec<u8>, SessionError> {
+        self.check_bundle(keys)?;
+        Ok(keys.head(&self.set))
     }
 
-    /// The lengths of everything in an upload of these keys, in bytes: that of the manifest, then
-    /// those of the keys.
+    /// The lengths of everything in an upload of these keys, in bytes: that of the head, then those of
+    /// the keys.
     ///
     /// # Errors
     /// When this scheme does not have such keys.
-    pub fn bundle_lengths(&self, keys: &KeyList) -> Result<Vec<u64>, SessionError> {
-        let manifest = self.checked_manifest(keys)?;
-        let head = manifest.to_bytes(&self.set).len() as u64;
-        let lengths = manifest.entries().iter().map(|entry| entry.byte_len);
+    pub fn bundle_lengths(&self, keys: &KeyBundle) -> Result<Vec<u64>, SessionError> {
+        let head = self.head(keys)?.len() as u64;
+        let lengths = keys.keys().map(|key| key.byte_len(&self.set));
         Ok(std::iter::once(head).chain(lengths).collect())
+    }
+
+    /// A key of a bundle as it travels: always the same bytes.
+    ///
+    /// # Errors
+    /// When this scheme does not have such a key.
+    pub fn key(&self, key: &Key<'_>) -> Result<Vec<u8>, SessionError> {
+        match key {
+            Key::Scheme(spec) => self.evaluation_key(spec),
+            Key::Exact(set, piece) => Ok(self.exact(set)?.piece(*piece).to_bytes(set)),
+        }
     }
 
     /// An evaluation key as it travels: always the same bytes.
@@ -160,12 +174,36 @@ impl Session {
             Answer::Products(reading) => {
                 self.decrypt_products(reading, contract.request().inputs(), answer)?
             }
+            Answer::Label(_) => return Err(SessionError::LabelAlone),
         };
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
         } else {
             Err(SessionError::AnswerValues)
         }
+    }
+
+    /// Decrypts the label alone, where that is what a contract answers: a class's number.
+    ///
+    /// It must not go back to the server, nor anything that depends on it: not even whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// When the contract is of another scheme, or answers with values, or the bytes hold no label.
+    pub fn decrypt_label(
+        &self,
+        contract: &AcceptedContract,
+        answer: &[u8],
+    ) -> Result<usize, SessionError> {
+        self.serves(contract)?;
+        let reading = contract.answer().label().ok_or(SessionError::NoLabel)?;
+        let label = LabelCiphertext::from_bytes(reading.exact(), answer)?;
+        let label = self.exact(reading.exact())?.decrypt(reading.code(), &label);
+        label.ok_or(SessionError::AnswerLabel)
+    }
+
+    fn exact<'a>(&'a self, set: &'a ExactParameters) -> Result<ExactFamily<'a>, SessionError> {
+        ExactFamily::new(set, &self.set, &self.family).map_err(|_| SessionError::OtherScheme)
     }
 
     fn decrypt_compact(
@@ -213,10 +251,11 @@ impl Session {
         Ok(KeySpec::new(&self.set, spec.kind(), spec.layout().clone())?)
     }
 
-    fn checked_manifest(&self, keys: &KeyList) -> Result<KeySetManifest, SessionError> {
-        for spec in keys.specs() {
-            self.checked(spec)?;
+    fn check_bundle(&self, keys: &KeyBundle) -> Result<(), SessionError> {
+        keys.scheme().specs().iter().try_for_each(|spec| self.checked(spec).map(drop))?;
+        match keys.exact() {
+            Some(exact) if !exact.is_beside(&self.set) => Err(SessionError::OtherScheme),
+            _ => Ok(()),
         }
-        Ok(KeySetManifest::new(&self.set, keys))
     }
 }

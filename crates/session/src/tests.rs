@@ -4,10 +4,14 @@ use blindsight_ckks::evaluation_key::SeededKey;
 use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
 use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::response::CompactCiphertext;
-use blindsight_ckks::wire::{ExpectedScale, KeySetManifest};
+use blindsight_ckks::wire::ExpectedScale;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, decrypt, encrypt};
 use blindsight_contract::testing::sample;
-use blindsight_contract::{AcceptedContract, Contract, Policy, PreparationData, SchemeData};
+use blindsight_contract::{
+    AcceptedContract, Contract, Key, KeyBundle, Policy, PreparationData, SchemeData,
+};
+use blindsight_exact::label::LABEL_BITS;
+use blindsight_exact::{LabelCiphertext, SeededPiece};
 
 use crate::{PrepareError, Session, SessionError, prepare};
 
@@ -164,8 +168,8 @@ fn other_schemes_are_refused() {
     assert_eq!(session.missing(&other, &[]), Err(refused));
     // Keys of the larger scheme do not exist in the smaller one.
     let small = Session::new(&other, &seed());
-    assert!(matches!(small.manifest(ours.keys()), Err(SessionError::Key(_))));
-    assert!(matches!(small.bundle_lengths(ours.keys()), Err(SessionError::Key(_))));
+    assert!(matches!(small.head(ours.bundle()), Err(SessionError::Key(_))));
+    assert!(matches!(small.bundle_lengths(ours.bundle()), Err(SessionError::Key(_))));
     for spec in ours.keys().specs().iter().filter(|spec| spec.level() > 6) {
         assert!(matches!(small.evaluation_key(spec), Err(SessionError::Key(_))));
     }
@@ -183,8 +187,8 @@ fn models_of_one_scheme_share_their_keys() {
         contract.keys.remove(0);
     });
     let [one, two] = [&first, &second].map(|contract| Session::new(contract, &seed()));
-    let missing = two.missing(&second, &[first.keys().clone()]).unwrap();
-    assert_eq!(missing.specs(), &second.keys().specs()[4..]);
+    let missing = two.missing(&second, &[first.bundle().clone()]).unwrap();
+    assert_eq!(missing.scheme().specs(), &second.keys().specs()[4..]);
     for spec in first.keys().specs().iter().filter(|spec| second.keys().position(spec).is_some()) {
         assert!(one.evaluation_key(spec).unwrap() == two.evaluation_key(spec).unwrap());
     }
@@ -192,21 +196,58 @@ fn models_of_one_scheme_share_their_keys() {
 
 #[test]
 fn a_bundle_is_as_long_as_it_says() {
-    let contract = accepted(|_| ());
+    let contract = label_alone();
     let session = Session::new(&contract, &seed());
     let part = KeyList::new(contract.keys().specs()[..2].to_vec()).unwrap();
-    for keys in [contract.keys(), &part] {
-        let manifest = session.manifest(keys).unwrap();
-        let read = KeySetManifest::from_bytes(contract.set(), &manifest).unwrap();
-        assert_eq!(read.entries().len(), keys.len());
+    let part = KeyBundle::new(part, None);
+    for keys in [contract.bundle(), &part] {
+        let head = session.head(keys).unwrap();
+        assert_eq!(KeyBundle::from_head(contract.set(), &head).unwrap(), *keys);
         let lengths = session.bundle_lengths(keys).unwrap();
-        assert_eq!(lengths[0], manifest.len() as u64);
-        for (spec, length) in keys.specs().iter().zip(&lengths[1..]) {
-            let key = session.evaluation_key(spec).unwrap();
-            assert_eq!(key.len() as u64, *length);
-            assert!(SeededKey::from_bytes(contract.set(), spec, &key).is_ok());
+        assert_eq!(lengths[0], head.len() as u64);
+        // Of the pieces of exact keys that are alike, one.
+        for (key, length) in keys.keys().zip(&lengths[1..]).take(7) {
+            let bytes = session.key(&key).unwrap();
+            assert_eq!(bytes.len() as u64, *length);
+            match key {
+                Key::Scheme(spec) => {
+                    drop(SeededKey::from_bytes(contract.set(), spec, &bytes).unwrap())
+                }
+                Key::Exact(set, piece) => {
+                    SeededPiece::from_bytes(set, piece, &bytes).unwrap();
+                }
+            }
         }
     }
+}
+
+fn label_alone() -> AcceptedContract {
+    accepted(|contract| *contract = contract.clone().with_label_alone())
+}
+
+#[test]
+fn labels_are_decrypted() {
+    let (scores, contract) = (accepted(|_| ()), label_alone());
+    let session = Session::new(&scores, &seed());
+    let reading = contract.answer().label().unwrap();
+    // Under a mask of zeros, a body is what it holds.
+    let holding = |part: f64| {
+        let set = reading.exact();
+        let body = (part * f64::from(1 << LABEL_BITS)).round() as u16;
+        LabelCiphertext { mask: vec![0; set.degree()], body }.to_bytes(set)
+    };
+    for label in 0..10 {
+        let answer = holding(label as f64 * reading.code().spacing());
+        assert_eq!(session.decrypt_label(&contract, &answer), Ok(label));
+    }
+    let nothing = holding(0.75);
+    assert_eq!(session.decrypt_label(&contract, &nothing), Err(SessionError::AnswerLabel));
+    let cut = session.decrypt_label(&contract, &nothing[..nothing.len() - 1]);
+    assert!(matches!(cut, Err(SessionError::Label(_))), "{cut:?}");
+    assert_eq!(session.decrypt(&contract, &nothing), Err(SessionError::LabelAlone));
+    assert_eq!(session.decrypt_label(&scores, &nothing), Err(SessionError::NoLabel));
+    let other = session.decrypt_label(&other_scheme(), &nothing);
+    assert_eq!(other, Err(SessionError::OtherScheme));
 }
 
 #[test]

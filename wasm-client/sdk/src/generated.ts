@@ -26,9 +26,14 @@ unit: number,
 slots: Array<number>, };
 
 /**
+ * What an answer tells.
+ */
+export type AnswerDescription = "scores" | "features" | "label";
+
+/**
  * An answer.
  */
-export type AnswerForm = AnswerData | ProductsData;
+export type AnswerForm = AnswerData | ProductsData | LabelData;
 
 /**
  * A box of the input's values and its place in the slots: the value at `from + (c, y, x)` goes to
@@ -104,6 +109,10 @@ forecast: Forecast, };
  */
 export type Description = { id: string, title: string,
 /**
+ * What an answer tells.
+ */
+answer: AnswerDescription,
+/**
  * Names of the classes; none of an encoder.
  */
 classes: Array<string>,
@@ -135,6 +144,39 @@ keyList: string, keys: Array<KeyDescription>,
  * The length of the manifest of all keys.
  */
 manifestBytes: number, input: InputDescription, requestBytes: number, answerBytes: number, forecast: ForecastDescription, };
+
+/**
+ * A parameter set of TFHE. Digits are `log2` of their base and their number.
+ */
+export type ExactSetData = {
+/**
+ * The dimension of the secret under which a bootstrap reads.
+ */
+lwe_dimension: number,
+/**
+ * `log2` of the degree of the secret under which it ends.
+ */
+log2_degree: number,
+/**
+ * `log2` of the bound of errors under the first.
+ */
+lwe_log2_error: number,
+/**
+ * `log2` of the bound of errors under the second.
+ */
+ring_log2_error: number,
+/**
+ * Digits of the accumulator in a blind rotation.
+ */
+bootstrap: [number, number],
+/**
+ * Digits of the key switch from the second secret to the first.
+ */
+key_switch: [number, number],
+/**
+ * Digits of the bridge from the secret of CKKS.
+ */
+bridge: [number, number], };
 
 /**
  * What a compiler says that a model will cost.
@@ -231,6 +273,15 @@ name: string, bytes: number, };
  * What a key switches.
  */
 export type KeyKindData = "relinearisation" | "automorphism" | "dense_to_sparse" | "sparse_to_dense";
+
+/**
+ * An answer that holds the label of one input and nothing else, decided by TFHE: docs/exact.md.
+ */
+export type LabelData = {
+/**
+ * The parameter set of the keys that decide.
+ */
+exact: ExactSetData, };
 
 /**
  * What becomes the input of a model.

@@ -51,14 +51,16 @@ pub enum ObjectKind {
     SecretKey = 6,
     /// A ciphertext of several parts.
     ProductCiphertext = 7,
-    /// A part of the key for exact answers.
+    /// A piece of the key for exact answers.
     ExactKey = 16,
     /// An encrypted label.
     Label = 17,
+    /// The head of the key for exact answers.
+    ExactKeyHead = 19,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Ciphertext,
         Self::SeededCiphertext,
         Self::EvaluationKey,
@@ -68,6 +70,7 @@ impl ObjectKind {
         Self::ProductCiphertext,
         Self::ExactKey,
         Self::Label,
+        Self::ExactKeyHead,
     ];
 }
 
@@ -81,8 +84,9 @@ impl fmt::Display for ObjectKind {
             Self::Response => "an encrypted response",
             Self::SecretKey => "a secret key",
             Self::ProductCiphertext => "a ciphertext of several parts",
-            Self::ExactKey => "a part of the key for exact answers",
+            Self::ExactKey => "a piece of the key for exact answers",
             Self::Label => "an encrypted label",
+            Self::ExactKeyHead => "the head of the key for exact answers",
         })
     }
 }

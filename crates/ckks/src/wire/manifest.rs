@@ -39,6 +39,14 @@ impl KeySetManifest {
         &self.entries
     }
 
+    /// The list of the keys.
+    #[must_use]
+    pub fn into_list(self) -> KeyList {
+        let specs = self.entries.into_iter().map(|entry| entry.spec).collect();
+        // It was made of a list.
+        KeyList::new(specs).unwrap_or_default()
+    }
+
     /// The bytes of all keys together, without the manifest.
     #[must_use]
     pub fn total_byte_len(&self) -> u64 {

@@ -19,7 +19,7 @@ impl Figures {
         let contract = Contract::parse(&compiled.contract.to_bytes(), &Policy::default())?;
         Ok(Self {
             keys: contract.keys().len(),
-            key_bytes: contract.manifest().total_byte_len(),
+            key_bytes: contract.bundle().byte_len(contract.set()),
             request_bytes: contract.request().byte_len(contract.set()),
             response_bytes: contract.answer().byte_len(contract.set()),
         })
