@@ -1,16 +1,13 @@
 //! `classify --label-only` and `accuracy --label-only`: the evaluator decides, and the client learns
 //! the label alone.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::time::Instant;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_contract::AcceptedContract;
-use blindsight_engine::label::{self, Labels};
+use blindsight_engine::label::Labels;
 use blindsight_engine::{Bundle, Engine, Model, RunObserver, memory};
-use blindsight_exact::{ExactParameters, KeyPiece, LabelCiphertext, LabelCode};
-use blindsight_exact_client::ExactFamily;
 use blindsight_exact_eval::{Entropy, ExactError, ExactKey};
 use serde::Serialize;
 
@@ -83,6 +80,8 @@ struct Difference {
 /// A client and an evaluator with the keys of both schemes.
 struct Both {
     contract: AcceptedContract,
+    /// The contract for labels alone.
+    label: AcceptedContract,
     model: Model,
     labels: Labels,
     client: Client,
@@ -93,8 +92,6 @@ struct Both {
 
 /// What exact answers take.
 struct Exact {
-    set: ExactParameters,
-    code: LabelCode,
     key: ExactKey,
     bytes: usize,
     generate: f64,
@@ -191,13 +188,15 @@ pub(crate) fn accuracy<'a>(
 impl Both {
     fn new(bundle: &Bundle) -> Result<Self, Box<dyn Error>> {
         let contract = bundle.contract().as_ref().clone();
+        let label = bundle.label_contract().ok_or("this model does not answer with labels")?;
+        let label = label.accepted.as_ref().clone();
         let (model, load) = timed(|| Engine::default().load(bundle));
         let model = model?;
-        let labels = model.labels()?;
+        let labels = model.labels(&label)?;
         eprintln!("model loaded in {load:.2} s");
         let client = Client::new(&contract)?;
         let keys = client.register(&contract)?;
-        let exact = Exact::new(&contract, &client)?;
+        let exact = Exact::new(&label, &client)?;
         let megabytes = |bytes: usize| bytes as f64 / 1e6;
         eprintln!(
             "{:.1} MB of keys made in {:.1} s, {:.1} MB for exact answers in {:.1} s",
@@ -206,7 +205,7 @@ impl Both {
             megabytes(exact.bytes),
             exact.generate
         );
-        Ok(Self { contract, model, labels, client, keys, exact, load })
+        Ok(Self { contract, label, model, labels, client, keys, exact, load })
     }
 
     fn scores(
@@ -223,27 +222,19 @@ impl Both {
     }
 
     fn decrypt(&self, answer: &[u8]) -> Result<usize, Box<dyn Error>> {
-        let Exact { set, code, .. } = &self.exact;
-        let label = LabelCiphertext::from_bytes(set, answer)?;
-        let family = ExactFamily::new(set, self.contract.set(), self.client.family())?;
-        family.decrypt(*code, &label).ok_or_else(|| "the answer holds no label".into())
+        Ok(self.client.decrypt_label(&self.label, answer)?)
     }
 }
 
 impl Exact {
-    fn new(contract: &AcceptedContract, client: &Client) -> Result<Self, Box<dyn Error>> {
-        let (set, code) = label::format(contract)?;
-        let (pieces, generate) = timed(|| {
-            let family = ExactFamily::new(&set, contract.set(), client.family())?;
-            let piece = |piece| (piece, family.piece(piece).to_bytes(&set));
-            Ok::<_, Box<dyn Error>>(KeyPiece::all(&set).map(piece).collect::<HashMap<_, _>>())
-        });
+    fn new(label: &AcceptedContract, client: &Client) -> Result<Self, Box<dyn Error>> {
+        let set = label.answer().label().ok_or("this contract is for scores")?.exact();
+        let (pieces, generate) = timed(|| client.make_exact_keys(set));
         let pieces = pieces?;
         let bytes = pieces.values().map(Vec::len).sum();
         let (key, expand) =
-            timed(|| ExactKey::read(&set, |piece| Ok::<_, ExactError>(&pieces[&piece])));
-        let key = key?;
-        Ok(Self { set, code, key, bytes, generate, expand })
+            timed(|| ExactKey::read(set, |piece| Ok::<_, ExactError>(&pieces[&piece])));
+        Ok(Self { key: key?, bytes, generate, expand })
     }
 }
 

@@ -1,13 +1,15 @@
 //! A client and an evaluator side by side, exchanging bytes as they would over a network.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_client::sampling::SecretRng;
 use blindsight_ckks_client::{ClientSeed, EncryptError, KeyFamily, encrypt};
-use blindsight_contract::AcceptedContract;
+use blindsight_contract::{AcceptedContract, Key};
 use blindsight_engine::{KeySet, Model};
+use blindsight_exact::{ExactParameters, KeyPiece};
 use blindsight_session::{Session, SessionError};
 
 use crate::EncryptedError;
@@ -65,12 +67,6 @@ impl Client {
         Ok((total, seconds))
     }
 
-    /// All keys and the secret, of which those of exact answers follow.
-    #[must_use]
-    pub fn family(&self) -> &KeyFamily {
-        &self.family
-    }
-
     /// Makes keys and gives them to the evaluator.
     ///
     /// # Errors
@@ -82,6 +78,19 @@ impl Client {
             Ok::<_, EncryptedError>(())
         })?;
         Ok(Keys { set, bytes, generate_seconds })
+    }
+
+    /// Makes the keys for exact answers: their pieces as they travel.
+    ///
+    /// # Errors
+    /// When the set belongs to another scheme.
+    pub fn make_exact_keys(
+        &self,
+        set: &ExactParameters,
+    ) -> Result<HashMap<KeyPiece, Vec<u8>>, SessionError> {
+        KeyPiece::all(set)
+            .map(|piece| Ok((piece, self.session.key(&Key::Exact(set, piece))?)))
+            .collect()
     }
 
     /// Encrypts an input, or several one after another: the bytes of a request.
@@ -109,6 +118,18 @@ impl Client {
     ) -> Result<Ciphertext, EncryptError> {
         let secret = self.family.secret();
         Ok(encrypt(contract.set(), secret, slots, scale, level, &mut self.rng)?.expand())
+    }
+
+    /// Decrypts an answer that is a label alone.
+    ///
+    /// # Errors
+    /// As [`Session::decrypt_label`].
+    pub fn decrypt_label(
+        &self,
+        contract: &AcceptedContract,
+        answer: &[u8],
+    ) -> Result<usize, SessionError> {
+        self.session.decrypt_label(contract, answer)
     }
 
     /// Decrypts an answer: the scores.

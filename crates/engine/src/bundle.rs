@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use blindsight_ckks_eval::batch::{BatchPlan, STRETCHES};
 use blindsight_ckks_eval::linear_transform::TransformPlan;
-use blindsight_contract::AcceptedContract;
+use blindsight_contract::{AcceptedContract, Contract, Policy};
 
 use crate::program::{
     Checked, PlaintextData, Program, ProgramError, ValueType, check_plaintext, check_plan,
@@ -46,6 +46,15 @@ pub struct Bundle {
     constants: Arc<[u8]>,
     limits: BundleLimits,
     constants_len: usize,
+}
+
+/// A contract for labels alone that follows from a model's own.
+#[derive(Debug, Clone)]
+pub struct LabelContract {
+    /// Checked.
+    pub accepted: Arc<AcceptedContract>,
+    /// As it is handed out.
+    pub bytes: Arc<[u8]>,
 }
 
 /// The program part of a file.
@@ -89,6 +98,18 @@ impl Bundle {
     #[must_use]
     pub fn contract_bytes(&self) -> &Arc<[u8]> {
         &self.contract_bytes
+    }
+
+    /// The contract of the same model when it answers with the label alone; none of a model that has
+    /// no scores of one input, or more classes than there is room for.
+    #[must_use]
+    pub fn label_contract(&self) -> Option<LabelContract> {
+        let Code::Steps(data) = &self.code else { return None };
+        self.contract.answer().compact().filter(|_| data.ends_with_a_rescale())?;
+        let raw = Contract::from_bytes(&self.contract_bytes).ok()?;
+        let bytes = raw.with_label_alone().to_bytes();
+        let accepted = Contract::parse(&bytes, &Policy::default()).ok()?;
+        Some(LabelContract { accepted: Arc::new(accepted), bytes: bytes.into() })
     }
 
     /// SHA-256 of contract, program and constants.

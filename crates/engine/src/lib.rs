@@ -14,7 +14,7 @@ mod program;
 pub mod testing;
 
 pub use blindsight_ckks_eval::{KeySet, Observer, Stage};
-pub use bundle::{Bundle, BundleError, BundleLimits};
+pub use bundle::{Bundle, BundleError, BundleLimits, LabelContract};
 pub use engine::{Engine, LoadError, Scheme};
 #[cfg(feature = "exact")]
 pub use model::label;

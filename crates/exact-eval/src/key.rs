@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use tfhe::core_crypto::prelude::{
     CiphertextModulus, DecompositionBaseLog, DecompositionLevelCount, FourierLweBootstrapKeyOwned,
     GlweSize, LweBootstrapKey, LweDimension, LweKeyswitchKey, LweKeyswitchKeyOwned, LweSize,
-    PolynomialSize, c64, par_convert_standard_lwe_bootstrap_key_to_fourier,
+    PolynomialSize, par_convert_standard_lwe_bootstrap_key_to_fourier,
 };
 
 use crate::answer::ZeroSample;
@@ -52,15 +52,6 @@ impl ExactKey {
     #[must_use]
     pub fn bridge(&self) -> &Bridge {
         &self.bridge
-    }
-
-    /// The bytes that a key of this set will occupy in memory, but for what the bridge and the sample
-    /// of zero take, which is little.
-    #[must_use]
-    pub fn expected_byte_len(set: &ExactParameters) -> u64 {
-        let complex = KeyPart::Bootstrap.samples(set) * set.degree() * size_of::<c64>();
-        let words = KeyPart::KeySwitch.samples(set) * (set.lwe_dimension() + 1) * size_of::<u64>();
-        (complex + words) as u64
     }
 
     /// The bytes that the key occupies in memory.

@@ -87,6 +87,12 @@ impl ScoreSelection {
         Ok(Self { masks, unit })
     }
 
+    /// The bytes that the masks occupy in memory.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.masks.iter().map(LinearTransform::byte_len).sum()
+    }
+
     /// The part of the circle that a difference of 1 between two slots is.
     #[must_use]
     pub fn unit(&self) -> f64 {

@@ -54,6 +54,16 @@ pub fn level_factors(decomposition: Decomposition) -> impl Iterator<Item = u64> 
     (1..=decomposition.levels).rev().map(move |level| 1 << (64 - decomposition.log2_base * level))
 }
 
+/// The bytes that a key of this set occupies in the evaluator's memory, but for bridge and sample of
+/// zero, which take little: the bootstrapping key as complex numbers, half as many as coefficients,
+/// and the key switch in words.
+#[must_use]
+pub fn expanded_byte_len(set: &ExactParameters) -> u64 {
+    let complex = KeyPart::Bootstrap.samples(set) * set.degree() * 2 * size_of::<f64>();
+    let words = KeyPart::KeySwitch.samples(set) * (set.lwe_dimension() + 1) * size_of::<u64>();
+    (complex + words) as u64
+}
+
 impl KeyPart {
     /// All parts, in the order in which they are made and sent.
     pub const ALL: [Self; 4] = [Self::Bootstrap, Self::KeySwitch, Self::Bridge, Self::Zero];

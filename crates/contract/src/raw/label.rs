@@ -3,7 +3,7 @@
 use blindsight_exact::{Decomposition, Literal};
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerForm, Contract};
+use super::{AnswerForm, Contract, Forecast};
 use crate::error::ContractError;
 
 /// An answer that holds the label of one input and nothing else, decided by TFHE: docs/exact.md.
@@ -36,6 +36,13 @@ pub struct ExactSetData {
     pub bridge: [u32; 2],
 }
 
+/// What one sign bootstrap takes on two threads of the machine of docs/benchmarks.md, the rest of a
+/// decision with it: 0.48 s for 61 of them.
+const SIGN_SECONDS: f64 = 0.008;
+
+/// What the expanded key for exact answers takes in memory, in bytes.
+const KEY_MEMORY: u64 = 121_000_000;
+
 /// What the name of a model gets appended when it answers with labels.
 const ENDING: &str = ".label";
 
@@ -45,10 +52,18 @@ impl Contract {
     #[must_use]
     pub fn with_label_alone(self) -> Self {
         let exact = ExactSetData::of(&Literal::degree_2048());
+        let classes = self.classes.len() as f64;
+        let signs = classes * (classes - 1.0) / 2.0 + 2.0 * (classes - 2.0);
+        let forecast = Forecast {
+            seconds: self.forecast.seconds + signs.max(1.0) * SIGN_SECONDS,
+            memory_bytes: self.forecast.memory_bytes.saturating_add(KEY_MEMORY),
+            ..self.forecast
+        };
         Self {
             id: format!("{}{ENDING}", self.id),
             title: format!("{}, the label alone", self.title),
             answer: AnswerForm::Label(LabelData { exact }),
+            forecast,
             ..self
         }
     }

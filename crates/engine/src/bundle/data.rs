@@ -134,6 +134,13 @@ struct PlaintextReference {
 }
 
 impl ProgramData {
+    /// Whether the last step rescales to the base prime: docs/exact.md says what stands in for it where
+    /// a label alone is answered.
+    pub(super) fn ends_with_a_rescale(&self) -> bool {
+        let last = self.steps.last().map(|step| &step.operation);
+        matches!(last, Some(OperationData::Rescale { level: 1, .. }))
+    }
+
     /// The data of a program; its constants are appended to `arena`.
     pub(super) fn new(program: &Program, loaded_bytes: u64, arena: &mut Vec<f32>) -> Self {
         let mut constants = Constants::new(arena);

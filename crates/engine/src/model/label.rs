@@ -3,16 +3,17 @@
 //! A program for scores ends by rescaling them to the base prime. For a label, that step gives way to
 //! others: one plaintext product for each class rescales and takes its score out of the slots, and
 //! TFHE decides. So every model that answers with scores can answer with their label, and takes no
-//! further key of CKKS for it.
+//! further key of CKKS for it. Its contract for that is [`Bundle::label_contract`](crate::Bundle::label_contract).
 
 use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
 use blindsight_ckks_eval::{Evaluator, KeySet};
 use blindsight_contract::AcceptedContract;
-use blindsight_exact::label::Classes;
-use blindsight_exact::{ExactParameters, LabelCiphertext, LabelCode, Literal, ParameterError};
-use blindsight_exact_eval::{Entropy, ExactError, ExactKey, Lwe, ScoreLayout, ScoreSelection};
+use blindsight_exact::{ExactParameters, LabelCiphertext};
+use blindsight_exact_eval::{ExactError, Lwe, ScoreLayout, ScoreSelection};
 use rayon::prelude::*;
 use thiserror::Error;
+
+pub use blindsight_exact_eval::{Entropy, ExactKey};
 
 use super::run::rescaled;
 use super::{Code, EvaluateError, Model, RunError, RunObserver, StepModel};
@@ -37,12 +38,6 @@ pub enum LabelError {
     /// The program has no room for the selection of scores.
     #[error("the program does not end with the rescaling of its scores from level 2 or above")]
     LastStep,
-    /// The parameter set.
-    #[error(transparent)]
-    Parameters(#[from] ParameterError),
-    /// The number of classes.
-    #[error(transparent)]
-    Classes(#[from] Classes),
     /// A step of the decision.
     #[error(transparent)]
     Exact(#[from] ExactError),
@@ -51,25 +46,14 @@ pub enum LabelError {
     Evaluate(#[from] EvaluateError),
 }
 
-/// The parameter set and the code of labels for clients and evaluators of a model with this
-/// contract.
-///
-/// # Errors
-/// When there is no room for so many classes, or CKKS's set does not fit.
-pub fn format(contract: &AcceptedContract) -> Result<(ExactParameters, LabelCode), LabelError> {
-    let set = ExactParameters::new(Literal::degree_2048(), contract.set())?;
-    let code = LabelCode::new(&set, contract.classes().len())?;
-    Ok((set, code))
-}
-
 impl Model {
-    /// Makes the model ready to answer with labels.
+    /// Makes the model ready to answer with labels, as a contract says that follows from its own.
     ///
     /// # Errors
     /// When it is none that can.
-    pub fn labels(&self) -> Result<Labels, LabelError> {
+    pub fn labels(&self, contract: &AcceptedContract) -> Result<Labels, LabelError> {
         let steps = self.label_steps()?;
-        let (set, _) = format(&self.contract)?;
+        let set = contract.answer().label().ok_or(LabelError::Form)?.exact().clone();
         let answer = self.contract.answer().compact().ok_or(LabelError::Form)?;
         let scores = match steps.program.steps.last().map(|step| &step.operation) {
             Some(Operation::Rescale { input, level: 1, .. }) => *input,
@@ -158,6 +142,12 @@ impl Labels {
     #[must_use]
     pub fn set(&self) -> &ExactParameters {
         &self.set
+    }
+
+    /// The bytes that they occupy in memory.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.selection.byte_len()
     }
 
     /// The part of the circle that a difference of two scores of one unit is.
