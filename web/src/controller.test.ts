@@ -415,9 +415,9 @@ describe("a drawing", () => {
 
 describe("a choice of models", () => {
   const offers = [
-    { id: "small", model: "Small", input, missingKeyBytes: 10, requestBytes: 1, seconds: 1 },
-    { id: "large", model: "Large", input, missingKeyBytes: 10, requestBytes: 1, seconds: 2 },
-  ];
+    { id: "small", model: "Small", missingKeyBytes: 10, seconds: 1 },
+    { id: "large", model: "Large", missingKeyBytes: 10, seconds: 2 },
+  ].map((offer) => ({ ...offer, input, requestBytes: 1, label: null }));
 
   /** Two models that share their keys. */
   function two(): Sdk & { calls: string[]; previews: string[] } {
@@ -427,8 +427,8 @@ describe("a choice of models", () => {
     const one = sdk({
       offers: () =>
         Promise.resolve(offers.map((each) => ({ ...each, missingKeyBytes: made ? 0 : 10 }))),
-      use: (id) => {
-        chosen = id;
+      use: ({ model }) => {
+        chosen = model;
       },
       stored: () => Promise.resolve(made ? { at: "kept", since: new Date(0) } : { at: "none" }),
       prepareKeys: () => {
@@ -490,8 +490,8 @@ describe("a choice of models", () => {
       ...(chosen === "large" ? { id: "large", input: tensor } : { id: "small" }),
     });
     let chosen = "small";
-    one.use = (id) => {
-      chosen = id;
+    one.use = ({ model }) => {
+      chosen = model;
     };
     Object.defineProperty(one, "facts", { get: read });
     const page = await withPicture(one);
@@ -512,5 +512,89 @@ describe("a choice of models", () => {
     await run;
     expect(page.state.service).toMatchObject({ facts: { id: "small" } });
     expect(page.state.run.at).toBe("done");
+  });
+});
+
+describe("a choice of answers", () => {
+  /** Models of which some tell the label alone, or nothing else. */
+  function telling(): Sdk & { wishes: string[]; calls: string[] } {
+    const wishes: string[] = [];
+    const only = { only: true, furtherKeyBytes: 0, furtherSeconds: 0 };
+    const labels = { both: { ...only, only: false }, scores: null, label: only };
+    let now: Pick<Facts, "id" | "answer"> = { id: "both", answer: "scores" };
+    const one = sdk({
+      offers: () =>
+        Promise.resolve(
+          Object.entries(labels).map(([id, label]) => {
+            return { id, model: id, input, missingKeyBytes: 1, requestBytes: 1, seconds: 1, label };
+          }),
+        ),
+      use: ({ model, answer }) => {
+        wishes.push(`${model} ${answer}`);
+        now = { id: model, answer: model === "both" ? answer : (model as "scores" | "label") };
+      },
+    });
+    const get = () => ({ ...facts, ...now });
+    return Object.defineProperty(Object.assign(one, { wishes }), "facts", { get });
+  }
+
+  it("is made for the model, keeps the picture, and takes the answer away", async () => {
+    const one = telling();
+    const page = await withPicture(one);
+    await page.classify();
+    await page.chooseAnswer("label");
+    expect(page.state.service).toMatchObject({ facts: { id: "both", answer: "label" } });
+    expect(phase(page.state)).toBe("ready");
+    const before = one.wishes.length;
+    await page.chooseAnswer("label");
+    expect(one.wishes).toHaveLength(before);
+    await page.classify();
+    expect(page.state.run.at).toBe("done");
+  });
+
+  it("is a wish that other models fulfil as they can", async () => {
+    const page = await withPicture(telling());
+    const told = () => (page.state.service.at === "ready" ? page.state.service.facts.answer : null);
+    await page.chooseAnswer("label");
+    await page.chooseModel("scores");
+    expect(told()).toBe("scores");
+    // There is no choice here, so nothing changes the wish.
+    await page.chooseAnswer("scores");
+    await page.chooseModel("both");
+    expect(told()).toBe("label");
+    await page.chooseModel("label");
+    await page.chooseAnswer("scores");
+    expect(told()).toBe("label");
+    await page.chooseModel("both");
+    await page.chooseAnswer("scores");
+    await page.chooseModel("label");
+    expect(told()).toBe("label");
+  });
+
+  it("stays when the client is opened anew", async () => {
+    const opened: ReturnType<typeof telling>[] = [];
+    const page = controller((_url, { token }) => {
+      const one = telling();
+      one.classify = () =>
+        token === null ? Promise.reject(failure("unauthorized")) : Promise.resolve(answer);
+      opened.push(one);
+      return Promise.resolve(one);
+    });
+    await page.connect();
+    await page.choose(picture, "cat.png");
+    await page.chooseAnswer("label");
+    await page.classify();
+    expect(page.state.service.at).toBe("locked");
+    await page.unlock("token");
+    expect(opened[1]?.wishes).toEqual(["both label"]);
+    expect(page.state).toMatchObject({ service: { facts: { answer: "label" } } });
+  });
+
+  it("waits while something runs", async () => {
+    const page = await withPicture(telling());
+    const run = page.classify();
+    await page.chooseAnswer("label");
+    await run;
+    expect(page.state.service).toMatchObject({ facts: { answer: "scores" } });
   });
 });

@@ -2,11 +2,12 @@
 import { Drawing } from "./digit.ts";
 import { codeOf, describe, describeForgetting, isAbort } from "./problems.ts";
 import { maySwitch } from "./reads.ts";
-import type { Control, LedgerEntry, Open, Sdk, Source } from "./sdk/port.ts";
+import type { Choice, Control, LabelAnswer, LedgerEntry, Open, Sdk, Source } from "./sdk/port.ts";
 import {
   canClassify,
   canDraw,
   canForget,
+  canReveal,
   type Event,
   type Goal,
   INITIAL,
@@ -38,6 +39,8 @@ export class Controller {
   #chosen: { readonly source: Source; readonly name: string } | null = null;
   /** The model that was chosen, for a client that is opened anew. */
   #model: string | null = null;
+  /** What it shall tell, where there is a choice: kept when another model is chosen. */
+  #answer: LabelAnswer = "scores";
   /** In memory alone: who reloads the page gives it again, and nobody finds it on the disk. */
   #token: string | null = null;
   /** What the server's wish for a token interrupted. */
@@ -73,7 +76,8 @@ export class Controller {
       const { url, open, onRequest } = this.#around;
       if (this.#sdk === null) {
         this.#sdk = await open(url, { token: this.#token, onRequest });
-        if (this.#model !== null) this.#sdk.use(this.#model);
+        const model = this.#model ?? this.#sdk.facts.id;
+        this.#sdk.use({ model, answer: this.#answer });
       }
       const keys = await this.#stored(this.#sdk);
       const offers = await this.#sdk.offers();
@@ -101,12 +105,25 @@ export class Controller {
 
   /** Chooses a model. Its keys are made when a picture is classified. */
   async chooseModel(id: string): Promise<void> {
+    const { service } = this.#state;
+    if (service.at !== "ready" || id === service.facts.id) return;
+    await this.#use({ model: id, answer: this.#answer });
+  }
+
+  /** Chooses what the model shall tell, where there is a choice. */
+  async chooseAnswer(answer: LabelAnswer): Promise<void> {
+    const { service } = this.#state;
+    if (service.at !== "ready" || !canReveal(this.#state)) return;
+    if (answer !== service.facts.answer) await this.#use({ model: service.facts.id, answer });
+  }
+
+  async #use(choice: Choice): Promise<void> {
     const sdk = this.#sdk;
     const { service, picture } = this.#state;
     if (sdk === null || service.at !== "ready" || isRunning(this.#state)) return;
-    if (id === service.facts.id) return;
-    sdk.use(id);
-    this.#model = id;
+    sdk.use(choice);
+    this.#model = choice.model;
+    this.#answer = choice.answer;
     const facts = sdk.facts;
     this.#send({ on: "model-chosen", facts });
     const chosen = this.#chosen;
@@ -115,9 +132,10 @@ export class Controller {
     if (!stays) this.clear();
     await this.#price(sdk);
     const keys = await this.#stored(sdk);
-    this.#send({ on: "keys-known", model: facts.id, keys });
+    this.#send({ on: "keys-known", facts, keys });
     // It may read pictures of another size. One chosen meanwhile is already read as it wants.
     if (!stays || picture.at === "none" || this.#ticket !== ticket) return;
+    if (facts.id === service.facts.id) return;
     await this.choose(chosen.source, chosen.name);
   }
 

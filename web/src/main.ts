@@ -17,6 +17,7 @@ import { pickerView, samplesView } from "./views/picker.ts";
 import { problemView } from "./views/problem.ts";
 import { railView } from "./views/rail.ts";
 import { resultView } from "./views/result.ts";
+import { revealView } from "./views/reveal.ts";
 import { serverView } from "./views/server.ts";
 import { stageView } from "./views/stage.ts";
 import { teachView } from "./views/teach.ts";
@@ -51,6 +52,7 @@ const server = serverView();
 const views: readonly ((state: State) => void)[] = [
   stageView(controller),
   modelsView(controller),
+  revealView(controller),
   tokenView(controller),
   problemView(controller),
   railView(),
