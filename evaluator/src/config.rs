@@ -43,6 +43,9 @@ pub struct Config {
     /// Name of the model that is listed first; otherwise the order is that of the files' names.
     #[arg(long, env = "BLINDSIGHT_DEFAULT_MODEL")]
     pub default_model: Option<String>,
+    /// Models whose scores are not told, only the label: their names, separated by commas, or `all`.
+    #[arg(long, env = "BLINDSIGHT_LABELS_ONLY", value_delimiter = ',')]
+    pub labels_only: Vec<String>,
     /// Models to make ready when the service starts, separated by commas: their names, or
     /// `default`, `all` or `none`. Others are made ready when the first job needs them.
     #[arg(long, env = "BLINDSIGHT_PRELOAD", value_delimiter = ',', default_value = "default")]

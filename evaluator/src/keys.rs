@@ -4,7 +4,7 @@ mod cover;
 
 use std::sync::Arc;
 
-use blindsight_ckks::wire::KeySetManifest;
+use blindsight_contract::KeyBundle;
 use rayon::ThreadPool;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -167,11 +167,11 @@ impl KeySets {
 
 /// The keys that a stored list names, under the parameter set of a model; `None` if they are of
 /// another one.
-pub(crate) fn read_list(model: &dyn ServedModel, list: &StoredList) -> Option<KeySetManifest> {
+pub(crate) fn read_head(model: &dyn ServedModel, list: &StoredList) -> Option<KeyBundle> {
     let description = model.description();
     if description.scheme() != list.scheme {
         return None;
     }
     // It was written by this service, under this parameter set.
-    KeySetManifest::from_bytes(description.contract().set(), &list.manifest).ok()
+    KeyBundle::from_head(description.contract().set(), &list.manifest).ok()
 }

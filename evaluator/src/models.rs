@@ -4,6 +4,7 @@ mod catalogue;
 mod compiled;
 mod description;
 mod folder;
+mod labels;
 mod served;
 
 use std::path::PathBuf;
@@ -15,13 +16,16 @@ use thiserror::Error;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::refusal::Refusal;
 use crate::shelf::{AcquireError, Lease, Shelf, Wanted};
 use folder::Folder;
 
 pub use catalogue::{Broken, Catalogue};
 pub use compiled::CompiledModel;
 pub use description::{Description, Listing};
-pub use served::{ExpandError, ExpandedKeys, FrameError, LoadedModel, RunError, ServedModel};
+pub use served::{
+    ExpandError, ExpandedKeys, FrameError, LoadedModel, RunError, RunKeys, ServedModel,
+};
 
 /// All models of a service.
 pub struct Models {
@@ -34,7 +38,43 @@ pub struct Models {
 }
 
 /// How a file becomes a model; a sentence says why it does not.
-pub type Parse = Box<dyn Fn(&[u8]) -> Result<Arc<dyn ServedModel>, String> + Send + Sync>;
+pub type Parse = Box<dyn Fn(&[u8]) -> Result<ServedFile, String> + Send + Sync>;
+
+/// What is served of a file.
+pub struct ServedFile {
+    /// One model, in all ways in which it may be used.
+    pub models: Vec<Arc<dyn ServedModel>>,
+    /// The name by which it would be asked for scores, if they are not told.
+    pub withheld: Option<String>,
+}
+
+impl ServedFile {
+    /// A model in one way.
+    #[must_use]
+    pub fn one(model: Arc<dyn ServedModel>) -> Self {
+        Self { models: vec![model], withheld: None }
+    }
+}
+
+/// What owners of models allow.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    labels_only: Vec<String>,
+}
+
+impl Answers {
+    /// What a configuration allows.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self { labels_only: config.labels_only.clone() }
+    }
+
+    /// Whether of the model with this name only the label may be answered.
+    #[must_use]
+    pub fn are_labels_only(&self, id: &str) -> bool {
+        self.labels_only.iter().any(|named| named == "all" || named == id)
+    }
+}
 
 /// Which model, in which version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -98,7 +138,7 @@ impl Models {
             return Err(ModelsError::None { path: path.clone(), broken: broken.collect() });
         }
         if let Some(first) = &first
-            && catalogue.find(first).is_none()
+            && catalogue.find(first).is_err()
         {
             tracing::warn!(model = %first, "the default model is not there");
         }
@@ -123,8 +163,10 @@ impl Models {
     }
 
     /// The model with this name.
-    #[must_use]
-    pub fn find(&self, id: &str) -> Option<Arc<dyn ServedModel>> {
+    ///
+    /// # Errors
+    /// As [`Catalogue::find`].
+    pub fn find(&self, id: &str) -> Result<Arc<dyn ServedModel>, Refusal> {
         self.catalogue().find(id).cloned()
     }
 
@@ -183,7 +225,8 @@ impl Models {
             Ok((loaded, weight))
         })?;
         // Replaced since it was looked up: nobody else will want this version.
-        if self.find(description.id()).is_none_or(|m| m.description().key() != description.key()) {
+        if self.find(description.id()).map_or(true, |m| m.description().key() != description.key())
+        {
             self.loaded.remove(description.key());
         }
         Ok(lease)

@@ -44,6 +44,13 @@ impl Refusal {
         Self::new(Code::UnknownModel, format!("The model {abridged:?} is not served here."))
     }
 
+    /// Scores of a model whose owner allows its label alone.
+    #[must_use]
+    pub fn scores_withheld(id: &str) -> Self {
+        let detail = format!("Of the model {id:?}, only the label is answered here.");
+        Self::new(Code::ScoresWithheld, detail)
+    }
+
     /// A failure of the service itself. The cause goes to the log, not to the client.
     pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "internal failure");
@@ -117,6 +124,8 @@ codes! {
     BodyIncomplete = 400 "body_incomplete" "The body ended too early";
     /// No service token, or a wrong one.
     Unauthorized = 401 "unauthorized" "A service token is needed";
+    /// Scores of a model whose owner allows its label alone.
+    ScoresWithheld = 403 "scores_withheld" "The model answers with the label alone";
     /// Not there, or another's.
     NotFound = 404 "not_found" "Not found";
     /// A model that is not served.

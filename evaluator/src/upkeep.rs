@@ -68,7 +68,7 @@ pub fn preload(service: &Service, pool: &ThreadPool) {
         })
     };
     for word in &service.config.preload {
-        if !["none", "all", "default"].contains(&word.as_str()) && catalogue.find(word).is_none() {
+        if !["none", "all", "default"].contains(&word.as_str()) && catalogue.find(word).is_err() {
             tracing::warn!(model = %word, "there is no such model to make ready");
         }
     }

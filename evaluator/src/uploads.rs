@@ -10,7 +10,7 @@ mod transfers;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use blindsight_ckks::keys::KeyList;
+use blindsight_contract::KeyBundle;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
@@ -133,16 +133,15 @@ impl Uploads {
     fn expected(
         &self,
         row: &UploadRow,
-    ) -> Result<(Arc<dyn ServedModel>, KeyList, Layout), Refusal> {
+    ) -> Result<(Arc<dyn ServedModel>, KeyBundle, Layout), Refusal> {
         let model = self.models.of_scheme(&row.list.scheme).ok_or_else(|| {
             let detail = "No model that these keys could serve is here any more.";
             Refusal::new(Code::UnknownModel, detail)
         })?;
         let unreadable = || Refusal::internal("a stored list of keys is not readable");
-        let manifest = keys::read_list(&*model, &row.list).ok_or_else(unreadable)?;
-        let layout = Layout::new(row.list.manifest.len(), &manifest);
-        let specs = manifest.entries().iter().map(|entry| entry.spec.clone()).collect();
-        let keys = KeyList::new(specs).map_err(Refusal::internal)?;
+        let keys = keys::read_head(&*model, &row.list).ok_or_else(unreadable)?;
+        let set = model.description().contract().set();
+        let layout = Layout::new(row.list.manifest.len(), set, &keys);
         Ok((model, keys, layout))
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use blindsight_evaluator::config::{Config, LogFormat};
-use blindsight_evaluator::models::CompiledModel;
+use blindsight_evaluator::models::{Answers, CompiledModel};
 use blindsight_evaluator::server;
 use blindsight_evaluator::service::Service;
 use clap::{ArgMatches, Args};
@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &Arguments, matches: &ArgMatches) -> Result<(), Box
     start_log(&config)?;
     let threads = rayon::ThreadPoolBuilder::new().num_threads(config.compute_threads());
     let pool = Arc::new(threads.thread_name(|index| format!("compute-{index}")).build()?);
-    let service = Service::open(config, CompiledModel::reader())?;
+    let reader = CompiledModel::reader(Answers::of(&config));
+    let service = Service::open(config, reader)?;
     server::serve(&service, &pool, |address| {
         tracing::info!(%address, "listening");
         let mut stdout = std::io::stdout();

@@ -28,6 +28,7 @@ use crate::service::Service;
         (status = 202, description = "Accepted", body = JobView,
             headers(("Location" = String))),
         (status = 400, description = "A parameter is wrong, or the body incomplete"),
+        (status = 403, description = "The model's owner allows its label alone"),
         (status = 408, description = "The body came too slowly"),
         (status = 413, description = "Longer than a request"),
         (status = 415, description = "Another content type"),
@@ -51,7 +52,7 @@ pub(super) async fn submit(
         // Strangers' bodies do not get into memory.
         service.keys.find(holder.0, name.0).await?.ok_or_else(Refusal::not_found)?;
         let Parameters { model, with } = Parameters::parse(request.query_string(), name.0)?;
-        let model = service.models.find(&model).ok_or_else(|| Refusal::unknown_model(&model))?;
+        let model = service.models.find(&model)?;
         let permit = service.gate.admit(&who.0, model.description().request_bytes())?;
         Ok((idempotency_key, model, with, permit))
     };

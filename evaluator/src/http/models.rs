@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use super::problem::Refused;
 use crate::hex;
 use crate::models::{Broken, Listing};
-use crate::refusal::Refusal;
 use crate::service::Service;
 
 /// The models, and how much may be asked of the service.
@@ -78,6 +77,7 @@ pub(super) async fn models(service: Data<Service>) -> Json<Models> {
         (status = 200, description = "The contract", body = Object,
             headers(("ETag" = String, description = "Its SHA-256, hexadecimal, in quotes"))),
         (status = 304, description = "It is the one that is known"),
+        (status = 403, description = "The model's owner allows its label alone"),
         (status = 404, description = "No such model"),
     )
 )]
@@ -86,7 +86,7 @@ pub(super) async fn contract(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Refused> {
-    let model = service.models.find(&id).ok_or_else(|| Refusal::unknown_model(&id))?;
+    let model = service.models.find(&id)?;
     let description = model.description();
     let etag = format!("\"{}\"", hex::encode(&description.contract_sha256()));
     let known = is_known(request.headers(), &etag);

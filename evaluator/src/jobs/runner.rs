@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use blindsight_engine::KeySet;
 use bytes::Bytes;
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
@@ -15,7 +14,7 @@ use super::Jobs;
 use super::queue::{self, Claim, Outcome};
 use super::submit::keys_do_not_fit;
 use crate::keys::{Used, cover};
-use crate::models::{ExpandError, LoadedModel, RunError, ServedModel};
+use crate::models::{ExpandError, LoadedModel, RunError, RunKeys, ServedModel};
 use crate::refusal::{Code, Refusal};
 use crate::shelf::AcquireError;
 use crate::store::StoreError;
@@ -158,15 +157,13 @@ impl Runner {
             ExpandError::Cancelled => Outcome::Interrupted,
             error => Outcome::Broken(error.to_string()),
         })?;
-        let mut keys = KeySet::default();
-        for key in expanded.values().iter().flat_map(|set| set.iter()) {
-            keys.insert(key.clone());
-        }
+        let keys = RunKeys::of(expanded.values());
         let [loaded] = loaded.values() else {
             return Err(Outcome::Broken("the model is not there".to_owned()));
         };
         let start = Instant::now();
-        let answer = self.pool.install(|| self.run_model(claim, &**loaded, &keys, &request));
+        let run = || self.run_model(claim, &*model, &**loaded, &keys, &request);
+        let answer = self.pool.install(run);
         let seconds = start.elapsed().as_secs_f64();
         match answer {
             Ok(answer) => Ok((answer, seconds)),
@@ -181,8 +178,7 @@ impl Runner {
     /// The model of a job and the key sets it uses, if they are still what they were when the job
     /// was accepted.
     fn find(&self, claim: &Claim) -> Result<(Arc<dyn ServedModel>, Vec<Used>), Refusal> {
-        let model = self.jobs.models.find(&claim.model);
-        let model = model.ok_or_else(|| Refusal::unknown_model(&claim.model))?;
+        let model = self.jobs.models.find(&claim.model)?;
         if model.description().contract_sha256() != claim.contract {
             let detail = "The model was replaced by one with another contract; submit again.";
             return Err(Refusal::new(Code::UnknownModel, detail));
@@ -194,11 +190,13 @@ impl Runner {
     fn run_model(
         &self,
         claim: &Claim,
-        model: &dyn LoadedModel,
-        keys: &KeySet,
+        model: &dyn ServedModel,
+        loaded: &dyn LoadedModel,
+        keys: &RunKeys,
         request: &[u8],
     ) -> Result<Vec<u8>, RunError> {
-        model.run(keys, request, &mut |done, _| {
+        let answer = model.description().contract().answer().kind();
+        loaded.run(answer, keys, request, &mut |done, _| {
             if self.is_unwanted(claim) {
                 return ControlFlow::Break(());
             }

@@ -5,51 +5,66 @@ use std::sync::Arc;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::evaluation_key::SeededKey;
-use blindsight_ckks::keys::KeyList;
-use blindsight_ckks::wire::{KeySetManifest, ReadError};
+use blindsight_ckks::wire::ReadError;
+use blindsight_contract::{AnswerKind, Key, KeyBundle};
 use blindsight_engine::{
-    Bundle, BundleError, BundleLimits, Engine, EvaluateError, KeySet, Model, Observer, RunObserver,
-    Stage,
+    Bundle, BundleError, BundleLimits, Engine, EvaluateError, Model, Observer, RunObserver, Stage,
 };
+use blindsight_exact::SeededPiece;
 use bytes::Bytes;
 
+use super::labels::{self, Labels};
 use super::{
-    Description, ExpandError, ExpandedKeys, FrameError, LoadedModel, Parse, RunError, ServedModel,
+    Answers, Description, ExpandError, ExpandedKeys, FrameError, LoadedModel, Parse, RunError,
+    RunKeys, ServedFile, ServedModel,
 };
 use crate::shelf::Weight;
 
-/// A compiled model with the engine that makes it ready.
+/// A compiled model with the engine that makes it ready, to be used in one way.
 pub struct CompiledModel {
     engine: Arc<Engine>,
-    bundle: Bundle,
+    bundle: Arc<Bundle>,
     description: Description,
 }
 
 impl CompiledModel {
-    /// Reads a compiled model. Nothing is encoded.
+    /// Reads a compiled model: all ways to use it that `answers` allow. Nothing is encoded.
     ///
     /// # Errors
-    /// When the bytes are none: see [`BundleError`].
-    pub fn parse(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Self, BundleError> {
-        let bundle = Bundle::parse(bytes, &BundleLimits::default())?;
-        let description = Description::new(
-            bundle.contract().clone(),
-            Bytes::copy_from_slice(bundle.contract_bytes()),
-            bundle.fingerprint(),
-            bundle.layers() as u32,
-            bundle.loaded_bytes(),
-        );
-        Ok(Self { engine: engine.clone(), bundle, description })
+    /// A sentence, when the bytes are none (see [`BundleError`]), or there is no such way.
+    pub fn parse(
+        engine: &Arc<Engine>,
+        bytes: &[u8],
+        answers: &Answers,
+    ) -> Result<ServedFile, String> {
+        let bundle = Bundle::parse(bytes, &BundleLimits::default());
+        let bundle = Arc::new(bundle.map_err(|error: BundleError| error.to_string())?);
+        let described = |contract: &Arc<_>, bytes: &[u8]| {
+            let (bytes, steps) = (Bytes::copy_from_slice(bytes), bundle.layers() as u32);
+            let (fingerprint, loaded) = (bundle.fingerprint(), bundle.loaded_bytes());
+            Description::new(Arc::clone(contract), bytes, fingerprint, steps, loaded)
+        };
+        let own = described(bundle.contract(), bundle.contract_bytes());
+        let label = bundle.label_contract().filter(|_| labels::ARE_DECIDED);
+        let label = label.map(|label| described(&label.accepted, &label.bytes).beside(&own));
+        let withheld = answers.are_labels_only(own.id());
+        if withheld && label.is_none() {
+            return Err("only the label may be answered, and this model cannot do that".to_owned());
+        }
+        let id = own.id().to_owned();
+        let own = (!withheld).then_some(own);
+        let models = own.into_iter().chain(label).map(|description| {
+            let (engine, bundle) = (engine.clone(), bundle.clone());
+            Arc::new(Self { engine, bundle, description }) as Arc<dyn ServedModel>
+        });
+        Ok(ServedFile { models: models.collect(), withheld: withheld.then_some(id) })
     }
 
     /// The reader of files for one engine, by which models share what they have in common.
     #[must_use]
-    pub fn reader() -> Parse {
+    pub fn reader(answers: Answers) -> Parse {
         let engine = Arc::new(Engine::default());
-        Box::new(move |bytes| match Self::parse(&engine, bytes) {
-            Ok(model) => Ok(Arc::new(model)),
-            Err(error) => Err(error.to_string()),
-        })
+        Box::new(move |bytes| Self::parse(&engine, bytes, &answers))
     }
 }
 
@@ -58,15 +73,16 @@ impl ServedModel for CompiledModel {
         &self.description
     }
 
-    fn check_frame(&self, keys: &KeyList, frame: usize, bytes: &[u8]) -> Result<(), FrameError> {
+    fn check_frame(&self, keys: &KeyBundle, frame: usize, bytes: &[u8]) -> Result<(), FrameError> {
         let set = self.bundle.contract().set();
         let Some(index) = frame.checked_sub(1) else {
-            let found = KeySetManifest::from_bytes(set, bytes)?;
-            let same = found == KeySetManifest::new(set, keys);
+            let same = KeyBundle::from_head(set, bytes)? == *keys;
             return if same { Ok(()) } else { Err(FrameError::OtherList) };
         };
-        let spec = keys.specs().get(index).ok_or(FrameError::OtherList)?;
-        SeededKey::from_bytes(set, spec, bytes)?;
+        match keys.key(index).ok_or(FrameError::OtherList)? {
+            Key::Scheme(spec) => drop(SeededKey::from_bytes(set, spec, bytes)?),
+            Key::Exact(exact, piece) => drop(SeededPiece::from_bytes(exact, piece, bytes)?),
+        }
         Ok(())
     }
 
@@ -76,57 +92,89 @@ impl ServedModel for CompiledModel {
 
     fn expand(
         &self,
-        keys: &KeyList,
+        keys: &KeyBundle,
         read: &mut dyn FnMut(usize) -> Result<Bytes, ExpandError>,
     ) -> Result<ExpandedKeys, ExpandError> {
-        let mut expanded = Vec::with_capacity(keys.len());
-        for (index, spec) in keys.specs().iter().enumerate() {
+        let mut scheme = Vec::with_capacity(keys.scheme().len());
+        for (index, spec) in keys.scheme().specs().iter().enumerate() {
             let bytes = read(index + 1)?;
-            expanded.push(Arc::new(Model::read_key(self.bundle.contract(), spec, &bytes)?));
+            scheme.push(Arc::new(Model::read_key(self.bundle.contract(), spec, &bytes)?));
         }
-        Ok(expanded)
+        labels::expand(scheme, keys, read)
     }
 
     fn load(&self) -> Result<Arc<dyn LoadedModel>, String> {
         let model = self.engine.load(&self.bundle).map_err(|error| error.to_string())?;
-        Ok(Arc::new(EncodedModel(model)))
+        // Whichever way was wanted first: once loaded, all are one.
+        let labels = self.bundle.label_contract().filter(|_| labels::ARE_DECIDED);
+        let labels = labels.map(|label| Labels::new(&model, &label.accepted)).transpose()?;
+        Ok(Arc::new(EncodedModel { model, labels }))
     }
 }
 
 /// A model with its constants encoded.
-struct EncodedModel(Model);
+struct EncodedModel {
+    model: Model,
+    labels: Option<Labels>,
+}
 
 impl LoadedModel for EncodedModel {
     fn weight(&self) -> Weight {
         // The address names the scheme: it lives as long as one of its models.
-        let shared = self.0.steps().map(|steps| {
+        let shared = self.model.steps().map(|steps| {
             let scheme = steps.scheme();
             (Arc::as_ptr(scheme) as usize, scheme.byte_len() as u64)
         });
-        Weight { bytes: self.0.byte_len() as u64, shared }
+        let labels = self.labels.as_ref().map_or(0, Labels::byte_len);
+        Weight { bytes: (self.model.byte_len() + labels) as u64, shared }
     }
 
     fn run(
         &self,
-        keys: &KeySet,
+        answer: AnswerKind,
+        keys: &RunKeys,
         request: &[u8],
         progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError> {
         let mut progress = Progress { tell: progress, done: 0, total: 0 };
-        self.0.evaluate(keys, request, &mut progress).map_err(|error| match error {
-            EvaluateError::Read(error) => RunError::Request(error),
-            EvaluateError::Run(blindsight_engine::RunError::Cancelled) => RunError::Cancelled,
-            error => RunError::Failed(error.to_string()),
-        })
+        match (answer, &self.labels) {
+            (AnswerKind::Values, _) => {
+                Ok(self.model.evaluate(&keys.scheme, request, &mut progress)?)
+            }
+            (AnswerKind::Label, Some(labels)) => {
+                labels.run(&self.model, keys, request, &mut progress)
+            }
+            (AnswerKind::Label, None) => {
+                Err(RunError::Failed("this model does not answer with labels".to_owned()))
+            }
+        }
+    }
+}
+
+impl From<EvaluateError> for RunError {
+    fn from(error: EvaluateError) -> Self {
+        match error {
+            EvaluateError::Read(error) => Self::Request(error),
+            EvaluateError::Run(blindsight_engine::RunError::Cancelled) => Self::Cancelled,
+            error => Self::Failed(error.to_string()),
+        }
     }
 }
 
 /// Tells how far a run is; within a step again and again, because a step is long and whoever is
 /// told may end the run.
-struct Progress<'a> {
+pub(super) struct Progress<'a> {
     tell: &'a mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     done: usize,
     total: usize,
+}
+
+impl Progress<'_> {
+    /// Tells once more what was told last.
+    #[cfg(feature = "exact")]
+    pub(super) fn again(&mut self) -> ControlFlow<()> {
+        (self.tell)(self.done, self.total)
+    }
 }
 
 impl Observer for Progress<'_> {

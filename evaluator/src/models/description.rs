@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use blindsight_contract::AcceptedContract;
+use blindsight_contract::{AcceptedContract, AnswerKind, Meaning};
 use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,6 +29,10 @@ pub struct Listing {
     id: String,
     /// Its name for people.
     title: String,
+    /// What its answers tell.
+    answer: AnswerListing,
+    /// The model that it is one way to use: its own name where answers are scores or features.
+    of: String,
     /// The contract, to be fetched on its own.
     contract: ContractListing,
     /// Fingerprint of the parameter set: 32 bytes, hexadecimal.
@@ -43,6 +47,18 @@ pub struct Listing {
     steps: u32,
     /// How long a run takes on the machine that the model was compiled for.
     forecast_seconds: f64,
+}
+
+/// What the answers of a model tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AnswerListing {
+    /// A score for each class.
+    Scores,
+    /// Features of the input.
+    Features,
+    /// The label alone.
+    Label,
 }
 
 /// Which bytes a contract is.
@@ -77,19 +93,26 @@ impl Description {
         loaded_bytes: u64,
     ) -> Self {
         let set = contract.set();
-        let manifest = contract.manifest();
-        let bytes = manifest.to_bytes(set).len() as u64 + manifest.total_byte_len();
+        let bundle = contract.bundle();
+        let bytes = bundle.head(set).len() as u64 + bundle.byte_len(set);
+        let answer = match (contract.answer().kind(), contract.meaning()) {
+            (AnswerKind::Label, _) => AnswerListing::Label,
+            (AnswerKind::Values, Meaning::Scores { .. }) => AnswerListing::Scores,
+            (AnswerKind::Values, Meaning::Features) => AnswerListing::Features,
+        };
         let listing = Listing {
             id: contract.id().to_owned(),
             title: contract.title().to_owned(),
+            answer,
+            of: contract.id().to_owned(),
             contract: ContractListing {
                 sha256: hex::encode(&contract.fingerprint()),
                 bytes: contract_bytes.len() as u64,
             },
             scheme: hex::encode(&set.fingerprint().0),
             keys: KeysListing {
-                list: hex::encode(&contract.keys().digest(set)),
-                count: contract.keys().len() as u32,
+                list: hex::encode(&bundle.digest(set)),
+                count: bundle.len() as u32,
                 bytes,
             },
             request_bytes: contract.request().byte_len(set),
@@ -99,6 +122,13 @@ impl Description {
         };
         let key = ModelKey { id: contract.id().into(), fingerprint };
         Self { contract, contract_bytes, key, steps, loaded_bytes, listing }
+    }
+
+    /// The same of a model that is another way to use this one: once loaded, they are one.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        let listing = Listing { of: other.listing.of.clone(), ..self.listing };
+        Self { key: other.key.clone(), listing, ..self }
     }
 
     /// The model's name in the protocol.

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use blindsight_engine::BundleLimits;
 
-use super::{Parse, ServedModel};
+use super::{Parse, ServedFile};
 
 /// The folder, and what was found in it.
 pub(super) struct Folder {
@@ -26,8 +25,8 @@ struct Known {
     changing: Option<Stamp>,
 }
 
-/// The model of a file, or why it has none.
-pub(super) type Outcome = Result<Arc<dyn ServedModel>, String>;
+/// What a file is, or why it has no model.
+pub(super) type Outcome = Result<ServedFile, String>;
 
 /// What tells that a file was written again: its time, its length, whether it is a file at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,9 +7,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use blindsight_ckks::evaluation_key::EvaluationKey;
-use blindsight_ckks::keys::KeyList;
 use blindsight_ckks::wire::ReadError;
+use blindsight_contract::{AnswerKind, HeadError, KeyBundle};
 use blindsight_engine::KeySet;
+#[cfg(feature = "exact")]
+use blindsight_engine::label::ExactKey;
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -22,12 +24,11 @@ pub trait ServedModel: Send + Sync {
     /// What is known of it.
     fn description(&self) -> &Description;
 
-    /// Checks one frame of the bundle of these keys: the manifest is frame 0, key `i` is frame
-    /// `i + 1`.
+    /// Checks one frame of the bundle of these keys: the head is frame 0, key `i` is frame `i + 1`.
     ///
     /// # Errors
     /// When the bytes are not that frame.
-    fn check_frame(&self, keys: &KeyList, frame: usize, bytes: &[u8]) -> Result<(), FrameError>;
+    fn check_frame(&self, keys: &KeyBundle, frame: usize, bytes: &[u8]) -> Result<(), FrameError>;
 
     /// Checks a request.
     ///
@@ -42,7 +43,7 @@ pub trait ServedModel: Send + Sync {
     /// What `read` returned, or a stored key that is not readable.
     fn expand(
         &self,
-        keys: &KeyList,
+        keys: &KeyBundle,
         read: &mut dyn FnMut(usize) -> Result<Bytes, ExpandError>,
     ) -> Result<ExpandedKeys, ExpandError>;
 
@@ -58,21 +59,55 @@ pub trait LoadedModel: Send + Sync {
     /// The bytes it takes in memory.
     fn weight(&self) -> Weight;
 
-    /// Runs the model. `progress` is told how many of how many steps are done, again and again,
+    /// Runs the model to this kind of answer, which must be one that it is served with. `progress` is told how many of how many steps are done, again and again,
     /// and may end the run.
     ///
     /// # Errors
     /// When the request is wrong, a key is missing, or the run was ended.
     fn run(
         &self,
-        keys: &KeySet,
+        answer: AnswerKind,
+        keys: &RunKeys,
         request: &[u8],
         progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError>;
 }
 
 /// The keys of one key set, ready for use.
-pub type ExpandedKeys = Vec<Arc<EvaluationKey>>;
+#[derive(Debug, Clone, Default)]
+pub struct ExpandedKeys {
+    /// Those of CKKS.
+    pub scheme: Vec<Arc<EvaluationKey>>,
+    /// That for exact answers.
+    #[cfg(feature = "exact")]
+    pub exact: Option<Arc<ExactKey>>,
+}
+
+/// The keys of a run.
+#[derive(Debug, Default)]
+pub struct RunKeys {
+    /// Those of CKKS.
+    pub scheme: KeySet,
+    /// That for exact answers.
+    #[cfg(feature = "exact")]
+    pub exact: Option<Arc<ExactKey>>,
+}
+
+impl RunKeys {
+    /// All keys of some key sets.
+    #[must_use]
+    pub fn of(sets: &[Arc<ExpandedKeys>]) -> Self {
+        let mut keys = Self::default();
+        for set in sets {
+            set.scheme.iter().for_each(|key| keys.scheme.insert(key.clone()));
+            #[cfg(feature = "exact")]
+            {
+                keys.exact = keys.exact.or_else(|| set.exact.clone());
+            }
+        }
+        keys
+    }
+}
 
 /// Why bytes are not a frame of a key bundle.
 #[derive(Debug, Error)]
@@ -81,7 +116,13 @@ pub enum FrameError {
     /// They are something else, or damaged.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The manifest lists other keys than those that are missing.
+    /// A piece of the key for exact answers is something else, or damaged.
+    #[error(transparent)]
+    Exact(#[from] blindsight_exact::wire::ReadError),
+    /// The head.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The head names other keys than those that are missing.
     #[error("the head of the key bundle lists other keys than those that belong in it")]
     OtherList,
 }
@@ -89,8 +130,11 @@ pub enum FrameError {
 impl From<FrameError> for Refusal {
     fn from(error: FrameError) -> Self {
         match error {
-            FrameError::Read(error) => error.into(),
-            FrameError::OtherList => Self::new(Code::KeyShape, sentence(&error.to_string())),
+            FrameError::Read(error) | FrameError::Head(HeadError::Scheme(error)) => error.into(),
+            FrameError::Exact(error) | FrameError::Head(HeadError::Exact(error)) => error.into(),
+            FrameError::Head(_) | FrameError::OtherList => {
+                Self::new(Code::KeyShape, sentence(&error.to_string()))
+            }
         }
     }
 }
@@ -108,6 +152,10 @@ pub enum ExpandError {
     /// The stored bytes are not the key they were when they were accepted.
     #[error("a stored key is damaged: {0}")]
     Read(#[from] ReadError),
+    /// The same of the key for exact answers.
+    #[cfg(feature = "exact")]
+    #[error("a stored key for exact answers cannot be used: {0}")]
+    Exact(#[from] blindsight_engine::label::ExactError),
 }
 
 /// Why a run has no answer.

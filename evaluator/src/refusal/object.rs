@@ -41,6 +41,20 @@ fn code_of_frame(error: &WireError) -> Code {
     }
 }
 
+impl From<blindsight_exact::wire::ReadError> for Refusal {
+    fn from(error: blindsight_exact::wire::ReadError) -> Self {
+        use blindsight_exact::wire::ReadError as Exact;
+        let code = match &error {
+            Exact::Frame(error) => code_of_frame(error),
+            Exact::Numbers { .. } => Code::Coefficient,
+            Exact::OtherPiece { .. } => Code::WrongKey,
+            Exact::Parameters(_) => Code::KeyShape,
+            _ => Code::InvalidObject,
+        };
+        Self::new(code, sentence(&error.to_string()))
+    }
+}
+
 impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         Self::new(code_of(&error), sentence(&error.to_string()))

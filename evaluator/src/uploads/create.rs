@@ -57,8 +57,7 @@ impl Uploads {
     /// `storage_full`.
     pub async fn create(self: &Arc<Self>, new: NewUpload) -> Result<Created, Refusal> {
         self.lifecycle.check_running()?;
-        let model = self.models.find(&new.model);
-        let model = model.ok_or_else(|| Refusal::unknown_model(&new.model))?;
+        let model = self.models.find(&new.model)?;
         self.creations.take(&new.caller, Instant::now()).map_err(|wait| {
             let detail = "You start uploads too often; try again.";
             let seconds = wait.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32;
@@ -152,15 +151,13 @@ fn missing(
     };
     let missing = keys::missing(model, &sets.ok_or_else(Refusal::not_found)?);
     // Of a model without keys the bare list is uploaded: it is what its jobs are submitted under.
-    if missing.is_empty() && !model.description().contract().keys().is_empty() {
+    if missing.is_empty() && !model.description().contract().bundle().is_empty() {
         let detail = "The key sets that are there hold all keys of this model.";
         return Err(Refusal::new(Code::NothingMissing, detail));
     }
     let set = model.description().contract().set();
     let list = StoredList::of(set, &missing);
-    let manifest = keys::read_list(model, &list);
-    let manifest = manifest.ok_or_else(|| Refusal::internal("a list of keys is not readable"))?;
-    let expected = Layout::new(list.manifest.len(), &manifest).length();
+    let expected = Layout::new(list.manifest.len(), set, &missing).length();
     if new.length != expected {
         let detail = format!("Upload-Length must be {expected}, the length of this key bundle.");
         return Err(Refusal::new(Code::UploadLength, detail));

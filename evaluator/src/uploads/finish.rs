@@ -69,6 +69,7 @@ async fn store(uploads: &Arc<Uploads>, row: &UploadRow, sha256: [u8; 32]) -> Res
 
 fn to_keys(uploads: &Uploads, row: &UploadRow, sha256: [u8; 32]) -> Result<(), Refusal> {
     let now = Timestamp::now();
+    let (_, keys, _) = uploads.expected(row)?;
     uploads.store.db.write(|t| {
         if !t.delete_upload(row.owner, row.id)? {
             return Err(Refusal::not_found());
@@ -79,6 +80,7 @@ fn to_keys(uploads: &Uploads, row: &UploadRow, sha256: [u8; 32]) -> Result<(), R
             caller: &row.caller,
             sha256,
             list: &row.list,
+            count: keys.len() as u32,
             bytes: row.length,
             created_at: now,
             expires_at: uploads.keys.first_expiry(now),

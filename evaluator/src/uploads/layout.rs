@@ -1,8 +1,9 @@
 //! Where the frames of a key bundle lie.
 
-use blindsight_ckks::wire::KeySetManifest;
+use blindsight_ckks::parameters::Parameters;
+use blindsight_contract::KeyBundle;
 
-/// The layout of a bundle: the manifest, then the keys it lists, nothing between. Its length is
+/// The layout of a bundle: the head, then the keys it names, nothing between. Its length is
 /// known before the first byte comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -12,7 +13,7 @@ pub(super) struct Layout {
 /// A frame of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// 0 for the manifest, `i + 1` for key `i`.
+    /// 0 for the head, `i + 1` for key `i`.
     pub(super) index: usize,
     /// Where it starts.
     pub(super) start: u64,
@@ -27,10 +28,10 @@ impl Frame {
 }
 
 impl Layout {
-    /// The layout of the bundle with this manifest, of so many bytes.
-    pub(super) fn new(manifest_bytes: usize, manifest: &KeySetManifest) -> Self {
-        let keys = manifest.entries().iter().map(|entry| entry.byte_len);
-        Self::of(std::iter::once(manifest_bytes as u64).chain(keys))
+    /// The layout of the bundle of these keys, whose head has so many bytes.
+    pub(super) fn new(head_bytes: usize, set: &Parameters, keys: &KeyBundle) -> Self {
+        let keys = keys.keys().map(|key| key.byte_len(set));
+        Self::of(std::iter::once(head_bytes as u64).chain(keys))
     }
 
     fn of(lengths: impl Iterator<Item = u64>) -> Self {

@@ -12,12 +12,12 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::wire::frame::{ObjectKind, WireError};
 use blindsight_ckks::wire::{KeySetManifest, ReadError};
 use blindsight_contract::{
-    AcceptedContract, AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData,
-    Policy, PreparationData, RequestData, SchemeData, VERSION,
+    AcceptedContract, AnswerData, AnswerForm, AnswerKind, BoxData, Contract, Forecast, InputData,
+    KeyBundle, KeyData, Policy, PreparationData, RequestData, SchemeData, VERSION,
 };
-use blindsight_engine::KeySet;
 use blindsight_evaluator::models::{
-    Description, ExpandError, ExpandedKeys, FrameError, LoadedModel, Parse, RunError, ServedModel,
+    Description, ExpandError, ExpandedKeys, FrameError, LoadedModel, Parse, RunError, RunKeys,
+    ServedFile, ServedModel,
 };
 use blindsight_evaluator::shelf::Weight;
 use blindsight_ring::GaloisElement;
@@ -198,7 +198,7 @@ pub(crate) fn answer(request: &[u8]) -> Vec<u8> {
 /// Reads files of such models.
 pub(crate) fn reader() -> Parse {
     Box::new(|bytes| match FakeModel::parse(bytes) {
-        Ok(model) => Ok(Arc::new(model)),
+        Ok(model) => Ok(ServedFile::one(Arc::new(model))),
         Err(error) => Err(error),
     })
 }
@@ -234,7 +234,8 @@ impl ServedModel for FakeModel {
         &self.description
     }
 
-    fn check_frame(&self, keys: &KeyList, frame: usize, bytes: &[u8]) -> Result<(), FrameError> {
+    fn check_frame(&self, keys: &KeyBundle, frame: usize, bytes: &[u8]) -> Result<(), FrameError> {
+        let keys = keys.scheme();
         assert_eq!(bytes.len(), lengths(self.contract.set(), keys)[frame]);
         let expected = frame.checked_sub(1).map_or(0, |key| marker(&keys.specs()[key]));
         match bytes[0] {
@@ -260,10 +261,10 @@ impl ServedModel for FakeModel {
 
     fn expand(
         &self,
-        keys: &KeyList,
+        keys: &KeyBundle,
         read: &mut dyn FnMut(usize) -> Result<Bytes, ExpandError>,
     ) -> Result<ExpandedKeys, ExpandError> {
-        let set = self.contract.set();
+        let (set, keys) = (self.contract.set(), keys.scheme());
         let lengths = lengths(set, keys);
         let mut expanded = Vec::new();
         for (index, spec) in keys.specs().iter().enumerate() {
@@ -273,7 +274,7 @@ impl ServedModel for FakeModel {
             let (spec, seed, rows) = (spec.clone(), Seed::from_bytes([0; 32]), vec![]);
             expanded.push(Arc::new(EvaluationKey::expand(set, SeededKey { spec, seed, rows })));
         }
-        Ok(expanded)
+        Ok(ExpandedKeys { scheme: expanded, ..ExpandedKeys::default() })
     }
 
     fn load(&self) -> Result<Arc<dyn LoadedModel>, String> {
@@ -293,11 +294,12 @@ impl LoadedModel for Loaded {
 
     fn run(
         &self,
-        keys: &KeySet,
+        _: AnswerKind,
+        keys: &RunKeys,
         request: &[u8],
         progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError> {
-        assert_eq!(keys.first_missing(self.contract.keys()), None);
+        assert_eq!(keys.scheme.first_missing(self.contract.keys()), None);
         for step in 0..STEPS {
             if progress(step, STEPS).is_break() {
                 return Err(RunError::Cancelled);

@@ -10,6 +10,8 @@ mod document;
 mod events;
 mod fake;
 mod jobs;
+#[cfg(feature = "exact")]
+mod labels;
 mod limits;
 mod models;
 mod page;

@@ -15,7 +15,7 @@ use blindsight_contract::{
     PreparationData, RequestData, SchemeData, VERSION,
 };
 use blindsight_engine::{Bundle, Operation, Program, Step, ValueType};
-use blindsight_evaluator::models::CompiledModel;
+use blindsight_evaluator::models::{Answers, CompiledModel};
 use blindsight_ring::Poly;
 use blindsight_ring::sampling::Seed;
 
@@ -25,7 +25,7 @@ const REQUEST: ValueType = ValueType { level: 2, scale: 1_073_741_824.0 };
 const LAST_SCALE: f64 = 1_048_576.0;
 const SEED: Seed = Seed::from_bytes([9; 32]);
 
-struct Real {
+pub(crate) struct Real {
     set: Arc<Parameters>,
     keys: KeyList,
     file: Vec<u8>,
@@ -35,6 +35,11 @@ struct Real {
 impl Real {
     /// A model that rotates by so many slots.
     fn new(id: &str, steps: i64) -> Self {
+        Self::with_classes(id, steps, &["one"])
+    }
+
+    /// The same with these classes, at most four.
+    pub(crate) fn with_classes(id: &str, steps: i64, classes: &[&str]) -> Self {
         let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15()).unwrap());
         let rotate = Operation::Rotate { input: 0, steps };
         let rescale = Operation::Rescale { input: 1, level: 1, scale: LAST_SCALE };
@@ -55,7 +60,7 @@ impl Real {
             blindsight_contract: VERSION,
             id: id.to_owned(),
             title: format!("Rotates by {steps}"),
-            classes: vec!["one".to_owned()],
+            classes: classes.iter().map(|&class| class.to_owned()).collect(),
             input: InputData { shape: [1, 1, 1], preparation: PreparationData::Tensor {} },
             scheme: SchemeData::of(set.literal()),
             keys: keys.specs().iter().map(KeyData::of).collect(),
@@ -71,7 +76,7 @@ impl Real {
                 period: 4,
                 scale: LAST_SCALE * modulus / set.prime(1),
                 unit: 1.0,
-                slots: vec![0],
+                slots: (0..classes.len() as u32).collect(),
             }),
             forecast: Forecast {
                 seconds: 0.1,
@@ -84,14 +89,27 @@ impl Real {
         Self { set, keys, file, contract }
     }
 
-    fn write(&self, folder: &Path) {
+    pub(crate) fn write(&self, folder: &Path) {
         std::fs::write(folder.join(format!("{}.bs", self.contract.id)), &self.file).unwrap();
     }
 
-    fn bundle(&self) -> Vec<u8> {
-        let mut bytes = KeySetManifest::new(&self.set, &self.keys).to_bytes(&self.set);
+    fn head(&self) -> Vec<u8> {
+        KeySetManifest::new(&self.set, &self.keys).to_bytes(&self.set)
+    }
+
+    /// The length of what stands before the keys of an upload.
+    pub(crate) fn head_bytes(&self) -> usize {
+        self.head().len()
+    }
+
+    pub(crate) fn bundle(&self) -> Vec<u8> {
+        let mut bytes = self.head();
         bytes.extend(self.key_frames().concat());
         bytes
+    }
+
+    pub(crate) fn contract(&self) -> &Contract {
+        &self.contract
     }
 
     /// Keys without any secret: what they switch becomes noise.
@@ -104,7 +122,7 @@ impl Real {
         self.keys.specs().iter().map(frame).collect()
     }
 
-    fn request(&self) -> Vec<u8> {
+    pub(crate) fn request(&self) -> Vec<u8> {
         let c0 = Poly::zero(&self.set.modulus(REQUEST.level));
         SeededCiphertext { c0, seed: SEED, scale: REQUEST.scale }.to_bytes(&self.set)
     }
@@ -127,7 +145,7 @@ fn compiled_models_are_loaded_run_and_dropped() {
     for model in &models {
         model.write(&config.models);
     }
-    let server = Server::start_with(config, CompiledModel::reader());
+    let server = Server::start_with(config, CompiledModel::reader(Answers::default()));
     let listed = server.send("GET", "/v1/models", &[], &[]).json();
     assert_eq!(listed["broken"], serde_json::json!([]));
     assert_eq!(listed["models"][1]["request_bytes"], models[0].request().len());

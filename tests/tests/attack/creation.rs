@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use blindsight_evaluator::caller::Caller;
 use blindsight_evaluator::config::Config;
-use blindsight_evaluator::models::CompiledModel;
+use blindsight_evaluator::models::{Answers, CompiledModel};
 use blindsight_evaluator::service::Service;
 use blindsight_evaluator::uploads::NewUpload;
 use blindsight_tests::api::MODEL;
@@ -33,7 +33,8 @@ fn measure(folder: &TempDir) -> Value {
         storage_bytes: u64::MAX >> 8,
         ..Config::default()
     };
-    let service = Service::open(config, CompiledModel::reader()).unwrap();
+    let reader = CompiledModel::reader(Answers::of(&config));
+    let service = Service::open(config, reader).unwrap();
     let model = service.models.find(MODEL).unwrap();
     let length = model.description().key_bytes();
     let caller =

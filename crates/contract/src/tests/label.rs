@@ -2,6 +2,7 @@
 
 use blindsight_ckks::keys::KeyList;
 use blindsight_exact::KeyPiece;
+use blindsight_exact::keys::expanded_byte_len;
 use blindsight_exact::label::Classes;
 
 use super::parse;
@@ -27,6 +28,10 @@ fn a_label_alone_is_another_contract_with_more_keys() {
     assert_eq!(label.classes(), scores.classes());
     assert_eq!(label.keys(), scores.keys());
     assert_eq!(label.answer().byte_len(label.set()), 3_637);
+    let more = label.forecast().memory_bytes - scores.forecast().memory_bytes;
+    let key = expanded_byte_len(label.bundle().exact().unwrap());
+    assert!((key..key + 1_000_000).contains(&more), "{key}, {more}");
+    assert!((0.4..0.6).contains(&(label.forecast().seconds - scores.forecast().seconds)));
     let missing = label.bundle().missing([scores.bundle()]);
     assert!(missing.scheme().is_empty());
     assert_eq!((missing.len(), missing.byte_len(label.set())), (15, 22_791_434));

@@ -9,11 +9,11 @@ use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
 use blindsight_ckks_eval::{Evaluator, KeySet};
 use blindsight_contract::AcceptedContract;
 use blindsight_exact::{ExactParameters, LabelCiphertext};
-use blindsight_exact_eval::{ExactError, Lwe, ScoreLayout, ScoreSelection};
+use blindsight_exact_eval::{Lwe, ScoreLayout, ScoreSelection};
 use rayon::prelude::*;
 use thiserror::Error;
 
-pub use blindsight_exact_eval::{Entropy, ExactKey};
+pub use blindsight_exact_eval::{Entropy, ExactError, ExactKey};
 
 use super::run::rescaled;
 use super::{Code, EvaluateError, Model, RunError, RunObserver, StepModel};

@@ -76,7 +76,7 @@ impl WriteKeys for Rows<'_> {
                 &&list.scheme[..],
                 &list.manifest,
                 &&list.digest()[..],
-                &i64::from(list.count()),
+                &i64::from(new.count),
                 &bytes,
                 &new.created_at.0,
             ],

@@ -81,7 +81,7 @@ impl WriteKeys for Connection {
                 list.scheme,
                 list.manifest,
                 list.digest(),
-                list.count(),
+                new.count,
                 new.bytes,
                 new.created_at.0
             ],

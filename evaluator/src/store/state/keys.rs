@@ -1,9 +1,7 @@
 //! The rows of key sets and of their bundles.
 
-use blindsight_ckks::keys::KeyList;
 use blindsight_ckks::parameters::Parameters;
-use blindsight_ckks::wire::KeySetManifest;
-use blindsight_ckks::wire::frame::HEADER_BYTES;
+use blindsight_contract::KeyBundle;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -38,28 +36,21 @@ pub struct KeyRow {
 pub struct StoredList {
     /// Fingerprint of the parameter set.
     pub scheme: [u8; 32],
-    /// The manifest frame of the keys.
+    /// The head of the keys' bundle.
     pub manifest: Vec<u8>,
 }
 
 impl StoredList {
     /// The stored form of a list.
     #[must_use]
-    pub fn of(set: &Parameters, keys: &KeyList) -> Self {
-        let manifest = KeySetManifest::new(set, keys).to_bytes(set);
-        Self { scheme: set.fingerprint().0, manifest }
+    pub fn of(set: &Parameters, keys: &KeyBundle) -> Self {
+        Self { scheme: set.fingerprint().0, manifest: keys.head(set) }
     }
 
     /// SHA-256 of the manifest, which names the list.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.manifest).into()
-    }
-
-    /// The number of keys: the first field of the manifest's payload.
-    pub(crate) fn count(&self) -> u32 {
-        let field = self.manifest.get(HEADER_BYTES..).and_then(<[u8]>::first_chunk);
-        field.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 }
 
@@ -76,6 +67,8 @@ pub struct NewKeys<'a> {
     pub sha256: [u8; 32],
     /// Its keys.
     pub list: &'a StoredList,
+    /// Their number.
+    pub count: u32,
     /// Bytes of its bundle.
     pub bytes: u64,
     /// When it was complete.

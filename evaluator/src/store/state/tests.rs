@@ -63,6 +63,7 @@ fn insert_keys(db: &Database, number: u128) {
         caller: &caller,
         sha256: SHA256,
         list: &list,
+        count: 3,
         bytes: 300,
         created_at: Timestamp(10),
         expires_at: Timestamp(5000),
