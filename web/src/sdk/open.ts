@@ -58,6 +58,8 @@ function adapt(client: Client): Sdk {
   /** The numbers of a source, by which it is known again: they are read once. */
   let numbers: { readonly source: Source; readonly values: Float32Array } | null = null;
   let keys: Keys | null = null;
+  /** What the last run of each model took on the server. */
+  const took = new Map<string, number>();
   /** Keys that are not kept live as long as this page. */
   const ours = (): Keys | null => {
     return keys !== null && !keys.persisted && keys.scheme === chosen.scheme ? keys : null;
@@ -77,7 +79,7 @@ function adapt(client: Client): Sdk {
             missingKeyBytes: await missingBytes(client, variant(model, answer)),
             requestBytes: bytes.request,
             seconds: forecast.seconds,
-            label: await labelOffer(client, model),
+            label: await labelOffer(client, model, took),
           };
         }),
       ),
@@ -129,6 +131,7 @@ function adapt(client: Client): Sdk {
       const wish = { answer: tells(chosen), model: chosen.of };
       try {
         const found = await client.classify(input, { keys, ...wish, onProgress, signal });
+        took.set(chosen.id, found.seconds.evaluate);
         return { ...found, scores: "scores" in found ? found.scores : null } satisfies Answer;
       } catch (error) {
         if (isLost(error)) keys = null;
@@ -196,15 +199,22 @@ async function missingBytes(client: Client, { id, bytes }: ModelInfo): Promise<n
   );
 }
 
-/** What the label alone costs beyond scores. */
-async function labelOffer(client: Client, { full, label }: Offered): Promise<LabelOffer | null> {
+/** What the label alone costs beyond scores; seconds as measured, if both were, or else as forecast. */
+async function labelOffer(
+  client: Client,
+  { full, label }: Offered,
+  took: ReadonlyMap<string, number>,
+): Promise<LabelOffer | null> {
   if (label === null) return null;
   if (full === null) return { only: true, furtherKeyBytes: 0, furtherSeconds: 0 };
   const [more, less] = [await missingBytes(client, label), await missingBytes(client, full)];
+  const isMeasured = took.has(label.id) && took.has(full.id);
+  const seconds = ({ id, forecast }: ModelInfo): number =>
+    (isMeasured ? took.get(id) : null) ?? forecast.seconds;
   return {
     only: false,
     furtherKeyBytes: Math.max(0, more - less),
-    furtherSeconds: Math.max(0, label.forecast.seconds - full.forecast.seconds),
+    furtherSeconds: Math.max(0, seconds(label) - seconds(full)),
   };
 }
 
