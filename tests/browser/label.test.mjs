@@ -86,3 +86,26 @@ test("forgetting takes the further keys, too", settings, async () => {
     return (await Promise.all(sets.map(gone))).every(Boolean);
   });
 });
+
+test("an owner who withholds the scores leaves no choice", settings, async () => {
+  await page.tab.close();
+  await here.evaluator.stop();
+  await here.evaluator.start("--labels-only", "resnet20");
+  const refused = await fetch(`${here.evaluator.url}/v1/models/resnet20/contract`);
+  assert.deepEqual([refused.status, (await refused.json()).code], [403, "scores_withheld"]);
+  page = await here.visitor.open(here.evaluator.url);
+  await page.phase("waiting");
+  await page.byId("model-resnet20").click();
+  const toggle = page.byId("label-only");
+  await eventually("the switch is off", () => toggle.isChecked());
+  assert.equal(await toggle.getAttribute("aria-disabled"), "true");
+  await toggle.click({ force: true });
+  assert.equal(await toggle.isChecked(), true);
+  here.tap.clear();
+  await page.byId("sample-truck").click();
+  assert.equal(await page.classify(), "truck");
+  assert.deepEqual(await page.scores(), []);
+  const [whole] = (await models()).filter(({ of }) => of === "resnet20");
+  assert.equal(uploaded(here.tap), whole.keys.bytes);
+  assert.deepEqual(here.visitor.complaints, []);
+});
