@@ -211,7 +211,7 @@ fn a_bundle_is_as_long_as_it_says() {
             assert_eq!(bytes.len() as u64, *length);
             match key {
                 Key::Scheme(spec) => {
-                    drop(SeededKey::from_bytes(contract.set(), spec, &bytes).unwrap())
+                    drop(SeededKey::from_bytes(contract.set(), spec, &bytes).unwrap());
                 }
                 Key::Exact(set, piece) => {
                     SeededPiece::from_bytes(set, piece, &bytes).unwrap();

@@ -70,6 +70,7 @@ pub(super) async fn options(service: Data<Service>) -> HttpResponse {
             ("Blindsight-Keys" = String, description = "Id of the key set, if complete"),
             ("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Expires" = String))),
         (status = 400, description = "A header is wrong"),
+        (status = 403, description = "The model's owner allows its label alone"),
         (status = 404, description = "No such model, or no such key set"),
         (status = 412, description = "Another version of tus"),
         (status = 422, description = "Nothing is missing"),

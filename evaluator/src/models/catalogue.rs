@@ -41,7 +41,7 @@ impl Catalogue {
                     let taken = |other: &&Arc<dyn ServedModel>| {
                         ids().find(|id| *id == other.description().id())
                     };
-                    let twice = served.iter().find_map(|(f, other)| Some((*f, taken(&other)?)));
+                    let twice = served.iter().find_map(|(f, other)| Some((*f, taken(other)?)));
                     let Some((other, id)) = twice else {
                         served.extend(of_file.models.iter().map(|model| (file, model)));
                         withheld.extend(of_file.withheld.clone());

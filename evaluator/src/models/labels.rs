@@ -33,7 +33,7 @@ pub(super) fn expand(
         return Ok(ExpandedKeys { scheme, exact: Some(Arc::new(key)) });
     }
     let _ = (keys, read);
-    Ok(ExpandedKeys { scheme, ..ExpandedKeys::default() })
+    Ok(ExpandedKeys::of_scheme(scheme))
 }
 
 #[cfg(feature = "exact")]

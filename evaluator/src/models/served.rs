@@ -74,13 +74,25 @@ pub trait LoadedModel: Send + Sync {
 }
 
 /// The keys of one key set, ready for use.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct ExpandedKeys {
     /// Those of CKKS.
     pub scheme: Vec<Arc<EvaluationKey>>,
     /// That for exact answers.
     #[cfg(feature = "exact")]
     pub exact: Option<Arc<ExactKey>>,
+}
+
+impl ExpandedKeys {
+    /// Keys of CKKS alone.
+    #[must_use]
+    pub fn of_scheme(scheme: Vec<Arc<EvaluationKey>>) -> Self {
+        Self {
+            scheme,
+            #[cfg(feature = "exact")]
+            exact: None,
+        }
+    }
 }
 
 /// The keys of a run.

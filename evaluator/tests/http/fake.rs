@@ -274,7 +274,7 @@ impl ServedModel for FakeModel {
             let (spec, seed, rows) = (spec.clone(), Seed::from_bytes([0; 32]), vec![]);
             expanded.push(Arc::new(EvaluationKey::expand(set, SeededKey { spec, seed, rows })));
         }
-        Ok(ExpandedKeys { scheme: expanded, ..ExpandedKeys::default() })
+        Ok(ExpandedKeys::of_scheme(expanded))
     }
 
     fn load(&self) -> Result<Arc<dyn LoadedModel>, String> {
