@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Controller } from "./controller.ts";
 import { Drawing } from "./digit.ts";
+import type { Flag } from "./flags.ts";
 import type { Control, Facts, Open, Preview, Sdk, Stored } from "./sdk/port.ts";
 import { canDraw, phase } from "./state.ts";
 
@@ -61,13 +62,19 @@ function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
   };
 }
 
+function flag(on = false): Flag {
+  return { get: () => on, set: (to) => void (on = to) };
+}
+
 function controller(
   open: Open,
   online = true,
-  halted = { get: () => false, set: (_halted: boolean): void => undefined },
+  halted: Flag = flag(),
+  labelOnly: Flag = flag(),
 ): Controller {
   return new Controller({
     halted,
+    labelOnly,
     url: "https://host",
     open,
     online: () => online,
@@ -588,6 +595,25 @@ describe("a choice of answers", () => {
     await page.unlock("token");
     expect(opened[1]?.wishes).toEqual(["both label"]);
     expect(page.state).toMatchObject({ service: { facts: { answer: "label" } } });
+  });
+
+  it("is remembered for the next visit, and only if there was a choice", async () => {
+    const remembered = flag();
+    const visit = async (): Promise<Controller> => {
+      const page = controller(() => Promise.resolve(telling()), true, flag(), remembered);
+      await page.connect();
+      return page;
+    };
+    const first = await visit();
+    await first.chooseModel("label");
+    expect(remembered.get()).toBe(false);
+    await first.chooseModel("both");
+    await first.chooseAnswer("label");
+    expect(remembered.get()).toBe(true);
+    const second = await visit();
+    expect(second.state).toMatchObject({ service: { facts: { answer: "label" } } });
+    await second.chooseAnswer("scores");
+    expect((await visit()).state).toMatchObject({ service: { facts: { answer: "scores" } } });
   });
 
   it("waits while something runs", async () => {

@@ -1,5 +1,6 @@
 /** Causes the events of the state machine: talks to the SDK, owns cancellation. */
 import { Drawing } from "./digit.ts";
+import type { Flag } from "./flags.ts";
 import { codeOf, describe, describeForgetting, isAbort } from "./problems.ts";
 import { maySwitch } from "./reads.ts";
 import type { Choice, Control, LabelAnswer, LedgerEntry, Open, Sdk, Source } from "./sdk/port.ts";
@@ -23,7 +24,9 @@ export interface Surroundings {
   readonly open: Open;
   readonly online: () => boolean;
   /** Whether the person stopped an upload, so that it does not go on by itself. */
-  readonly halted: { get(): boolean; set(halted: boolean): void };
+  readonly halted: Flag;
+  /** Whether the person wants the label alone, where there is a choice. */
+  readonly labelOnly: Flag;
   readonly onState: (state: State) => void;
   readonly onRequest: (entry: LedgerEntry) => void;
 }
@@ -39,8 +42,6 @@ export class Controller {
   #chosen: { readonly source: Source; readonly name: string } | null = null;
   /** The model that was chosen, for a client that is opened anew. */
   #model: string | null = null;
-  /** What it shall tell, where there is a choice: kept when another model is chosen. */
-  #answer: LabelAnswer = "scores";
   /** In memory alone: who reloads the page gives it again, and nobody finds it on the disk. */
   #token: string | null = null;
   /** What the server's wish for a token interrupted. */
@@ -76,8 +77,7 @@ export class Controller {
       const { url, open, onRequest } = this.#around;
       if (this.#sdk === null) {
         this.#sdk = await open(url, { token: this.#token, onRequest });
-        const model = this.#model ?? this.#sdk.facts.id;
-        this.#sdk.use({ model, answer: this.#answer });
+        this.#sdk.use({ model: this.#model ?? this.#sdk.facts.id, answer: this.#wish });
       }
       const keys = await this.#stored(this.#sdk);
       const offers = await this.#sdk.offers();
@@ -107,14 +107,21 @@ export class Controller {
   async chooseModel(id: string): Promise<void> {
     const { service } = this.#state;
     if (service.at !== "ready" || id === service.facts.id) return;
-    await this.#use({ model: id, answer: this.#answer });
+    await this.#use({ model: id, answer: this.#wish });
   }
 
   /** Chooses what the model shall tell, where there is a choice. */
   async chooseAnswer(answer: LabelAnswer): Promise<void> {
     const { service } = this.#state;
     if (service.at !== "ready" || !canReveal(this.#state)) return;
-    if (answer !== service.facts.answer) await this.#use({ model: service.facts.id, answer });
+    if (answer === service.facts.answer) return;
+    this.#around.labelOnly.set(answer === "label");
+    await this.#use({ model: service.facts.id, answer });
+  }
+
+  /** It stays when another model is chosen. */
+  get #wish(): LabelAnswer {
+    return this.#around.labelOnly.get() ? "label" : "scores";
   }
 
   async #use(choice: Choice): Promise<void> {
@@ -123,7 +130,6 @@ export class Controller {
     if (sdk === null || service.at !== "ready" || isRunning(this.#state)) return;
     sdk.use(choice);
     this.#model = choice.model;
-    this.#answer = choice.answer;
     const facts = sdk.facts;
     this.#send({ on: "model-chosen", facts });
     const chosen = this.#chosen;

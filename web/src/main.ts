@@ -1,7 +1,7 @@
 /** Puts the page together. */
 import { Controller } from "./controller.ts";
 import { byId, setAttribute } from "./dom.ts";
-import { halted } from "./halted.ts";
+import { halted, labelOnly } from "./flags.ts";
 import { open } from "./sdk/open";
 import type { Source } from "./sdk/port.ts";
 import { phase, type State } from "./state.ts";
@@ -32,6 +32,7 @@ const controller = new Controller({
   open,
   online: () => navigator.onLine,
   halted,
+  labelOnly,
   onState: show,
   onRequest: (entry) => {
     ledger.add(entry);

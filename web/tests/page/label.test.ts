@@ -77,6 +77,16 @@ describe("the switch for the label alone", () => {
       await expect.poll(() => page.getByTestId("label-only").isChecked()).toBe(true);
     }));
 
+  it("is where it was after a reload", () =>
+    during("case=label&speed=50", async (visit) => {
+      const { page } = visit;
+      await visit.phase("waiting");
+      await page.getByTestId("label-only").click();
+      await page.reload();
+      await visit.phase("waiting");
+      expect(await page.getByTestId("label-only").isChecked()).toBe(true);
+    }));
+
   it("is on and stays on where the owner gives nothing else", () =>
     during("case=withheld&speed=50", async (visit) => {
       const { page } = visit;
