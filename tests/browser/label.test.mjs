@@ -109,3 +109,32 @@ test("an owner who withholds the scores leaves no choice", settings, async () =>
   assert.equal(uploaded(here.tap), whole.keys.bytes);
   assert.deepEqual(here.visitor.complaints, []);
 });
+
+test("an upload for the label alone goes on after a reload", settings, async () => {
+  await page.byId("forget").click();
+  await eventually("the keys are still stored", async () => (await page.stored()).length === 0);
+  await page.tab.close();
+  await here.evaluator.stop();
+  await here.evaluator.start();
+  page = await here.visitor.open(here.evaluator.url);
+  await page.phase("waiting");
+  // There is a choice again, and the wish of the first visit.
+  assert.equal(await page.byId("label-only").getAttribute("aria-disabled"), "false");
+  assert.equal(await page.byId("label-only").isChecked(), true);
+  const label = (await models()).find(({ id }) => id === "resnet20.label");
+  const whole = label.keys.bytes;
+  here.tap.clear();
+  await page.byId("sample-cat").click();
+  await page.phase("ready");
+  await page.byId("classify").click();
+  await eventually("nothing is uploaded", () => uploaded(here.tap) > whole / 4);
+  await page.tab.reload();
+  await eventually("the keys do not arrive", async () => {
+    return (await page.byId("keys").getAttribute("data-at")) === "kept";
+  });
+  const begun = here.tap.requests.filter((r) => r.method === "POST" && r.path === "/v1/uploads");
+  assert.equal(begun.length, 1);
+  const repeated = uploaded(here.tap) - whole;
+  assert.ok(repeated >= 0 && repeated < whole / 5, `${repeated} bytes were sent twice`);
+  assert.deepEqual(here.visitor.complaints, []);
+});
