@@ -252,7 +252,8 @@ test-browser: web chromium capture
     cargo test --locked -q --workspace --no-run
     cd tests/browser && npm run --silent format && npm test --silent
 
-# Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON; --model NAME.
+# Classifies a photo, encrypted, through the SDK and over HTTP: one line of JSON; --model NAME,
+# --label-only.
 classify PHOTO *ARGS: sdk
     cargo build --locked --release -q -p blindsight-evaluator
     {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$@"

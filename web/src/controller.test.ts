@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Controller } from "./controller.ts";
 import { Drawing } from "./digit.ts";
+import type { Flag } from "./flags.ts";
 import type { Control, Facts, Open, Preview, Sdk, Stored } from "./sdk/port.ts";
 import { canDraw, phase } from "./state.ts";
 
@@ -61,13 +62,19 @@ function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
   };
 }
 
+function flag(on = false): Flag {
+  return { get: () => on, set: (to) => void (on = to) };
+}
+
 function controller(
   open: Open,
   online = true,
-  halted = { get: () => false, set: (_halted: boolean): void => undefined },
+  halted: Flag = flag(),
+  labelOnly: Flag = flag(),
 ): Controller {
   return new Controller({
     halted,
+    labelOnly,
     url: "https://host",
     open,
     online: () => online,
@@ -415,9 +422,9 @@ describe("a drawing", () => {
 
 describe("a choice of models", () => {
   const offers = [
-    { id: "small", model: "Small", input, missingKeyBytes: 10, requestBytes: 1, seconds: 1 },
-    { id: "large", model: "Large", input, missingKeyBytes: 10, requestBytes: 1, seconds: 2 },
-  ];
+    { id: "small", model: "Small", missingKeyBytes: 10, seconds: 1 },
+    { id: "large", model: "Large", missingKeyBytes: 10, seconds: 2 },
+  ].map((offer) => ({ ...offer, input, requestBytes: 1, label: null }));
 
   /** Two models that share their keys. */
   function two(): Sdk & { calls: string[]; previews: string[] } {
@@ -427,8 +434,8 @@ describe("a choice of models", () => {
     const one = sdk({
       offers: () =>
         Promise.resolve(offers.map((each) => ({ ...each, missingKeyBytes: made ? 0 : 10 }))),
-      use: (id) => {
-        chosen = id;
+      use: ({ model }) => {
+        chosen = model;
       },
       stored: () => Promise.resolve(made ? { at: "kept", since: new Date(0) } : { at: "none" }),
       prepareKeys: () => {
@@ -490,8 +497,8 @@ describe("a choice of models", () => {
       ...(chosen === "large" ? { id: "large", input: tensor } : { id: "small" }),
     });
     let chosen = "small";
-    one.use = (id) => {
-      chosen = id;
+    one.use = ({ model }) => {
+      chosen = model;
     };
     Object.defineProperty(one, "facts", { get: read });
     const page = await withPicture(one);
@@ -512,5 +519,108 @@ describe("a choice of models", () => {
     await run;
     expect(page.state.service).toMatchObject({ facts: { id: "small" } });
     expect(page.state.run.at).toBe("done");
+  });
+});
+
+describe("a choice of answers", () => {
+  /** Models of which some tell the label alone, or nothing else. */
+  function telling(): Sdk & { wishes: string[]; calls: string[] } {
+    const wishes: string[] = [];
+    const only = { only: true, furtherKeyBytes: 0, furtherSeconds: 0 };
+    const labels = { both: { ...only, only: false }, scores: null, label: only };
+    let now: Pick<Facts, "id" | "answer"> = { id: "both", answer: "scores" };
+    const one = sdk({
+      offers: () =>
+        Promise.resolve(
+          Object.entries(labels).map(([id, label]) => {
+            return { id, model: id, input, missingKeyBytes: 1, requestBytes: 1, seconds: 1, label };
+          }),
+        ),
+      use: ({ model, answer }) => {
+        wishes.push(`${model} ${answer}`);
+        now = { id: model, answer: model === "both" ? answer : (model as "scores" | "label") };
+      },
+    });
+    const get = () => ({ ...facts, ...now });
+    return Object.defineProperty(Object.assign(one, { wishes }), "facts", { get });
+  }
+
+  it("is made for the model, keeps the picture, and takes the answer away", async () => {
+    const one = telling();
+    const page = await withPicture(one);
+    await page.classify();
+    await page.chooseAnswer("label");
+    expect(page.state.service).toMatchObject({ facts: { id: "both", answer: "label" } });
+    expect(phase(page.state)).toBe("ready");
+    const before = one.wishes.length;
+    await page.chooseAnswer("label");
+    expect(one.wishes).toHaveLength(before);
+    await page.classify();
+    expect(page.state.run.at).toBe("done");
+  });
+
+  it("is a wish that other models fulfil as they can", async () => {
+    const page = await withPicture(telling());
+    const told = () => (page.state.service.at === "ready" ? page.state.service.facts.answer : null);
+    await page.chooseAnswer("label");
+    await page.chooseModel("scores");
+    expect(told()).toBe("scores");
+    // There is no choice here, so nothing changes the wish.
+    await page.chooseAnswer("scores");
+    await page.chooseModel("both");
+    expect(told()).toBe("label");
+    await page.chooseModel("label");
+    await page.chooseAnswer("scores");
+    expect(told()).toBe("label");
+    await page.chooseModel("both");
+    await page.chooseAnswer("scores");
+    await page.chooseModel("label");
+    expect(told()).toBe("label");
+  });
+
+  it("stays when the client is opened anew", async () => {
+    const opened: ReturnType<typeof telling>[] = [];
+    const page = controller((_url, { token }) => {
+      const one = telling();
+      one.classify = () =>
+        token === null ? Promise.reject(failure("unauthorized")) : Promise.resolve(answer);
+      opened.push(one);
+      return Promise.resolve(one);
+    });
+    await page.connect();
+    await page.choose(picture, "cat.png");
+    await page.chooseAnswer("label");
+    await page.classify();
+    expect(page.state.service.at).toBe("locked");
+    await page.unlock("token");
+    expect(opened[1]?.wishes).toEqual(["both label"]);
+    expect(page.state).toMatchObject({ service: { facts: { answer: "label" } } });
+  });
+
+  it("is remembered for the next visit, and only if there was a choice", async () => {
+    const remembered = flag();
+    const visit = async (): Promise<Controller> => {
+      const page = controller(() => Promise.resolve(telling()), true, flag(), remembered);
+      await page.connect();
+      return page;
+    };
+    const first = await visit();
+    await first.chooseModel("label");
+    expect(remembered.get()).toBe(false);
+    await first.chooseModel("both");
+    await first.chooseAnswer("label");
+    expect(remembered.get()).toBe(true);
+    const second = await visit();
+    expect(second.state).toMatchObject({ service: { facts: { answer: "label" } } });
+    await second.chooseAnswer("scores");
+    expect((await visit()).state).toMatchObject({ service: { facts: { answer: "scores" } } });
+  });
+
+  it("waits while something runs", async () => {
+    const page = await withPicture(telling());
+    const run = page.classify();
+    await page.chooseAnswer("label");
+    await run;
+    expect(page.state.service).toMatchObject({ facts: { answer: "scores" } });
   });
 });

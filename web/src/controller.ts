@@ -1,12 +1,14 @@
 /** Causes the events of the state machine: talks to the SDK, owns cancellation. */
 import { Drawing } from "./digit.ts";
+import type { Flag } from "./flags.ts";
 import { codeOf, describe, describeForgetting, isAbort } from "./problems.ts";
 import { maySwitch } from "./reads.ts";
-import type { Control, LedgerEntry, Open, Sdk, Source } from "./sdk/port.ts";
+import type { Choice, Control, LabelAnswer, LedgerEntry, Open, Sdk, Source } from "./sdk/port.ts";
 import {
   canClassify,
   canDraw,
   canForget,
+  canReveal,
   type Event,
   type Goal,
   INITIAL,
@@ -22,7 +24,9 @@ export interface Surroundings {
   readonly open: Open;
   readonly online: () => boolean;
   /** Whether the person stopped an upload, so that it does not go on by itself. */
-  readonly halted: { get(): boolean; set(halted: boolean): void };
+  readonly halted: Flag;
+  /** Whether the person wants the label alone, where there is a choice. */
+  readonly labelOnly: Flag;
   readonly onState: (state: State) => void;
   readonly onRequest: (entry: LedgerEntry) => void;
 }
@@ -73,7 +77,7 @@ export class Controller {
       const { url, open, onRequest } = this.#around;
       if (this.#sdk === null) {
         this.#sdk = await open(url, { token: this.#token, onRequest });
-        if (this.#model !== null) this.#sdk.use(this.#model);
+        this.#sdk.use({ model: this.#model ?? this.#sdk.facts.id, answer: this.#wish });
       }
       const keys = await this.#stored(this.#sdk);
       const offers = await this.#sdk.offers();
@@ -101,12 +105,31 @@ export class Controller {
 
   /** Chooses a model. Its keys are made when a picture is classified. */
   async chooseModel(id: string): Promise<void> {
+    const { service } = this.#state;
+    if (service.at !== "ready" || id === service.facts.id) return;
+    await this.#use({ model: id, answer: this.#wish });
+  }
+
+  /** Chooses what the model shall tell, where there is a choice. */
+  async chooseAnswer(answer: LabelAnswer): Promise<void> {
+    const { service } = this.#state;
+    if (service.at !== "ready" || !canReveal(this.#state)) return;
+    if (answer === service.facts.answer) return;
+    this.#around.labelOnly.set(answer === "label");
+    await this.#use({ model: service.facts.id, answer });
+  }
+
+  /** It stays when another model is chosen. */
+  get #wish(): LabelAnswer {
+    return this.#around.labelOnly.get() ? "label" : "scores";
+  }
+
+  async #use(choice: Choice): Promise<void> {
     const sdk = this.#sdk;
     const { service, picture } = this.#state;
     if (sdk === null || service.at !== "ready" || isRunning(this.#state)) return;
-    if (id === service.facts.id) return;
-    sdk.use(id);
-    this.#model = id;
+    sdk.use(choice);
+    this.#model = choice.model;
     const facts = sdk.facts;
     this.#send({ on: "model-chosen", facts });
     const chosen = this.#chosen;
@@ -115,9 +138,10 @@ export class Controller {
     if (!stays) this.clear();
     await this.#price(sdk);
     const keys = await this.#stored(sdk);
-    this.#send({ on: "keys-known", model: facts.id, keys });
+    this.#send({ on: "keys-known", facts, keys });
     // It may read pictures of another size. One chosen meanwhile is already read as it wants.
     if (!stays || picture.at === "none" || this.#ticket !== ticket) return;
+    if (facts.id === service.facts.id) return;
     await this.choose(chosen.source, chosen.name);
   }
 

@@ -1,7 +1,7 @@
 /** Puts the page together. */
 import { Controller } from "./controller.ts";
 import { byId, setAttribute } from "./dom.ts";
-import { halted } from "./halted.ts";
+import { halted, labelOnly } from "./flags.ts";
 import { open } from "./sdk/open";
 import type { Source } from "./sdk/port.ts";
 import { phase, type State } from "./state.ts";
@@ -17,6 +17,7 @@ import { pickerView, samplesView } from "./views/picker.ts";
 import { problemView } from "./views/problem.ts";
 import { railView } from "./views/rail.ts";
 import { resultView } from "./views/result.ts";
+import { revealView } from "./views/reveal.ts";
 import { serverView } from "./views/server.ts";
 import { stageView } from "./views/stage.ts";
 import { teachView } from "./views/teach.ts";
@@ -31,6 +32,7 @@ const controller = new Controller({
   open,
   online: () => navigator.onLine,
   halted,
+  labelOnly,
   onState: show,
   onRequest: (entry) => {
     ledger.add(entry);
@@ -51,6 +53,7 @@ const server = serverView();
 const views: readonly ((state: State) => void)[] = [
   stageView(controller),
   modelsView(controller),
+  revealView(controller),
   tokenView(controller),
   problemView(controller),
   railView(),

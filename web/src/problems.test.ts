@@ -17,6 +17,7 @@ const CODES = [
   "request_refused",
   "incompatible",
   "protocol",
+  "answer_unavailable",
   "job_failed",
   "job_cancelled",
   "result_gone",

@@ -76,6 +76,11 @@ const WORDS: Readonly<Record<string, Words>> = {
     "What it says of its models is malformed, too weak to be safe, or more than this device should do. No key was made.",
     "none",
   ],
+  answer_unavailable: [
+    "This model does not tell that",
+    "Its owner gives the label alone, or does not offer it. Reload the page to see what there is now.",
+    "reload",
+  ],
   job_failed: [
     "The server could not finish",
     "It took the ciphertext, but the computation failed there.",

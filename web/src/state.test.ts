@@ -1,12 +1,22 @@
 import { describe, expect, it } from "vitest";
 import type { Problem } from "./problems.ts";
 import type { Answer, Facts, Preview } from "./sdk/port.ts";
-import { canClassify, canForget, type Event, INITIAL, next, phase, type State } from "./state.ts";
+import {
+  canClassify,
+  canForget,
+  canReveal,
+  type Event,
+  INITIAL,
+  next,
+  phase,
+  type State,
+} from "./state.ts";
 
 const facts: Facts = {
   origin: "https://host",
   id: "resnet20",
   model: "ResNet20",
+  answer: "scores",
   classes: ["cat", "dog"],
   input: { kind: "photo", channels: 3, rows: 32, columns: 32, largest: 64 },
   seconds: 9,
@@ -268,10 +278,36 @@ describe("the state machine", () => {
     expect(canForget(state)).toBe(false);
     const keys = { at: "partial", since: new Date(0) } as const;
     // What is known of a model that is no longer the chosen one says nothing.
-    expect(next(state, { on: "keys-known", model: "resnet20", keys }).keys.at).toBe("unknown");
-    const known = next(state, { on: "keys-known", model: "resnet56", keys });
+    expect(next(state, { on: "keys-known", facts, keys }).keys.at).toBe("unknown");
+    const known = next(state, { on: "keys-known", facts: other, keys });
     expect([known.keys.at, canForget(known)]).toEqual(["partial", true]);
-    const offers = [{ ...facts, missingKeyBytes: 1 }];
+    const offers = [{ ...facts, missingKeyBytes: 1, label: null }];
     expect(next(known, { on: "priced", offers }).service).toMatchObject({ offers });
+  });
+
+  it("has a choice of answers where the chosen model has both, and nothing runs", () => {
+    const offer = { ...facts, missingKeyBytes: 1 };
+    const both = { only: false, furtherKeyBytes: 1, furtherSeconds: 1 };
+    const other = { ...offer, id: "resnet56", label: both };
+    const offering = (label: typeof both | null): Event => {
+      return { on: "priced", offers: [other, { ...offer, label }] };
+    };
+    expect(canReveal(INITIAL)).toBe(false);
+    expect(canReveal(after(connected, offering(null)))).toBe(false);
+    expect(canReveal(after(connected, offering({ ...both, only: true })))).toBe(false);
+    expect(canReveal(after(connected, offering(both)))).toBe(true);
+    expect(canReveal(after(connected, offering(both), ...picture, started))).toBe(false);
+  });
+
+  it("takes the answer away when another kind is chosen, and keeps the picture", () => {
+    const label: Facts = { ...facts, answer: "label" };
+    const done = after(connected, ...picture, started, { on: "answered", ticket: 2, answer });
+    const state = next(done, { on: "model-chosen", facts: label });
+    expect(phase(state)).toBe("ready");
+    expect(state).toMatchObject({ keys: { at: "unknown" }, run: { at: "idle" } });
+    // What was asked about the keys for scores comes too late.
+    const keys = { at: "kept", since: null, persisted: true } as const;
+    expect(next(state, { on: "keys-known", facts, keys }).keys.at).toBe("unknown");
+    expect(next(state, { on: "keys-known", facts: label, keys }).keys.at).toBe("kept");
   });
 });

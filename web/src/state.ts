@@ -7,7 +7,7 @@
  */
 import type { Problem } from "./problems.ts";
 import { isDrawable } from "./reads.ts";
-import type { Answer, Facts, Offer, Pause, Preview, Step } from "./sdk/port.ts";
+import type { Answer, Facts, LabelOffer, Offer, Pause, Preview, Step } from "./sdk/port.ts";
 
 /** Whether the server can be talked to. */
 export type Service =
@@ -79,10 +79,12 @@ export type Event =
       readonly offers: readonly Offer[];
       readonly keys: KeyState;
     }
+  /** Another model, or another answer of the same one. */
   | { readonly on: "model-chosen"; readonly facts: Facts }
   /** What models cost after something has changed. */
   | { readonly on: "priced"; readonly offers: readonly Offer[] }
-  | { readonly on: "keys-known"; readonly model: string; readonly keys: KeyState }
+  /** `facts`: of the model, as it was chosen. */
+  | { readonly on: "keys-known"; readonly facts: Facts; readonly keys: KeyState }
   | { readonly on: "unreachable"; readonly problem: Problem }
   | { readonly on: "locked"; readonly refused: boolean }
   | { readonly on: "picture-chosen"; readonly ticket: number; readonly drawn: boolean }
@@ -132,7 +134,7 @@ export function next(state: State, event: Event): State {
     case "model-chosen": {
       const { service } = state;
       if (service.at !== "ready" || isRunning(state)) return state;
-      // An answer of another model must not stand beside this one's name.
+      // An answer of another model, or another kind, must not stand beside this one's name.
       return {
         ...state,
         service: { ...service, facts: event.facts },
@@ -147,7 +149,7 @@ export function next(state: State, event: Event): State {
     }
     case "keys-known": {
       const { service } = state;
-      const isChosen = service.at === "ready" && service.facts.id === event.model;
+      const isChosen = service.at === "ready" && service.facts === event.facts;
       return isChosen && !isRunning(state) ? { ...state, keys: event.keys } : state;
     }
     case "unreachable":
@@ -190,6 +192,18 @@ export function canClassify(state: State): boolean {
 export function canDraw({ service, keys, run }: State): boolean {
   if (service.at !== "ready" || !isDrawable(service.facts.input)) return false;
   return run.at !== "running" || (run.goal === "label" && keys.at === "kept");
+}
+
+/** What it takes to reveal the label alone of the chosen model; null if that is not to be had. */
+export function labelOffer({ service }: State): LabelOffer | null {
+  if (service.at !== "ready") return null;
+  return service.offers.find(({ id }) => id === service.facts.id)?.label ?? null;
+}
+
+/** Whether the person may turn to scores, or to the label alone. */
+export function canReveal(state: State): boolean {
+  const label = labelOffer(state);
+  return label !== null && !label.only && !isRunning(state);
 }
 
 /** Whether there is anything to forget, and the moment to do so. */

@@ -1,5 +1,5 @@
 // Classifies a photo through the SDK, against an evaluator that it starts on a free port:
-// `node classify.mjs [--model NAME] PHOTO`. Progress on stderr, one line of JSON on stdout.
+// `node classify.mjs [--model NAME] [--label-only] PHOTO`. Progress on stderr, one line of JSON on stdout.
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { BlindsightError, Client } from "../dist/node.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const { photo, model } = parsedArguments();
+const { photo, choice } = parsedArguments();
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const seconds = (since) => (performance.now() - since) / 1000;
@@ -29,13 +29,15 @@ try {
 
 function parsedArguments() {
   try {
-    const options = { model: { type: "string" } };
+    const options = { model: { type: "string" }, "label-only": { type: "boolean" } };
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    if (positionals.length === 1) return { photo: positionals[0], model: values.model };
+    const { model, "label-only": isLabelOnly = false } = values;
+    const choice = { ...(model && { model }), ...(isLabelOnly && { answer: "label" }) };
+    if (positionals.length === 1) return { photo: positionals[0], choice };
   } catch {
     // An option that does not exist: the line below says which do.
   }
-  console.error("usage: node classify.mjs [--model NAME] PHOTO");
+  console.error("usage: node classify.mjs [--model NAME] [--label-only] PHOTO");
   process.exit(2);
 }
 
@@ -62,11 +64,11 @@ async function classify(url, file) {
   const { signal } = stop;
   const client = await Client.connect(url, { signal });
   try {
-    const chosen = model === undefined ? {} : { model };
     // What is no picture is refused before keys are made.
-    await client.preview(file, { ...chosen, signal });
-    const keys = await client.keys({ ...chosen, signal, onProgress: keyProgress() });
-    const result = await client.classify(file, { keys, signal, onProgress: classifyProgress() });
+    await client.preview(file, { ...choice, signal });
+    const keys = await client.keys({ ...choice, signal, onProgress: keyProgress() });
+    const onProgress = classifyProgress();
+    const result = await client.classify(file, { ...choice, keys, signal, onProgress });
     const status = await (await fetch(`${url}/v1/status`, { signal })).json();
     const { label, class: number, scores, seconds: took, bytes } = result;
     return {

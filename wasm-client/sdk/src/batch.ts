@@ -1,36 +1,34 @@
-import { blaming, labelled, valuesOf } from "./classify.js";
+import { blaming } from "./classify.js";
+import type { Evaluated } from "./classify.js";
 import type { Model } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
-import type { BatchClassification, PictureInput, RunResult } from "./types.js";
+import type { BatchClassification, LabelAlone, PictureInput } from "./types.js";
 
 type Input = PictureInput | Float32Array;
 
 /** More would run for hours where each input is a request. */
 const MOST_REQUESTS = 1000;
 
-/** The labels of all inputs. `evaluate` runs one request with some of them. */
-export async function classifyAll(
+/** The labels of all inputs. `ask` runs one request with some of them. */
+export async function classifyAll<L extends LabelAlone>(
   model: Model,
   inputs: readonly Input[],
-  evaluate: (inputs: readonly Input[]) => Promise<RunResult>,
-): Promise<BatchClassification> {
+  ask: (inputs: readonly Input[]) => Promise<Evaluated<L[]>>,
+): Promise<BatchClassification<L>> {
   const began = performance.now();
   check(model, inputs);
   const isBatch = model.info.inputs > 1;
   const groups = isBatch ? [inputs] : inputs.map((input) => [input]);
-  const width = valuesOf(model.info);
-  const done: BatchClassification = {
+  const done: BatchClassification<L> = {
     results: [],
     requests: groups.length,
     seconds: { total: 0 },
     bytes: { request: 0, response: 0 },
   };
   for (const [index, group] of groups.entries()) {
-    const run = evaluate(group);
-    const { values, bytes } = await (isBatch ? run : run.catch(blaming(index)));
-    group.forEach((_, at) => {
-      done.results.push(labelled(model, values.slice(at * width, (at + 1) * width)));
-    });
+    const run = ask(group);
+    const { output, bytes } = await (isBatch ? run : run.catch(blaming(index)));
+    done.results.push(...output);
     done.bytes.request += bytes.request;
     done.bytes.response += bytes.response;
   }

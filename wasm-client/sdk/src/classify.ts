@@ -11,8 +11,8 @@ import { watchJob } from "./http/watch.js";
 import { preparePicture } from "./pictures.js";
 import type { ClassifyProgress } from "./progress.js";
 import type { KeySetRecord } from "./store/store.js";
-import type { Label, PictureInput, RunResult } from "./types.js";
-import type { SealedSecret } from "./worker/messages.js";
+import type { PictureInput, RunResult } from "./types.js";
+import type { SealedSecret, Tasks } from "./worker/messages.js";
 
 /** What is wanted. */
 export interface ClassifyJob {
@@ -27,6 +27,14 @@ export interface ClassifyJob {
   onProgress: (progress: ClassifyProgress) => void;
 }
 
+/** The ways to decrypt an answer: to values, or to the number of a class. */
+export type DecryptTask = "decrypt" | "decryptLabel";
+
+/** What was decrypted, and what it cost. */
+export interface Evaluated<T> extends Omit<RunResult, "values"> {
+  output: T;
+}
+
 /** How much of the whole each stage is, before it begins. */
 const FRACTION = {
   preparing: 0,
@@ -38,8 +46,11 @@ const FRACTION = {
   decrypting: 0.99,
 } as const;
 
-/** From pictures, or numbers, to the values of the answer, input after input. */
-export async function evaluate(options: ClassifyJob): Promise<RunResult> {
+/** From pictures, or numbers, to what the answer holds. */
+export async function evaluate<N extends DecryptTask>(
+  options: ClassifyJob,
+  decrypt: N,
+): Promise<Evaluated<Tasks[N]["out"]>> {
   const { context, model, secret, signal } = options;
   const { contract } = model;
   const { pool } = context;
@@ -94,15 +105,13 @@ export async function evaluate(options: ClassifyJob): Promise<RunResult> {
 
     report({ stage: "decrypting", fraction: FRACTION.decrypting });
     const received = answer.length;
-    const all = await pool.run("decrypt", { contract, secret, answer }, { signal });
-    // A model for batches answers for every input that a request has room for: these were asked for.
-    const values = all.slice(0, options.inputs.length * valuesOf(model.info));
-    const decrypt = clock.lap();
+    const output = await pool.run(decrypt, { contract, secret, answer }, { signal });
+    const decrypted = clock.lap();
     report({ stage: "done", fraction: 1 });
 
     const evaluate = Math.min(job.evaluateSeconds ?? waited, waited);
     return {
-      values,
+      output,
       seconds: {
         prepare,
         encrypt,
@@ -110,7 +119,7 @@ export async function evaluate(options: ClassifyJob): Promise<RunResult> {
         queue: waited - evaluate,
         evaluate,
         download,
-        decrypt,
+        decrypt: decrypted,
         total: clock.total(),
       },
       bytes: { request: request.length, response: received },
@@ -154,11 +163,6 @@ async function prepareInputs({
   } finally {
     for (const part of parts) part.fill(0);
   }
-}
-
-/** What a result of the model holds: scores or features. */
-export function valuesOf({ classes, features }: Model["info"]): number {
-  return features ?? classes.length;
 }
 
 /** Throws an error again that says which input it is about. */
@@ -206,18 +210,6 @@ export async function encryptInput(
   } finally {
     prepared.fill(0);
   }
-}
-
-/** The class with the best score, the first of equals; nothing here goes back to the server. */
-export function labelled({ info }: Model, scores: number[]): Label {
-  const best = scores.reduce((most, score, index) => {
-    return score > (scores[most] ?? -Infinity) ? index : most;
-  }, 0);
-  const label = info.classes[best];
-  if (label === undefined || scores.length !== info.classes.length) {
-    throw new BlindsightError("bad_answer", "the answer does not have a score for each class");
-  }
-  return { label, class: best, scores };
 }
 
 /**

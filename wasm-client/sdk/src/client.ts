@@ -1,7 +1,9 @@
 import { LinkedAbort, orAborted } from "./abort.js";
+import { best, named, scored, valuesOf } from "./answers.js";
 import { classifyAll } from "./batch.js";
-import { encryptInput, evaluate, labelled, prepareInput } from "./classify.js";
-import type { ClassifyJob } from "./classify.js";
+import { chosenModel } from "./choice.js";
+import { encryptInput, evaluate, prepareInput } from "./classify.js";
+import type { ClassifyJob, DecryptTask, Evaluated } from "./classify.js";
 import type { Offer } from "./connect.js";
 import type { Context } from "./context.js";
 import type { Model, RefusedModel } from "./contracts.js";
@@ -19,21 +21,25 @@ import { preparePicture } from "./pictures.js";
 import type { KeyRecord } from "./store/store.js";
 import type {
   BatchClassification,
-  Classification,
   ClassifyOptions,
   Contract,
+  DecryptOptions,
   KeyOptions,
   Keys,
-  Label,
+  LabelAnswer,
+  LabelOf,
   MissingKeys,
+  ModelChoice,
   ModelInfo,
   NumbersInput,
   PictureInput,
   Preview,
+  RunOptions,
   RunResult,
   StoredKeys,
 } from "./types.js";
 import { UnkeptKeySets } from "./unkept.js";
+import type { Tasks } from "./worker/messages.js";
 
 /** Events of a client. */
 export interface ClientEvents {
@@ -46,6 +52,12 @@ interface Holder {
   /** Null once they are forgotten. */
   record: KeyRecord | null;
   persisted: boolean;
+}
+
+/** The secret and the model of a call. */
+interface Known {
+  record: KeyRecord;
+  model: Model;
 }
 
 /** A connection to a server: what both platforms' `Client` has in common. */
@@ -99,7 +111,7 @@ export class CoreClient {
    */
   async keys(options: KeyOptions = {}): Promise<Keys> {
     const context = this.#context;
-    const model = this.#model(options.model);
+    const model = this.#model(options);
     const persist = options.persist ?? context.platform.persistByDefault;
     const onProgress = options.onProgress ?? (() => undefined);
     const store = persist ? context.store : context.memory;
@@ -114,9 +126,9 @@ export class CoreClient {
   }
 
   /** What `keys()` would have to upload for a model, without asking the server. */
-  async missingKeys(options: { model?: string } = {}): Promise<MissingKeys> {
+  async missingKeys(options: ModelChoice = {}): Promise<MissingKeys> {
     const { store, memory, server, pool } = this.#context;
-    const { description, contract } = this.#model(options.model);
+    const { description, contract } = this.#model(options);
     const { scheme, identity } = description;
     return this.#guarded(undefined, async (signal) => {
       const record = (await memory.load(server, scheme)) ?? (await store.load(server, scheme));
@@ -129,9 +141,9 @@ export class CoreClient {
   }
 
   /** What is stored on this device for a model's scheme, without asking the server. */
-  async storedKeys(options: { model?: string } = {}): Promise<StoredKeys | null> {
+  async storedKeys(options: ModelChoice = {}): Promise<StoredKeys | null> {
     const { store, server } = this.#context;
-    const { description } = this.#model(options.model);
+    const { description } = this.#model(options);
     const record = await store.load(server, description.scheme);
     if (!record) return null;
     const { scheme, createdAt, sets, upload } = record;
@@ -146,7 +158,7 @@ export class CoreClient {
    */
   async forgetStoredKeys(options: { model?: string; signal?: AbortSignal } = {}): Promise<void> {
     const { store, server } = this.#context;
-    const scheme = options.model && this.#model(options.model).info.scheme;
+    const scheme = options.model && this.#model(options).info.scheme;
     for (const record of await store.list(server)) {
       if (!scheme || record.scheme === scheme) await this.#forget(record, true, options.signal);
     }
@@ -154,27 +166,27 @@ export class CoreClient {
 
   /**
    * Classifies a picture, or numbers: channels first, then rows, then columns. A page that is left
-   * meanwhile cancels the job.
+   * meanwhile cancels the job. With `answer: "label"` nobody learns scores, not even this device.
    */
-  async classify(
+  async classify<A extends LabelAnswer = "scores">(
     input: PictureInput | Float32Array,
-    options: ClassifyOptions,
-  ): Promise<Classification> {
-    const model = classifier(this.#known(options).model);
-    const { values, ...rest } = await this.#evaluate([input], options);
-    return { ...labelled(model, values), ...rest };
+    options: ClassifyOptions<A>,
+  ): Promise<LabelOf<A> & Omit<RunResult, "values">> {
+    const known = this.#known(classifying(options));
+    const { output, ...costs } = await this.#labels<A>([input], known, options);
+    return { ...(output[0] as LabelOf<A>), ...costs };
   }
 
   /**
    * Classifies several inputs: in one request, where the model takes batches, else one after another.
    * An error about one of them carries its `index`.
    */
-  async classifyBatch(
+  async classifyBatch<A extends LabelAnswer = "scores">(
     inputs: readonly (PictureInput | Float32Array)[],
-    options: ClassifyOptions,
-  ): Promise<BatchClassification> {
-    const model = classifier(this.#known(options).model);
-    return classifyAll(model, inputs, (some) => this.#evaluate(some, options));
+    options: ClassifyOptions<A>,
+  ): Promise<BatchClassification<LabelOf<A>>> {
+    const known = this.#known(classifying(options));
+    return classifyAll(known.model, inputs, (some) => this.#labels<A>(some, known, options));
   }
 
   /**
@@ -184,37 +196,40 @@ export class CoreClient {
    */
   async embed(
     input: PictureInput | Float32Array,
-    options: ClassifyOptions,
+    options: RunOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
-    const { info } = this.#known(options).model;
+    const known = this.#known(options);
+    const { info } = known.model;
     if (info.features === null) {
       const message = `the model "${info.id}" is a classifier: it gives a label, and no features`;
       throw new BlindsightError("invalid_argument", message);
     }
-    const { values } = await this.#evaluate([input], options);
-    if (values.length !== info.features) {
+    const { output } = await this.#values([input], known, options);
+    if (output.length !== info.features) {
       throw new BlindsightError(
         "bad_answer",
         "the answer does not have as many features as it should",
       );
     }
-    return Float32Array.from(values);
+    return Float32Array.from(output);
   }
 
   /** Runs a model on numbers: channels first, then rows, then columns. */
-  async run(input: Float32Array, options: ClassifyOptions): Promise<RunResult> {
+  async run(input: Float32Array, options: RunOptions): Promise<RunResult> {
     if (!(input instanceof Float32Array)) {
       throw new BlindsightError("invalid_argument", "`run` takes a Float32Array");
     }
-    return this.#evaluate([input], options);
+    const known = this.#known(options);
+    const { output: values, ...costs } = await this.#values([input], known, options);
+    return { values, ...costs };
   }
 
   /** The square crop of a picture, and the pixels that a model reads of it. Nothing is sent. */
   async preview(
     input: PictureInput,
-    options: { model?: string; signal?: AbortSignal } = {},
+    options: ModelChoice & { signal?: AbortSignal } = {},
   ): Promise<Preview> {
-    const model = this.#model(options.model);
+    const model = this.#model(options);
     return this.#guarded(options.signal, async (signal) => {
       const prepared = await preparePicture(this.#context.pool, model, input, signal);
       const { pixels, side, rgba } = prepared;
@@ -233,22 +248,22 @@ export class CoreClient {
    */
   async readNumbers(
     source: NumbersInput,
-    options: { model?: string } = {},
+    options: ModelChoice = {},
   ): Promise<Float32Array<ArrayBuffer>> {
-    const model = this.#model(options.model);
+    const model = this.#model(options);
     return this.#guarded(undefined, () => readNumbers(source, model.info));
   }
 
   /** A model's contract, as the server sent it and this package accepted it: to be read, not trusted. */
-  contract(options: { model?: string } = {}): Contract {
-    const { contract } = this.#model(options.model);
+  contract(options: ModelChoice = {}): Contract {
+    const { contract } = this.#model(options);
     return JSON.parse(new TextDecoder().decode(contract.bytes)) as Contract;
   }
 
   /** The encrypted request for a picture, or for numbers. Nothing is sent. */
   async encrypt(
     input: PictureInput | Float32Array,
-    options: { keys: Keys; model?: string; signal?: AbortSignal },
+    options: DecryptOptions<LabelAnswer>,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const { record, model } = this.#known(options);
     const context = this.#context;
@@ -258,17 +273,21 @@ export class CoreClient {
     });
   }
 
-  /** The scores in an encrypted answer. Nothing is sent. */
-  async decrypt(
+  /** The label in an encrypted answer, with the scores unless it is the label alone. Nothing is sent. */
+  async decrypt<A extends LabelAnswer = "scores">(
     answer: Uint8Array,
-    options: { keys: Keys; model?: string; signal?: AbortSignal },
-  ): Promise<Label> {
-    const { record, model } = this.#known(options);
-    const { secret } = record;
-    const { contract } = model;
+    options: DecryptOptions<A>,
+  ): Promise<LabelOf<A>> {
+    const { record, model } = this.#known(classifying(options));
+    const { pool } = this.#context;
+    const { contract, info } = model;
+    const input = { contract, secret: record.secret, answer: new Uint8Array(answer) };
     return this.#guarded(options.signal, async (signal) => {
-      const input = { contract, secret, answer: new Uint8Array(answer) };
-      return labelled(model, await this.#context.pool.run("decrypt", input, { signal }));
+      const label =
+        model.description.answer === "label"
+          ? named(info, await pool.run("decryptLabel", input, { signal }))
+          : best(info, await pool.run("decrypt", input, { signal }));
+      return label as LabelOf<A>;
     });
   }
 
@@ -326,11 +345,43 @@ export class CoreClient {
     }
   }
 
-  async #evaluate(
+  /** The labels of the inputs of one request: without scores where the contract says so. */
+  async #labels<A extends LabelAnswer>(
     inputs: readonly (PictureInput | Float32Array)[],
-    options: ClassifyOptions,
-  ): Promise<RunResult> {
-    const { record, model } = this.#known(options);
+    known: Known,
+    options: RunOptions,
+  ): Promise<Evaluated<LabelOf<A>[]>> {
+    const { info, description } = known.model;
+    if (description.answer === "label") {
+      const { output, ...costs } = await this.#evaluate("decryptLabel", inputs, known, options);
+      return { output: [named(info, output) as LabelOf<A>], ...costs };
+    }
+    const { output, ...costs } = await this.#values(inputs, known, options);
+    return { output: scored(info, output, inputs.length) as LabelOf<A>[], ...costs };
+  }
+
+  /** The values of an answer, input after input. */
+  async #values(
+    inputs: readonly (PictureInput | Float32Array)[],
+    known: Known,
+    options: RunOptions,
+  ): Promise<Evaluated<number[]>> {
+    const { info, description } = known.model;
+    if (description.answer === "label") {
+      const message = `the model "${info.id}" answers with a label, and no values: use \`classify\``;
+      throw new BlindsightError("answer_unavailable", message);
+    }
+    const { output, ...costs } = await this.#evaluate("decrypt", inputs, known, options);
+    // A model for batches answers for every input that a request has room for: these were asked for.
+    return { output: output.slice(0, inputs.length * valuesOf(info)), ...costs };
+  }
+
+  async #evaluate<N extends DecryptTask>(
+    decrypt: N,
+    inputs: readonly (PictureInput | Float32Array)[],
+    { record, model }: Known,
+    options: RunOptions,
+  ): Promise<Evaluated<Tasks[N]["out"]>> {
     const sets = usefulSets(model.description, record.sets);
     if (missingPlaces(model.description, sets).length > 0) {
       const message = `keys of the model "${model.info.id}" are missing: call \`keys()\` for it first`;
@@ -346,7 +397,7 @@ export class CoreClient {
     try {
       return await this.#guarded(leave.signal, (signal) => {
         const job: ClassifyJob = { context, model, secret, sets, inputs, signal, onProgress };
-        return evaluate(job);
+        return evaluate(job, decrypt);
       });
     } finally {
       stay();
@@ -354,25 +405,19 @@ export class CoreClient {
     }
   }
 
-  #model(id: string | undefined): Model {
-    const { models } = this.#offer;
-    const model = models.find(({ info }) => id === undefined || info.id === id);
-    if (model) return model;
-    // Asked for by name, a model that was refused says why.
-    const refused = this.#offer.refused.find((each) => each.id === id);
-    if (refused) throw refused.error;
-    throw new BlindsightError("invalid_argument", `the server has no model "${id}"`);
+  #model(choice: ModelChoice): Model {
+    return chosenModel(this.#offer, choice);
   }
 
   /** The keys and the model that are meant, which fit each other. */
-  #known(options: { keys: Keys; model?: string }): { record: KeyRecord; model: Model } {
+  #known(options: { keys: Keys } & ModelChoice): Known {
     const keys = options?.keys;
     const record = keys && this.#handles.get(keys)?.record;
     if (!record) {
       const message = "`keys` must come from this client's `keys()`, and not be forgotten";
       throw new BlindsightError("invalid_argument", message);
     }
-    const model = this.#model(options.model ?? keys.model);
+    const model = this.#model({ ...options, model: options.model ?? keys.model });
     if (model.description.identity !== record.identity) {
       const message = `the model "${model.info.id}" needs keys of its own: they are of another scheme`;
       throw new BlindsightError("invalid_argument", message);
@@ -440,11 +485,11 @@ export class CoreClient {
   }
 }
 
-/** A model that gives labels. */
-function classifier(model: Model): Model {
-  if (model.info.features === null) return model;
-  const message = `the model "${model.info.id}" is an encoder: it gives features, and no label`;
-  throw new BlindsightError("invalid_argument", message);
+/** Who asks for a label and does not say how gets scores: a label alone is asked for in so many words. */
+function classifying<A extends LabelAnswer>(
+  options: ClassifyOptions<A> | DecryptOptions<A>,
+): RunOptions & { answer: LabelAnswer } {
+  return { ...options, answer: options?.answer ?? "scores" };
 }
 
 /** Nothing but `BlindsightError` leaves the package. */

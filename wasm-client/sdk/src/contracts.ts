@@ -23,6 +23,11 @@ export interface RefusedModel {
   error: BlindsightError;
 }
 
+/** The name of the model that answers with the label alone of another. */
+export function labelName(of: string): string {
+  return `${of}.label`;
+}
+
 /** Contracts by their hash: what was fetched once is what it is. */
 const KNOWN = new Map<string, ContractBytes>();
 const MOST_KNOWN = 64;
@@ -30,6 +35,9 @@ const MOST_KNOWN = 64;
 /**
  * Fetches and checks the contracts of listed models. A model whose contract is refused is left out:
  * the others are still good. If none is left, the first refusal is thrown.
+ *
+ * What belongs together by the list alone must be alike: who previews a picture for a model, and has
+ * keys for it, must not be led to another network by the wish for the label alone.
  */
 export async function openModels(
   http: Http,
@@ -48,8 +56,22 @@ export async function openModels(
     else if (isRefusal(outcome.reason)) refused.push({ id, error: outcome.reason });
     else throw outcome.reason;
   });
+  for (const model of models.filter((each) => isStray(each, models))) {
+    models.splice(models.indexOf(model), 1);
+    const message = `the model "${model.info.id}" is not what its name says: the label alone of "${model.info.of}"`;
+    refused.push({ id: model.info.id, error: new BlindsightError("protocol", message) });
+  }
   if (models.length === 0) throw refused[0]?.error;
   return { models, refused };
+}
+
+/** Whether a label is said to be that of a model with which it has too little in common. */
+function isStray({ info, description }: Model, models: readonly Model[]): boolean {
+  const base = models.find((each) => each.info.id === info.of)?.description;
+  if (description.answer !== "label" || base === undefined) return false;
+  const both = ({ identity, classes, inputs, input }: Description) =>
+    JSON.stringify([identity, classes, inputs, input.kind, input.shape, input.largest]);
+  return base.answer !== "scores" || both(base) !== both(description);
 }
 
 async function openModel(
@@ -61,7 +83,7 @@ async function openModel(
   const contract = await contractOf(http, entry, retry);
   const description = await pool.run("describe", { contract }, { signal: retry.signal });
   checkAgreement(entry, description);
-  return { contract, description, info: infoOf(description) };
+  return { contract, description, info: infoOf(description, entry.of) };
 }
 
 /** The contract with the listed hash. */
@@ -89,6 +111,8 @@ async function contractOf(
 function checkAgreement(entry: ListedModel, said: Description): void {
   const agrees =
     entry.id === said.id &&
+    entry.answer === said.answer &&
+    said.id === (said.answer === "label" ? labelName(entry.of) : entry.of) &&
     entry.title === said.title &&
     entry.scheme === said.scheme &&
     entry.keys.list === said.keyList &&
@@ -107,7 +131,7 @@ function totalBytes(said: Description): number {
   return said.keys.reduce((sum, key) => sum + key.bytes, said.manifestBytes);
 }
 
-function infoOf(said: Description): ModelInfo {
+function infoOf(said: Description, of: string): ModelInfo {
   const { kind, shape, largest } = said.input;
   const [channels, rows, columns] = shape;
   const { seconds, memoryBytes, log2Failure, scoreError } = said.forecast;
@@ -117,6 +141,8 @@ function infoOf(said: Description): ModelInfo {
     classes: Object.freeze([...said.classes]),
     // What is none comes out of the module as undefined.
     features: said.features ?? null,
+    answer: said.answer,
+    of,
     inputs: said.inputs,
     input: Object.freeze({ kind, channels, rows, columns, largest }),
     scheme: said.scheme,

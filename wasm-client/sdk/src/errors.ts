@@ -6,6 +6,8 @@ export type BlindsightErrorCode =
   | "closed"
   /** An argument makes no sense. */
   | "invalid_argument"
+  /** The model does not give the answer that was asked for: the label alone, or scores. */
+  | "answer_unavailable"
   /** WebAssembly, workers or WebCrypto are missing (WebCrypto needs HTTPS or localhost). */
   | "unsupported_environment"
   /** The file is no picture that wasm or this browser can decode. */

@@ -1,4 +1,4 @@
-import type { ForecastDescription, InputKind } from "./generated.js";
+import type { Description, ForecastDescription, InputKind } from "./generated.js";
 import type { LedgerEntry } from "./ledger.js";
 import type { ClassifyProgress, KeyProgress } from "./progress.js";
 
@@ -18,6 +18,9 @@ export interface ConnectOptions {
   maxWaitSeconds?: number;
 }
 
+/** What a model answers: the scores of all classes, the features of an encoder, or the label alone. */
+export type AnswerKind = Description["answer"];
+
 /** A model that the server offers, as its contract says: checked, and never more than that. */
 export interface ModelInfo {
   /** Its name in the protocol. */
@@ -28,6 +31,10 @@ export interface ModelInfo {
   readonly classes: readonly string[];
   /** How many features an encoder gives; null for a classifier. */
   readonly features: number | null;
+  /** What it answers. */
+  readonly answer: AnswerKind;
+  /** The model itself, where this one answers with the label alone of it; else its own name. */
+  readonly of: string;
   /** How many inputs one request holds: more than 1 for models that take batches. */
   readonly inputs: number;
   /** What it reads. */
@@ -79,15 +86,27 @@ export type PictureInput =
   | HTMLCanvasElement
   | OffscreenCanvas;
 
+/** What a classifier may be asked for. */
+export type LabelAnswer = "scores" | "label";
+
+/** Which model is meant, and for which answer. */
+export interface ModelChoice<A extends LabelAnswer = LabelAnswer> {
+  /** Its name in the protocol. Default: the server's first, or the one that `keys` were made for. */
+  model?: string;
+  /**
+   * `"label"`: the label alone, decided under encryption, so that nobody sees scores. Default: what
+   * the model with that name answers; if its owner withholds the scores, the label.
+   */
+  answer?: A;
+}
+
 /** How to make keys. */
-export interface KeyOptions {
+export interface KeyOptions extends ModelChoice {
   /**
    * Keep the sealed secret in IndexedDB. Default: true in browsers, false in Node. Keys that are not
    * kept are deleted on the server, too, when the client is closed or the page is left.
    */
   persist?: boolean;
-  /** Identifier of the model that the keys must do for. Default: the server's first. */
-  model?: string;
   onProgress?: (progress: KeyProgress) => void;
   signal?: AbortSignal;
 }
@@ -142,13 +161,25 @@ export interface MissingKeys {
   bytes: number;
 }
 
-/** How to classify. */
-export interface ClassifyOptions {
+/** How to run a model. */
+export interface RunOptions {
   keys: Keys;
   /** Identifier of the model. Default: the one that the keys were made for. */
   model?: string;
   onProgress?: (progress: ClassifyProgress) => void;
   /** Stops, and cancels the job on the server; so does leaving the page. */
+  signal?: AbortSignal;
+}
+
+/** How to classify. */
+export interface ClassifyOptions<A extends LabelAnswer = "scores"> extends RunOptions {
+  /** What to reveal: the scores of all classes, or the label alone. Default: scores. */
+  answer?: A;
+}
+
+/** How to read an answer that is at hand. */
+export interface DecryptOptions<A extends LabelAnswer = "scores"> extends ModelChoice<A> {
+  keys: Keys;
   signal?: AbortSignal;
 }
 
@@ -169,22 +200,32 @@ export interface RunResult {
   bytes: { request: number; response: number };
 }
 
-/** A label. Never send it to the server, nor anything that depends on it. */
-export interface Label {
+/** A label and nothing else. Never send it to the server, nor anything that depends on it. */
+export interface LabelAlone {
   /** Name of the class with the best score. */
   label: string;
   /** Its number. */
   class: number;
+}
+
+/** A label with all scores: like the label, they must not go to the server. */
+export interface Label extends LabelAlone {
   /** Scores, in the order of the model's classes. */
   scores: number[];
 }
 
-/** A label, and what it cost. */
+/** What becomes of the two answers. */
+export type LabelOf<A extends LabelAnswer> = { scores: Label; label: LabelAlone }[A];
+
+/** A label with all scores, and what it cost. */
 export type Classification = Label & Omit<RunResult, "values">;
 
+/** A label and nothing else, and what it cost. */
+export type LabelClassification = LabelAlone & Omit<RunResult, "values">;
+
 /** The labels of several inputs, in their order, and what they cost together. */
-export interface BatchClassification {
-  results: Label[];
+export interface BatchClassification<L extends LabelAlone = Label> {
+  results: L[];
   /** How many requests there were: one for models that take batches, else one for each input. */
   requests: number;
   /** From the call to the last label. */

@@ -7,7 +7,12 @@ import { PICTURE, code, freshScene } from "./scene.js";
 
 const fresh = freshScene();
 const TENSOR: InputDescription = { kind: "tensor", shape: [2, 1, 2], largest: 64 };
-const ENCODER = fakeModel("encoder", "ab", { classes: [], features: 4, input: TENSOR });
+const ENCODER = fakeModel("encoder", "ab", {
+  classes: [],
+  features: 4,
+  answer: "features",
+  input: TENSOR,
+});
 const BATCH = fakeModel("batch", "bc", { inputs: 3, input: TENSOR });
 const ONE = fakeModel("one-by-one", "cd", { input: TENSOR });
 const GREY = fakeModel("grey-batch", "de", { inputs: 2 });

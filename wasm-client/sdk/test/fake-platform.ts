@@ -23,6 +23,7 @@ export function fakeModel(id: string, keys: string, change: Partial<Description>
     title: `The model ${id}`,
     classes: Array.from({ length: 10 }, (_, index) => `class ${index}`),
     features: null,
+    answer: "scores",
     inputs: 1,
     sha256: "",
     scheme: "ab".repeat(32),
@@ -37,6 +38,21 @@ export function fakeModel(id: string, keys: string, change: Partial<Description>
     ...change,
   };
   return { description, bytes: contractOf(description) };
+}
+
+/** The label alone of a model: with the same keys and further ones. */
+export function labelOf(
+  { description }: ReturnType<typeof fakeModel>,
+  further: string,
+  change: Partial<Description> = {},
+) {
+  const id = `${description.id}.label`;
+  const more = fakeModel(id, further).description;
+  const keys = [...description.keys, ...more.keys];
+  const manifestBytes = 4 + keys.length;
+  const own = { id, answer: "label", keyList: more.keyList, keys, manifestBytes } as const;
+  const all: Description = { ...description, ...own, answerBytes: 3_700, ...change };
+  return { description: all, bytes: contractOf(all) };
 }
 
 /** The first model of most scenes. */
@@ -79,6 +95,10 @@ export class FakeWorkers {
   made: number[] = [];
   /** What was encrypted: pixels or numbers. */
   encrypted: number[][] = [];
+  /** The class that label answers hold. */
+  label = 3;
+  /** How answers were decrypted. */
+  decrypted: ("decrypt" | "decryptLabel")[] = [];
   /** No two secrets are the same. */
   #secrets = 0;
   /** To be called when the page is left. */
@@ -127,7 +147,15 @@ export class FakeWorkers {
         return new Uint8Array(said(message.input.contract).requestBytes).fill(7);
       }
       case "decrypt":
-        return answered(said(message.input.contract));
+      case "decryptLabel": {
+        const { task } = message;
+        const description = said(message.input.contract);
+        if ((description.answer === "label") !== (task === "decryptLabel")) {
+          throw new BlindsightError("invalid_argument", "the contract has another answer");
+        }
+        this.decrypted.push(task);
+        return task === "decryptLabel" ? this.label : answered(description);
+      }
       default:
         throw new Error(`the fake cannot ${message.task}`);
     }

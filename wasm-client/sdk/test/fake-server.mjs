@@ -100,6 +100,8 @@ export class FakeServer {
     const models = this.models.map(({ bytes, description: said }) => ({
       id: said.id,
       title: said.title,
+      answer: said.answer,
+      of: said.answer === "label" ? said.id.replace(/\.label$/, "") : said.id,
       contract: { sha256: sha256(bytes), bytes: bytes.length },
       scheme: said.scheme,
       keys: { list: said.keyList, count: said.keys.length, bytes: whole(said) },
@@ -125,18 +127,25 @@ export class FakeServer {
   /** @param {string} id @param {import("node:http").ServerResponse} response */
   #contract(id, response) {
     const model = this.model(id);
-    if (!model) return problem(response, 404, "unknown_model");
+    if (!model) return this.#unknown(id, response);
     response.setHeader("Content-Type", "application/json");
     response.setHeader("ETag", `"${sha256(model.bytes)}"`);
     response.setHeader("Cache-Control", "no-cache");
     return response.writeHead(200).end(model.bytes);
   }
 
+  /** An owner may give labels only. @param {string} id @param {import("node:http").ServerResponse} response */
+  #unknown(id, response) {
+    if (this.model(`${id}.label`)) return problem(response, 403, "scores_withheld");
+    return problem(response, 404, "unknown_model");
+  }
+
   /** @param {import("node:http").IncomingHttpHeaders} headers @param {import("node:http").ServerResponse} response */
   #announce(headers, response) {
     const metadata = parseMetadata(String(headers["upload-metadata"]));
-    const model = this.model(metadata.get("model") ?? "");
-    if (!model) return problem(response, 404, "unknown_model");
+    const name = metadata.get("model") ?? "";
+    const model = this.model(name);
+    if (!model) return this.#unknown(name, response);
     const ids = (metadata.get("have") ?? "").split(",").filter((id) => id !== "");
     const have = ids.map((id) => this.#owned(id, headers));
     if (have.some((set) => !set)) return problem(response, 404, "not_found");
@@ -216,7 +225,7 @@ export class FakeServer {
     const named = asked.get("model");
     if (!named) return problem(response, 422, "model_missing");
     const model = this.model(named);
-    if (!model) return problem(response, 404, "unknown_model");
+    if (!model) return this.#unknown(named, response);
     const others = (asked.get("with") ?? "").split(",").filter((each) => each !== "");
     const sets = others.map((each) => this.#owned(each, headers));
     if (sets.some((set) => !set)) return problem(response, 404, "not_found");

@@ -10,6 +10,8 @@ const fresh = freshScene();
 const LISTED = {
   id: "m",
   title: "Model",
+  answer: "scores",
+  of: "m",
   contract: { sha256: "0f".repeat(32), bytes: 6000 },
   scheme: "0e".repeat(32),
   keys: { list: "0d".repeat(32), count: 2, bytes: 35 },
@@ -34,6 +36,9 @@ describe("what the server says", () => {
   test.each([
     [{ id: "../x" }],
     [{ id: "M" }],
+    [{ answer: "everything" }],
+    [{ of: "../x" }],
+    [{ of: undefined }],
     [{ contract: { sha256: "xyz", bytes: 10 } }],
     [{ contract: { ...LISTED.contract, bytes: 2 ** 30 } }],
     [{ contract: undefined }],
@@ -95,6 +100,8 @@ describe("models", () => {
       (entry) => ({ keys: { ...(entry["keys"] as object), list: "00".repeat(32) } }),
       () => ({ request_bytes: 1 }),
       () => ({ response_bytes: 1 }),
+      () => ({ answer: "features" }),
+      () => ({ of: "fake-model" }),
     ];
     for (const lie of lies) {
       const scene = fresh();

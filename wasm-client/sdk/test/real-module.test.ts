@@ -8,6 +8,7 @@ import type { Contract as ContractData, Keys } from "../dist/browser.js";
 import { Contract, initSync, versions } from "../dist/wasm/blindsight_wasm.js";
 import type { Description } from "../src/generated.js";
 import { FakeServer } from "./fake-server.mjs";
+import { labelAlone } from "./label-contract.js";
 
 const file = (path: string) => readFileSync(new URL(path, import.meta.url));
 initSync({ module: file("../dist/wasm/blindsight_wasm_bg.wasm") });
@@ -26,6 +27,7 @@ const FEWER = model((contract) => {
   contract.id = "fewer-keys";
   contract.keys.splice(1, 3);
 });
+const LABEL = model(labelAlone);
 const NUMBERS = model((contract) => {
   contract.id = "numbers";
   contract.input.preparation = { kind: "tensor" };
@@ -127,6 +129,55 @@ describe("the real module", () => {
     expect(await code(client.preview(new Uint8Array(3072), { model: "numbers" }))).toBe(
       "invalid_argument",
     );
+  });
+});
+
+describe("the real module, for the label alone,", () => {
+  let server: FakeServer;
+  let client: Client;
+  let keys: Keys;
+  const answer = "label" as const;
+
+  beforeAll(async () => {
+    server = new FakeServer(FULL, LABEL);
+    server.manifestBytes = null;
+    await server.listen();
+    client = await Client.connect(server.url);
+    keys = await client.keys();
+  }, 120_000);
+
+  afterAll(async () => {
+    await client.close();
+    await server.close();
+  });
+
+  test("makes the keys that scores do not need, for the same secret", async () => {
+    expect(client.refusedModels).toEqual([]);
+    expect(client.models.map((each) => [each.answer, each.of])).toEqual([
+      ["scores", FULL.description.id],
+      ["label", FULL.description.id],
+    ]);
+    const missing = await client.missingKeys({ answer });
+    // 22,790,480 bytes in docs/exact.md, and what says whose they are.
+    expect(missing.bytes).toBeGreaterThan(22_700_000);
+    expect(missing.bytes).toBeLessThan(22_900_000);
+    const more = await client.keys({ answer });
+    expect([more.sent, more.sets.length]).toEqual([missing.bytes, 2]);
+    expect(await client.missingKeys({ answer })).toEqual({ count: 0, bytes: 0 });
+  }, 120_000);
+
+  test("encrypts the same requests, and takes no answer for another", async () => {
+    const code = (work: Promise<unknown>) =>
+      work.catch((error: unknown) => (error instanceof BlindsightError ? error.code : error));
+    const picture = new Uint8Array(3072);
+    const request = await client.encrypt(picture, { keys, answer });
+    expect(request.length).toBe(FULL.description.requestBytes);
+    expect(LABEL.description.answerBytes).toBeLessThan(FULL.description.answerBytes / 10);
+    const scores = new Uint8Array(FULL.description.answerBytes);
+    expect(await code(client.decrypt(scores, { keys, answer }))).toBe("bad_answer");
+    const label = new Uint8Array(LABEL.description.answerBytes);
+    expect(await code(client.decrypt(label, { keys, answer }))).toBe("bad_answer");
+    expect(await code(client.decrypt(label, { keys }))).toBe("bad_answer");
   });
 });
 

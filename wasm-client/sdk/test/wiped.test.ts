@@ -13,6 +13,7 @@ import {
 import { Handler } from "../dist/worker/handler.js";
 import type { Description } from "../src/generated.js";
 import type { Prepared, TaskMessage } from "../src/worker/messages.js";
+import { labelAlone } from "./label-contract.js";
 import {
   hits,
   openAnswer,
@@ -101,6 +102,23 @@ describe("the memory of the module", { timeout: 120_000 }, () => {
     await run("checkSecret", { secret });
     expect(found[0]).toBeGreaterThanOrEqual(4);
     expect(hits(memory, needles)).toEqual({ seed: 0, streams: 0 });
+    expect(inMemory()).toBe(0);
+  });
+
+  test("holds nothing of secrets when keys for the label alone are made, or one is read", async () => {
+    const secret = await sealed(seed, said);
+    const label = JSON.parse(new TextDecoder().decode(contractBytes));
+    labelAlone(label);
+    const bytes = new TextEncoder().encode(JSON.stringify(label));
+    const contract = { sha256: "of the label", bytes };
+    const { keys } = await run<Description>("describe", { contract });
+    const needles = { ...sparse, seed: pieces(seed, 8) };
+    for (let place = said.keys.length; place < keys.length; place += 1) {
+      await run("evaluationKey", { contract, secret, place });
+    }
+    const answer = new Uint8Array(10);
+    await expect(run("decryptLabel", { contract, secret, answer })).rejects.toThrow();
+    expect(hits(memory, needles)).toEqual({ sparse: 0, seed: 0 });
     expect(inMemory()).toBe(0);
   });
 

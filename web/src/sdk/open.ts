@@ -10,7 +10,19 @@ import {
 } from "blindsight";
 import { Drawing } from "../digit.ts";
 import { Heads } from "./heads.ts";
-import type { Control, Encoder, Facts, Open, Sdk, Source, Step } from "./port.ts";
+import { type Offered, offered, variant } from "./offered.ts";
+import type {
+  Answer,
+  Control,
+  Encoder,
+  Facts,
+  LabelAnswer,
+  LabelOffer,
+  Open,
+  Sdk,
+  Source,
+  Step,
+} from "./port.ts";
 
 /** Tries of the SDK go on for this long before the page says so and offers a button. */
 const MAX_WAIT_SECONDS = 120;
@@ -35,18 +47,19 @@ export const open: Open = async (url, { token, onRequest }) => {
 };
 
 function adapt(client: Client): Sdk {
-  // Encoders give no label: they are for classes of one's own. A server may have nothing else.
-  const classifiers = client.models.filter((model) => model.features === null);
-  const models = classifiers.length > 0 ? classifiers : client.models;
+  const models = offered(client.models);
   const encoder = client.models.find(
     ({ features, input }) => features !== null && input.kind !== "tensor",
   );
   let encoderKeys: Keys | null = null;
+  let answer: LabelAnswer = "scores";
   // The SDK connects to no server without a model.
-  let chosen = models[0] as ModelInfo;
+  let chosen = variant(models[0] as Offered, answer);
   /** The numbers of a source, by which it is known again: they are read once. */
   let numbers: { readonly source: Source; readonly values: Float32Array } | null = null;
   let keys: Keys | null = null;
+  /** What the last run of each model took on the server. */
+  const took = new Map<string, number>();
   /** Keys that are not kept live as long as this page. */
   const ours = (): Keys | null => {
     return keys !== null && !keys.persisted && keys.scheme === chosen.scheme ? keys : null;
@@ -57,21 +70,23 @@ function adapt(client: Client): Sdk {
     },
     offers: () =>
       Promise.all(
-        models.map(async ({ id, title, input, bytes, forecast }) => ({
-          id,
-          model: title,
-          input,
-          // Trouble with the storage shows when keys are made, not before.
-          missingKeyBytes: await client.missingKeys({ model: id }).then(
-            (missing) => missing.bytes,
-            () => bytes.keys,
-          ),
-          requestBytes: bytes.request,
-          seconds: forecast.seconds,
-        })),
+        models.map(async (model) => {
+          const { input, bytes, forecast } = variant(model, answer);
+          return {
+            id: model.id,
+            model: variant(model, "scores").title,
+            input,
+            missingKeyBytes: await missingBytes(client, variant(model, answer)),
+            requestBytes: bytes.request,
+            seconds: forecast.seconds,
+            label: await labelOffer(client, model, took),
+          };
+        }),
       ),
-    use(id) {
-      chosen = models.find((model) => model.id === id) ?? chosen;
+    use(choice) {
+      ({ answer } = choice);
+      const model = models.find(({ id }) => id === choice.model);
+      if (model !== undefined) chosen = variant(model, answer);
     },
     async stored() {
       const model = chosen.id;
@@ -111,10 +126,13 @@ function adapt(client: Client): Sdk {
     async classify(source, control) {
       if (keys === null) throw new Error("keys come before a classification");
       const onProgress = classifySteps(control);
-      const model = chosen.id;
+      const { signal } = control;
       const input = numbers?.source === source ? numbers.values : asPicture(source);
+      const wish = { answer: tells(chosen), model: chosen.of };
       try {
-        return await client.classify(input, { keys, model, onProgress, signal: control.signal });
+        const found = await client.classify(input, { keys, ...wish, onProgress, signal });
+        took.set(chosen.id, found.seconds.evaluate);
+        return { ...found, scores: "scores" in found ? found.scores : null } satisfies Answer;
       } catch (error) {
         if (isLost(error)) keys = null;
         throw error;
@@ -168,11 +186,44 @@ function asNumbers(source: Source): Blob | string {
   throw Object.assign(new Error("A picture holds no numbers"), { code: "unsupported_numbers" });
 }
 
+/** What classifying with a model gives. */
+function tells({ answer }: ModelInfo): LabelAnswer {
+  return answer === "label" ? answer : "scores";
+}
+
+/** Bytes of keys that would have to be sent. Trouble with the storage shows when keys are made. */
+async function missingBytes(client: Client, { id, bytes }: ModelInfo): Promise<number> {
+  return client.missingKeys({ model: id }).then(
+    (missing) => missing.bytes,
+    () => bytes.keys,
+  );
+}
+
+/** What the label alone costs beyond scores; seconds as measured, if both were, or else as forecast. */
+async function labelOffer(
+  client: Client,
+  { full, label }: Offered,
+  took: ReadonlyMap<string, number>,
+): Promise<LabelOffer | null> {
+  if (label === null) return null;
+  if (full === null) return { only: true, furtherKeyBytes: 0, furtherSeconds: 0 };
+  const [more, less] = [await missingBytes(client, label), await missingBytes(client, full)];
+  const isMeasured = took.has(label.id) && took.has(full.id);
+  const seconds = ({ id, forecast }: ModelInfo): number =>
+    (isMeasured ? took.get(id) : null) ?? forecast.seconds;
+  return {
+    only: false,
+    furtherKeyBytes: Math.max(0, more - less),
+    furtherSeconds: Math.max(0, seconds(label) - seconds(full)),
+  };
+}
+
 function factsOf(client: Client, model: ModelInfo): Facts {
   return {
     origin: client.origin,
-    id: model.id,
+    id: model.of,
     model: model.title,
+    answer: tells(model),
     classes: model.classes,
     input: model.input,
     keyBytes: model.bytes.keys,

@@ -2,10 +2,17 @@
  * What the page needs of the SDK, and no more. `open.ts` fulfils it with the package
  * "blindsight"; page tests fulfil it with a stand-in.
  */
-import type { Classification, Keys, LedgerEntry, ModelInput, Waiting } from "blindsight";
+import type {
+  Classification,
+  Keys,
+  LabelAnswer,
+  LedgerEntry,
+  ModelInput,
+  Waiting,
+} from "blindsight";
 import type { Drawing } from "../digit.ts";
 
-export type { LedgerEntry, ModelInput, RequestKind } from "blindsight";
+export type { LabelAnswer, LedgerEntry, ModelInput, RequestKind } from "blindsight";
 
 /**
  * What comes in: a file, which is a picture or numbers as the model wants; an image that the page
@@ -49,6 +56,8 @@ export interface Facts {
   readonly id: string;
   /** Its name for people. */
   readonly model: string;
+  /** What it tells: scores, or the label alone. */
+  readonly answer: LabelAnswer;
   readonly classes: readonly string[];
   /** What it reads. */
   readonly input: ModelInput;
@@ -69,6 +78,18 @@ export interface Offer {
   readonly missingKeyBytes: number;
   readonly requestBytes: number;
   readonly seconds: number;
+  /** What it costs to reveal the label alone; null if that is not to be had. */
+  readonly label: LabelOffer | null;
+}
+
+/** The label alone of a model. */
+export interface LabelOffer {
+  /** The model's owner gives nothing else. */
+  readonly only: boolean;
+  /** Bytes of keys that must be made and sent beyond those for scores. */
+  readonly furtherKeyBytes: number;
+  /** What a run takes longer than one for scores. */
+  readonly furtherSeconds: number;
 }
 
 /** A model that gives features, for classes of one's own. */
@@ -115,8 +136,9 @@ export interface PicturePreview {
   readonly rgb: Uint8Array;
 }
 
-/** A decrypted answer, with the times that the page shows. */
-export type Answer = Pick<Classification, "label" | "class" | "scores"> & {
+/** A decrypted answer, with the times that the page shows; `scores` null where nobody learns them. */
+export type Answer = Pick<Classification, "label" | "class"> & {
+  scores: readonly number[] | null;
   seconds: Pick<Classification["seconds"], "encrypt" | "evaluate" | "decrypt" | "total">;
 };
 
@@ -127,14 +149,20 @@ export interface Control {
   readonly onPause: (pause: Pause) => void;
 }
 
+/** What a person wants: the label alone of a model counts where it can be had. */
+export interface Choice {
+  readonly model: string;
+  readonly answer: LabelAnswer;
+}
+
 /** The SDK, connected to a service. Every failure is thrown; `problems.ts` puts it in words. */
 export interface Sdk {
   /** About the chosen model: the first, until another is chosen. */
   readonly facts: Facts;
   /** The models, with what each costs now. Sends nothing. */
   offers(): Promise<readonly Offer[]>;
-  /** Chooses a model, for everything that follows. */
-  use(id: string): void;
+  /** Chooses a model and what it shall tell, for everything that follows. */
+  use(choice: Choice): void;
   /** What is kept here. Sends nothing. */
   stored(): Promise<Stored>;
   /** Crops and shrinks a picture, or reads and counts numbers. Sends nothing. */

@@ -26,12 +26,13 @@ function announcement({ service, picture, run }: State): string {
       // The problem is an alert of its own.
       return "";
     case "done": {
-      const share = shares(run.answer.scores)[run.answer.class] ?? 0;
+      const { scores } = run.answer;
+      const share = scores === null ? "" : `, ${percent(shares(scores)[run.answer.class] ?? 0)}`;
       const isNumbers = picture.at === "ready" && picture.preview.kind === "numbers";
       const best = isNumbers
         ? `The best score has ${run.answer.label}`
         : `It looks like ${withArticle(run.answer.label)}`;
-      return `${best}, ${percent(share)}. Decrypted here.`;
+      return `${best}${share}. Decrypted here${scores === null ? ", the label alone" : ""}.`;
     }
     case "running":
       return runningLine(run);

@@ -5,14 +5,17 @@
  * The address says what happens: `?case=down`, `full`, `lost`, `quota`, `failed`, `broken`,
  * `unfinished`, `kept`, `token` (which is "sesame"), `revoked` (the same, from the first
  * classification on), `models` (three of them, of which two share all keys), `digits` (the first
- * reads grey pictures), `numbers` (the first reads numbers), `teach` (there is an encoder for digits); `&speed=10` makes all of it ten times as
- * fast, and `&hold=evaluating` stops there.
+ * reads grey pictures), `numbers` (the first reads numbers), `teach` (there is an encoder for digits),
+ * `label` (three models: with and without the label alone, and with nothing else), `withheld` (one,
+ * with the label alone); `&speed=10` makes all of it ten times as fast, and `&hold=evaluating` stops
+ * there.
  */
 import { DIGIT_SIDE, Drawing } from "../../src/digit.ts";
 import type {
   Control,
   Encoder,
   Facts,
+  LabelAnswer,
   ModelInput,
   Open,
   PicturePreview,
@@ -38,6 +41,7 @@ const PHOTO = reads("photo", 3, 32);
 const model = (id: string, title: string, input = PHOTO, classes = CLASSES): Facts => ({
   id,
   model: title,
+  answer: "scores",
   input,
   classes,
   origin: location.origin,
@@ -65,7 +69,13 @@ const SCENARIOS: Readonly<Record<string, readonly Facts[]>> = {
   ],
   digits: [DIGITS, RESNET20, NUMBERS],
   numbers: [NUMBERS, DIGITS],
+  label: [RESNET20, { ...DIGITS, answer: "label" }, model("resnet56", "ResNet56")],
+  withheld: [{ ...RESNET20, answer: "label" }],
 };
+/** Models with both answers. */
+const BOTH: readonly string[] = scenario === "label" ? ["resnet20"] : [];
+/** Parts of keys that the label alone needs beyond those for scores. */
+const LABEL_PARTS = 9;
 const OFFERED = SCENARIOS[scenario] ?? [RESNET20];
 const [FIRST] = OFFERED as [Facts];
 
@@ -114,6 +124,10 @@ function fake(record: Book): Sdk {
   let parts = scenario === "unfinished" ? 12 : 0;
   const since = new Date(Date.now() - 9 * 86_400_000);
   let chosen = FIRST;
+  /** Whether there are the keys for labels as well. */
+  let exact = false;
+  const furtherBytes = (): number => (exact ? 0 : LABEL_PARTS * PART);
+  const isLabel = (): boolean => chosen.answer === "label" && BOTH.includes(chosen.id);
   const isShared = (id: string): boolean => id !== "larger";
   return {
     get facts() {
@@ -121,20 +135,30 @@ function fake(record: Book): Sdk {
     },
     offers: () =>
       Promise.resolve(
-        OFFERED.map(({ id, model, input, keyBytes, requestBytes, seconds }) => ({
+        OFFERED.map(({ id, model, input, keyBytes, requestBytes, seconds, answer }) => ({
           id,
           model,
           input,
-          missingKeyBytes: kept && isShared(id) ? 0 : keyBytes,
+          missingKeyBytes:
+            (kept && isShared(id) ? 0 : keyBytes) +
+            (id === chosen.id && isLabel() ? furtherBytes() : 0),
           requestBytes,
           seconds,
+          label: BOTH.includes(id)
+            ? { only: false, furtherKeyBytes: furtherBytes(), furtherSeconds: 0.5 }
+            : answer === "label"
+              ? { only: true, furtherKeyBytes: 0, furtherSeconds: 0 }
+              : null,
         })),
       ),
-    use(id) {
-      chosen = OFFERED.find((model) => model.id === id) ?? chosen;
+    use(choice) {
+      const found = OFFERED.find((model) => model.id === choice.model) ?? FIRST;
+      const answer: LabelAnswer = BOTH.includes(found.id) ? choice.answer : found.answer;
+      chosen = { ...found, answer };
     },
     stored() {
       if (!isShared(chosen.id)) return Promise.resolve({ at: "none" });
+      if (kept && isLabel() && !exact) return Promise.resolve({ at: "partial", since });
       if (kept) return Promise.resolve({ at: "kept", since });
       return Promise.resolve(parts > 0 ? { at: "unfinished", since } : { at: "none" });
     },
@@ -146,13 +170,15 @@ function fake(record: Book): Sdk {
     },
     async prepareKeys(control, { persist }) {
       await step(control, { at: "checking" }, 200);
-      if (kept) return { persisted: true };
+      if (kept && (exact || !isLabel())) return { persisted: true };
       if (scenario === "quota" && persist) failOnce("storage_quota");
       const resumed = parts > 0;
-      while (parts < KEYS) {
-        const made = Math.min(KEYS, parts + 3);
-        const bytes = { sent: parts * PART, total: KEYS * PART };
-        await step(control, { at: "keys", made, count: KEYS, ...bytes, resumed }, 300);
+      if (kept) parts = 0;
+      const count = kept ? LABEL_PARTS : KEYS + (isLabel() ? LABEL_PARTS : 0);
+      while (parts < count) {
+        const made = Math.min(count, parts + 3);
+        const bytes = { sent: parts * PART, total: count * PART };
+        await step(control, { at: "keys", made, count, ...bytes, resumed }, 300);
         if (scenario === "broken" && parts === 9 && fails) {
           fails = false;
           control.onPause({ reason: "network", retryInSeconds: 4 });
@@ -161,6 +187,7 @@ function fake(record: Book): Sdk {
         record("key-upload", "PATCH", "/v1/uploads/0b7c9d2e4f6a8b1c", PART, 0);
         parts++;
       }
+      exact = isLabel();
       kept = persist;
       return { persisted: persist };
     },
@@ -195,7 +222,10 @@ function fake(record: Book): Sdk {
       return {
         label: chosen.classes[3] ?? "",
         class: 3,
-        scores: [-1.7, -2.2, 0.4, 8.9, 0.2, 5.8, 0.6, -0.8, -2.1, -2.6],
+        scores:
+          chosen.answer === "label"
+            ? null
+            : [-1.7, -2.2, 0.4, 8.9, 0.2, 5.8, 0.6, -0.8, -2.1, -2.6],
         seconds: { encrypt: 0.21, evaluate: 9.2, decrypt: 0.043, total: 9.8 },
       };
     },
@@ -210,6 +240,7 @@ function fake(record: Book): Sdk {
     async forget() {
       await wait(300);
       kept = false;
+      exact = false;
       parts = 0;
       record("key-deletion", "DELETE", "/v1/keys/0b7c9d2e4f6a8b1c", 0, 0);
     },

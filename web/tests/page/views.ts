@@ -23,6 +23,8 @@ export const VIEWS: readonly View[] = [
   { name: "keys", query: "speed=30&hold=keys", sample: "dog", until: "keys" },
   { name: "evaluating", query: "speed=30&hold=evaluating", sample: "frog", until: "evaluating" },
   { name: "done", query: "speed=50", sample: "cat", until: "done" },
+  { name: "label", query: "case=label", sample: "cat", until: "ready" },
+  { name: "withheld", query: "case=withheld&speed=50", sample: "cat", until: "done" },
   { name: "full", query: "case=full&speed=50", sample: "ship", until: "failed" },
   { name: "down", query: "case=down&speed=50", sample: null, until: "down" },
   { name: "locked", query: "case=token&speed=50", sample: null, until: "locked" },

@@ -1,4 +1,5 @@
 import { BlindsightError } from "../errors.js";
+import type { AnswerKind } from "../types.js";
 import { Reader, SHA256 } from "../validate.js";
 import type { Http } from "./http.js";
 
@@ -9,6 +10,9 @@ export const API_VERSION = "2";
 export interface ListedModel {
   id: string;
   title: string;
+  answer: AnswerKind;
+  /** The model itself, where this one answers with the label alone of it; else its own name. */
+  of: string;
   contract: { sha256: string; bytes: number };
   scheme: string;
   keys: { list: string; count: number; bytes: number };
@@ -22,6 +26,8 @@ export interface ServerDescription {
   models: ListedModel[];
 }
 
+/** Names of models. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 /** More models than anybody would choose from. */
 const MOST_MODELS = 64;
 /** The longest contract that is read. */
@@ -65,8 +71,10 @@ function parseModel(model: Reader): ListedModel {
   const keys = model.field("keys");
   const length = (reader: Reader) => reader.integer(1, Number.MAX_SAFE_INTEGER);
   return {
-    id: model.field("id").match(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+    id: model.field("id").match(NAME),
     title: model.field("title").text(400),
+    answer: model.field("answer").oneOf<AnswerKind>("scores", "features", "label"),
+    of: model.field("of").match(NAME),
     contract: {
       sha256: contract.field("sha256").match(SHA256),
       bytes: contract.field("bytes").integer(1, MOST_CONTRACT_BYTES),

@@ -115,6 +115,10 @@ export class Handler {
           }
         });
       }
+      case "decryptLabel": {
+        const { input } = message;
+        return this.#withKeys(input, (keys, contract) => keys.decryptLabel(contract, input.answer));
+      }
       case "memory":
         return instance.memory.buffer.byteLength;
     }

@@ -74,6 +74,11 @@ export interface Tasks {
     in: { contract: ContractBytes; secret: SealedSecret; answer: Uint8Array<ArrayBuffer> };
     out: number[];
   };
+  /** The number of the class, of a contract whose answer is the label alone. */
+  decryptLabel: {
+    in: { contract: ContractBytes; secret: SealedSecret; answer: Uint8Array<ArrayBuffer> };
+    out: number;
+  };
   /** Pages of memory, in bytes. */
   memory: { in: object; out: number };
   /** Overwrites the whole memory when the task under way is over. Nothing may follow. */
