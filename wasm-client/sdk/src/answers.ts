@@ -1,6 +1,6 @@
 // What decrypted answers say. Nothing here goes back to the server.
 import { BlindsightError } from "./errors.js";
-import type { Label, LabelAlone, ModelInfo } from "./types.js";
+import type { AnswerKind, Label, LabelIfSure, ModelInfo } from "./types.js";
 
 /** The labels in the values of an answer, for so many inputs. */
 export function scored(info: ModelInfo, values: readonly number[], inputs: number): Label[] {
@@ -22,10 +22,16 @@ export function best(info: ModelInfo, scores: number[]): Label {
   return { label, class: at, scores };
 }
 
-/** The class with a number. */
-export function named({ classes }: ModelInfo, number: number): LabelAlone {
-  const label = classes[number];
-  if (label === undefined) {
+/** Whether an answer is a label without scores. */
+export function isLabel(answer: AnswerKind): answer is "label" | "label_with_lead" {
+  return answer === "label" || answer === "label_with_lead";
+}
+
+/** The class with a number; none, where the model may say that it is not sure, and does. */
+export function named({ answer, classes }: ModelInfo, number: number | undefined): LabelIfSure {
+  if (number === undefined && answer === "label_with_lead") return { label: null, class: null };
+  const label = number === undefined ? undefined : classes[number];
+  if (number === undefined || label === undefined) {
     throw new BlindsightError("bad_answer", "the answer is none of the classes");
   }
   return { label, class: number };

@@ -2,7 +2,7 @@ import { blaming } from "./classify.js";
 import type { Evaluated } from "./classify.js";
 import type { Model } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
-import type { BatchClassification, LabelAlone, PictureInput } from "./types.js";
+import type { BatchClassification, LabelIfSure, PictureInput } from "./types.js";
 
 type Input = PictureInput | Float32Array;
 
@@ -10,7 +10,7 @@ type Input = PictureInput | Float32Array;
 const MOST_REQUESTS = 1000;
 
 /** The labels of all inputs. `ask` runs one request with some of them. */
-export async function classifyAll<L extends LabelAlone>(
+export async function classifyAll<L extends LabelIfSure>(
   model: Model,
   inputs: readonly Input[],
   ask: (inputs: readonly Input[]) => Promise<Evaluated<L[]>>,

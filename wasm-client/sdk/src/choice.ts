@@ -1,9 +1,9 @@
 // Which of the offered models is meant, for which answer: by what their contracts say.
 import type { Offer } from "./connect.js";
-import { labelName } from "./contracts.js";
+import { variantName } from "./contracts.js";
 import type { Model } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
-import type { ModelChoice } from "./types.js";
+import type { AnswerKind, ModelChoice } from "./types.js";
 
 /**
  * The model with a name, or the one beside it that answers with its label alone. Nobody gets another
@@ -16,9 +16,12 @@ export function chosenModel(offer: Offer, { model: id, answer }: ModelChoice): M
     case "scores":
       return scoresOf(namedModel(offer, id));
     case "label":
-      return labelOf(offer, id);
-    default:
-      throw new BlindsightError("invalid_argument", '`answer` must be "scores" or "label"');
+    case "label_with_lead":
+      return labelOf(offer, id, answer);
+    default: {
+      const message = '`answer` must be "scores", "label" or "label_with_lead"';
+      throw new BlindsightError("invalid_argument", message);
+    }
   }
 }
 
@@ -30,7 +33,7 @@ function namedModel(offer: Offer, id: string | undefined): Model {
   // Asked for by name, a model that was refused says why.
   const refusal = refused.find((each) => each.id === id);
   if (refusal) throw refusal.error;
-  const label = models.find((each) => isLabelOf(each, id));
+  const label = models.find((each) => isLabelOf(each, id, "label"));
   if (label) return label;
   throw new BlindsightError("invalid_argument", `the server has no model "${id}"`);
 }
@@ -43,23 +46,24 @@ function scoresOf(model: Model): Model {
   throw new BlindsightError("answer_unavailable", message);
 }
 
-function labelOf(offer: Offer, id: string | undefined): Model {
+function labelOf(offer: Offer, id: string | undefined, answer: "label" | "label_with_lead"): Model {
   const { models, refused } = offer;
   const listed = models.find(({ info }) => id === undefined || info.id === id);
   const base = listed?.info.of ?? id ?? "";
-  const label = models.find((each) => isLabelOf(each, base));
+  const label = models.find((each) => isLabelOf(each, base, answer));
   if (label) return label;
-  const refusal = refused.find((each) => each.id === labelName(base));
+  const refusal = refused.find((each) => each.id === variantName(base, answer));
   if (refusal) throw refusal.error;
   // Says why, if there is no such model at all.
   const model = namedModel(offer, id);
   if (model.description.answer === "features") throw isEncoder(model);
-  const message = `the server does not offer the label alone of the model "${base}"`;
+  const what = answer === "label" ? "the label alone" : "a label with a lead";
+  const message = `the server does not offer ${what} of the model "${base}"`;
   throw new BlindsightError("answer_unavailable", message);
 }
 
-function isLabelOf({ info, description }: Model, id: string | undefined): boolean {
-  return description.answer === "label" && info.of === id;
+function isLabelOf({ info, description }: Model, id: string | undefined, answer: AnswerKind) {
+  return description.answer === answer && info.of === id;
 }
 
 function isEncoder({ info }: Model): BlindsightError {

@@ -1,5 +1,5 @@
 import { LinkedAbort, orAborted } from "./abort.js";
-import { best, named, scored, valuesOf } from "./answers.js";
+import { best, isLabel, named, scored, valuesOf } from "./answers.js";
 import { classifyAll } from "./batch.js";
 import { chosenModel } from "./choice.js";
 import { encryptInput, evaluate, prepareInput } from "./classify.js";
@@ -283,10 +283,9 @@ export class CoreClient {
     const { contract, info } = model;
     const input = { contract, secret: record.secret, answer: new Uint8Array(answer) };
     return this.#guarded(options.signal, async (signal) => {
-      const label =
-        model.description.answer === "label"
-          ? named(info, await pool.run("decryptLabel", input, { signal }))
-          : best(info, await pool.run("decrypt", input, { signal }));
+      const label = isLabel(model.description.answer)
+        ? named(info, await pool.run("decryptLabel", input, { signal }))
+        : best(info, await pool.run("decrypt", input, { signal }));
       return label as LabelOf<A>;
     });
   }
@@ -352,7 +351,7 @@ export class CoreClient {
     options: RunOptions,
   ): Promise<Evaluated<LabelOf<A>[]>> {
     const { info, description } = known.model;
-    if (description.answer === "label") {
+    if (isLabel(description.answer)) {
       const { output, ...costs } = await this.#evaluate("decryptLabel", inputs, known, options);
       return { output: [named(info, output) as LabelOf<A>], ...costs };
     }
@@ -367,7 +366,7 @@ export class CoreClient {
     options: RunOptions,
   ): Promise<Evaluated<number[]>> {
     const { info, description } = known.model;
-    if (description.answer === "label") {
+    if (isLabel(description.answer)) {
       const message = `the model "${info.id}" answers with a label, and no values: use \`classify\``;
       throw new BlindsightError("answer_unavailable", message);
     }

@@ -1,3 +1,4 @@
+import { isLabel } from "./answers.js";
 import { hex, sha256 } from "./bytes.js";
 import { BlindsightError } from "./errors.js";
 import type { Description } from "./generated.js";
@@ -7,7 +8,7 @@ import type { ListedModel } from "./http/models.js";
 import { withRetry } from "./http/retry.js";
 import type { RetryOptions } from "./http/retry.js";
 import type { WorkerPool } from "./pool.js";
-import type { ModelInfo } from "./types.js";
+import type { AnswerKind, ModelInfo } from "./types.js";
 import type { ContractBytes } from "./worker/messages.js";
 
 /** A model whose contract was checked. */
@@ -23,9 +24,10 @@ export interface RefusedModel {
   error: BlindsightError;
 }
 
-/** The name of the model that answers with the label alone of another. */
-export function labelName(of: string): string {
-  return `${of}.label`;
+/** The name of the model that answers so in place of another. */
+export function variantName(of: string, answer: AnswerKind): string {
+  const endings = { scores: "", features: "", label: ".label", label_with_lead: ".lead" };
+  return `${of}${endings[answer]}`;
 }
 
 /** Contracts by their hash: what was fetched once is what it is. */
@@ -68,7 +70,7 @@ export async function openModels(
 /** Whether a label is said to be that of a model with which it has too little in common. */
 function isStray({ info, description }: Model, models: readonly Model[]): boolean {
   const base = models.find((each) => each.info.id === info.of)?.description;
-  if (description.answer !== "label" || base === undefined) return false;
+  if (!isLabel(description.answer) || base === undefined) return false;
   const both = ({ identity, classes, inputs, input }: Description) =>
     JSON.stringify([identity, classes, inputs, input.kind, input.shape, input.largest]);
   return base.answer !== "scores" || both(base) !== both(description);
@@ -112,7 +114,7 @@ function checkAgreement(entry: ListedModel, said: Description): void {
   const agrees =
     entry.id === said.id &&
     entry.answer === said.answer &&
-    said.id === (said.answer === "label" ? labelName(entry.of) : entry.of) &&
+    said.id === variantName(entry.of, said.answer) &&
     entry.title === said.title &&
     entry.scheme === said.scheme &&
     entry.keys.list === said.keyList &&

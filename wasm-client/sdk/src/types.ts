@@ -87,14 +87,15 @@ export type PictureInput =
   | OffscreenCanvas;
 
 /** What a classifier may be asked for. */
-export type LabelAnswer = "scores" | "label";
+export type LabelAnswer = "scores" | "label" | "label_with_lead";
 
 /** Which model is meant, and for which answer. */
 export interface ModelChoice<A extends LabelAnswer = LabelAnswer> {
   /** Its name in the protocol. Default: the server's first, or the one that `keys` were made for. */
   model?: string;
   /**
-   * `"label"`: the label alone, decided under encryption, so that nobody sees scores. Default: what
+   * `"label"`: the label alone, decided under encryption, so that nobody sees scores;
+   * `"label_with_lead"`: the same if its score leads by as much as the service asks for. Default: what
    * the model with that name answers; if its owner withholds the scores, the label.
    */
   answer?: A;
@@ -208,6 +209,14 @@ export interface LabelAlone {
   class: number;
 }
 
+/** A label and nothing else, or that no class leads by enough. As secret as a label. */
+export interface LabelIfSure {
+  /** Name of the class that leads; null if none does. */
+  label: string | null;
+  /** Its number. */
+  class: number | null;
+}
+
 /** A label with all scores: like the label, they must not go to the server. */
 export interface Label extends LabelAlone {
   /** Scores, in the order of the model's classes. */
@@ -215,7 +224,11 @@ export interface Label extends LabelAlone {
 }
 
 /** What becomes of the two answers. */
-export type LabelOf<A extends LabelAnswer> = { scores: Label; label: LabelAlone }[A];
+export type LabelOf<A extends LabelAnswer> = {
+  scores: Label;
+  label: LabelAlone;
+  label_with_lead: LabelIfSure;
+}[A];
 
 /** A label with all scores, and what it cost. */
 export type Classification = Label & Omit<RunResult, "values">;
@@ -224,7 +237,7 @@ export type Classification = Label & Omit<RunResult, "values">;
 export type LabelClassification = LabelAlone & Omit<RunResult, "values">;
 
 /** The labels of several inputs, in their order, and what they cost together. */
-export interface BatchClassification<L extends LabelAlone = Label> {
+export interface BatchClassification<L extends LabelIfSure = Label> {
   results: L[];
   /** How many requests there were: one for models that take batches, else one for each input. */
   requests: number;

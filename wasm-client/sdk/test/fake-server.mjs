@@ -101,7 +101,7 @@ export class FakeServer {
       id: said.id,
       title: said.title,
       answer: said.answer,
-      of: said.answer === "label" ? said.id.replace(/\.label$/, "") : said.id,
+      of: said.id.replace(/\.(label|lead)$/, ""),
       contract: { sha256: sha256(bytes), bytes: bytes.length },
       scheme: said.scheme,
       keys: { list: said.keyList, count: said.keys.length, bytes: whole(said) },

@@ -113,6 +113,37 @@ describe("the label alone", () => {
   });
 });
 
+describe("a label that leads", () => {
+  test("is a class, or that nobody is sure", async () => {
+    const { scene, model, id } = offering();
+    const leads = labelOf(model, "xyz", { id: `${id}.lead`, answer: "label_with_lead" });
+    scene.server.models.push(leads);
+    const client = await scene.connect();
+    const answer = "label_with_lead" as const;
+    const keys = await client.keys({ answer });
+    const result = await client.classify(PICTURE, { keys, answer });
+    expectTypeOf(result).toEqualTypeOf<
+      { label: string | null; class: number | null } & Omit<RunResult, "values">
+    >();
+    expect(result).toMatchObject({ label: "class 3", class: 3 });
+    scene.workers.label = undefined;
+    expect(await client.classify(PICTURE, { keys, answer })).toMatchObject({
+      label: null,
+      class: null,
+    });
+    // Of a label alone, that is no answer.
+    const alone = client.classify(PICTURE, { keys, answer: "label" });
+    expect(await code(alone)).toBe("bad_answer");
+    expect([...scene.server.jobs.values()].map((job) => job.model)[0]).toBe(`${id}.lead`);
+  });
+
+  test("is offered by few servers", async () => {
+    const { scene } = offering();
+    const client = await scene.connect();
+    expect(await code(client.keys({ answer: "label_with_lead" }))).toBe("answer_unavailable");
+  });
+});
+
 describe("a model without it", () => {
   test("says so, with a code", async () => {
     const scene = fresh();

@@ -17,8 +17,9 @@ export function offered(models: readonly ModelInfo[]): Offered[] {
   const classifiers = models.filter(({ features }) => features === null);
   const shown = classifiers.length > 0 ? classifiers : models;
   return [...new Set(shown.map((model) => model.of))].map((id) => {
+    const ways = shown.filter((model) => model.of === id && model.answer !== "label_with_lead");
     const one = (isLabel: boolean): ModelInfo | null =>
-      shown.find((model) => model.of === id && (model.answer === "label") === isLabel) ?? null;
+      ways.find(({ answer }) => (answer === "label") === isLabel) ?? null;
     return { id, full: one(false), label: one(true) };
   });
 }

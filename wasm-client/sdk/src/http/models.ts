@@ -73,7 +73,9 @@ function parseModel(model: Reader): ListedModel {
   return {
     id: model.field("id").match(NAME),
     title: model.field("title").text(400),
-    answer: model.field("answer").oneOf<AnswerKind>("scores", "features", "label"),
+    answer: model
+      .field("answer")
+      .oneOf<AnswerKind>("scores", "features", "label", "label_with_lead"),
     of: model.field("of").match(NAME),
     contract: {
       sha256: contract.field("sha256").match(SHA256),

@@ -74,10 +74,10 @@ export interface Tasks {
     in: { contract: ContractBytes; secret: SealedSecret; answer: Uint8Array<ArrayBuffer> };
     out: number[];
   };
-  /** The number of the class, of a contract whose answer is the label alone. */
+  /** The number of the class, of a contract whose answer is the label alone; none, if none leads. */
   decryptLabel: {
     in: { contract: ContractBytes; secret: SealedSecret; answer: Uint8Array<ArrayBuffer> };
-    out: number;
+    out: number | undefined;
   };
   /** Pages of memory, in bytes. */
   memory: { in: object; out: number };
