@@ -1,5 +1,7 @@
 //! Decisions other than the label, from end to end.
 
+use std::time::Instant;
+
 use blindsight_exact::{ClassSet, Decision, DecisionCode, Lead, Outcome};
 
 use super::*;
@@ -80,4 +82,26 @@ fn another_number_of_scores_is_refused() {
     let error =
         both.evaluator.decide(&code, 0.2, &scores, &mut Entropy::from_key([1; 32])).unwrap_err();
     assert!(matches!(error, ExactError::Scores { found: 2, expected: 3 }));
+}
+
+/// With BLINDSIGHT_LONG, the least seconds of ten runs of each decision, bridge not included.
+#[test]
+fn seconds_of_decisions() {
+    if std::env::var_os("BLINDSIGHT_LONG").is_none() {
+        return;
+    }
+    let both = both();
+    let scores: Vec<Lwe> =
+        numbers(10, 7).iter().map(|x| crate::answer::trivial_score(both.set, x * 0.2)).collect();
+    let mut entropy = Entropy::from_key([7; 32]);
+    for decision in [Decision::Label, with_lead(0.02), among(&[3, 5, 9])] {
+        let code = DecisionCode::new(both.set, 10, decision).unwrap();
+        let mut seconds = || {
+            let start = Instant::now();
+            both.evaluator.decide(&code, 0.2, &scores, &mut entropy).unwrap();
+            start.elapsed().as_secs_f64()
+        };
+        let least = (0..10).map(|_| seconds()).fold(f64::INFINITY, f64::min);
+        eprintln!("{:?}: {least:.3} s", code.decision());
+    }
 }
