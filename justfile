@@ -259,12 +259,12 @@ classify PHOTO *ARGS: sdk
     {{ absolute }} node wasm-client/sdk/scripts/classify.mjs "$@"
 
 # The same without HTTP, all in one process, beside the plain network: --model, --network. Or, so that
-# nothing else is decrypted: --label-only, --lead SCORE, --among cat,dog,3.
+# nothing else is decrypted: --label-only, --lead SCORE, --among cat,dog,9.
 classify-native PHOTO *ARGS: setup
     {{ absolute }} {{ run }} classify "$@"
 
 # Classifies pictures of a data set, encrypted and plain: --first N --count M, --model, --network;
-# --label-only, --lead SCORE and --among cat,dog,3 compare decisions with the scores of the same runs.
+# --label-only, --lead SCORE and --among cat,dog,9 compare decisions with the scores of the same runs.
 accuracy FILE *ARGS: setup
     {{ absolute }} {{ run }} accuracy "$@"
 

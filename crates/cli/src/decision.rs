@@ -63,8 +63,11 @@ impl Asked {
     fn with(&self, classes: &[String], bound: f64) -> Result<Option<Decision>, QuestionError> {
         if let Some(names) = &self.among {
             let numbers = names.iter().map(|name| class(name, classes));
-            let set = ClassSet::new(numbers.collect::<Result<_, _>>()?)?;
-            return Ok(Some(Decision::Among { classes: set }));
+            let mut numbers: Vec<usize> = numbers.collect::<Result<_, _>>()?;
+            // A class may go by name and by number: that is still one question.
+            numbers.sort_unstable();
+            numbers.dedup();
+            return Ok(Some(Decision::Among { classes: ClassSet::new(numbers)? }));
         }
         if let Some(lead) = self.lead {
             let lead = Lead::new(lead / bound).map_err(|_| QuestionError::Lead { lead, bound })?;
@@ -151,8 +154,8 @@ mod tests {
             let error = asked(None, &["cat", name]).with(&animals(), 10.0).unwrap_err();
             assert!(matches!(error, QuestionError::Class { .. }), "{name}: {error}");
         }
-        let twice = asked(None, &["cat", "0"]).with(&animals(), 10.0);
-        assert_eq!(twice, Err(DecisionError::Twice { class: 0 }.into()));
+        let twice = asked(None, &["cat", "0", "frog"]).with(&animals(), 10.0);
+        assert_eq!(twice, Ok(Some(set(&[0, 3]))));
     }
 
     #[test]

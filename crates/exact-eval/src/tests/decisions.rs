@@ -1,5 +1,7 @@
 //! Decisions other than the label, from end to end.
 
+use std::time::Instant;
+
 use blindsight_exact::{ClassSet, Decision, DecisionCode, Lead, Outcome};
 
 use super::*;
@@ -26,12 +28,24 @@ fn outcome(decision: Decision, scores: &[f64], seed: u8) -> Option<Outcome> {
 #[test]
 fn thresholds_have_three_sides() {
     let both = both();
-    let parts = [0.15, 0.35, -0.15, -0.35, 0.05, -0.05, 0.45, -0.45, 0.0];
-    let inputs = parts.map(|part| (crate::answer::trivial_score(both.set, part), 0.125));
+    let expected = [
+        (0.15, 1.0),
+        (0.35, 1.0),
+        (-0.15, -1.0),
+        (-0.35, -1.0),
+        (0.05, 0.0),
+        (-0.05, 0.0),
+        (0.45, 0.0),
+        (-0.45, 0.0),
+        (0.0, 0.0),
+    ];
+    // What is added to a ciphertext of 0.1 makes these numbers.
+    let (base, unit) = scores_under_s(&[0.1], 1.0, 30);
+    let at = |part: f64| both.evaluator.sum(part - 0.1 * unit, [(1, &base[0])]);
+    let inputs = expected.map(|(part, _)| (at(part), 0.125));
     let found = both.evaluator.beyond(0.1, inputs.to_vec());
-    let expected = [1.0, 1.0, -1.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-    for ((part, expected), found) in parts.iter().zip(expected).zip(&found) {
-        let error = phase(found) - 0.125 * expected;
+    for ((part, sign), found) in expected.iter().zip(&found) {
+        let error = phase(found) - 0.125 * sign;
         assert!(error.abs() < 8.0 * both.set.noise().bootstrap, "{part}: {error}");
     }
 }
@@ -80,4 +94,25 @@ fn another_number_of_scores_is_refused() {
     let error =
         both.evaluator.decide(&code, 0.2, &scores, &mut Entropy::from_key([1; 32])).unwrap_err();
     assert!(matches!(error, ExactError::Scores { found: 2, expected: 3 }));
+}
+
+/// With BLINDSIGHT_LONG, the least seconds of ten runs of each decision, bridge not included.
+#[test]
+fn seconds_of_decisions() {
+    if std::env::var_os("BLINDSIGHT_LONG").is_none() {
+        return;
+    }
+    let both = both();
+    let (scores, unit) = scores_under_s(&numbers(10, 7), 1.05, 7);
+    let mut entropy = Entropy::from_key([7; 32]);
+    for decision in [Decision::Label, with_lead(0.1), among(&[3, 5, 9])] {
+        let code = DecisionCode::new(both.set, 10, decision).unwrap();
+        let mut seconds = || {
+            let start = Instant::now();
+            both.evaluator.decide(&code, unit, &scores, &mut entropy).unwrap();
+            start.elapsed().as_secs_f64()
+        };
+        let least = (0..10).map(|_| seconds()).fold(f64::INFINITY, f64::min);
+        eprintln!("{:?}: {least:.3} s", code.decision());
+    }
 }
