@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates of this workspace that the evaluator may link.
-const ALLOWED: [&str; 6] = [
+const ALLOWED: [&str; 8] = [
     "blindsight-ckks",
     "blindsight-ckks-eval",
     "blindsight-contract",
     "blindsight-engine",
     "blindsight-evaluator",
+    "blindsight-exact",
+    "blindsight-exact-eval",
     "blindsight-ring",
 ];
 
@@ -116,16 +118,23 @@ fn no_linked_source_knows_a_secret_key() {
         .map(|(_, path)| path.join("src"))
         .collect();
     assert_eq!(folders.len(), ALLOWED.len());
-    let mut files = 0;
+    // The one place that draws random numbers: noise of the evaluator's own, which hides labels.
+    let entropy = Path::new("exact-eval/src/answer.rs");
+    let (mut files, mut exempt) = (0, 0);
     for folder in folders {
         for_each_source(&folder, &mut |path, text| {
             files += 1;
+            exempt += usize::from(path.ends_with(entropy));
             for word in forbidden {
+                if word == "getrandom" && path.ends_with(entropy) {
+                    continue;
+                }
                 assert!(!text.contains(word), "{} names {word}", path.display());
             }
         });
     }
     assert!(files > 50, "only {files} files were searched");
+    assert_eq!(exempt, 1);
 }
 
 fn for_each_source(folder: &Path, visit: &mut impl FnMut(&Path, &str)) {
