@@ -9,8 +9,8 @@ use serde::Serialize;
 use blindsight_encrypted::best;
 
 use crate::encrypted::{self, Costs};
-use crate::files::{model_file, read, read_bundle};
-use crate::plain::{PlainReference, preparation};
+use crate::files::{model_file, read_bundle};
+use crate::plain::PlainReference;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -45,8 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let classes = encrypted::classes(contract)?;
     #[cfg(feature = "exact")]
     if let Some(decision) = arguments.asked.decision(contract)? {
-        let input = preparation(contract)?.decode(&read(&arguments.photo)?)?;
-        return crate::label::classify(&bundle, decision, input.values());
+        return crate::label::classify(&bundle, decision, &arguments.photo);
     }
     let run = encrypted::run(&bundle, &arguments.photo)?;
     let plain = PlainReference::new(&path, arguments.network.as_deref(), contract)?;

@@ -2,6 +2,7 @@
 //! client learns the outcome alone.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Instant;
 
 use blindsight_ckks::ciphertext::Ciphertext;
@@ -15,6 +16,8 @@ use serde::Serialize;
 
 use crate::decision::{Named, expected, is_right, lead};
 use crate::encrypted::{Progress, timed};
+use crate::files::read;
+use crate::plain::preparation;
 use blindsight_encrypted::{Client, Keys};
 
 /// One outcome, without the scores.
@@ -104,15 +107,16 @@ struct Exact {
     expand: f64,
 }
 
-/// Decides on one input and prints the outcome.
+/// Decides on one photo and prints the outcome.
 pub(crate) fn classify(
     bundle: &Bundle,
     decision: Decision,
-    input: &[f32],
+    photo: &Path,
 ) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
+    let input = preparation(bundle.contract())?.decode(&read(photo)?)?;
     let mut both = Both::new(bundle, decision)?;
-    let (request, encrypt) = timed(|| both.client.encrypt(&both.contract, input));
+    let (request, encrypt) = timed(|| both.client.encrypt(&both.contract, input.values()));
     let request = request?;
     let (scores, evaluate) = timed(|| both.scores(&request, &mut Progress));
     let (answer, decide) = timed(|| both.decide(&scores?));
