@@ -31,7 +31,7 @@ impl Default for Policy {
             keys: 256,
             key_bytes: 256_000_000,
             request_bytes: 160_000_000,
-            answer_bytes: 16_000_000,
+            answer_bytes: 24_000_000,
             input_values: 1 << 20,
             answer_values: 1 << 12,
         }

@@ -43,7 +43,8 @@ impl Plan for TrainedNetwork {
         };
         let title = about.title.clone().unwrap_or_else(|| "A network".to_owned());
         let description = Description { id: "network".to_owned(), title, classes, input };
-        EncryptedModel::compile(graph, self.fingerprint(), &description, goal, inputs)
+        let wishes = Wishes { goal, ..Wishes::default() };
+        EncryptedModel::compile(graph, self.fingerprint(), &description, wishes, inputs)
     }
 }
 
@@ -80,14 +81,13 @@ impl EncryptedModel {
         graph: &Graph,
         fingerprint: Fingerprint,
         description: &Description,
-        goal: Goal,
+        wishes: Wishes,
         inputs: &[Tensor],
     ) -> Result<Self, EncryptedError> {
         check_inputs(graph, inputs.iter())?;
         let go_on = |_| ControlFlow::Continue(());
         let margins = Margins::default();
         let (calibration, _) = calibrate_inputs(graph, fingerprint, inputs, &margins, go_on)?;
-        let wishes = Wishes { goal, ..Wishes::default() };
         let compiled = compile(graph, &calibration, description, inputs, wishes)?;
         let bundle = Bundle::parse(&compiled.to_bytes()?, &BundleLimits::default())?;
         let model = Self::load(&bundle, graph.clone())?;
