@@ -1,7 +1,8 @@
 //! The evaluator's side of exact answers: from encrypted scores of CKKS to an encrypted label.
 //!
 //! [`ScoreSelection`] takes the scores out of the slots, [`bridge`] takes them to TFHE, [`argmax`]
-//! decides by sign bootstraps, and [`answer`] hides how. Bootstraps and key switches are TFHE-rs's
+//! decides by sign bootstraps, and [`answer`] hides how. [`network`] evaluates networks that are made
+//! of such signs throughout. Bootstraps and key switches are TFHE-rs's
 //! (`core_crypto`, evaluation alone): nothing here makes, holds or uses a secret.
 
 pub mod answer;
@@ -10,6 +11,7 @@ pub mod bridge;
 mod error;
 mod key;
 mod lwe;
+pub mod network;
 mod scores;
 mod signs;
 #[cfg(test)]
@@ -19,4 +21,5 @@ pub use answer::Entropy;
 pub use error::ExactError;
 pub use key::ExactKey;
 pub use lwe::Lwe;
+pub use network::{NetworkError, SignNetwork};
 pub use scores::{ScoreLayout, ScoreSelection};

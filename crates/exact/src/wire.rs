@@ -4,9 +4,13 @@
 //! |---|---|
 //! | part of the key | which part `u8`, seed (32 bytes), the bodies' numbers with [`KeyPart::body_bits`] each |
 //! | label | the mask's numbers and the body's, with [`LABEL_BITS`] each |
+//! | picture of dark and bright pixels | seed (32 bytes), the bodies' numbers, 24 bits each |
+//! | scores | for each the mask's numbers and the body's, `u16` |
 //!
 //! Every value of so many bits is a legal one, and the length of every object follows from set and
 //! part. So what is left to be wrong is the length, the bits after the last number, and the frame.
+
+mod signs;
 
 use blindsight_ckks::wire::frame::{self, Expected, ObjectKind, WireError, Writer};
 use blindsight_ring::bits::{BitsError, pack_u32, pack_u64, packed_len, unpack_u32, unpack_u64};

@@ -55,10 +55,14 @@ pub enum ObjectKind {
     ExactKey = 16,
     /// An encrypted label.
     Label = 17,
+    /// A picture of dark and bright pixels, encrypted for a network of signs.
+    BinaryPicture = 18,
+    /// The encrypted scores of a network of signs.
+    ExactScores = 19,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Ciphertext,
         Self::SeededCiphertext,
         Self::EvaluationKey,
@@ -68,6 +72,8 @@ impl ObjectKind {
         Self::ProductCiphertext,
         Self::ExactKey,
         Self::Label,
+        Self::BinaryPicture,
+        Self::ExactScores,
     ];
 }
 
@@ -83,6 +89,8 @@ impl fmt::Display for ObjectKind {
             Self::ProductCiphertext => "a ciphertext of several parts",
             Self::ExactKey => "a part of the key for exact answers",
             Self::Label => "an encrypted label",
+            Self::BinaryPicture => "an encrypted picture of dark and bright pixels",
+            Self::ExactScores => "encrypted scores of a network of signs",
         })
     }
 }

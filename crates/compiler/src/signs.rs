@@ -1,0 +1,321 @@
+//! From a chain of layers with signs between them to whole weights on the circle.
+//!
+//! What a sign reads lies within [`SIGN_SPAN`], and this is half the circle. Pixels are fine enough for
+//! the first layer's weights as they are. Signs come out of bootstraps noisy, so the weights that read
+//! them must be small integers times one number, which training sees to: that number is how large the
+//! signs are made. Scores are as large as two of them, whatever the signs, stay apart by less than half
+//! the circle.
+
+use blindsight_exact::ExactParameters;
+use blindsight_exact::picture::LOG2_PIXEL;
+use blindsight_exact_eval::network::{Layer, NetworkError, SignNetwork, Sum};
+use blindsight_model::graph::{ActivationKind, Graph, Node, SIGN_NOISE, SIGN_SPAN};
+use thiserror::Error;
+
+use crate::general::sparse::{Sparse, TooManyEntries, of_node};
+
+/// Why a network is none of signs that can be evaluated.
+#[derive(Debug, Error, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum SignsError {
+    /// Layers beside each other.
+    #[error("node {node} does not read the one before: a network of signs is a chain")]
+    NoChain {
+        /// In execution order.
+        node: usize,
+    },
+    /// What comes first is the client's part.
+    #[error("a network of signs begins with the sign of its pixels")]
+    NoPixels,
+    /// Another function.
+    #[error("{kind} is no sign")]
+    Other {
+        /// Which.
+        kind: ActivationKind,
+    },
+    /// A sign of a sign, or no scores.
+    #[error("node {node} is a sign without sums between it and the one before, or the last of all")]
+    NoSums {
+        /// In execution order.
+        node: usize,
+    },
+    /// Weights that read signs.
+    #[error(
+        "the weights of layer {layer} are no integers up to {LARGEST_WEIGHT} times one number: train \
+         the network with rounded weights"
+    )]
+    Weights {
+        /// Counted between signs.
+        layer: usize,
+    },
+    /// More noise than the network has learnt to bear.
+    #[error(
+        "signs of layer {layer} would be read with noise of {found:.4}; networks of signs learn with \
+         {SIGN_NOISE}: fewer bits for the weights, or fewer of them, add less"
+    )]
+    Noise {
+        /// Counted between signs.
+        layer: usize,
+        /// Standard deviation, where [`SIGN_SPAN`] is half the circle.
+        found: f64,
+    },
+    /// A layer is too large.
+    #[error("a layer has more weights than can be held")]
+    Entries,
+    /// What keys cannot evaluate.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+/// The largest integer that a weight that reads a sign may be, in magnitude.
+pub const LARGEST_WEIGHT: i32 = 127;
+
+/// How far scores reach at most: a little is left for noise.
+const REACH: f64 = 0.475;
+
+/// The network of signs of a graph.
+///
+/// # Errors
+/// [`SignsError`] when the graph is none, or would be read with too much noise.
+pub fn sign_network(set: &ExactParameters, graph: &Graph) -> Result<SignNetwork, SignsError> {
+    let chain = chain(graph)?;
+    let last = chain.len().saturating_sub(1);
+    let layer = |(index, affine): (usize, &Affine)| match index {
+        0 => Ok(affine.of_pixels()),
+        _ => affine.of_signs(index, index == last),
+    };
+    let layers = chain.iter().enumerate().map(layer).collect::<Result<Vec<_>, _>>()?;
+    let network = SignNetwork::new(set, graph.shape(graph.input()).elements(), layers)?;
+    for (layer, noise) in network.noise().iter().take(last).enumerate() {
+        let found = noise.most * 2.0 * SIGN_SPAN;
+        if found > SIGN_NOISE {
+            return Err(SignsError::Noise { layer, found });
+        }
+    }
+    Ok(network)
+}
+
+/// What stands between two signs.
+struct Affine {
+    matrix: Sparse,
+    bias: Vec<f64>,
+}
+
+/// The affine maps between signs, the scores last.
+fn chain(graph: &Graph) -> Result<Vec<Affine>, SignsError> {
+    let (mut all, mut sums) = (Vec::new(), None);
+    let mut last = graph.input();
+    for (node, (id, layer)) in graph.nodes().enumerate() {
+        if layer.sources().ne([last]) {
+            return Err(SignsError::NoChain { node });
+        }
+        let is_first = last == graph.input();
+        match layer {
+            Node::Activation { kind: ActivationKind::Sign, .. } if is_first => {}
+            _ if is_first => return Err(SignsError::NoPixels),
+            Node::Activation { kind: ActivationKind::Sign, .. } => {
+                all.push(sums.take().ok_or(SignsError::NoSums { node })?);
+            }
+            Node::Activation { kind, .. } => return Err(SignsError::Other { kind: *kind }),
+            _ => {
+                let next = of_node(graph, id, layer).map_err(too_many)?;
+                sums = Some(Affine::after(sums.take(), next).map_err(too_many)?);
+            }
+        }
+        last = id;
+    }
+    if last != graph.output() {
+        return Err(SignsError::NoChain { node: graph.output().index() });
+    }
+    all.push(sums.ok_or(SignsError::NoSums { node: last.index() })?);
+    Ok(all)
+}
+
+fn too_many(_: TooManyEntries) -> SignsError {
+    SignsError::Entries
+}
+
+impl Affine {
+    /// One map after another, if there is another.
+    fn after(
+        before: Option<Self>,
+        (matrix, bias): (Sparse, Vec<f64>),
+    ) -> Result<Self, TooManyEntries> {
+        let Some(before) = before else { return Ok(Self { matrix, bias }) };
+        let moved = matrix.apply(&before.bias).zip(bias).map(|(x, b)| x + b).collect();
+        let columns = before.matrix.columns();
+        Ok(Self { matrix: matrix.after(&before.matrix, columns)?, bias: moved })
+    }
+
+    /// Pixels are `2^-LOG2_PIXEL` large.
+    fn of_pixels(&self) -> Layer {
+        let part = 1.0 / (2.0 * SIGN_SPAN);
+        let whole = |w: f32| (f64::from(w) * part * 2_f64.powi(LOG2_PIXEL as i32)).round() as i32;
+        let sums = self.sums(part, whole);
+        Layer { magnitude: PIXELS, sums }
+    }
+
+    fn of_signs(&self, layer: usize, scores: bool) -> Result<Layer, SignsError> {
+        let unit = self.unit().ok_or(SignsError::Weights { layer })?;
+        let whole = |w: f32| (f64::from(w) / unit).round() as i32;
+        let part = 1.0 / (2.0 * SIGN_SPAN);
+        if !scores {
+            return Ok(Layer { magnitude: unit * part, sums: self.sums(part, whole) });
+        }
+        // As large as they may be.
+        let small = Layer { magnitude: 1.0, sums: self.sums(1.0 / unit, whole) };
+        let magnitude = REACH / small.largest_difference().unwrap_or(1.0).max(1.0);
+        Ok(Layer { magnitude, sums: self.sums(magnitude / unit, whole) })
+    }
+
+    fn sums(&self, part: f64, whole: impl Fn(f32) -> i32) -> Vec<Sum> {
+        let sum = |(row, bias): (&Vec<(u32, f32)>, &f64)| {
+            let terms = row.iter().map(|&(at, w)| (at, whole(w))).filter(|(_, w)| *w != 0);
+            Sum { terms: terms.collect(), constant: bias * part }
+        };
+        self.matrix.rows.iter().zip(&self.bias).map(sum).collect()
+    }
+
+    /// The largest number that all weights are small whole multiples of.
+    fn unit(&self) -> Option<f64> {
+        let weights = || self.matrix.rows.iter().flatten().map(|(_, w)| f64::from(*w));
+        let most = weights().fold(0.0, |most: f64, w| most.max(w.abs()));
+        let units = (1..=LARGEST_WEIGHT).map(|steps| most / f64::from(steps));
+        let whole = |unit: f64| weights().all(|w| (w / unit - (w / unit).round()).abs() < NEAR);
+        units.filter(|unit| *unit > 0.0).find(|unit| whole(*unit))
+    }
+}
+
+/// The first layer makes nothing of its magnitude, but every layer has one.
+const PIXELS: f64 = 0.25;
+
+/// How far from whole a weight may be: files have single precision.
+const NEAR: f64 = 1e-3;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use blindsight_ckks::parameters::{Literal as SchemeLiteral, Parameters};
+    use blindsight_exact::Literal;
+    use blindsight_model::graph::{GraphBuilder, Linear, NodeId};
+    use blindsight_model::plain::PlainNetwork;
+    use blindsight_model::sequential::{About, Sequential, TrainedNetwork};
+    use blindsight_model::tensor::{Shape, Tensor};
+
+    use super::*;
+
+    fn set() -> &'static ExactParameters {
+        static SET: LazyLock<ExactParameters> = LazyLock::new(|| {
+            let scheme = Parameters::new(SchemeLiteral::bootstrapped_2_15()).unwrap();
+            ExactParameters::new(Literal::degree_2048(), &scheme).unwrap()
+        });
+        &SET
+    }
+
+    fn numbers(count: usize, seed: usize) -> impl Iterator<Item = f32> {
+        (0..count).map(move |i| ((i * 13 + seed * 7) as f32 * 0.71).sin())
+    }
+
+    /// A network with such weights that read signs.
+    fn graph(layers: Sequential, weight: impl Fn(f32) -> f32) -> Graph {
+        let architecture = layers.build().unwrap();
+        let tensors: Vec<Vec<f32>> = architecture
+            .parameters()
+            .iter()
+            .enumerate()
+            .map(|(seed, p)| numbers(p.count(), seed).map(&weight).collect())
+            .collect();
+        let file = TrainedNetwork::to_safetensors(&architecture, &About::default(), &tensors);
+        TrainedNetwork::from_safetensors(&file.unwrap()).unwrap().graph().clone()
+    }
+
+    fn signs() -> Sequential {
+        Sequential::new([1, 8, 8]).activation(ActivationKind::Sign)
+    }
+
+    fn quarters(x: f32) -> f32 {
+        (x * 3.0).round() * 0.0625
+    }
+
+    /// Signs and scores are those of the graph's own interpreter.
+    #[test]
+    fn sums_are_those_of_the_graph() {
+        let network = signs()
+            .conv2d(4, 3)
+            .activation(ActivationKind::Sign)
+            .avg_pool(2)
+            .dense(9)
+            .activation(ActivationKind::Sign)
+            .dense(5);
+        let graph = graph(network, quarters);
+        let lowered = sign_network(set(), &graph).unwrap();
+        assert_eq!((lowered.pixels(), lowered.signs(), lowered.scores()), (64, 4 * 36 + 9, 5));
+        let shape = graph.shape(graph.input());
+        let plain = PlainNetwork::new(graph);
+        for seed in 0..20 {
+            let input: Vec<f32> = numbers(64, 50 + seed).collect();
+            let pixels: Vec<bool> = input.iter().map(|x| *x > 0.0).collect();
+            let expected = plain.run(&Tensor::new(shape, input).unwrap()).unwrap();
+            let found = lowered.plain(&pixels);
+            // In one unit.
+            let unit = found.scores()[0] / f64::from(expected.values()[0]);
+            for (x, y) in found.scores().iter().zip(expected.values()) {
+                assert!((x / unit - f64::from(*y)).abs() < 1e-5, "{seed}: {x} {y} {unit}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_that_are_not_whole_are_refused() {
+        let network = || signs().dense(6).activation(ActivationKind::Sign).dense(4);
+        let refused = sign_network(set(), &graph(network(), |x| x)).unwrap_err();
+        assert_eq!(refused, SignsError::Weights { layer: 1 });
+        // Those that read pixels may be anything.
+        let refused = sign_network(set(), &graph(network(), |_| 0.0)).unwrap_err();
+        assert_eq!(refused, SignsError::Weights { layer: 1 });
+        assert!(sign_network(set(), &graph(network(), quarters)).is_ok());
+    }
+
+    #[test]
+    fn too_much_noise_is_refused() {
+        // Weights up to 127 where signs are read, and many of them.
+        let wide = signs().dense(2000).activation(ActivationKind::Sign).dense(4);
+        let wide = wide.activation(ActivationKind::Sign).dense(4);
+        let fine = |x: f32| (x * 127.0).round() / 1024.0;
+        let refused = sign_network(set(), &graph(wide, fine)).unwrap_err();
+        assert!(matches!(refused, SignsError::Noise { layer: 1, .. }), "{refused}");
+    }
+
+    #[test]
+    fn other_networks_are_refused() {
+        let refused = |network| sign_network(set(), &graph(network, quarters)).unwrap_err();
+        let plain = Sequential::new([1, 8, 8]).dense(4).activation(ActivationKind::Sign).dense(3);
+        assert_eq!(refused(plain), SignsError::NoPixels);
+        let square = signs().dense(4).activation(ActivationKind::Square).dense(3);
+        assert_eq!(refused(square), SignsError::Other { kind: ActivationKind::Square });
+        let twice = signs().activation(ActivationKind::Sign).dense(3);
+        assert_eq!(refused(twice), SignsError::NoSums { node: 1 });
+        let end = signs().dense(4).activation(ActivationKind::Sign);
+        assert_eq!(refused(end), SignsError::NoSums { node: 3 });
+        assert_eq!(refused(signs().dense(4)), NetworkError::Layers { layers: 1 }.into());
+        let large = Sequential::new([1, 50, 50]).activation(ActivationKind::Sign).dense(2);
+        let large = refused(large.activation(ActivationKind::Sign).dense(2));
+        assert_eq!(large, NetworkError::Pixels { pixels: 2500, most: 2048 }.into());
+    }
+
+    #[test]
+    fn branches_are_refused() {
+        let shape = Shape::new(1, 2, 2).unwrap();
+        let mut builder = GraphBuilder::new(shape);
+        let sign = |source: NodeId| Node::Activation { source, kind: ActivationKind::Sign };
+        let pixels = builder.add(sign(builder.input())).unwrap();
+        let linear = || Linear::new([3, 4], vec![0.25; 12], vec![0.0; 3]).unwrap();
+        let one = builder.add(Node::Linear { source: pixels, linear: linear() }).unwrap();
+        let other = builder.add(Node::Linear { source: pixels, linear: linear() }).unwrap();
+        let sum = builder.add(Node::Add { left: one, right: other }).unwrap();
+        let graph = builder.finish(sum).unwrap();
+        let refused = sign_network(set(), &graph).unwrap_err();
+        assert_eq!(refused, SignsError::NoChain { node: 2 });
+    }
+}
