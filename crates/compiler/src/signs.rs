@@ -80,14 +80,18 @@ const REACH: f64 = 0.475;
 pub fn sign_network(set: &ExactParameters, graph: &Graph) -> Result<SignNetwork, SignsError> {
     let chain = chain(graph)?;
     let last = chain.len().saturating_sub(1);
-    let layer = |(index, affine): (usize, &Affine)| match index {
+    let scaled = |(layer, affine): (usize, &Affine)| match layer {
         0 => Ok(affine.of_pixels()),
-        _ => affine.of_signs(index, index == last),
+        _ if layer == last => affine.scores().ok_or(SignsError::Weights { layer }),
+        _ => affine.of_signs().ok_or(SignsError::Weights { layer }),
     };
-    let layers = chain.iter().enumerate().map(layer).collect::<Result<Vec<_>, _>>()?;
+    let scaled = chain.iter().enumerate().map(scaled).collect::<Result<Vec<_>, _>>()?;
+    let (layers, rounds): (Vec<Layer>, Vec<Vec<f64>>) =
+        scaled.into_iter().map(|scaled| (scaled.layer, scaled.rounds)).unzip();
     let network = SignNetwork::new(set, graph.shape(graph.input()).elements(), layers)?;
-    for (layer, noise) in network.noise().iter().take(last).enumerate() {
-        let found = noise.most * 2.0 * SIGN_SPAN;
+    for (layer, rounds) in rounds.iter().take(last).enumerate() {
+        let noise = rounds.iter().enumerate().map(|(i, round)| network.noise_of(layer, i) * round);
+        let found = noise.fold(0.0, f64::max);
         if found > SIGN_NOISE {
             return Err(SignsError::Noise { layer, found });
         }
@@ -100,6 +104,16 @@ struct Affine {
     matrix: Sparse,
     bias: Vec<f64>,
 }
+
+/// A layer on the circle.
+struct Scaled {
+    layer: Layer,
+    /// For every sum, how much once around the circle is in the graph's numbers.
+    rounds: Vec<f64>,
+}
+
+/// Entries of a row.
+type Row = Vec<(u32, f32)>;
 
 /// The affine maps between signs, the scores last.
 fn chain(graph: &Graph) -> Result<Vec<Affine>, SignsError> {
@@ -147,44 +161,61 @@ impl Affine {
         Ok(Self { matrix: matrix.after(&before.matrix, columns)?, bias: moved })
     }
 
-    /// Pixels are `2^-LOG2_PIXEL` large.
-    fn of_pixels(&self) -> Layer {
-        let part = 1.0 / (2.0 * SIGN_SPAN);
-        let whole = |w: f32| (f64::from(w) * part * 2_f64.powi(LOG2_PIXEL as i32)).round() as i32;
-        let sums = self.sums(part, whole);
-        Layer { magnitude: PIXELS, sums }
+    /// Pixels are `2^-LOG2_PIXEL` large: each weight is the nearest multiple.
+    fn of_pixels(&self) -> Scaled {
+        let unit = ROUND * 2_f64.powi(-(LOG2_PIXEL as i32));
+        let rounds = vec![ROUND; self.bias.len()];
+        Scaled { layer: Layer { magnitude: PIXELS, sums: self.sums(|_| unit, &rounds) }, rounds }
     }
 
-    fn of_signs(&self, layer: usize, scores: bool) -> Result<Layer, SignsError> {
-        let unit = self.unit().ok_or(SignsError::Weights { layer })?;
-        let whole = |w: f32| (f64::from(w) / unit).round() as i32;
-        let part = 1.0 / (2.0 * SIGN_SPAN);
-        if !scores {
-            return Ok(Layer { magnitude: unit * part, sums: self.sums(part, whole) });
-        }
-        // As large as they may be.
-        let small = Layer { magnitude: 1.0, sums: self.sums(1.0 / unit, whole) };
-        let magnitude = REACH / small.largest_difference().unwrap_or(1.0).max(1.0);
-        Ok(Layer { magnitude, sums: self.sums(magnitude / unit, whole) })
+    /// A sum keeps its sign whatever it is multiplied by. So each has a unit of its own, the largest
+    /// number that its weights are whole multiples of, and all signs are as large as the smallest
+    /// unit may be. Where the unit is larger, more fits on the circle than has to.
+    fn of_signs(&self) -> Option<Scaled> {
+        let units = self.matrix.rows.iter().map(|row| unit([row]));
+        let units = units.collect::<Option<Vec<_>>>()?;
+        let least = units.iter().copied().fold(f64::INFINITY, f64::min);
+        let magnitude = least / ROUND;
+        let rounds: Vec<f64> = units.iter().map(|unit| unit / magnitude).collect();
+        let sums = self.sums(|row| units[row], &rounds);
+        Some(Scaled { layer: Layer { magnitude, sums }, rounds })
     }
 
-    fn sums(&self, part: f64, whole: impl Fn(f32) -> i32) -> Vec<Sum> {
-        let sum = |(row, bias): (&Vec<(u32, f32)>, &f64)| {
-            let terms = row.iter().map(|&(at, w)| (at, whole(w))).filter(|(_, w)| *w != 0);
-            Sum { terms: terms.collect(), constant: bias * part }
+    /// Scores are compared, so they share a unit; they are as large as they may be.
+    fn scores(&self) -> Option<Scaled> {
+        let unit = unit(&self.matrix.rows)?;
+        let layer = |magnitude: f64| {
+            let rounds = vec![unit / magnitude; self.bias.len()];
+            Scaled { layer: Layer { magnitude, sums: self.sums(|_| unit, &rounds) }, rounds }
         };
-        self.matrix.rows.iter().zip(&self.bias).map(sum).collect()
+        let reach = layer(1.0).layer.largest_difference().unwrap_or(1.0);
+        Some(layer(REACH / reach.max(1.0)))
     }
 
-    /// The largest number that all weights are small whole multiples of.
-    fn unit(&self) -> Option<f64> {
-        let weights = || self.matrix.rows.iter().flatten().map(|(_, w)| f64::from(*w));
-        let most = weights().fold(0.0, |most: f64, w| most.max(w.abs()));
-        let units = (1..=LARGEST_WEIGHT).map(|steps| most / f64::from(steps));
-        let whole = |unit: f64| weights().all(|w| (w / unit - (w / unit).round()).abs() < NEAR);
-        units.filter(|unit| *unit > 0.0).find(|unit| whole(*unit))
+    /// Weights as multiples of their row's unit, biases as parts of the circle.
+    fn sums(&self, unit: impl Fn(usize) -> f64, rounds: &[f64]) -> Vec<Sum> {
+        let sum = |(index, (row, bias)): (usize, (&Row, &f64))| {
+            let whole = |w: f32| (f64::from(w) / unit(index)).round() as i32;
+            let terms = row.iter().map(|&(at, w)| (at, whole(w))).filter(|(_, w)| *w != 0);
+            Sum { terms: terms.collect(), constant: bias / rounds[index] }
+        };
+        self.matrix.rows.iter().zip(&self.bias).enumerate().map(sum).collect()
     }
 }
+
+/// The largest number that all weights of some rows are small whole multiples of; 1 if all are zero.
+fn unit<'r>(rows: impl IntoIterator<Item = &'r Row> + Clone) -> Option<f64> {
+    let weights = || rows.clone().into_iter().flatten().map(|(_, w)| f64::from(*w));
+    let most = weights().fold(0.0, |most: f64, w| most.max(w.abs()));
+    if most == 0.0 {
+        return Some(1.0);
+    }
+    let whole = |unit: &f64| weights().all(|w| (w / unit - (w / unit).round()).abs() < NEAR);
+    (1..=LARGEST_WEIGHT).map(|steps| most / f64::from(steps)).find(whole)
+}
+
+/// Once around the circle, where each half has room for what a sign reads.
+const ROUND: f64 = 2.0 * SIGN_SPAN;
 
 /// The first layer makes nothing of its magnitude, but every layer has one.
 const PIXELS: f64 = 0.25;
@@ -224,7 +255,14 @@ mod tests {
             .parameters()
             .iter()
             .enumerate()
-            .map(|(seed, p)| numbers(p.count(), seed).map(&weight).collect())
+            .map(|(seed, p)| {
+                let drawn = numbers(p.count(), seed);
+                // Variances are positive, and gains alike.
+                match p.dims.len() {
+                    1 => drawn.map(|x| 0.15 + 0.02 * x).collect(),
+                    _ => drawn.map(&weight).collect(),
+                }
+            })
             .collect();
         let file = TrainedNetwork::to_safetensors(&architecture, &About::default(), &tensors);
         TrainedNetwork::from_safetensors(&file.unwrap()).unwrap().graph().clone()
@@ -242,10 +280,12 @@ mod tests {
     #[test]
     fn sums_are_those_of_the_graph() {
         let network = signs()
+            .batch_norm()
             .conv2d(4, 3)
             .activation(ActivationKind::Sign)
             .avg_pool(2)
             .dense(9)
+            .batch_norm()
             .activation(ActivationKind::Sign)
             .dense(5);
         let graph = graph(network, quarters);
@@ -272,8 +312,6 @@ mod tests {
         let refused = sign_network(set(), &graph(network(), |x| x)).unwrap_err();
         assert_eq!(refused, SignsError::Weights { layer: 1 });
         // Those that read pixels may be anything.
-        let refused = sign_network(set(), &graph(network(), |_| 0.0)).unwrap_err();
-        assert_eq!(refused, SignsError::Weights { layer: 1 });
         assert!(sign_network(set(), &graph(network(), quarters)).is_ok());
     }
 

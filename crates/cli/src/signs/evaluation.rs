@@ -178,3 +178,18 @@ impl<'a> Evaluation<'a> {
 pub(super) fn crosses(sum: f64, deviation: f64) -> f64 {
     0.5 * (1.0 - erf(sum.abs() / (deviation * std::f64::consts::SQRT_2)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_crosses_zero_as_often_as_a_table_says() {
+        assert_eq!(crosses(0.0, 0.1), 0.5);
+        for (deviations, probability) in [(1.0, 0.158_655_253_931), (3.0, 0.001_349_898_032)] {
+            for sum in [deviations * 0.02, -deviations * 0.02] {
+                assert!((crosses(sum, 0.02) - probability).abs() < 1e-11, "{deviations}");
+            }
+        }
+    }
+}

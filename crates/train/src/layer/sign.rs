@@ -10,7 +10,7 @@ use super::{Learning, Maps, Mode};
 
 /// Slopes pass where the sign reads no more than this in magnitude, as if it were the identity
 /// there (Hubara et al. 2016, *Binarized Neural Networks*).
-const WINDOW: f32 = 1.0;
+const WINDOW: f32 = 0.5;
 
 pub(super) struct Sign {
     seen: Seen,
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn slopes_pass_within_the_window() {
         let mut sign = Sign::new(&mut ChaCha8Rng::seed_from_u64(1));
-        let source = ndarray::arr2(&[[-3.0, -0.5, 0.5, 3.0]]);
+        let source = ndarray::arr2(&[[-3.0, -0.25, 0.25, 3.0]]);
         let result = sign.forward(source, training());
         assert_eq!(result, ndarray::arr2(&[[-1.0, -1.0, 1.0, 1.0]]));
         let slopes = sign.backward(ndarray::arr2(&[[1.0, 2.0, 3.0, 4.0]]), false);
