@@ -107,6 +107,9 @@ pub const MOST_LAYERS: usize = 64;
 /// More values of a layer, at 16 kB each, do not fit.
 pub const MOST_VALUES: usize = 1 << 16;
 
+/// More scores are not compared: each two of them would be.
+pub const MOST_SCORES: usize = 256;
+
 /// The largest sum of magnitudes of weights: with it, products of pixels still fit their primes.
 const LARGEST_NORM: i64 = 1 << 26;
 
@@ -252,7 +255,7 @@ impl Layer {
         }
         for (value, sum) in self.sums.iter().enumerate() {
             // Sums may go around on the way, but a constant that does so often says little.
-            if !(sum.constant.abs() <= LARGEST_CONSTANT) {
+            if !(-LARGEST_CONSTANT..=LARGEST_CONSTANT).contains(&sum.constant) {
                 return refuse("the constant", value);
             }
             if sum.terms.iter().any(|(at, _)| *at as usize >= sources) {
@@ -267,10 +270,13 @@ impl Layer {
     }
 
     /// How far two of the sums can be from each other, or one from zero, whatever the signs; none
-    /// without two of them.
+    /// without two of them, or with more than [`MOST_SCORES`].
     #[must_use]
     pub fn largest_difference(&self) -> Option<f64> {
-        let dense: Vec<Vec<i64>> = self.sums.iter().map(|sum| sum.dense()).collect();
+        if self.sums.len() > MOST_SCORES {
+            return None;
+        }
+        let dense: Vec<Vec<i64>> = self.sums.iter().map(Sum::dense).collect();
         let mut largest: Option<f64> = None;
         for (i, (one, sum)) in dense.iter().zip(&self.sums).enumerate() {
             for (another, other) in dense.iter().zip(&self.sums).skip(i + 1) {

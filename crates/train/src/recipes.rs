@@ -194,12 +194,12 @@ fn encoder_04() -> Recipe {
 /// 784-30-10 of signs, as in *Fast Homomorphic Evaluation of Deep Discretized Neural Networks*
 /// (Bourse, Minelli, Minihold and Paillier 2018).
 fn dinn_30() -> Recipe {
-    signs("784-30-10 of signs, MNIST", with_signs(pixels().dense(30)), 60, 6)
+    signs("784-30-10 of signs, MNIST", with_signs(pixels().dense(30)), 50, 6)
 }
 
 /// 784-100-10 of signs.
 fn dinn_100() -> Recipe {
-    signs("784-100-10 of signs, MNIST", with_signs(pixels().dense(100)), 60, 5)
+    signs("784-100-10 of signs, MNIST", with_signs(pixels().dense(100)), 40, 5)
 }
 
 /// A convolution to 32 channels of 12 x 12, means of 2 x 2, and 256 units: 4,864 signs.

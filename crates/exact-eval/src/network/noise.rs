@@ -2,7 +2,7 @@
 
 use blindsight_exact::BinaryPicture;
 
-use super::{Layer, SignNetwork, Sum};
+use super::{SignNetwork, Sum};
 
 /// What the sums of a layer are off by: standard deviations, as parts of the circle.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,14 +42,6 @@ impl SignNetwork {
             return summed;
         }
         summed.hypot(noise.key_switch).hypot(noise.modulus_switch)
-    }
-}
-
-impl Layer {
-    /// The largest root of the sum of squares of a sum's weights.
-    #[must_use]
-    pub fn norm(&self) -> f64 {
-        self.sums.iter().map(Sum::norm).fold(0.0, f64::max)
     }
 }
 
