@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 200)]
     count: usize,
     /// Networks: files, or names in the folder `models/train`.
-    #[arg(long, value_delimiter = ',', default_value = "dinn-30,dinn-100,signs-cnn")]
+    #[arg(long, value_delimiter = ',', default_value = "dinn-30,dinn-100,signs-1024")]
     networks: Vec<String>,
     /// Also has the evaluator decide, and answer with labels alone.
     #[arg(long)]

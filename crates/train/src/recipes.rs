@@ -70,7 +70,7 @@ const RECIPES: [Named; 12] = [
     ("encoder-04", encoder_04),
     ("dinn-30", dinn_30),
     ("dinn-100", dinn_100),
-    ("signs-cnn", signs_cnn),
+    ("signs-1024", signs_1024),
 ];
 
 const DIGIT: [usize; 3] = [1, 28, 28];
@@ -202,10 +202,9 @@ fn dinn_100() -> Recipe {
     signs("784-100-10 of signs, MNIST", with_signs(pixels().dense(100)), 40, 5)
 }
 
-/// A convolution to 32 channels of 12 x 12, means of 2 x 2, and 256 units: 4,864 signs.
-fn signs_cnn() -> Recipe {
-    let network = with_signs(pixels().conv2d(32, 5).stride(2)).avg_pool(2);
-    signs("CNN of signs with 32 channels, MNIST", with_signs(network.dense(256)), 20, 4)
+/// 784-1024-10 of signs.
+fn signs_1024() -> Recipe {
+    signs("784-1024-10 of signs, MNIST", with_signs(pixels().dense(1024)), 16, 4)
 }
 
 /// Pixels are signs from the beginning, dark or bright. Most are dark, so that they are normalised.
