@@ -6,6 +6,7 @@
 //! are those of LWE ciphertexts under `S`. Numbers here are parts of the circle; how large a weight's
 //! unit is there is the compiler's choice, and what noise meets it says [`noise`](SignNetwork::noise).
 
+mod error;
 mod noise;
 mod pixels;
 mod plain;
@@ -15,7 +16,6 @@ mod tests;
 use blindsight_exact::picture::ExactScores;
 use blindsight_exact::{BinaryPicture, ExactParameters, LabelCiphertext};
 use rayon::prelude::*;
-use thiserror::Error;
 
 use crate::answer::Entropy;
 use crate::argmax::Circle;
@@ -23,6 +23,7 @@ use crate::error::ExactError;
 use crate::key::ExactKey;
 use crate::lwe::Lwe;
 
+pub use error::NetworkError;
 pub use noise::SumNoise;
 use pixels::Pixels;
 pub use plain::PlainSums;
@@ -53,52 +54,6 @@ pub struct SignNetwork {
     pixels: usize,
     layers: Vec<Layer>,
     first: Pixels,
-}
-
-/// Why layers are no network.
-#[derive(Debug, Error, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// Too few or too many.
-    #[error("{layers} layers: a network of signs has 2 to {MOST_LAYERS}")]
-    Layers {
-        /// What was found.
-        layers: usize,
-    },
-    /// The picture.
-    #[error("{pixels} pixels: one sample has room for 1 to {most}")]
-    Pixels {
-        /// What was found.
-        pixels: usize,
-        /// The degree of `S`.
-        most: usize,
-    },
-    /// The values of a layer.
-    #[error("layer {layer} has {values} values; 1 to {MOST_VALUES} can be computed")]
-    Values {
-        /// Which one.
-        layer: usize,
-        /// What was found.
-        values: usize,
-    },
-    /// A number that lies on no circle, or a value that is not there.
-    #[error("{what} of value {value} in layer {layer} is out of range")]
-    Range {
-        /// What it is.
-        what: &'static str,
-        /// Which layer.
-        layer: usize,
-        /// Which of its values.
-        value: usize,
-    },
-    /// The last layer.
-    #[error(
-        "two scores may differ by {largest} of the circle, but only half of it tells them apart"
-    )]
-    Scores {
-        /// The largest difference.
-        largest: f64,
-    },
 }
 
 /// More layers are no use: the noise of each is that of one.
