@@ -273,6 +273,11 @@ accuracy FILE *ARGS: setup
 table *ARGS: setup
     {{ run }} table "$@"
 
+# Digits through networks of signs, encrypted by TFHE: `just dinn samples-digits/03-3-0.png`, or
+# `just dinn --data FOLDER` (MNIST) to compare; the last line is JSON. --networks, --count, --label-only.
+dinn *DIGITS: setup
+    {{ run }} signs "$@"
+
 # The features of a photo, encrypted, as an encoder gives them: one line of JSON; --model, --network.
 embed PHOTO *ARGS: setup
     {{ absolute }} {{ run }} embed "$@"

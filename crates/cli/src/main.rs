@@ -14,6 +14,8 @@ mod label;
 mod machine;
 mod network;
 mod plain;
+#[cfg(feature = "exact")]
+mod signs;
 mod table;
 mod transfer;
 
@@ -49,6 +51,9 @@ enum Command {
     Bench(bench::Arguments),
     /// Runs networks that others published figures of, on batches: accuracy and predictions an hour.
     Table(table::Arguments),
+    /// Runs networks of signs on digits, encrypted and plain; prints one line of JSON.
+    #[cfg(feature = "exact")]
+    Signs(signs::Arguments),
     /// Embeds digits that an encoder has not learnt from, plain and encrypted, for `just transfer`.
     Transfer(transfer::Arguments),
 }
@@ -72,6 +77,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Command::Accuracy(options) => accuracy::run(options),
         Command::CalibrateMachine(options) => machine::run(options),
         Command::Bench(options) => bench::run(options),
+        #[cfg(feature = "exact")]
+        Command::Signs(options) => signs::run(options),
         Command::Table(options) => table::run(options),
         Command::Transfer(options) => transfer::run(options),
     }

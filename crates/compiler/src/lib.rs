@@ -2,7 +2,8 @@
 //!
 //! [`compile`] finds the form in which a network can be run encrypted, emits its steps, and writes
 //! the contract that a client must know. [`residual`] carries the residual family at any depth,
-//! [`general`] any other network; [`batch`] runs chains of layers on many inputs at once. Networks end here: the engine runs programs.
+//! [`general`] any other network; [`batch`] runs chains of layers on many inputs at once; with the feature `exact`, `signs` makes
+//! networks of signs for TFHE. Networks end here: the engine runs programs.
 
 mod agreement;
 mod batch;
@@ -14,6 +15,8 @@ mod general;
 mod noise;
 mod planner;
 pub mod residual;
+#[cfg(feature = "exact")]
+pub mod signs;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod trigonometric;

@@ -13,7 +13,7 @@ use blindsight_ring::sampling::Seed;
 use blindsight_ring::{NttMontgomery, PrimeError};
 use thiserror::Error;
 
-use crate::generation::{Generation, product};
+use crate::generation::{Generation, product, ring_product};
 use crate::secret::ExactSecret;
 
 /// The secrets of exact answers and the evaluator's key that follow from a client's seed, under a
@@ -24,7 +24,7 @@ use crate::secret::ExactSecret;
 /// any machine, and again with the same bytes.
 #[derive(Debug)]
 pub struct ExactFamily<'a> {
-    set: &'a ExactParameters,
+    pub(crate) set: &'a ExactParameters,
     scheme: &'a KeyFamily,
     secret: ExactSecret,
     ring: TorusRing,
@@ -149,6 +149,11 @@ impl<'a> ExactFamily<'a> {
             Under::Lwe => self.secret.lwe(),
         };
         body.wrapping_sub(product(mask, secret))
+    }
+
+    /// Writes a mask's product with `S`.
+    pub(crate) fn ring_product(&self, mask: &[u64], out: &mut [u64]) {
+        ring_product(&self.ring, &self.ring_secret.0, mask, out);
     }
 
     fn stream(&self, name: &str) -> SecretRng {

@@ -30,7 +30,7 @@ impl Generation<'_> {
         part.expand_mask(&self.seed, sample, &mut mask);
         let mut body = Zeroizing::new(vec![0; part.body_len(set)]);
         if part.is_under_ring_secret() {
-            self.ring_product(&mask, &mut body);
+            ring_product(self.ring, self.ring_secret, &mask, &mut body);
         } else {
             body[0] = product(&mask, self.secret.lwe());
         }
@@ -41,14 +41,6 @@ impl Generation<'_> {
         }
         // From here on it is public.
         out.extend(body.iter().map(|number| SeededPiece::round(set, part, *number)));
-    }
-
-    fn ring_product(&self, mask: &[u64], out: &mut [u64]) {
-        let product = self.ring.residues(mask).multiply(self.ring_secret);
-        // In place: no residue is left elsewhere.
-        let mut product = product.into_coefficients();
-        self.ring.words(&product, out);
-        product.zeroize();
     }
 
     fn add_message(&self, sample: usize, body: &mut [u64]) {
@@ -83,6 +75,20 @@ impl Generation<'_> {
             KeyPart::Zero => {}
         }
     }
+}
+
+/// Writes a mask's product with `S`.
+pub(crate) fn ring_product(
+    ring: &TorusRing,
+    ring_secret: &SecretPoly<NttMontgomery>,
+    mask: &[u64],
+    out: &mut [u64],
+) {
+    let product = ring.residues(mask).multiply(ring_secret);
+    // In place: no residue is left elsewhere.
+    let mut product = product.into_coefficients();
+    ring.words(&product, out);
+    product.zeroize();
 }
 
 /// The scalar product with bits. Each costs the same: a mask, no branch.

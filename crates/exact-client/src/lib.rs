@@ -8,7 +8,9 @@
 
 mod family;
 mod generation;
+mod picture;
 mod secret;
 
 pub use family::{ExactFamily, FamilyError, Under};
+pub use picture::TooManyPixels;
 pub use secret::ExactSecret;

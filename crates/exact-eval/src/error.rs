@@ -49,6 +49,14 @@ pub enum ExactError {
     /// A key of another set.
     #[error("the key for exact answers belongs to another parameter set")]
     OtherSet,
+    /// A picture for another network.
+    #[error("a picture of {found} pixels, but the network reads {expected}")]
+    Pixels {
+        /// What the network reads.
+        expected: usize,
+        /// What the picture has.
+        found: usize,
+    },
     /// The system has no random bytes.
     #[error("the system has no random bytes to hide an answer with")]
     Entropy,

@@ -1,8 +1,8 @@
 //! The evaluator's side of exact answers: from encrypted scores of CKKS to an encrypted decision.
 //!
 //! [`ScoreSelection`] takes the scores out of the slots, [`bridge`] takes them to TFHE, [`argmax`],
-//! [`lead`] and [`among`] decide by bootstraps, and [`answer`] hides how. Bootstraps and key switches are TFHE-rs's
-//! (`core_crypto`, evaluation alone): nothing here makes, holds or uses a secret.
+//! [`lead`] and [`among`] decide by bootstraps, and [`answer`] hides how. [`network`] evaluates networks
+//! that are made of such signs throughout. Bootstraps and key switches are TFHE-rs's (`core_crypto`, evaluation alone): nothing here makes, holds or uses a secret.
 
 pub mod among;
 pub mod answer;
@@ -12,6 +12,7 @@ mod error;
 mod key;
 pub mod lead;
 mod lwe;
+pub mod network;
 mod rows;
 mod scores;
 mod signs;
@@ -24,4 +25,5 @@ pub use answer::Entropy;
 pub use error::ExactError;
 pub use key::ExactKey;
 pub use lwe::Lwe;
+pub use network::{NetworkError, SignNetwork};
 pub use scores::{ScoreLayout, ScoreSelection};

@@ -19,15 +19,15 @@ use crate::{Entropy, ExactError, ExactKey, Lwe, ScoreLayout, ScoreSelection};
 mod decisions;
 
 /// A client, and an evaluator with what the client sent.
-struct Both {
+pub(crate) struct Both {
     scheme: Arc<Parameters>,
-    set: &'static ExactParameters,
+    pub(crate) set: &'static ExactParameters,
     keys: &'static KeyFamily,
-    family: ExactFamily<'static>,
-    evaluator: ExactKey,
+    pub(crate) family: ExactFamily<'static>,
+    pub(crate) evaluator: ExactKey,
 }
 
-fn both() -> &'static Both {
+pub(crate) fn both() -> &'static Both {
     static BOTH: LazyLock<Both> = LazyLock::new(|| {
         let scheme = Arc::new(Parameters::new(SchemeLiteral::bootstrapped_2_15()).unwrap());
         let set = ExactParameters::new(Literal::degree_2048(), &scheme).unwrap();
@@ -43,7 +43,7 @@ fn both() -> &'static Both {
 }
 
 /// Numbers that no test depends on.
-fn numbers(count: usize, seed: u64) -> Vec<f64> {
+pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f64> {
     let word = |i: u64| (seed << 32 | i).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mixed = |w: u64| (w ^ w >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     (0..count as u64).map(|i| (mixed(word(i)) >> 11) as f64 / 2_f64.powi(52) - 1.0).collect()
@@ -57,7 +57,7 @@ fn ciphertext(slots: &[f64], scale: f64, level: usize, seed: u8) -> Ciphertext {
 }
 
 /// The phase as a part of the circle, between -1/2 and 1/2.
-fn phase(lwe: &Lwe) -> f64 {
+pub(crate) fn phase(lwe: &Lwe) -> f64 {
     both().family.phase(Under::Ring, lwe.mask(), lwe.body()) as i64 as f64 / 2_f64.powi(64)
 }
 

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod label;
 pub mod noise;
 pub mod parameters;
+pub mod picture;
 pub mod product;
 pub mod sampling;
 pub mod security;
@@ -22,4 +23,5 @@ pub use decision::{ClassSet, Decision, DecisionCode, DecisionError, Lead, Outcom
 pub use keys::{KeyPart, KeyPiece, SeededPiece};
 pub use label::{LabelCiphertext, LabelCode};
 pub use parameters::{Decomposition, ExactParameters, Literal, ParameterError};
+pub use picture::{BinaryPicture, ExactScores};
 pub use product::TorusRing;

@@ -5,11 +5,15 @@
 //! | piece of the key | which part `u8`, which of its pieces `u16`, seed (32 bytes), the bodies' numbers with [`KeyPart::body_bits`] each |
 //! | head of the key | the parameter set: ten numbers `u32`, in the order of [`Literal`] |
 //! | label | the mask's numbers and the body's, with [`LABEL_BITS`] each |
+//! | picture of dark and bright pixels | seed (32 bytes), the bodies' numbers, 24 bits each |
+//! | scores | for each the mask's numbers and the body's, `u16` |
 //!
 //! The head is under the fingerprint of CKKS's set, because it says which exact set follows.
 //!
 //! Every value of so many bits is a legal one, and the length of every object follows from set and
 //! piece. So what is left to be wrong is the length, the bits after the last number, and the frame.
+
+mod signs;
 
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks::wire::frame::{self, Expected, ObjectKind, WireError, Writer};

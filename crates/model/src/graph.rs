@@ -17,7 +17,7 @@ mod rearrangement;
 mod selection;
 
 use crate::tensor::Shape;
-pub use activation::{ActivationKind, Slope, UnknownActivation, erf};
+pub use activation::{ActivationKind, SIGN_NOISE, SIGN_SPAN, Slope, UnknownActivation, erf};
 pub use builder::{GraphBuilder, MAX_NODES};
 pub(crate) use conv2d::check_window;
 pub use conv2d::{Conv2d, MAX_SIDE};

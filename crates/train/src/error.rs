@@ -18,8 +18,8 @@ pub enum TrainError {
     Network(#[from] SequentialError),
     /// A layer has no derivative here.
     #[error(
-        "layer {index}: {activation} cannot be trained; square, relu, identity, sigmoid, tanh and \
-         quadratics can"
+        "layer {index}: {activation} cannot be trained; square, relu, identity, sigmoid, tanh, sign \
+         and quadratics can"
     )]
     Activation {
         /// Position of the layer.

@@ -8,7 +8,9 @@ mod matrix;
 mod norm;
 mod pointwise;
 mod pool;
+mod sign;
 
+use blindsight_model::graph::ActivationKind;
 use blindsight_model::sequential::{Activation, Layer};
 use blindsight_model::tensor::Shape;
 use ndarray::Array2;
@@ -107,6 +109,9 @@ pub(crate) fn learning(
             convolution::Convolution::new(source, filters, kernel, stride, padding, random),
         ),
         Layer::BatchNorm => Box::new(norm::Norm::new(source)),
+        Layer::Activation(Activation::Function(ActivationKind::Sign)) => {
+            Box::new(sign::Sign::new(random))
+        }
         Layer::Activation(Activation::Function(kind)) => {
             let unknown = || TrainError::Activation { index, activation: kind.to_string() };
             Box::new(pointwise::Function::new(kind).ok_or_else(unknown)?)

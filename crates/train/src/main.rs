@@ -51,8 +51,6 @@ struct Arguments {
 const HELD_OUT: usize = 5_000;
 /// The digits held out are the same for every seed of a training.
 const HELD_OUT_SEED: u64 = 1;
-/// Bits of weights in ciphertexts that hold many pictures.
-const ROUNDED: u32 = 6;
 /// What rounding may cost before the network learns to be rounded.
 const MOST_LOST: f64 = 0.001;
 
@@ -62,7 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = Files::of(&arguments)?;
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
     let mut model = recipe.network.clone().compile(recipe.optimiser, recipe.loss)?;
-    let preparation = Preparation::new(model.architecture().input(), &[0.0], &[1.0])?;
+    let [mean, deviation] = recipe.normalisation;
+    let preparation = Preparation::new(model.architecture().input(), &[mean], &[deviation])?;
     // A network with fewer scores than there are digits learns the first of them alone.
     let classes = model.architecture().output().elements();
     let digits = Samples::mnist(&arguments.data, "train", &preparation)?;
@@ -89,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some(digits.of_classes(classes)?)
         }
     };
-    let bits = Bits::new(ROUNDED)?;
+    let bits = Bits::new(recipe.bits)?;
     let mut measure = |samples: &Samples| -> Result<serde_json::Value, TrainError> {
         let (plain, rounded) = (model.evaluate(samples)?, model.evaluate_rounded(samples, bits)?);
         Ok(serde_json::json!({ "accuracy": plain.accuracy, "rounded": rounded.accuracy }))
@@ -100,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "seed": arguments.seed,
         "epochs": history.len(),
         "seconds": (seconds * 10.0).round() / 10.0,
-        "bits": ROUNDED,
+        "bits": recipe.bits,
         "learnt_to_be_rounded": refined,
         "held_out": measure(&held_out)?,
         "test": test.as_ref().map(measure).transpose()?,
@@ -158,11 +157,11 @@ fn train_model(
         model.set_optimiser(learning.optimiser)?;
         append(&mut history, model.fit(train, with(long(learning.fit)))?);
     }
-    let bits = Bits::new(ROUNDED)?;
+    let bits = Bits::new(recipe.bits)?;
     let plain = model.evaluate(held_out)?;
     let rounded = model.evaluate_rounded(held_out, bits)?;
     say("as it is", plain);
-    say(&format!("rounded to {ROUNDED} bits"), rounded);
+    say(&format!("rounded to {} bits", recipe.bits), rounded);
     let refined = plain.accuracy - rounded.accuracy > MOST_LOST;
     if refined {
         let learning = recipe.refinement();
@@ -185,6 +184,7 @@ fn say(what: &str, evaluation: Evaluation) {
 
 fn about(recipe: &Recipe, arguments: &Arguments, classes: usize) -> About {
     let Arguments { name, seed, epochs, .. } = arguments;
+    let [mean, deviation] = recipe.normalisation;
     let epochs = epochs.map(|epochs| format!(" --epochs {epochs}")).unwrap_or_default();
     About {
         title: Some(recipe.title.to_owned()),
@@ -192,6 +192,6 @@ fn about(recipe: &Recipe, arguments: &Arguments, classes: usize) -> About {
         licence: Some("MIT OR Apache-2.0".to_owned()),
         command: Some(format!("just train {name} --data FOLDER --seed {seed}{epochs}")),
         classes: (0..classes).map(|digit| digit.to_string()).collect(),
-        normalisation: Some(InputNormalisation { mean: vec![0.0], deviation: vec![1.0] }),
+        normalisation: Some(InputNormalisation { mean: vec![mean], deviation: vec![deviation] }),
     }
 }

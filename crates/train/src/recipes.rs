@@ -3,7 +3,7 @@
 use blindsight_model::graph::{ActivationKind, Padding};
 use blindsight_model::sequential::{Activation, Sequential};
 
-use crate::{Adam, CrossEntropy, Distortion, Fit, L0, Range, Shifts};
+use crate::{Adam, Bits, CrossEntropy, Distortion, Fit, L0, Range, Shifts};
 
 /// How a network is made.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Recipe {
     pub loss: CrossEntropy,
     /// How long, and on what.
     pub fit: Fit<'static>,
+    /// Mean and deviation that pixels are read with, where the brightest is 1.
+    pub normalisation: [f32; 2],
+    /// Bits of rounded weights.
+    pub bits: u32,
     /// How it learns on after gates were closed and functions replaced by quadratic ones.
     pub then: Option<Fit<'static>>,
 }
@@ -54,7 +58,7 @@ pub fn recipe_names() -> impl Iterator<Item = &'static str> {
 /// A recipe and its name.
 type Named = (&'static str, fn() -> Recipe);
 
-const RECIPES: [Named; 9] = [
+const RECIPES: [Named; 12] = [
     ("dnn-30", dnn_30),
     ("dnn-100", dnn_100),
     ("cnn-16", cnn_16),
@@ -64,12 +68,19 @@ const RECIPES: [Named; 9] = [
     ("cryptodl-sigmoid", || cryptodl(ActivationKind::Sigmoid)),
     ("cryptodl-tanh", || cryptodl(ActivationKind::Tanh)),
     ("encoder-04", encoder_04),
+    ("dinn-30", dinn_30),
+    ("dinn-100", dinn_100),
+    ("signs-1024", signs_1024),
 ];
 
 const DIGIT: [usize; 3] = [1, 28, 28];
 const SQUARE: ActivationKind = ActivationKind::Square;
 /// Few values lie beyond.
 const RANGE: Range = Range { limit: 4.0, weight: 10.0 };
+/// Value / 255.
+const PIXELS: [f32; 2] = [0.0, 1.0];
+/// Bits of weights in ciphertexts that hold many pictures.
+const ROUNDED: u32 = 6;
 
 /// 784-30-10.
 fn dnn_30() -> Recipe {
@@ -123,7 +134,17 @@ fn cryptodl(function: ActivationKind) -> Recipe {
     let fit = Fit::epochs(5).shifts(Shifts::default()).range(RANGE);
     let then = Some(fit.with_epochs(20));
     let optimiser = Adam { rate: 4e-3, decay: 0.1, ..Adam::default() };
-    Recipe { title, network, optimiser, loss: CrossEntropy::default(), fit, then }
+    let (normalisation, bits) = (PIXELS, ROUNDED);
+    Recipe {
+        title,
+        network,
+        optimiser,
+        loss: CrossEntropy::default(),
+        fit,
+        normalisation,
+        bits,
+        then,
+    }
 }
 
 /// Small networks gain nothing from smooth labels, and little from pictures that are shifted far.
@@ -134,6 +155,8 @@ fn dense(title: &'static str, units: usize, epochs: usize) -> Recipe {
         optimiser: Adam { rate: 6e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy { smoothing: 0.0 },
         fit: Fit::epochs(epochs).batch(256).shifts(Shifts { most: 1, share: 0.5 }).range(RANGE),
+        normalisation: PIXELS,
+        bits: ROUNDED,
         then: None,
     }
 }
@@ -146,6 +169,8 @@ fn convolutional(title: &'static str, network: Sequential) -> Recipe {
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy::default(),
         fit: Fit::epochs(15).shifts(Shifts::default()).range(RANGE),
+        normalisation: PIXELS,
+        bits: ROUNDED,
         then: None,
     }
 }
@@ -160,6 +185,52 @@ fn encoder_04() -> Recipe {
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy::default(),
         fit: Fit::epochs(20).distortion(Distortion::default()).range(RANGE),
+        normalisation: PIXELS,
+        bits: ROUNDED,
+        then: None,
+    }
+}
+
+/// 784-30-10 of signs, as in *Fast Homomorphic Evaluation of Deep Discretized Neural Networks*
+/// (Bourse, Minelli, Minihold and Paillier 2018).
+fn dinn_30() -> Recipe {
+    signs("784-30-10 of signs, MNIST", with_signs(pixels().dense(30)), 50, 6)
+}
+
+/// 784-100-10 of signs.
+fn dinn_100() -> Recipe {
+    signs("784-100-10 of signs, MNIST", with_signs(pixels().dense(100)), 40, 5)
+}
+
+/// 784-1024-10 of signs.
+fn signs_1024() -> Recipe {
+    signs("784-1024-10 of signs, MNIST", with_signs(pixels().dense(1024)), 16, 4)
+}
+
+/// Pixels are signs from the beginning, dark or bright. Most are dark, so that they are normalised.
+fn pixels() -> Sequential {
+    Sequential::new(DIGIT).activation(ActivationKind::Sign).batch_norm()
+}
+
+/// Signs of normalised sums: about as many of each.
+fn with_signs(network: Sequential) -> Sequential {
+    network.batch_norm().activation(ActivationKind::Sign)
+}
+
+/// Weights have few bits from the first step on: what is learnt is what is evaluated. More signs that
+/// are read take fewer bits, for the sake of noise.
+fn signs(title: &'static str, network: Sequential, epochs: usize, bits: u32) -> Recipe {
+    let rounding = Bits::new(bits).expect("these are numbers of bits");
+    let shifts = Shifts { most: 1, share: 0.5 };
+    Recipe {
+        title,
+        network: network.dense(10),
+        optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
+        loss: CrossEntropy { smoothing: 0.0 },
+        fit: Fit::epochs(epochs).shifts(shifts).range(RANGE).rounding(rounding),
+        // A pixel is bright beyond half of the brightest.
+        normalisation: [0.5, 0.5],
+        bits,
         then: None,
     }
 }

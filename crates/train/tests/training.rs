@@ -208,3 +208,16 @@ fn fitted_functions_are_what_the_file_computes() {
         }
     }
 }
+
+#[test]
+fn networks_of_signs_learn_with_few_bits() {
+    let (train, test) = bars(500).split(100, 1);
+    let network = Sequential::new(SIDES).batch_norm().dense(16).batch_norm();
+    let mut model = model(network.activation(ActivationKind::Sign).dense(2));
+    let bits = Bits::new(4).unwrap();
+    model.fit(&train, fit().rounding(bits)).unwrap();
+    let found = model.evaluate(&test).unwrap();
+    assert!(found.accuracy > 0.9, "{found:?}");
+    // What was learnt is rounded already.
+    assert_eq!(model.evaluate_rounded(&test, bits).unwrap().accuracy, found.accuracy);
+}

@@ -55,12 +55,16 @@ pub enum ObjectKind {
     ExactKey = 16,
     /// An encrypted label.
     Label = 17,
+    /// A picture of dark and bright pixels, encrypted for a network of signs.
+    BinaryPicture = 18,
     /// The head of the key for exact answers.
     ExactKeyHead = 19,
+    /// The encrypted scores of a network of signs.
+    ExactScores = 20,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Ciphertext,
         Self::SeededCiphertext,
         Self::EvaluationKey,
@@ -71,6 +75,8 @@ impl ObjectKind {
         Self::ExactKey,
         Self::Label,
         Self::ExactKeyHead,
+        Self::BinaryPicture,
+        Self::ExactScores,
     ];
 }
 
@@ -87,6 +93,8 @@ impl fmt::Display for ObjectKind {
             Self::ExactKey => "a piece of the key for exact answers",
             Self::Label => "an encrypted label",
             Self::ExactKeyHead => "the head of the key for exact answers",
+            Self::BinaryPicture => "an encrypted picture of dark and bright pixels",
+            Self::ExactScores => "encrypted scores of a network of signs",
         })
     }
 }

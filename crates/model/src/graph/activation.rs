@@ -8,8 +8,8 @@ use thiserror::Error;
 
 /// A real function applied to every element of a feature map.
 ///
-/// The encrypted evaluator replaces each by a trigonometric polynomial of about the same shape;
-/// these are the exact functions.
+/// Under CKKS each but the sign is replaced by a polynomial of about the same shape; these are the
+/// exact functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -40,7 +40,17 @@ pub enum ActivationKind {
     Elu,
     /// x where it is positive, a part of it elsewhere.
     LeakyRelu(Slope),
+    /// 1 where x is positive, -1 elsewhere: the activation of networks of signs, which TFHE evaluates
+    /// and no polynomial comes near. What it reads is to lie within [`SIGN_SPAN`].
+    Sign,
 }
+
+/// What a sign reads lies between minus this and this: TFHE's circle is twice as long.
+pub const SIGN_SPAN: f64 = 8.0;
+
+/// The standard deviation of the noise that networks of signs learn with before every sign, and so the
+/// most that an evaluation may have.
+pub const SIGN_NOISE: f64 = SIGN_SPAN / 128.0;
 
 /// What a leaky ReLU multiplies negative numbers by: at most 1 in magnitude.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,8 +89,8 @@ impl TryFrom<f32> for Slope {
 }
 
 impl ActivationKind {
-    /// Every kind.
-    pub const ALL: [Self; 13] = [
+    /// Every kind but the sign: those that a polynomial can stand for.
+    pub const CONTINUOUS: [Self; 13] = [
         Self::Relu,
         Self::Silu,
         Self::Sigmoid,
@@ -113,6 +123,13 @@ impl ActivationKind {
             Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
             Self::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
             Self::LeakyRelu(slope) => x.max(0.0) + f64::from(slope.value()) * x.min(0.0),
+            Self::Sign => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    -1.0
+                }
+            }
         }
     }
 
@@ -121,7 +138,7 @@ impl ActivationKind {
     #[must_use]
     pub const fn is_homogeneous(self) -> bool {
         match self {
-            Self::Relu | Self::Identity | Self::Square | Self::LeakyRelu(_) => true,
+            Self::Relu | Self::Identity | Self::Square | Self::LeakyRelu(_) | Self::Sign => true,
             Self::Silu
             | Self::Sigmoid
             | Self::Tanh
@@ -151,6 +168,7 @@ impl ActivationKind {
             Self::Softplus => "softplus",
             Self::Elu => "elu",
             Self::LeakyRelu(_) => "leakyrelu",
+            Self::Sign => "sign",
         }
     }
 }
@@ -165,7 +183,8 @@ impl FromStr for ActivationKind {
     type Err = UnknownActivation;
 
     fn from_str(name: &str) -> Result<Self, UnknownActivation> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or(UnknownActivation)
+        let mut kinds = Self::CONTINUOUS.into_iter().chain([Self::Sign]);
+        kinds.find(|kind| kind.name() == name).ok_or(UnknownActivation)
     }
 }
 
@@ -173,7 +192,7 @@ impl FromStr for ActivationKind {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "the activation function is none of relu, silu, sigmoid, tanh, gelu, identity, square, relu6, \
-     hardswish, hardsigmoid, softplus, elu, leakyrelu"
+     hardswish, hardsigmoid, softplus, elu, leakyrelu, sign"
 )]
 pub struct UnknownActivation;
 
@@ -208,6 +227,10 @@ pub fn erf(x: f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn all() -> impl Iterator<Item = ActivationKind> {
+        ActivationKind::CONTINUOUS.into_iter().chain([ActivationKind::Sign])
+    }
+
     #[test]
     fn known_values() {
         let cases = [
@@ -225,6 +248,8 @@ mod tests {
             (ActivationKind::HardSigmoid, 1.5, 0.75),
             (ActivationKind::Softplus, 0.0, std::f64::consts::LN_2),
             (ActivationKind::Elu, -1.0, -0.632_120_558_828_557_7),
+            (ActivationKind::Sign, 0.25, 1.0),
+            (ActivationKind::Sign, 0.0, -1.0),
         ];
         for (kind, x, expected) in cases {
             assert!((kind.eval(x) - expected).abs() < 1e-15, "{kind}({x}) = {}", kind.eval(x));
@@ -243,7 +268,7 @@ mod tests {
 
     #[test]
     fn large_arguments_stay_finite() {
-        for kind in ActivationKind::ALL {
+        for kind in all() {
             for x in [-1e30, -800.0, 800.0, 1e30] {
                 assert!(kind.eval(x).is_finite(), "{kind}({x})");
             }
@@ -252,7 +277,7 @@ mod tests {
 
     #[test]
     fn only_homogeneous_functions_let_factors_pass() {
-        for kind in ActivationKind::ALL {
+        for kind in all() {
             let factor = kind.eval(3.0);
             let passes = |x: f64| (kind.eval(3.0 * x) - factor * kind.eval(x)).abs() < 1e-12;
             assert_eq!(passes(1.0) && passes(-0.5) && passes(4.0), kind.is_homogeneous(), "{kind}");
@@ -261,7 +286,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for kind in ActivationKind::ALL {
+        for kind in all() {
             assert_eq!(kind.name().parse(), Ok(kind));
         }
         assert_eq!("ReLU-6".parse::<ActivationKind>(), Err(UnknownActivation));

@@ -10,21 +10,25 @@ use crate::fit::Range;
 
 /// The inputs of the last batch in training, and the range that they are held in.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     source: Maps,
     range: Option<Range>,
 }
 
 impl Seen {
-    fn keep(&mut self, source: &Maps, mode: Mode) {
+    pub(super) fn keep(&mut self, source: &Maps, mode: Mode) {
         if mode.training {
             self.source = source.clone();
             self.range = mode.range;
         }
     }
 
+    pub(super) fn source(&self) -> &Maps {
+        &self.source
+    }
+
     /// The mean square of what lies out of range, times its weight.
-    fn penalty(&self) -> f64 {
+    pub(super) fn penalty(&self) -> f64 {
         let Some(Range { limit, weight }) = self.range else { return 0.0 };
         // By rows: sums of many small numbers lose them in single precision.
         let beyond = |row: ndarray::ArrayView1<'_, f32>| {
@@ -35,7 +39,7 @@ impl Seen {
     }
 
     /// Adds the slope of the penalty.
-    fn add_slope(&self, gradient: &mut Maps) {
+    pub(super) fn add_slope(&self, gradient: &mut Maps) {
         let Some(Range { limit, weight }) = self.range else { return };
         let factor = 2.0 * weight / self.source.len() as f32;
         Zip::from(gradient).and(&self.source).for_each(|to, &x| {
