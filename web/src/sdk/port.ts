@@ -2,17 +2,13 @@
  * What the page needs of the SDK, and no more. `open.ts` fulfils it with the package
  * "blindsight"; page tests fulfil it with a stand-in.
  */
-import type {
-  Classification,
-  Keys,
-  LabelAnswer,
-  LedgerEntry,
-  ModelInput,
-  Waiting,
-} from "blindsight";
+import type { Classification, Keys, LedgerEntry, ModelInput, Waiting } from "blindsight";
 import type { Drawing } from "../digit.ts";
 
-export type { LabelAnswer, LedgerEntry, ModelInput, RequestKind } from "blindsight";
+export type { LedgerEntry, ModelInput, RequestKind } from "blindsight";
+
+/** What the page asks classifiers for. */
+export type LabelAnswer = "scores" | "label";
 
 /**
  * What comes in: a file, which is a picture or numbers as the model wants; an image that the page
