@@ -126,18 +126,6 @@ impl Client {
         Ok(encrypt(contract.set(), secret, slots, scale, level, &mut self.rng)?.expand())
     }
 
-    /// Decrypts an answer that is a label alone.
-    ///
-    /// # Errors
-    /// As [`Session::decrypt_label`].
-    pub fn decrypt_label(
-        &self,
-        contract: &AcceptedContract,
-        answer: &[u8],
-    ) -> Result<Option<usize>, SessionError> {
-        self.session.decrypt_label(contract, answer)
-    }
-
     /// Decrypts an answer: the scores.
     ///
     /// # Errors
