@@ -60,7 +60,7 @@ pub(crate) struct Description<'a> {
     id: &'a str,
     title: &'a str,
     /// What an answer tells.
-    answer: AnswerDescription,
+    answer: AnswerKind,
     /// Names of the classes; none of an encoder.
     classes: &'a [String],
     /// How many features an encoder gives; none of a classifier.
@@ -91,21 +91,6 @@ struct KeyDescription {
     /// SHA-256 of what the key is: the same key has the same name in every model of a scheme.
     name: String,
     bytes: f64,
-}
-
-/// What an answer tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-enum AnswerDescription {
-    /// A score for each class.
-    Scores,
-    /// Features of the input.
-    Features,
-    /// The label alone.
-    Label,
-    /// The label if it leads by enough.
-    LabelWithLead,
 }
 
 /// What a model reads.
@@ -168,12 +153,6 @@ impl ModelContract {
         let keys = bundle
             .keys()
             .map(|key| KeyDescription { name: hex(&key.name()), bytes: key.byte_len(set) as f64 });
-        let answer = match (contract.answer().kind(), contract.meaning()) {
-            (AnswerKind::Label, _) => AnswerDescription::Label,
-            (AnswerKind::LabelWithLead, _) => AnswerDescription::LabelWithLead,
-            (AnswerKind::Values, Meaning::Scores { .. }) => AnswerDescription::Scores,
-            (AnswerKind::Values, Meaning::Features) => AnswerDescription::Features,
-        };
         let kind = match (contract.input().preparation(), contract.input().shape()) {
             (Preparation::Tensor, _) => InputKind::Tensor,
             (Preparation::Picture { .. }, [1, ..]) => InputKind::Grey,
@@ -182,7 +161,7 @@ impl ModelContract {
         Description {
             id: contract.id(),
             title: contract.title(),
-            answer,
+            answer: contract.tells(),
             classes: contract.classes(),
             features: match contract.meaning() {
                 Meaning::Scores { .. } => None,
@@ -257,11 +236,11 @@ mod tests {
             let keys = description.keys.len();
             (description.answer, description.classes.len(), description.features, keys)
         };
-        assert_eq!(described(&contract), (AnswerDescription::Scores, 10, None, 6));
+        assert_eq!(described(&contract), (AnswerKind::Scores, 10, None, 6));
         let label = contract.clone().with_label_alone(None);
-        assert_eq!(described(&label), (AnswerDescription::Label, 10, None, 21));
+        assert_eq!(described(&label), (AnswerKind::Label, 10, None, 21));
         contract.classes.clear();
-        assert_eq!(described(&contract), (AnswerDescription::Features, 0, Some(10), 6));
+        assert_eq!(described(&contract), (AnswerKind::Features, 0, Some(10), 6));
         let batch = ModelContract::accept(&batch_sample().to_bytes()).unwrap();
         assert_eq!(batch.description().inputs, 1024);
     }

@@ -7,7 +7,7 @@ use blindsight_ckks::parameters::Parameters;
 use blindsight_ring::GaloisElement;
 use sha2::{Digest, Sha256};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, AnswerKind};
 use crate::bundle::KeyBundle;
 use crate::error::ContractError;
 use crate::input::Input;
@@ -167,6 +167,17 @@ impl AcceptedContract {
     #[must_use]
     pub fn answer(&self) -> &Answer {
         &self.answer
+    }
+
+    /// What an answer tells.
+    #[must_use]
+    pub fn tells(&self) -> AnswerKind {
+        match (&self.answer, &self.meaning) {
+            (Answer::Label(answer), _) if answer.lead().is_some() => AnswerKind::LabelWithLead,
+            (Answer::Label(_), _) => AnswerKind::Label,
+            (_, Meaning::Scores { .. }) => AnswerKind::Scores,
+            (_, Meaning::Features) => AnswerKind::Features,
+        }
     }
 
     /// What the model will cost, as its compiler says.

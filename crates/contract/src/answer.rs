@@ -5,6 +5,7 @@ mod label;
 mod products;
 
 use blindsight_ckks::parameters::Parameters;
+use serde::Serialize;
 
 use crate::error::ContractError;
 use crate::policy::Policy;
@@ -26,10 +27,14 @@ pub enum Answer {
 }
 
 /// What an answer tells whom it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
 pub enum AnswerKind {
-    /// Values: scores, or features.
-    Values,
+    /// A score for each class.
+    Scores,
+    /// Features of the input.
+    Features,
     /// The label alone.
     Label,
     /// The label if it leads by enough.
@@ -48,16 +53,6 @@ impl Answer {
             AnswerForm::Compact(data) => CompactAnswer::new(data, set, most).map(Self::Compact),
             AnswerForm::Products(data) => ProductAnswer::new(data, set, most).map(Self::Products),
             AnswerForm::Label(data) => LabelAnswer::new(&data, set, classes).map(Self::Label),
-        }
-    }
-
-    /// What it tells.
-    #[must_use]
-    pub fn kind(&self) -> AnswerKind {
-        match self {
-            Self::Compact(_) | Self::Products(_) => AnswerKind::Values,
-            Self::Label(answer) if answer.lead().is_some() => AnswerKind::LabelWithLead,
-            Self::Label(_) => AnswerKind::Label,
         }
     }
 

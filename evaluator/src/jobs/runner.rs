@@ -195,7 +195,7 @@ impl Runner {
         keys: &RunKeys,
         request: &[u8],
     ) -> Result<Vec<u8>, RunError> {
-        let answer = model.description().contract().answer().kind();
+        let answer = model.description().contract().tells();
         loaded.run(answer, keys, request, &mut |done, _| {
             if self.is_unwanted(claim) {
                 return ControlFlow::Break(());

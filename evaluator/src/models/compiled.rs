@@ -115,7 +115,7 @@ impl ServedModel for CompiledModel {
         let model = self.engine.load(&self.bundle).map_err(|error| error.to_string())?;
         let labels = self.labels.iter().map(|label| {
             let contract = &label.accepted;
-            Ok((contract.answer().kind(), Labels::new(&model, contract)?))
+            Ok((contract.tells(), Labels::new(&model, contract)?))
         });
         let labels = labels.collect::<Result<_, String>>()?;
         Ok(Arc::new(EncodedModel { model, labels }))
@@ -147,7 +147,7 @@ impl LoadedModel for EncodedModel {
         progress: &mut (dyn FnMut(usize, usize) -> ControlFlow<()> + Send),
     ) -> Result<Vec<u8>, RunError> {
         let mut progress = Progress { tell: progress, done: 0, total: 0 };
-        if answer == AnswerKind::Values {
+        if let AnswerKind::Scores | AnswerKind::Features = answer {
             return Ok(self.model.evaluate(&keys.scheme, request, &mut progress)?);
         }
         match self.labels.iter().find(|(kind, _)| *kind == answer) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use blindsight_contract::{AcceptedContract, AnswerKind, Meaning};
+use blindsight_contract::{AcceptedContract, AnswerKind};
 use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,7 +30,8 @@ pub struct Listing {
     /// Its name for people.
     title: String,
     /// What its answers tell.
-    answer: AnswerListing,
+    #[schema(value_type = String, example = "scores")]
+    answer: AnswerKind,
     /// The model that it is one way to use: its own name where answers are scores or features.
     of: String,
     /// The contract, to be fetched on its own.
@@ -47,20 +48,6 @@ pub struct Listing {
     steps: u32,
     /// How long a run takes on the machine that the model was compiled for.
     forecast_seconds: f64,
-}
-
-/// What the answers of a model tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum AnswerListing {
-    /// A score for each class.
-    Scores,
-    /// Features of the input.
-    Features,
-    /// The label alone.
-    Label,
-    /// The label if it leads by enough.
-    LabelWithLead,
 }
 
 /// Which bytes a contract is.
@@ -97,16 +84,10 @@ impl Description {
         let set = contract.set();
         let bundle = contract.bundle();
         let bytes = bundle.head(set).len() as u64 + bundle.byte_len(set);
-        let answer = match (contract.answer().kind(), contract.meaning()) {
-            (AnswerKind::Label, _) => AnswerListing::Label,
-            (AnswerKind::LabelWithLead, _) => AnswerListing::LabelWithLead,
-            (AnswerKind::Values, Meaning::Scores { .. }) => AnswerListing::Scores,
-            (AnswerKind::Values, Meaning::Features) => AnswerListing::Features,
-        };
         let listing = Listing {
             id: contract.id().to_owned(),
             title: contract.title().to_owned(),
-            answer,
+            answer: contract.tells(),
             of: contract.id().to_owned(),
             contract: ContractListing {
                 sha256: hex::encode(&contract.fingerprint()),

@@ -26,14 +26,14 @@ unit: number,
 slots: Array<number>, };
 
 /**
- * What an answer tells.
- */
-export type AnswerDescription = "scores" | "features" | "label" | "label_with_lead";
-
-/**
  * An answer.
  */
 export type AnswerForm = AnswerData | ProductsData | LabelData;
+
+/**
+ * What an answer tells whom it is for.
+ */
+export type AnswerKind = "scores" | "features" | "label" | "label_with_lead";
 
 /**
  * A box of the input's values and its place in the slots: the value at `from + (c, y, x)` goes to
@@ -111,7 +111,7 @@ export type Description = { id: string, title: string,
 /**
  * What an answer tells.
  */
-answer: AnswerDescription,
+answer: AnswerKind,
 /**
  * Names of the classes; none of an encoder.
  */

@@ -23,8 +23,8 @@ fn label_data(contract: &mut Contract) -> &mut LabelData {
 fn a_label_alone_is_another_contract_with_more_keys() {
     let scores = parse(&sample()).unwrap();
     let label = parse(&sample().with_label_alone(None)).unwrap();
-    assert_eq!((label.id(), label.answer().kind()), ("sample-10.label", AnswerKind::Label));
-    assert_eq!(scores.answer().kind(), AnswerKind::Values);
+    assert_eq!((label.id(), label.tells()), ("sample-10.label", AnswerKind::Label));
+    assert_eq!(scores.tells(), AnswerKind::Scores);
     assert_eq!(label.classes(), scores.classes());
     assert_eq!(label.keys(), scores.keys());
     assert_eq!(label.answer().byte_len(label.set()), 3_637);
@@ -80,7 +80,7 @@ fn a_lead_is_another_contract_with_the_same_keys() {
     let alone = parse(&sample().with_label_alone(None)).unwrap();
     let raw = sample().with_label_alone(Some(Lead::new(0.05).unwrap()));
     let lead = parse(&raw).unwrap();
-    assert_eq!((lead.id(), lead.answer().kind()), ("sample-10.lead", AnswerKind::LabelWithLead));
+    assert_eq!((lead.id(), lead.tells()), ("sample-10.lead", AnswerKind::LabelWithLead));
     assert_eq!(lead.answer().label().unwrap().lead().map(Lead::get), Some(0.05));
     assert_eq!(lead.bundle(), alone.bundle());
     for wrong in [0.0, -0.1, 1.1] {
