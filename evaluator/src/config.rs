@@ -33,6 +33,9 @@ pub struct Config {
     /// endpoint from AWS_* variables). In the data folder if not given.
     #[arg(long, env = "BLINDSIGHT_BLOBS")]
     pub blobs: Option<String>,
+    /// What this process does. Others than `all` need `state`, and others beside them.
+    #[arg(long, env = "BLINDSIGHT_ROLE", value_enum, default_value_t = Role::All)]
+    pub role: Role,
     /// Folder of the page to serve under /.
     #[arg(long, env = "BLINDSIGHT_WEB")]
     pub web: Option<PathBuf>,
@@ -160,6 +163,17 @@ pub struct Config {
     #[arg(long, env = "BLINDSIGHT_CONNECTIONS", default_value_t = 2048)]
     pub connections: usize,
 
+    /// How long a run is safe from others while nothing is heard of its process, where several
+    /// processes share a database.
+    #[arg(long, env = "BLINDSIGHT_LEASE_SECONDS", default_value_t = 10)]
+    pub lease_seconds: u64,
+    /// How long a worker may finish what it runs when it is stopped. Then, and in a process that
+    /// also answers requests at once, runs are put back for others.
+    #[arg(long, env = "BLINDSIGHT_FINISH_SECONDS", default_value_t = 30)]
+    pub finish_seconds: u64,
+    /// Whether processes that share a database prefer jobs whose keys they hold.
+    #[arg(long, env = "BLINDSIGHT_AFFINITY", value_enum, default_value_t = Switch::On)]
+    pub affinity: Switch,
     /// After how long an unfinished upload that nobody continues is deleted.
     #[arg(long, env = "BLINDSIGHT_UPLOAD_SECONDS", default_value_t = 24 * 3600)]
     pub upload_seconds: u64,
@@ -215,6 +229,28 @@ pub enum LogFormat {
     Json,
 }
 
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Answers requests and runs jobs.
+    All,
+    /// Answers requests.
+    Front,
+    /// Runs jobs, and answers only how it is.
+    Worker,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
 impl Default for Config {
     /// What holds without a file, an environment and flags.
     fn default() -> Self {
@@ -230,6 +266,12 @@ impl Config {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             threads => threads,
         }
+    }
+
+    /// How long runs may go on when the service is stopped.
+    #[must_use]
+    pub fn finish_seconds(&self) -> u64 {
+        if self.role == Role::Worker { self.finish_seconds } else { 0 }
     }
 
     /// The configuration as a file that gives the same one, but for what may be secret: tokens and

@@ -82,6 +82,6 @@ async fn delete(store: &Store, what: Discarded) -> Result<(), StoreError> {
         }
         Discarded::Bundle(sha256) => store.blobs.delete_bundle(&sha256).await,
         Discarded::Request(job) => store.blobs.delete(Blob::Request(job)).await,
-        Discarded::Result(job) => store.blobs.delete(Blob::Result(job)).await,
+        Discarded::Result(run) => store.blobs.delete(Blob::Result(run)).await,
     }
 }

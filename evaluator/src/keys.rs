@@ -2,7 +2,7 @@
 
 mod cover;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use blindsight_contract::KeyBundle;
 use rayon::ThreadPool;
@@ -31,6 +31,8 @@ pub struct KeySets {
     config: Arc<Config>,
     /// Expanded keys by the SHA-256 of their bundle.
     expanded: Shelf<[u8; 32], ExpandedKeys>,
+    /// Those that made room for others, since somebody asked.
+    evicted: Arc<Mutex<Vec<[u8; 32]>>>,
     /// Held while a bundle's blobs are written or deleted: a bundle that is being deleted may be
     /// uploaded again at the same moment.
     pub(crate) bundles: tokio::sync::Mutex<()>,
@@ -61,8 +63,13 @@ pub struct KeysView {
 
 impl KeySets {
     pub(crate) fn new(store: &Arc<Store>, config: &Arc<Config>) -> Self {
+        let evicted = Arc::new(Mutex::new(Vec::new()));
+        let note = evicted.clone();
         Self {
-            expanded: Shelf::new(config.key_cache_bytes, |_| ()),
+            expanded: Shelf::new(config.key_cache_bytes, move |sha256| {
+                note.lock().unwrap_or_else(PoisonError::into_inner).push(*sha256);
+            }),
+            evicted,
             store: store.clone(),
             config: config.clone(),
             bundles: tokio::sync::Mutex::new(()),
@@ -156,6 +163,17 @@ impl KeySets {
     /// Forgets the expanded keys of a bundle.
     pub(crate) fn forget(&self, sha256: &[u8; 32]) {
         self.expanded.remove(sha256);
+    }
+
+    /// The bundles whose expanded keys were dropped since this was last asked.
+    pub(crate) fn take_evicted(&self) -> Vec<[u8; 32]> {
+        std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether all these keys are expanded.
+    pub(crate) fn are_warm(&self, used: &[Used]) -> bool {
+        let here = self.expanded.list();
+        used.iter().all(|used| here.iter().any(|(sha256, _)| *sha256 == used.sha256))
     }
 
     /// Bytes and number of the key sets that are kept expanded.

@@ -10,6 +10,7 @@ pub mod capability;
 pub mod config;
 mod connection;
 pub mod disposal;
+pub mod fleet;
 mod gate;
 mod hex;
 pub mod http;

@@ -94,9 +94,19 @@ impl Service {
         }))
     }
 
-    /// Stops taking work; running jobs go back to the queue.
+    /// Stops taking work. Running jobs go back to the queue, at once or when
+    /// [`Service::break_off`] is called, as [`Config::finish_seconds`] says.
     pub fn stop(&self) {
         self.lifecycle.stop();
+        self.jobs.wake.notify_waiters();
+        if self.config.finish_seconds() == 0 {
+            self.break_off();
+        }
+    }
+
+    /// Puts running jobs back.
+    pub fn break_off(&self) {
+        self.lifecycle.break_off();
         self.jobs.interrupt();
     }
 
@@ -116,6 +126,10 @@ impl Service {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let (queued, running) = self.jobs.board.counts();
+        // A scrape must not fail with the database.
+        let (age_ms, deletions) = (self.store.db)
+            .read(|c| Ok::<_, StoreError>((c.queue_age_ms()?, c.pending_deletions()?)))
+            .unwrap_or_default();
         let (loaded, loaded_bytes) = self.models.loaded();
         let catalogue = self.models.catalogue();
         self.metrics.encode(&Snapshot {
@@ -125,8 +139,9 @@ impl Service {
             loaded: loaded.into_iter().map(|(key, bytes)| (key.id.to_string(), bytes)).collect(),
             loaded_bytes,
             models: (catalogue.models().len(), catalogue.broken().len()),
-            // A scrape must not fail with the database.
-            deletions: self.store.db.read(|c| c.pending_deletions()).unwrap_or_default(),
+            deletions,
+            queue_age_seconds: age_ms as f64 / 1000.0,
+            free_slots: self.jobs.slots().saturating_sub(self.jobs.board.running_here()),
         })
     }
 }

@@ -56,6 +56,22 @@ pub async fn watch_models_until_stopped(service: Arc<Service>) {
     }
 }
 
+/// Asks the blob store from time to time whether it works, where it is another machine's, until the
+/// service stops.
+pub async fn probe_blobs_until_stopped(service: Arc<Service>) {
+    while service.config.blobs.is_some() && pause(&service, PROBE_SECONDS).await {
+        let patience = Duration::from_secs(PROBE_SECONDS);
+        let answer = tokio::time::timeout(patience, service.store.blobs.probe()).await;
+        let works = matches!(answer, Ok(Ok(())));
+        if !works {
+            tracing::warn!("the blob store does not answer");
+        }
+        service.lifecycle.note_blobs(works);
+    }
+}
+
+const PROBE_SECONDS: u64 = 2;
+
 /// Makes the configured models ready, so that no first job has to wait for it. Blocks until then.
 pub fn preload(service: &Service, pool: &ThreadPool) {
     let catalogue = service.models.catalogue();

@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use thiserror::Error;
 
-use super::Config;
+use super::{Config, Role};
 
 /// Why there is no configuration.
 #[derive(Debug, Error)]
@@ -35,6 +35,12 @@ pub enum ConfigError {
     /// A token that no header could carry, or that somebody could guess.
     #[error("a token must have {SHORTEST} visible ASCII characters at least, and no blanks")]
     Token,
+    /// Processes that share nothing.
+    #[error("the role {0:?} needs a database that others can use: give --state postgres://...")]
+    Alone(Role),
+    /// A lease that ends before anybody could prolong it.
+    #[error("a lease must last for a second at least")]
+    Lease,
     /// Everybody could use the service, and nobody said so.
     #[error(
         "{0} can be reached from other machines and there is no token: set one \
@@ -56,6 +62,12 @@ impl Config {
             Some(path) => with_file(&given, matches, path)?,
             None => given,
         };
+        if config.role != Role::All && config.state.is_none() {
+            return Err(ConfigError::Alone(config.role));
+        }
+        if config.lease_seconds == 0 {
+            return Err(ConfigError::Lease);
+        }
         config.tokens = tokens(&config, std::env::var("BLINDSIGHT_TOKEN").ok())?;
         if !config.open && config.tokens.is_empty() && !config.listen.ip().is_loopback() {
             return Err(ConfigError::Exposed(config.listen));

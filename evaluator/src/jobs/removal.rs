@@ -73,8 +73,9 @@ impl Jobs {
         })?;
         for job in jobs {
             self.board.end(job, None);
+            queue::stop(self, job);
         }
-        queue::refresh(self)?;
+        queue::changed(self)?;
         Ok(bundle)
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `bundles/SHA256/INDEX` | a frame of a key bundle, the manifest first |
 //! | `requests/JOB` | the request of a job that has not finished |
-//! | `results/JOB` | the answer of a job that is done |
+//! | `results/JOB.EPOCH` | the answer of a run |
 
 #[cfg(feature = "s3")]
 mod s3;
@@ -21,6 +21,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::state::runs::RunName;
 use crate::hex;
 
 /// The blob store.
@@ -38,8 +39,8 @@ pub enum Blob {
     Frame([u8; 32], usize),
     /// The request of a job.
     Request(Uuid),
-    /// The answer of a job.
-    Result(Uuid),
+    /// The answer of a run.
+    Result(RunName),
 }
 
 impl Blobs {
@@ -87,6 +88,18 @@ impl Blobs {
         Ok(self.store.get(&blob.path()).await?.bytes().await?)
     }
 
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        // Nothing has this name: whoever says so works.
+        match self.store.head(&Path::from("probe")).await {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Deletes an object; that it is not there is no error.
     ///
     /// # Errors
@@ -130,7 +143,7 @@ impl Blobs {
             let name = match *names.as_slice() {
                 [BUNDLES, sha256, _] => BlobName::Bundle(sha256),
                 [REQUESTS, job] => BlobName::Request(job),
-                [RESULTS, job] => BlobName::Result(job),
+                [RESULTS, run] => BlobName::Result(run),
                 // Not ours: somebody shares the bucket.
                 _ => continue,
             };
@@ -159,7 +172,7 @@ pub enum BlobName<'a> {
     Bundle(&'a str),
     /// The request of this job.
     Request(&'a str),
-    /// The answer of this job.
+    /// The answer of this run.
     Result(&'a str),
 }
 
@@ -174,7 +187,7 @@ impl Blob {
                 Path::from_iter([BUNDLES.to_owned(), hex::encode(&sha256), index.to_string()])
             }
             Self::Request(job) => Path::from_iter([REQUESTS.to_owned(), job.to_string()]),
-            Self::Result(job) => Path::from_iter([RESULTS.to_owned(), job.to_string()]),
+            Self::Result(run) => Path::from_iter([RESULTS.to_owned(), run.to_string()]),
         }
     }
 }
@@ -208,8 +221,9 @@ mod tests {
             blobs.put(blob, Bytes::from_static(b"content")).await.unwrap();
             assert_eq!(&blobs.get(blob).await.unwrap()[..], b"content");
         }
-        assert!(blobs.get(Blob::Result(job)).await.unwrap_err().is_missing_blob());
-        blobs.delete(Blob::Result(job)).await.unwrap();
+        let result = Blob::Result(RunName { job, epoch: 1 });
+        assert!(blobs.get(result).await.unwrap_err().is_missing_blob());
+        blobs.delete(result).await.unwrap();
 
         let name = hex::encode(&sha256);
         let deleted = blobs.delete_unknown(|blob| *blob == BlobName::Bundle(&name)).await.unwrap();

@@ -41,9 +41,13 @@ pub enum StoreError {
         /// Version of the program.
         known: i64,
     },
-    /// Another process holds the database.
-    #[error("another evaluator uses this database")]
-    StateInUse,
+    /// A pooler of transactions stands before the database.
+    #[error(
+        "between this program and the database stands a pooler that gives each transaction another \
+         connection; locks that say who is present do not hold there: give the address of the \
+         database itself, or a pooler of sessions"
+    )]
+    Pooler,
     /// A database that others can reach, with files that they cannot.
     #[error("a database needs blobs at an address too: give --blobs s3://BUCKET/PREFIX")]
     LocalBlobs,
@@ -76,6 +80,13 @@ impl StoreError {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Database(state) = &error
+            && state.is_away
+        {
+            tracing::warn!(cause = %error, "the database cannot be reached");
+            let detail = "The service's storage does not answer; try again in a moment.";
+            return Self::new(Code::StorageUnavailable, detail).retry_after(2);
+        }
         if error.is_full() {
             tracing::error!(cause = %error, "the disk is full");
             let detail = "The service's disk is full. It is not your fault; try again later.";

@@ -1,4 +1,4 @@
-//! The rows in PostgreSQL, 15 or newer.
+//! The rows in PostgreSQL, 15 or newer, for any number of processes.
 //!
 //! Changes are made one after the other, as in SQLite: each takes a lock of the database first. What
 //! the rules ask and do within a change is therefore true when it is committed, without a word about
@@ -9,10 +9,15 @@ mod deletions;
 mod jobs;
 mod keys;
 mod migrate;
+mod presence;
+mod runs;
+mod shared;
 #[cfg(test)]
 pub(super) mod testing;
 mod uploads;
 mod usage;
+
+use std::error::Error;
 
 use deadpool_postgres::{Pool, PoolError, Transaction};
 use tokio::runtime::{Handle, Runtime};
@@ -30,8 +35,20 @@ use crate::capability::Owner;
 pub(super) struct Postgres {
     pool: Pool,
     /// The threads on which connections live. Whoever asks waits, as with a file.
-    runtime: Runtime,
-    _only_one: connect::OnlyOne,
+    threads: Threads,
+    between: shared::Between,
+}
+
+/// They end with the database's door, whoever drops it: a task of theirs may.
+#[derive(Debug)]
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Postgres {
@@ -39,8 +56,8 @@ impl Postgres {
     /// `postgres://USER:PASSWORD@HOST/DATABASE`, with `?sslmode=require` for TLS.
     ///
     /// # Errors
-    /// When the database cannot be reached or used, was written by a later version, or another
-    /// evaluator uses it.
+    /// When the database cannot be reached or used, was written by a later version, or something
+    /// between here and there gives each statement another connection.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -48,13 +65,14 @@ impl Postgres {
             .enable_all()
             .build()?;
         let settings = connect::settings(url)?;
-        let only_one = runtime.block_on(connect::only_one(&settings))?;
-        let pool = connect::pool(settings)?;
+        runtime.block_on(presence::check_connections(&settings))?;
+        let pool = connect::pool(settings.clone())?;
         runtime.block_on(async {
             let mut client = pool.get().await.map_err(StateError::from)?;
             migrate::migrate(&mut client).await
         })?;
-        Ok(Self { pool, runtime, _only_one: only_one })
+        let between = shared::Between::new(settings, &pool, runtime.handle())?;
+        Ok(Self { pool, threads: Threads(Some(runtime)), between })
     }
 
     fn with(
@@ -63,7 +81,10 @@ impl Postgres {
         writes: bool,
         f: &mut dyn FnMut(&Rows<'_>) -> bool,
     ) -> state::Result<()> {
-        let wait = self.runtime.handle();
+        let Some(runtime) = &self.threads.0 else {
+            return Err(StateError::away("the service ends"));
+        };
+        let wait = runtime.handle();
         let mut client = wait.block_on(self.pool.get())?;
         let transaction = client.build_transaction().isolation_level(level).read_only(!writes);
         let transaction = wait.block_on(transaction.start())?;
@@ -89,6 +110,10 @@ impl State for Postgres {
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> state::Result<()> {
         // Read committed: what is asked after the lock was given is the newest there is.
         self.with(IsolationLevel::ReadCommitted, true, &mut |rows| f(rows))
+    }
+
+    fn shared(&self) -> Option<&dyn state::shared::Shared> {
+        Some(&self.between)
     }
 }
 
@@ -174,7 +199,24 @@ fn out_of_range(value: impl std::fmt::Display) -> StateError {
 
 impl From<tokio_postgres::Error> for StateError {
     fn from(error: tokio_postgres::Error) -> Self {
+        if is_away(&error) {
+            return Self::away(error);
+        }
         Self::new(error.code() == Some(&SqlState::DISK_FULL), error)
+    }
+}
+
+/// Whether the server cannot be reached, or says that it starts or stops: classes 08 and 57P.
+fn is_away(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        Some(state) => {
+            let code = state.code();
+            code.starts_with("08") || code.starts_with("57P") || code == "53300"
+        }
+        None => {
+            let source = error.source();
+            error.is_closed() || source.is_some_and(<dyn Error>::is::<std::io::Error>)
+        }
     }
 }
 
@@ -182,6 +224,7 @@ impl From<PoolError> for StateError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => error.into(),
+            PoolError::Timeout(_) => Self::away(error),
             error => Self::new(false, error),
         }
     }
@@ -189,20 +232,16 @@ impl From<PoolError> for StateError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::testing::new_database;
     use super::*;
     use crate::store::state::deletions::{Discarded, Pending};
 
     #[test]
-    fn one_evaluator_uses_a_database_and_the_next_one_finds_its_rows() {
+    fn what_one_process_writes_is_there_for_the_others() {
         let Some(url) = new_database() else { return };
         let first = Postgres::open(&url).unwrap();
-        assert!(matches!(Postgres::open(&url), Err(StoreError::StateInUse)));
+        let second = Postgres::open(&url).unwrap();
         first.change(&mut |t| t.discard(Discarded::Bundle([1; 32]), 5).is_ok()).unwrap();
-        drop(first);
-        let second = reopened(&url).unwrap();
         let mut pending = None;
         second.look(&mut |c| pending = c.pending_deletions().ok()).unwrap();
         assert_eq!(pending, Some(Pending { count: 1, bytes: 5 }));
@@ -215,9 +254,8 @@ mod tests {
         let newer = "UPDATE schema_version SET version = 99";
         let set = |rows: &Rows<'_>| rows.execute(newer, &[]).is_ok();
         database.with(IsolationLevel::ReadCommitted, true, &mut |rows| set(rows)).unwrap();
-        drop(database);
-        let refused = reopened(&url);
-        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 1 })), "{refused:?}");
+        let refused = Postgres::open(&url);
+        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 2 })), "{refused:?}");
     }
 
     #[test]
@@ -244,19 +282,6 @@ mod tests {
         let wrong = Postgres::open("postgres://someone:hunter2@[/x").unwrap_err();
         for error in [missing, wrong] {
             assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
-    }
-
-    /// The lock of a connection is free a moment after the connection is gone.
-    fn reopened(url: &str) -> Result<Postgres, StoreError> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            match Postgres::open(url) {
-                Err(StoreError::StateInUse) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                opened => return opened,
-            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod deletions;
 mod jobs;
 mod keys;
+mod runs;
 mod turns;
 mod uploads;
 mod usage;
@@ -86,10 +87,11 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// What takes an empty database to each version. Lines are only ever added.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
+    include_str!("sqlite/schema_4.sql"),
 ];
 
 fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
@@ -128,6 +130,11 @@ fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     Uuid::parse_str(&text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
     })
+}
+
+fn maybe_uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Uuid>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|_| uuid(row, column)).transpose()
 }
 
 fn owner_and_id(row: &Row<'_>) -> rusqlite::Result<(Owner, Uuid)> {
@@ -179,7 +186,7 @@ mod tests {
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
-        assert!(matches!(Sqlite::open(&path), Err(StoreError::Schema { found: 99, known: 3 })));
+        assert!(matches!(Sqlite::open(&path), Err(StoreError::Schema { found: 99, known: 4 })));
     }
 
     #[test]

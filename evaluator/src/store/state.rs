@@ -7,6 +7,8 @@
 pub mod deletions;
 pub mod jobs;
 pub mod keys;
+pub mod runs;
+pub mod shared;
 #[cfg(test)]
 mod tests;
 pub mod uploads;
@@ -20,16 +22,21 @@ use thiserror::Error;
 use deletions::{ReadDeletions, WriteDeletions};
 use jobs::{ReadJobs, WriteJobs};
 use keys::{ReadKeys, WriteKeys};
+use runs::{ReadRuns, WriteRuns};
+use shared::Shared;
 use uploads::{ReadUploads, WriteUploads};
 use usage::ReadUsage;
 
 /// All that can be asked: of one moment.
-pub trait Reads: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadDeletions {}
-impl<T: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadDeletions> Reads for T {}
+pub trait Reads: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadRuns + ReadDeletions {}
+impl<T: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadRuns + ReadDeletions> Reads for T {}
 
 /// All that can be done: in one transaction, which sees what it did.
-pub trait Writes: Reads + WriteUploads + WriteKeys + WriteJobs + WriteDeletions {}
-impl<T: Reads + WriteUploads + WriteKeys + WriteJobs + WriteDeletions> Writes for T {}
+pub trait Writes:
+    Reads + WriteUploads + WriteKeys + WriteJobs + WriteRuns + WriteDeletions
+{
+}
+impl<T: Reads + WriteUploads + WriteKeys + WriteJobs + WriteRuns + WriteDeletions> Writes for T {}
 
 /// A database with these rows.
 pub trait State: Debug + Send + Sync {
@@ -45,6 +52,11 @@ pub trait State: Debug + Send + Sync {
     /// # Errors
     /// When the database fails.
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> Result<()>;
+
+    /// What several processes use together, where the database can be shared.
+    fn shared(&self) -> Option<&dyn Shared> {
+        None
+    }
 }
 
 /// The door to a database. Its methods block: call them where that is allowed.
@@ -71,6 +83,12 @@ impl Database {
         read.unwrap_or_else(|| Err(StateError::skipped().into()))
     }
 
+    /// What several processes use together, if they can share this database.
+    #[must_use]
+    pub fn shared(&self) -> Option<&dyn Shared> {
+        self.0.shared()
+    }
+
     /// Runs `f` in a transaction that is durable when this returns, and leaves no trace if `f`
     /// fails.
     ///
@@ -92,13 +110,20 @@ impl Database {
 pub struct StateError {
     /// Whether its disk is full.
     pub(crate) is_full: bool,
+    /// Whether it cannot be reached at the moment.
+    pub(crate) is_away: bool,
     source: Box<dyn Error + Send + Sync>,
 }
 
 impl StateError {
     /// A failure, and whether it is for want of room.
     pub(crate) fn new(is_full: bool, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { is_full, source: source.into() }
+        Self { is_full, is_away: false, source: source.into() }
+    }
+
+    /// The database cannot be reached.
+    pub(crate) fn away(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_full: false, is_away: true, source: source.into() }
     }
 
     fn skipped() -> Self {

@@ -353,9 +353,7 @@ fn reopened(config: &Config, rows: &Rows) -> Arc<Service> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match rows.open(config, fake::reader()) {
-            Err(OpenError::Store(StoreError::InUse(_) | StoreError::StateInUse))
-                if Instant::now() < deadline =>
-            {
+            Err(OpenError::Store(StoreError::InUse(_))) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             opened => return opened.unwrap(),

@@ -1,13 +1,17 @@
 //! Blobs in a bucket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, RetryConfig};
 
 use crate::store::StoreError;
+
+/// How long an operation is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The bucket and prefix of `BUCKET/PREFIX`, with everything else from `AWS_*` variables.
 pub(super) fn from_environment(place: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
@@ -22,7 +26,9 @@ fn open(builder: AmazonS3Builder, place: &str) -> Result<Arc<dyn ObjectStore>, S
         return Err(StoreError::Address(format!("s3://{place} names no bucket")));
     }
     let prefix = Path::parse(prefix).map_err(|error| StoreError::Address(error.to_string()))?;
-    let store = builder.with_bucket_name(bucket).build()?;
+    // Who is away for longer is asked again by whoever needs it, and says so in the meantime.
+    let retry = RetryConfig { max_retries: 4, retry_timeout: PATIENCE, ..RetryConfig::default() };
+    let store = builder.with_retry(retry).with_bucket_name(bucket).build()?;
     Ok(Arc::new(PrefixStore::new(store, prefix)))
 }
 
@@ -38,6 +44,7 @@ mod tests {
     use super::*;
     use crate::hex;
     use crate::store::blobs::{Blob, BlobName, Blobs};
+    use crate::store::state::runs::RunName;
 
     type Bucket = Mutex<BTreeMap<String, Bytes>>;
 
@@ -107,11 +114,12 @@ mod tests {
         let store = open(builder, "bucket/some/prefix").unwrap();
         let blobs = Blobs { store, folder: None };
         let (job, sha256) = (Uuid::from_u128(9), [0xCD; 32]);
-        for blob in [Blob::Frame(sha256, 0), Blob::Frame(sha256, 1), Blob::Result(job)] {
+        let run = RunName { job, epoch: 3 };
+        for blob in [Blob::Frame(sha256, 0), Blob::Frame(sha256, 1), Blob::Result(run)] {
             blobs.put(blob, Bytes::from_static(b"content")).await.unwrap();
             assert_eq!(&blobs.get(blob).await.unwrap()[..], b"content");
         }
-        let name = format!("some/prefix/results/{job}");
+        let name = format!("some/prefix/results/{job}.3");
         assert!(bucket.lock().unwrap().contains_key(&name));
         assert!(blobs.get(Blob::Request(job)).await.unwrap_err().is_missing_blob());
         let known = hex::encode(&sha256);

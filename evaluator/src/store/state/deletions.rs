@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use super::Result;
+use super::runs::RunName;
 use crate::hex;
 use crate::time::Timestamp;
 
@@ -16,8 +17,8 @@ pub enum Discarded {
     Bundle([u8; 32]),
     /// The request of a job.
     Request(Uuid),
-    /// The answer of a job.
-    Result(Uuid),
+    /// The answer of a run.
+    Result(RunName),
 }
 
 impl Discarded {
@@ -27,7 +28,7 @@ impl Discarded {
             Self::Upload(id) => ("upload", id.to_string()),
             Self::Bundle(sha256) => ("bundle", hex::encode(&sha256)),
             Self::Request(job) => ("request", job.to_string()),
-            Self::Result(job) => ("result", job.to_string()),
+            Self::Result(run) => ("result", run.to_string()),
         }
     }
 
@@ -38,7 +39,7 @@ impl Discarded {
             "upload" => Some(Self::Upload(id()?)),
             "bundle" => Some(Self::Bundle(hex::decode(name)?)),
             "request" => Some(Self::Request(id()?)),
-            "result" => Some(Self::Result(id()?)),
+            "result" => Some(Self::Result(RunName::parse(name)?)),
             _ => None,
         }
     }

@@ -4,8 +4,9 @@
 use uuid::Uuid;
 
 use super::deletions::{Discarded, Due, Pending};
-use super::jobs::{JobError, JobState, NewRow, Recovered, RunEnd, Start};
+use super::jobs::{JobError, JobState, NewRow};
 use super::keys::{NewKeys, StoredList};
+use super::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure, Warm};
 use super::uploads::UploadRow;
 use super::usage::{Scope, Usage};
 use super::{Database, StateError};
@@ -17,6 +18,9 @@ use crate::time::Timestamp;
 
 const OWNER: Owner = Owner([1; 32]);
 const SHA256: [u8; 32] = [7; 32];
+
+/// A lease that does not end while a test runs.
+const TENURE: Tenure = Tenure { worker: Uuid::from_u128(77), lease_ms: 600_000 };
 
 fn on_each(test: impl Fn(&Database)) {
     let folder = TempFolder::new();
@@ -130,7 +134,7 @@ fn what_cannot_be_deleted_is_tried_again_and_counted() {
         let all = [
             Discarded::Bundle(SHA256),
             Discarded::Request(id(2)),
-            Discarded::Result(id(2)),
+            Discarded::Result(RunName { job: id(2), epoch: 3 }),
             Discarded::Upload(id(1)),
         ];
         db.write(|t| all.iter().try_for_each(|&what| t.discard(what, 10))).unwrap();
@@ -254,7 +258,7 @@ fn a_job_ends_once() {
         insert_keys(db, 1);
         insert_job(db, 100, "c", 5);
         insert_job(db, 101, "c", 6);
-        let waiting = db.read(|c| c.waiting_jobs()).unwrap();
+        let waiting = db.read(|c| c.waiting_jobs(10)).unwrap();
         assert_eq!(waiting.iter().map(|job| job.id).collect::<Vec<_>>(), [id(100), id(101)]);
         assert_eq!(db.read(|c| c.repeated_job(id(1), "again")).unwrap().unwrap().id, id(100));
         assert!(db.read(|c| c.repeated_job(id(1), "other")).unwrap().is_none());
@@ -262,31 +266,35 @@ fn a_job_ends_once() {
         let seq = waiting[0].seq;
         assert_eq!(db.read(|c| c.keys_of_job(seq)).unwrap(), (OWNER, vec![id(1), id(2)]));
 
-        let start = || db.write(|t| t.start_job(seq, Timestamp(60))).unwrap();
+        let start = || db.write(|t| t.start_job(seq, TENURE, Timestamp(60))).unwrap();
         let job = start().unwrap();
         assert_eq!((job.state, job.attempts), (JobState::Running, 1));
         assert_eq!(job.started_at, Some(Timestamp(60)));
         assert!(start().is_none(), "it runs already");
-        let end = |attempts, end: RunEnd| {
-            db.write(|t| t.end_job(Start { seq, attempts }, &end, Timestamp(70))).unwrap()
+        let end = |epoch, end: RunEnd| {
+            db.write(|t| t.end_job(Start { seq, epoch }, &end, Timestamp(70))).unwrap()
         };
         assert_eq!(end(1, RunEnd::Again { counted: false }).unwrap().attempts, 0);
-        assert_eq!(start().unwrap().attempts, 1);
-        assert_eq!(end(1, RunEnd::Again { counted: true }).unwrap().attempts, 1);
-        assert_eq!(start().unwrap().attempts, 2);
+        let again = start().unwrap();
+        assert_eq!((again.attempts, again.epoch), (1, 2), "epochs are never used again");
         let done = RunEnd::Done { result_bytes: 9, evaluate_ms: 4 };
-        assert!(end(1, done.clone()).is_none(), "an earlier start ends nothing");
+        assert!(end(1, done.clone()).is_none(), "an earlier run ends nothing");
+        assert_eq!(end(2, RunEnd::Again { counted: true }).unwrap().attempts, 1);
+        let again = start().unwrap();
+        assert_eq!((again.attempts, again.epoch, again.worker), (2, 3, Some(TENURE.worker)));
+        assert!(end(2, done.clone()).is_none(), "an earlier run ends nothing");
         assert_eq!(usage(db, Scope::All).running, 1);
-        let job = end(2, done.clone()).unwrap();
+        let job = end(3, done.clone()).unwrap();
         assert_eq!(
             (job.state, job.result_bytes, job.evaluate_ms),
             (JobState::Done, Some(9), Some(4))
         );
-        assert!(end(2, done).is_none());
+        assert!(end(3, done).is_none());
         assert!(db.write(|t| t.cancel_job(seq, Timestamp(80))).unwrap().is_none());
         assert_eq!(noted(db), (vec![Discarded::Request(id(100))], 20));
         let blobs = db.read(|c| c.jobs_with_blobs()).unwrap();
-        assert_eq!(blobs, (vec![id(101)], vec![id(100)]));
+        let run = RunName { job: id(100), epoch: 3 };
+        assert_eq!(blobs, (vec![id(101)], vec![run]));
 
         let cancelled = db.write(|t| t.cancel_job(waiting[1].seq, Timestamp(80))).unwrap();
         assert_eq!(cancelled.unwrap().state, JobState::Cancelled);
@@ -294,7 +302,7 @@ fn a_job_ends_once() {
         assert_eq!(usage(db, Scope::All).queued, 0);
         // Results first, jobs later.
         db.write(|t| t.expire_jobs(Timestamp(75), Timestamp(0))).unwrap();
-        assert_eq!(noted(db), (vec![Discarded::Result(id(100))], 9));
+        assert_eq!(noted(db), (vec![Discarded::Result(run)], 9));
         db.write(|t| t.expire_jobs(Timestamp(75), Timestamp(75))).unwrap();
         assert!(db.read(|c| c.job(OWNER, id(100))).unwrap().is_none());
         assert!(db.read(|c| c.job(OWNER, id(101))).unwrap().is_some());
@@ -311,14 +319,15 @@ fn jobs_that_ran_when_the_process_ended_wait_again_or_are_given_up() {
             insert_job(db, number, "c", 5);
         }
         let seq: Vec<i64> =
-            db.read(|c| c.waiting_jobs()).unwrap().iter().map(|job| job.seq).collect();
-        let start = |seq| db.write(|t| t.start_job(seq, Timestamp(60))).unwrap();
+            db.read(|c| c.waiting_jobs(10)).unwrap().iter().map(|job| job.seq).collect();
+        let start = |seq| db.write(|t| t.start_job(seq, TENURE, Timestamp(60))).unwrap();
         start(seq[0]);
         start(seq[1]);
         let again = RunEnd::Again { counted: true };
-        db.write(|t| t.end_job(Start { seq: seq[1], attempts: 1 }, &again, Timestamp(1))).unwrap();
+        db.write(|t| t.end_job(Start { seq: seq[1], epoch: 1 }, &again, Timestamp(1))).unwrap();
         start(seq[1]);
-        let recovered = db.write(|t| t.recover_jobs(2, "internal", Timestamp(90))).unwrap();
+        let recovered =
+            db.write(|t| t.recover_jobs(Lost::All, 2, "internal", Timestamp(90))).unwrap();
         assert_eq!(recovered, Recovered { dead: 1, requeued: 1 });
         let dead = db.read(|c| c.job(OWNER, id(101))).unwrap().unwrap();
         assert_eq!((dead.state, dead.finished_at), (JobState::Dead, Some(Timestamp(90))));
@@ -333,6 +342,58 @@ fn jobs_that_ran_when_the_process_ended_wait_again_or_are_given_up() {
 }
 
 #[test]
+fn only_what_is_lost_is_taken_over() {
+    on_each(|db| {
+        insert_keys(db, 1);
+        let tenures =
+            [TENURE, Tenure { worker: id(78), ..TENURE }, Tenure { worker: id(79), lease_ms: 0 }];
+        for (number, tenure) in (100..).zip(tenures) {
+            insert_job(db, number, "c", 5);
+            let seq = db.read(|c| c.waiting_jobs(10)).unwrap()[0].seq;
+            assert!(db.write(|t| t.start_job(seq, tenure, Timestamp(60))).unwrap().is_some());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        let mut working = db.read(|c| c.working()).unwrap();
+        working.sort_by_key(|one| one.worker);
+        let overdue: Vec<bool> = working.iter().map(|one| one.is_overdue).collect();
+        assert_eq!(overdue, [false, false, true]);
+        assert!(working.iter().all(|one| one.silent_ms >= 60 && one.silent_ms < 60_000));
+
+        let take = |lost| {
+            db.write(|t| t.recover_jobs(lost, 9, "internal", Timestamp(90))).unwrap().requeued
+        };
+        assert_eq!(take(Lost::Of { worker: id(78), silent_ms: 60_000 }), 0, "not silent enough");
+        assert_eq!(take(Lost::Of { worker: id(78), silent_ms: 50 }), 1);
+        assert_eq!(take(Lost::Overdue), 1);
+        let running = db.read(|c| c.running_jobs()).unwrap();
+        assert_eq!(running.iter().map(|job| job.id).collect::<Vec<_>>(), [id(100)]);
+        assert_eq!(db.read(|c| c.waiting_jobs(1)).unwrap().len(), 1);
+        let named = db.read(|c| c.jobs_named(&[id(101), id(999)])).unwrap();
+        assert_eq!(named.iter().map(|job| (job.id, job.epoch)).collect::<Vec<_>>(), [(id(101), 1)]);
+    });
+}
+
+#[test]
+fn the_oldest_jobs_of_who_is_next_are_offered() {
+    on_each(|db| {
+        insert_keys(db, 1);
+        for (number, name) in [(100, "a"), (101, "a"), (102, "a"), (103, "b"), (104, "c")] {
+            insert_job(db, number, name, 5);
+        }
+        db.write(|t| t.charge(&caller("a"), 10)).unwrap();
+        db.write(|t| t.charge(&caller("c"), 20)).unwrap();
+        let next = |callers, each| {
+            let next = db.read(|c| c.next_jobs(TENURE.worker, callers, each)).unwrap();
+            assert!(next.iter().all(|one| one.warm == Warm::Nowhere && one.waited_ms < 60_000));
+            next.iter().map(|one| (one.row.id, one.spent_ms)).collect::<Vec<_>>()
+        };
+        assert_eq!(next(2, 2), [(id(100), 10), (id(101), 10), (id(103), 0)]);
+        assert_eq!(next(9, 1), [(id(100), 10), (id(103), 0), (id(104), 20)]);
+        assert!(db.read(|c| c.queue_age_ms()).unwrap() < 60_000);
+    });
+}
+
+#[test]
 fn who_comes_back_starts_where_the_others_are() {
     on_each(|db| {
         insert_keys(db, 1);
@@ -343,8 +404,8 @@ fn who_comes_back_starts_where_the_others_are() {
         db.write(|t| t.charge(&a, 1000)).unwrap();
         let times = || db.read(|c| c.virtual_times()).unwrap();
         assert_eq!((times()[&a], times()[&b]), (1000, 0));
-        let first = db.read(|c| c.waiting_jobs()).unwrap()[0].seq;
-        db.write(|t| t.start_job(first, Timestamp(0))).unwrap();
+        let first = db.read(|c| c.waiting_jobs(10)).unwrap()[0].seq;
+        db.write(|t| t.start_job(first, TENURE, Timestamp(0))).unwrap();
         // As it was before the run that is going on.
         db.write(|t| t.arrive(&b)).unwrap();
         assert_eq!(times()[&b], 960);
