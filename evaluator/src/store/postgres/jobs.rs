@@ -39,12 +39,10 @@ impl ReadJobs for Rows<'_> {
     }
 
     fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)> {
-        let query = "SELECT owner, keys FROM jobs WHERE seq = $1";
-        let (owner, keys): (_, Uuid) =
-            self.one(query, &[&seq], |row| Ok((Owner(hash(row, 0)?), get(row, 1)?)))?;
-        let query = "SELECT keys FROM job_keys WHERE job = $1 ORDER BY place";
-        let further: Vec<Uuid> = self.all(query, &[&seq], |row| get(row, 0))?;
-        Ok((owner, std::iter::once(keys).chain(further).collect()))
+        let query = "SELECT owner, keys || ARRAY(
+                         SELECT keys FROM job_keys WHERE job = $1 ORDER BY place)
+                     FROM jobs WHERE seq = $1";
+        self.one(query, &[&seq], |row| Ok((Owner(hash(row, 0)?), get(row, 1)?)))
     }
 
     fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<RunName>)> {
