@@ -22,6 +22,7 @@ use crate::connection::{Connection, ReadingPace};
 use crate::disposal;
 use crate::http::{self, SiteError, StaticSite};
 use crate::jobs::Runners;
+use crate::orphans;
 use crate::places::Places;
 use crate::refusal::Refusal;
 use crate::service::Service;
@@ -73,6 +74,7 @@ pub fn serve(
     background.block_on(upkeep::recover(service)).map_err(ServeError::Recovery)?;
     let sweeper = background.spawn(upkeep::sweep_until_stopped(service.clone()));
     let disposer = background.spawn(disposal::dispose_until_stopped(service.clone()));
+    let orphans = background.spawn(orphans::sweep_until_stopped(service.clone()));
     let watcher = background.spawn(upkeep::watch_models_until_stopped(service.clone()));
 
     let result = actix_web::rt::System::new().block_on(async {
@@ -91,7 +93,7 @@ pub fn serve(
     });
     // They end with the service, which has not begun where there was no address to be had.
     service.stop();
-    let _ = background.block_on(async { tokio::join!(sweeper, disposer, watcher) });
+    let _ = background.block_on(async { tokio::join!(sweeper, disposer, orphans, watcher) });
     result
 }
 

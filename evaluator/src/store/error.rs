@@ -41,6 +41,9 @@ pub enum StoreError {
         /// Version of the program.
         known: i64,
     },
+    /// The bytes of an upload are not those that were stored.
+    #[error("what was stored of an upload is not there as it was")]
+    Damaged,
     /// Another process holds the database.
     #[error("another evaluator uses this database")]
     StateInUse,

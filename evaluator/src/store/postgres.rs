@@ -22,7 +22,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::state::{self, Reads, State, StateError, Writes};
+use super::state::{self, Elected, Reads, State, StateError, Writes};
 use crate::capability::Owner;
 
 /// A database that is reached over the network.
@@ -31,7 +31,9 @@ pub(super) struct Postgres {
     pool: Pool,
     /// The threads on which connections live. Whoever asks waits, as with a file.
     runtime: Runtime,
-    _only_one: connect::OnlyOne,
+    /// How to connect beside the pool.
+    settings: tokio_postgres::Config,
+    _only_one: Option<connect::Held>,
 }
 
 impl Postgres {
@@ -42,19 +44,36 @@ impl Postgres {
     /// When the database cannot be reached or used, was written by a later version, or another
     /// evaluator uses it.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_and(url, true)
+    }
+
+    /// As [`Postgres::open`], but others may use the database too.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or used, or was written by a later version.
+    pub(super) fn open_beside_others(url: &str) -> Result<Self, StoreError> {
+        Self::open_and(url, false)
+    }
+
+    fn open_and(url: &str, keeps_others_out: bool) -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("postgres")
             .enable_all()
             .build()?;
         let settings = connect::settings(url)?;
-        let only_one = runtime.block_on(connect::only_one(&settings))?;
-        let pool = connect::pool(settings)?;
+        let only_one = if keeps_others_out {
+            let held = runtime.block_on(connect::hold(&settings, connect::ONLY_ONE))?;
+            Some(held.ok_or(StoreError::StateInUse)?)
+        } else {
+            None
+        };
+        let pool = connect::pool(settings.clone())?;
         runtime.block_on(async {
             let mut client = pool.get().await.map_err(StateError::from)?;
             migrate::migrate(&mut client).await
         })?;
-        Ok(Self { pool, runtime, _only_one: only_one })
+        Ok(Self { pool, runtime, settings, _only_one: only_one })
     }
 
     fn with(
@@ -89,6 +108,15 @@ impl State for Postgres {
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> state::Result<()> {
         // Read committed: what is asked after the lock was given is the newest there is.
         self.with(IsolationLevel::ReadCommitted, true, &mut |rows| f(rows))
+    }
+
+    fn elect(&self, what: &str) -> state::Result<Option<Box<dyn Elected>>> {
+        let held = self.runtime.block_on(connect::hold(&self.settings, connect::office(what)));
+        match held {
+            Ok(held) => Ok(held.map(|held| Box::new(held) as Box<dyn Elected>)),
+            Err(StoreError::Database(error)) => Err(error),
+            Err(error) => Err(StateError::new(false, error)),
+        }
     }
 }
 
@@ -200,7 +228,7 @@ mod tests {
         let Some(url) = new_database() else { return };
         let first = Postgres::open(&url).unwrap();
         assert!(matches!(Postgres::open(&url), Err(StoreError::StateInUse)));
-        first.change(&mut |t| t.discard(Discarded::Bundle([1; 32]), 5).is_ok()).unwrap();
+        first.change(&mut |t| t.discard(Discarded::Request(Uuid::nil()), 5).is_ok()).unwrap();
         drop(first);
         let second = reopened(&url).unwrap();
         let mut pending = None;
@@ -217,7 +245,7 @@ mod tests {
         database.with(IsolationLevel::ReadCommitted, true, &mut |rows| set(rows)).unwrap();
         drop(database);
         let refused = reopened(&url);
-        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 1 })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 2 })), "{refused:?}");
     }
 
     #[test]
@@ -227,7 +255,7 @@ mod tests {
         for _ in 0..20 {
             let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 database.change(&mut |t| {
-                    t.discard(Discarded::Bundle([1; 32]), 5).unwrap();
+                    t.discard(Discarded::Request(Uuid::nil()), 5).unwrap();
                     panic!("on purpose")
                 })
             }));

@@ -45,6 +45,20 @@ pub trait State: Debug + Send + Sync {
     /// # Errors
     /// When the database fails.
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> Result<()>;
+
+    /// Elects this process for `what`, if no other process is: until the guard is dropped, or the
+    /// process ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn elect(&self, what: &str) -> Result<Option<Box<dyn Elected>>>;
+}
+
+/// Held by whoever is elected.
+pub trait Elected: Debug + Send {
+    /// Whether the election still holds, as far as was noticed. Another process may have been elected
+    /// a moment ago, so nothing may be wrong if two do at once what one is elected for.
+    fn holds(&self) -> bool;
 }
 
 /// The door to a database. Its methods block: call them where that is allowed.
@@ -83,6 +97,14 @@ impl Database {
         let mut written = None;
         self.0.change(&mut |rows| written.insert(f(rows)).is_ok())?;
         written.unwrap_or_else(|| Err(StateError::skipped().into()))
+    }
+
+    /// Elects this process for `what`, if no other process is: until the guard is dropped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn elect(&self, what: &str) -> Result<Option<Box<dyn Elected>>> {
+        self.0.elect(what)
     }
 }
 
