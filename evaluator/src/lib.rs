@@ -20,6 +20,7 @@ pub mod lifecycle;
 mod limits;
 pub mod metrics;
 pub mod models;
+pub mod orphans;
 mod pace;
 mod places;
 pub mod refusal;

@@ -23,6 +23,7 @@ use crate::disposal;
 use crate::fleet::Fleet;
 use crate::http::{self, SiteError, StaticSite};
 use crate::jobs::Runners;
+use crate::orphans;
 use crate::places::Places;
 use crate::refusal::Refusal;
 use crate::service::Service;
@@ -75,6 +76,7 @@ pub fn serve(
     background.block_on(upkeep::recover(service)).map_err(ServeError::Recovery)?;
     let sweeper = background.spawn(upkeep::sweep_until_stopped(service.clone()));
     let disposer = background.spawn(disposal::dispose_until_stopped(service.clone()));
+    let orphans = background.spawn(orphans::sweep_until_stopped(service.clone()));
     let watcher = background.spawn(upkeep::watch_models_until_stopped(service.clone()));
     background.spawn(upkeep::probe_blobs_until_stopped(service.clone()));
 
@@ -97,7 +99,7 @@ pub fn serve(
     });
     // They end with the service, which has not begun where there was no address to be had.
     service.stop();
-    let _ = background.block_on(async { tokio::join!(sweeper, disposer, watcher) });
+    let _ = background.block_on(async { tokio::join!(sweeper, disposer, orphans, watcher) });
     result
 }
 

@@ -9,7 +9,6 @@ use rayon::ThreadPool;
 
 use crate::blocking::blocking;
 use crate::disposal;
-use crate::hex;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::shelf::AcquireError;
@@ -24,11 +23,15 @@ use crate::time::Timestamp;
 /// When storage fails.
 pub async fn recover(service: &Arc<Service>) -> Result<(), Refusal> {
     blocking(&service.jobs, |jobs| Ok(jobs.recover()?)).await?;
+    blocking(&service.uploads, |uploads| uploads.delete_lost()).await?;
     service.uploads.finish_complete().await?;
-    let known = blocking(&service.store, |store| Ok(Known::read(store)?)).await?;
-    let deleted = service.store.blobs.delete_unknown(|name| known.has(name)).await?;
-    if deleted > 0 {
-        tracing::info!(deleted, "blobs of nobody deleted");
+    if !service.store.is_shared {
+        // Where others write, what has no row yet may get one: see `orphans`.
+        let known = blocking(&service.store, |store| Ok(Known::read(store)?)).await?;
+        let deleted = service.store.blobs.delete_unknown(|name| known.has(name)).await?;
+        if deleted > 0 {
+            tracing::info!(deleted, "blobs of nobody deleted");
+        }
     }
     sweep(service).await?;
     disposal::dispose(service).await
@@ -132,29 +135,36 @@ async fn sweep(service: &Arc<Service>) -> Result<(), Refusal> {
 }
 
 /// The blobs that rows point to.
-struct Known {
+pub(crate) struct Known {
     bundles: HashSet<String>,
+    parts: HashSet<(String, String)>,
     requests: HashSet<String>,
     results: HashSet<String>,
 }
 
 impl Known {
-    fn read(store: &Store) -> Result<Self, StoreError> {
+    pub(crate) fn read(store: &Store) -> Result<Self, StoreError> {
         store.db.read(|c| {
             let (requests, results) = c.jobs_with_blobs()?;
             Ok(Self {
-                bundles: c.bundles()?.iter().map(|sha256| hex::encode(sha256)).collect(),
+                parts: (c.all_upload_parts()?.into_iter())
+                    .map(|(id, start, token)| (id.to_string(), format!("{start}.{token}")))
+                    .collect(),
+                bundles: c.bundles()?.iter().map(ToString::to_string).collect(),
                 requests: requests.iter().map(ToString::to_string).collect(),
                 results: results.iter().map(ToString::to_string).collect(),
             })
         })
     }
 
-    fn has(&self, name: &BlobName<'_>) -> bool {
+    pub(crate) fn has(&self, name: &BlobName<'_>) -> bool {
         match *name {
-            BlobName::Bundle(sha256) => self.bundles.contains(sha256),
+            BlobName::Bundle(bundle) => self.bundles.contains(bundle),
             BlobName::Request(job) => self.requests.contains(job),
             BlobName::Result(job) => self.results.contains(job),
+            BlobName::Part(upload, part) => {
+                self.parts.contains(&(upload.to_owned(), part.to_owned()))
+            }
         }
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
         if jobs.shared().is_some()
             && let Some(set) = sets.first()
         {
-            t.note_warm(jobs.me, &set.sha256, true)?;
+            t.note_warm(jobs.me, &set.bundle.sha256, true)?;
         }
         Ok::<_, StoreError>(Ok((row, sets)))
     })?;

@@ -48,6 +48,9 @@ pub enum StoreError {
          database itself, or a pooler of sessions"
     )]
     Pooler,
+    /// The bytes of an upload are not those that were stored.
+    #[error("what was stored of an upload is not there as it was")]
+    Damaged,
     /// A database that others can reach, with files that they cannot.
     #[error("a database needs blobs at an address too: give --blobs s3://BUCKET/PREFIX")]
     LocalBlobs,

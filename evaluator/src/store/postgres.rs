@@ -27,7 +27,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::state::{self, Reads, State, StateError, Writes};
+use super::state::{self, Elected, Reads, State, StateError, Writes};
 use crate::capability::Owner;
 
 /// A database that is reached over the network.
@@ -37,11 +37,20 @@ pub(super) struct Postgres {
     /// The threads on which connections live. Whoever asks waits, as with a file.
     threads: Threads,
     between: shared::Between,
+    /// How to connect beside the pool.
+    settings: tokio_postgres::Config,
 }
 
 /// They end with the database's door, whoever drops it: a task of theirs may.
 #[derive(Debug)]
 struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn handle(&self) -> state::Result<&Handle> {
+        let runtime = self.0.as_ref().map(Runtime::handle);
+        runtime.ok_or_else(|| StateError::away("the service ends"))
+    }
+}
 
 impl Drop for Threads {
     fn drop(&mut self) {
@@ -71,8 +80,8 @@ impl Postgres {
             let mut client = pool.get().await.map_err(StateError::from)?;
             migrate::migrate(&mut client).await
         })?;
-        let between = shared::Between::new(settings, &pool, runtime.handle())?;
-        Ok(Self { pool, threads: Threads(Some(runtime)), between })
+        let between = shared::Between::new(settings.clone(), &pool, runtime.handle())?;
+        Ok(Self { pool, threads: Threads(Some(runtime)), between, settings })
     }
 
     fn with(
@@ -81,10 +90,7 @@ impl Postgres {
         writes: bool,
         f: &mut dyn FnMut(&Rows<'_>) -> bool,
     ) -> state::Result<()> {
-        let Some(runtime) = &self.threads.0 else {
-            return Err(StateError::away("the service ends"));
-        };
-        let wait = runtime.handle();
+        let wait = self.threads.handle()?;
         let mut client = wait.block_on(self.pool.get())?;
         let transaction = client.build_transaction().isolation_level(level).read_only(!writes);
         let transaction = wait.block_on(transaction.start())?;
@@ -110,6 +116,16 @@ impl State for Postgres {
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> state::Result<()> {
         // Read committed: what is asked after the lock was given is the newest there is.
         self.with(IsolationLevel::ReadCommitted, true, &mut |rows| f(rows))
+    }
+
+    fn elect(&self, what: &str) -> state::Result<Option<Box<dyn Elected>>> {
+        let wait = self.threads.handle()?;
+        let held = wait.block_on(connect::hold(&self.settings, connect::office(what)));
+        match held {
+            Ok(held) => Ok(held.map(|held| Box::new(held) as Box<dyn Elected>)),
+            Err(StoreError::Database(error)) => Err(error),
+            Err(error) => Err(StateError::new(false, error)),
+        }
     }
 
     fn shared(&self) -> Option<&dyn state::shared::Shared> {
@@ -241,7 +257,7 @@ mod tests {
         let Some(url) = new_database() else { return };
         let first = Postgres::open(&url).unwrap();
         let second = Postgres::open(&url).unwrap();
-        first.change(&mut |t| t.discard(Discarded::Bundle([1; 32]), 5).is_ok()).unwrap();
+        first.change(&mut |t| t.discard(Discarded::Request(Uuid::nil()), 5).is_ok()).unwrap();
         let mut pending = None;
         second.look(&mut |c| pending = c.pending_deletions().ok()).unwrap();
         assert_eq!(pending, Some(Pending { count: 1, bytes: 5 }));
@@ -255,7 +271,7 @@ mod tests {
         let set = |rows: &Rows<'_>| rows.execute(newer, &[]).is_ok();
         database.with(IsolationLevel::ReadCommitted, true, &mut |rows| set(rows)).unwrap();
         let refused = Postgres::open(&url);
-        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 2 })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 3 })), "{refused:?}");
     }
 
     #[test]
@@ -265,7 +281,7 @@ mod tests {
         for _ in 0..20 {
             let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 database.change(&mut |t| {
-                    t.discard(Discarded::Bundle([1; 32]), 5).unwrap();
+                    t.discard(Discarded::Request(Uuid::nil()), 5).unwrap();
                     panic!("on purpose")
                 })
             }));

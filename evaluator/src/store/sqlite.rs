@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::state::{self, Reads, State, StateError, Writes};
+use super::state::{self, Elected, Reads, State, StateError, Writes};
 use crate::capability::Owner;
 
 /// The database of one process.
@@ -55,6 +55,20 @@ impl State for Sqlite {
         }
         Ok(())
     }
+
+    fn elect(&self, _: &str) -> state::Result<Option<Box<dyn Elected>>> {
+        Ok(Some(Box::new(Only)))
+    }
+}
+
+/// There is no other process.
+#[derive(Debug)]
+struct Only;
+
+impl Elected for Only {
+    fn holds(&self) -> bool {
+        true
+    }
 }
 
 const BUSY: Duration = Duration::from_secs(5);
@@ -87,11 +101,12 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// What takes an empty database to each version. Lines are only ever added.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
     include_str!("sqlite/schema_4.sql"),
+    include_str!("sqlite/schema_5.sql"),
 ];
 
 fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
@@ -153,7 +168,7 @@ mod tests {
         let folder = TempFolder::new();
         let path = folder.path().join("x.sqlite");
         let open = || Database::new(Sqlite::open(&path).unwrap());
-        open().write(|t| t.discard(Discarded::Bundle([1; 32]), 5)).unwrap();
+        open().write(|t| t.discard(Discarded::Request(Uuid::nil()), 5)).unwrap();
         let pending = open().read(|c| c.pending_deletions()).unwrap();
         assert_eq!(pending, Pending { count: 1, bytes: 5 });
     }
@@ -186,7 +201,7 @@ mod tests {
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
-        assert!(matches!(Sqlite::open(&path), Err(StoreError::Schema { found: 99, known: 4 })));
+        assert!(matches!(Sqlite::open(&path), Err(StoreError::Schema { found: 99, known: 5 })));
     }
 
     #[test]

@@ -53,10 +53,24 @@ pub trait State: Debug + Send + Sync {
     /// When the database fails.
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> Result<()>;
 
+    /// Elects this process for `what`, if no other process is: until the guard is dropped, or the
+    /// process ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn elect(&self, what: &str) -> Result<Option<Box<dyn Elected>>>;
+
     /// What several processes use together, where the database can be shared.
     fn shared(&self) -> Option<&dyn Shared> {
         None
     }
+}
+
+/// Held by whoever is elected.
+pub trait Elected: Debug + Send {
+    /// Whether the election still holds, as far as was noticed. Another process may have been elected
+    /// a moment ago, so nothing may be wrong if two do at once what one is elected for.
+    fn holds(&self) -> bool;
 }
 
 /// The door to a database. Its methods block: call them where that is allowed.
@@ -101,6 +115,14 @@ impl Database {
         let mut written = None;
         self.0.change(&mut |rows| written.insert(f(rows)).is_ok())?;
         written.unwrap_or_else(|| Err(StateError::skipped().into()))
+    }
+
+    /// Elects this process for `what`, if no other process is: until the guard is dropped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn elect(&self, what: &str) -> Result<Option<Box<dyn Elected>>> {
+        self.0.elect(what)
     }
 }
 

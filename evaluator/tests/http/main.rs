@@ -18,5 +18,6 @@ mod page;
 mod real;
 mod recovery;
 mod server;
+mod several_front_ends;
 mod several_keys;
 mod uploads;

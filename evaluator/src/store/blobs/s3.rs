@@ -42,8 +42,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::hex;
     use crate::store::blobs::{Blob, BlobName, Blobs};
+    use crate::store::state::keys::BundleName;
     use crate::store::state::runs::RunName;
 
     type Bucket = Mutex<BTreeMap<String, Bytes>>;
@@ -113,19 +113,20 @@ mod tests {
             .with_secret_access_key("key");
         let store = open(builder, "bucket/some/prefix").unwrap();
         let blobs = Blobs { store, folder: None };
-        let (job, sha256) = (Uuid::from_u128(9), [0xCD; 32]);
+        let job = Uuid::from_u128(9);
         let run = RunName { job, epoch: 3 };
-        for blob in [Blob::Frame(sha256, 0), Blob::Frame(sha256, 1), Blob::Result(run)] {
+        let bundle = BundleName { sha256: [0xCD; 32], place: Uuid::from_u128(10) };
+        for blob in [Blob::Frame(bundle, 0), Blob::Frame(bundle, 1), Blob::Result(run)] {
             blobs.put(blob, Bytes::from_static(b"content")).await.unwrap();
             assert_eq!(&blobs.get(blob).await.unwrap()[..], b"content");
         }
         let name = format!("some/prefix/results/{job}.3");
         assert!(bucket.lock().unwrap().contains_key(&name));
         assert!(blobs.get(Blob::Request(job)).await.unwrap_err().is_missing_blob());
-        let known = hex::encode(&sha256);
+        let known = bundle.to_string();
         let unknown = blobs.delete_unknown(|name| *name == BlobName::Bundle(&known)).await;
         assert_eq!(unknown.unwrap(), 1);
-        blobs.delete_bundle(&sha256).await.unwrap();
+        blobs.delete_bundle(bundle).await.unwrap();
         assert!(bucket.lock().unwrap().is_empty());
         handle.stop(false).await;
     }

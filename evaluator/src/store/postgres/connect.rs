@@ -6,11 +6,14 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use tokio_postgres::Config;
+use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::StoreError;
+use crate::store::state::{Elected, StateError};
 
 /// The lock that a change takes: any number.
 pub(super) const CHANGES: i64 = 0x626C_696E_6473_0001;
@@ -75,4 +78,43 @@ pub(super) fn tls(settings: &Config) -> Result<MakeRustlsConnect, StoreError> {
         builder.with_platform_verifier().map_err(|error| unusable(&error))?
     };
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+}
+
+/// A connection that holds a lock for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Held {
+    client: Client,
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl Elected for Held {
+    fn holds(&self) -> bool {
+        !self.client.is_closed()
+    }
+}
+
+/// Takes a lock on a connection of its own; `None` if somebody else holds it.
+pub(super) async fn hold(settings: &Config, lock: i64) -> Result<Option<Held>, StoreError> {
+    let (client, connection) = settings.connect(tls(settings)?).await.map_err(StateError::from)?;
+    let connection = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::error!(%error, "a connection that holds a lock broke");
+        }
+    });
+    let held = Held { client, connection };
+    let row = held.client.query_one("SELECT pg_try_advisory_lock($1)", &[&lock]).await;
+    let taken: bool = row.and_then(|row| row.try_get(0)).map_err(StateError::from)?;
+    Ok(taken.then_some(held))
+}
+
+/// The lock of whoever is elected for `what`.
+pub(super) fn office(what: &str) -> i64 {
+    let digest: [u8; 32] = Sha256::digest(format!("blindsight elects: {what}")).into();
+    digest.iter().take(8).fold(0, |number, &byte| (number << 8) | i64::from(byte))
 }

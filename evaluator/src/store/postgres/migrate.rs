@@ -8,7 +8,8 @@ use crate::store::StoreError;
 use crate::store::state::StateError;
 
 /// What takes an empty database to each version. Lines are only ever added.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Makes the tables, or brings them up to date.
 pub(super) async fn migrate(client: &mut Client) -> Result<(), StoreError> {

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::deletions::{Discarded, Due, Pending};
 use super::jobs::{JobError, JobState, NewRow};
-use super::keys::{NewKeys, StoredList};
+use super::keys::{BundleName, NewKeys, StoredList};
 use super::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure, Warm};
-use super::uploads::UploadRow;
+use super::uploads::{PartRow, UploadRow};
 use super::usage::{Scope, Usage};
 use super::{Database, StateError};
 use crate::caller::Caller;
@@ -55,17 +55,28 @@ fn upload(number: u128, length: u64) -> UploadRow {
         refused: None,
         created_at: Timestamp(1000 + number as i64),
         expires_at: Timestamp(9000),
+        token: 0,
     }
+}
+
+const PLACE: Uuid = Uuid::from_u128(77);
+
+fn bundle(place: Uuid) -> BundleName {
+    BundleName { sha256: SHA256, place }
 }
 
 /// A key set, with 300 bytes.
 fn insert_keys(db: &Database, number: u128) {
+    insert_keys_at(db, number, PLACE);
+}
+
+fn insert_keys_at(db: &Database, number: u128, place: Uuid) {
     let (list, caller) = (list(), caller("c"));
     let new = NewKeys {
         id: id(number),
         owner: OWNER,
         caller: &caller,
-        sha256: SHA256,
+        bundle: bundle(place),
         list: &list,
         count: 3,
         bytes: 300,
@@ -117,7 +128,7 @@ fn noted(db: &Database) -> (Vec<Discarded>, u64) {
 #[test]
 fn a_failed_write_leaves_no_trace() {
     on_each(|db| {
-        let what = Discarded::Bundle(SHA256);
+        let what = Discarded::Bundle(bundle(PLACE));
         let failed = db.write(|t| {
             t.discard(what, 5)?;
             assert_eq!(t.pending_deletions()?, Pending { count: 1, bytes: 5 });
@@ -132,7 +143,7 @@ fn a_failed_write_leaves_no_trace() {
 fn what_cannot_be_deleted_is_tried_again_and_counted() {
     on_each(|db| {
         let all = [
-            Discarded::Bundle(SHA256),
+            Discarded::Bundle(bundle(PLACE)),
             Discarded::Request(id(2)),
             Discarded::Result(RunName { job: id(2), epoch: 3 }),
             Discarded::Upload(id(1)),
@@ -167,7 +178,7 @@ fn an_upload_goes_forward_until_it_is_refused() {
         assert_eq!(usage(db, Scope::Caller(&caller("other"))), Usage::default());
         assert!(db.read(|c| c.upload(Owner([9; 32]), id(1))).unwrap().is_none());
         let forward = |row: &UploadRow, to| {
-            db.write(|t| t.advance_upload(row, to, Timestamp(3000), Timestamp(4000))).unwrap()
+            db.write(|t| t.advance_upload(row, to, None, Timestamp(3000), Timestamp(4000))).unwrap()
         };
         assert!(forward(&row, 7));
         assert!(!forward(&row, 9), "it is not where it was");
@@ -226,9 +237,10 @@ fn a_bundle_lives_as_long_as_a_key_set_uses_it() {
         insert_keys(db, 1);
         insert_keys(db, 2);
         assert!(db.read(|c| c.is_known(OWNER)).unwrap());
-        assert_eq!(db.read(|c| c.bundles()).unwrap(), [SHA256]);
+        assert_eq!(db.read(|c| c.bundles()).unwrap(), [bundle(PLACE)]);
         let row = db.read(|c| c.key_set(OWNER, id(1))).unwrap().unwrap();
         assert_eq!((row.list.clone(), row.digest, row.bytes), (list(), list().digest(), 300));
+        assert_eq!(row.bundle, bundle(PLACE));
         assert!(db.read(|c| c.key_sets(OWNER, &[id(1), id(3)])).unwrap().is_none());
         let same = db.read(|c| c.same_key_set(OWNER, &SHA256, &list())).unwrap();
         assert!(same == Some(id(1)) || same == Some(id(2)));
@@ -245,10 +257,88 @@ fn a_bundle_lives_as_long_as_a_key_set_uses_it() {
         assert_eq!(noted(db), (vec![Discarded::Request(id(100))], 20), "its jobs go with it");
         let row = db.read(|c| c.key_set(OWNER, id(2))).unwrap().unwrap();
         assert!(db.write(|t| t.delete_key_set(&row)).unwrap());
-        assert_eq!(due(db, 0)[0].what, Discarded::Bundle(SHA256));
-        // It is sent again before it was deleted.
-        insert_keys(db, 3);
-        assert_eq!(noted(db), (vec![], 0));
+        assert_eq!(db.read(|c| c.bundle(&SHA256)).unwrap(), None);
+        let gone = Discarded::Bundle(bundle(PLACE));
+        assert_eq!(due(db, 0)[0].what, gone);
+        // It is sent again before it was deleted: that is another place. Who sends it at the same
+        // time uses it there.
+        insert_keys_at(db, 3, id(78));
+        insert_keys_at(db, 4, id(79));
+        assert_eq!(db.read(|c| c.bundle(&SHA256)).unwrap(), Some(bundle(id(78))));
+        let row = db.read(|c| c.key_set(OWNER, id(4))).unwrap().unwrap();
+        assert_eq!(row.bundle, bundle(id(78)));
+        assert_eq!(noted(db), (vec![gone], 300));
+        for number in [3, 4] {
+            let row = db.read(|c| c.key_set(OWNER, id(number))).unwrap().unwrap();
+            db.write(|t| t.delete_key_set(&row)).unwrap();
+        }
+        assert_eq!(noted(db).0, [Discarded::Bundle(bundle(id(78)))]);
+        // As an earlier version stored it.
+        insert_keys_at(db, 5, Uuid::nil());
+        let row = db.read(|c| c.key_set(OWNER, id(5))).unwrap().unwrap();
+        db.write(|t| t.delete_key_set(&row)).unwrap();
+        assert_eq!(noted(db).0, [Discarded::Bundle(bundle(Uuid::nil()))]);
+    });
+}
+
+#[test]
+fn who_takes_an_upload_later_shuts_the_earlier_one_out() {
+    on_each(|db| {
+        db.write(|t| t.insert_upload(&upload(1, 70))).unwrap();
+        let take = |until| db.write(|t| t.take_upload(OWNER, id(1), Timestamp(until))).unwrap();
+        assert!(
+            db.write(|t| t.take_upload(Owner([9; 32]), id(1), Timestamp(0))).unwrap().is_none()
+        );
+        assert!(db.write(|t| t.take_upload(OWNER, id(2), Timestamp(0))).unwrap().is_none());
+        let (first, second) = (take(20_000).unwrap(), take(30_000).unwrap());
+        assert!(first.token < second.token);
+        let keep =
+            |row: &UploadRow, until| db.write(|t| t.keep_writing(row, Timestamp(until))).unwrap();
+        assert!(!keep(&first, 90_000) && keep(&second, 40_000));
+        // Nobody takes its place while it is written to.
+        let idle = |before| db.read(|c| c.idle_uploads(None, Timestamp(before))).unwrap();
+        let expired = |now| db.read(|c| c.expired_uploads(Timestamp(now))).unwrap();
+        assert!(idle(39_999).is_empty() && expired(39_999).is_empty());
+        assert_eq!((idle(40_000), expired(40_000)), (vec![(OWNER, id(1))], vec![(OWNER, id(1))]));
+
+        let part = |row: &UploadRow, start, bytes| PartRow {
+            start,
+            bytes,
+            token: row.token,
+            sha256: [9; 32],
+        };
+        let forward = |row: &UploadRow, part: &PartRow| {
+            let (now, until) = (Timestamp(3000), Timestamp(4000));
+            db.write(|t| t.advance_upload(row, part.end(), Some(part), now, until)).unwrap()
+        };
+        assert!(!forward(&first, &part(&first, 0, 5)));
+        assert!(db.read(|c| c.upload_parts(id(1))).unwrap().is_empty());
+        let small = part(&second, 0, 5);
+        assert!(forward(&second, &small));
+        assert_eq!(idle(3000), [(OWNER, id(1))], "a commit ends the writing");
+        assert_eq!(db.read(|c| c.upload_parts(id(1))).unwrap(), [small]);
+        // A part that took the small one up, and another.
+        let third = take(0).unwrap();
+        let parts = [part(&third, 0, 50), part(&third, 50, 20)];
+        assert!(forward(&third, &parts[0]));
+        assert!(forward(&UploadRow { received: 50, ..third.clone() }, &parts[1]));
+        assert_eq!(db.read(|c| c.upload_parts(id(1))).unwrap(), parts);
+        let mut all = db.read(|c| c.all_upload_parts()).unwrap();
+        all.sort();
+        assert_eq!(all, [(id(1), 0, third.token), (id(1), 50, third.token)]);
+        assert!(db.read(|c| c.uploads_without_parts()).unwrap().is_empty());
+
+        assert!(!db.write(|t| t.refuse_upload(&second, "wrong", Timestamp(0))).unwrap());
+        assert!(db.write(|t| t.refuse_upload(&third, "wrong", Timestamp(0))).unwrap());
+        assert!(db.read(|c| c.upload_parts(id(1))).unwrap().is_empty());
+
+        db.write(|t| t.insert_upload(&upload(3, 70))).unwrap();
+        let row = db.write(|t| t.take_upload(OWNER, id(3), Timestamp(0))).unwrap().unwrap();
+        assert!(forward(&row, &part(&row, 0, 5)));
+        assert!(db.write(|t| t.delete_upload(OWNER, id(3))).unwrap());
+        assert!(db.read(|c| c.all_upload_parts()).unwrap().is_empty());
+        db.write(|t| t.insert_upload(&UploadRow { received: 7, ..upload(5, 70) })).unwrap();
+        assert_eq!(db.read(|c| c.uploads_without_parts()).unwrap(), [(OWNER, id(5))]);
     });
 }
 
