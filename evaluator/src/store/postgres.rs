@@ -4,11 +4,14 @@
 //! the rules ask and do within a change is therefore true when it is committed, without a word about
 //! isolation in the rules.
 
+mod audit;
 mod connect;
 mod deletions;
 mod jobs;
 mod keys;
 mod migrate;
+mod operating;
+mod tenants;
 #[cfg(test)]
 pub(super) mod testing;
 mod uploads;
@@ -22,6 +25,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::schema::Migrated;
 use super::state::{self, Reads, State, StateError, Writes};
 use crate::capability::Owner;
 
@@ -31,7 +35,7 @@ pub(super) struct Postgres {
     pool: Pool,
     /// The threads on which connections live. Whoever asks waits, as with a file.
     runtime: Runtime,
-    _only_one: connect::OnlyOne,
+    _only_one: Option<connect::OnlyOne>,
 }
 
 impl Postgres {
@@ -42,19 +46,45 @@ impl Postgres {
     /// When the database cannot be reached or used, was written by a later version, or another
     /// evaluator uses it.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("postgres")
-            .enable_all()
-            .build()?;
-        let settings = connect::settings(url)?;
-        let only_one = runtime.block_on(connect::only_one(&settings))?;
-        let pool = connect::pool(settings)?;
-        runtime.block_on(async {
-            let mut client = pool.get().await.map_err(StateError::from)?;
-            migrate::migrate(&mut client).await
+        let (runtime, settings) = (runtime()?, connect::settings(url)?);
+        let only_one = Some(runtime.block_on(connect::only_one(&settings))?);
+        let database = Self { pool: connect::pool(settings)?, runtime, _only_one: only_one };
+        database.bring_up_to_date()?;
+        Ok(database)
+    }
+
+    /// Connects beside an evaluator that may use the database, and changes no table.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its tables are not those that this program knows.
+    pub(super) fn beside(url: &str) -> Result<Self, StoreError> {
+        let database = Self::alone(url)?;
+        database.runtime.block_on(async {
+            let client = database.pool.get().await.map_err(StateError::from)?;
+            migrate::check(&client).await
         })?;
-        Ok(Self { pool, runtime, _only_one: only_one })
+        Ok(database)
+    }
+
+    /// Makes the tables, or brings them up to date, beside an evaluator that may use them.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or was written by a later version that keeps this one
+    /// out.
+    pub(super) fn migrate(url: &str) -> Result<Migrated, StoreError> {
+        Self::alone(url)?.bring_up_to_date()
+    }
+
+    fn alone(url: &str) -> Result<Self, StoreError> {
+        let pool = connect::pool(connect::settings(url)?)?;
+        Ok(Self { pool, runtime: runtime()?, _only_one: None })
+    }
+
+    fn bring_up_to_date(&self) -> Result<Migrated, StoreError> {
+        self.runtime.block_on(async {
+            let mut client = self.pool.get().await.map_err(StateError::from)?;
+            migrate::migrate(&mut client).await
+        })
     }
 
     fn with(
@@ -76,6 +106,14 @@ impl Postgres {
         wait.block_on(async { if keep { end.commit().await } else { end.rollback().await } })?;
         Ok(())
     }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("postgres")
+        .enable_all()
+        .build()
 }
 
 impl State for Postgres {
@@ -209,15 +247,41 @@ mod tests {
     }
 
     #[test]
-    fn later_schemas_are_refused() {
+    fn later_schemas_are_refused_unless_they_say_that_this_program_may_use_them() {
         let Some(url) = new_database() else { return };
-        let database = Postgres::open(&url).unwrap();
-        let newer = "UPDATE schema_version SET version = 99";
-        let set = |rows: &Rows<'_>| rows.execute(newer, &[]).is_ok();
-        database.with(IsolationLevel::ReadCommitted, true, &mut |rows| set(rows)).unwrap();
-        drop(database);
-        let refused = reopened(&url);
-        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 1 })), "{refused:?}");
+        assert!(matches!(Postgres::beside(&url), Err(StoreError::Outdated { found: 0, .. })));
+        let known = migrate::KNOWN;
+        assert_eq!(Postgres::migrate(&url).unwrap(), Migrated { from: 0, to: known });
+        let database = Postgres::beside(&url).unwrap();
+        let say = |readable_by: Option<i64>| {
+            let newer = "UPDATE schema_version SET version = 99, readable_by = $1";
+            let mut set = |rows: &Rows<'_>| rows.execute(newer, &[&readable_by]).is_ok();
+            database.with(IsolationLevel::ReadCommitted, true, &mut set).unwrap();
+        };
+        for readable_by in [None, Some(known + 1)] {
+            say(readable_by);
+            for refused in [Postgres::open(&url), Postgres::beside(&url)] {
+                assert!(
+                    matches!(refused, Err(StoreError::Schema { found: 99, .. })),
+                    "{refused:?}"
+                );
+            }
+        }
+        say(Some(known));
+        drop(reopened(&url).unwrap());
+        drop(Postgres::beside(&url).unwrap());
+        assert_eq!(Postgres::migrate(&url).unwrap(), Migrated { from: 99, to: 99 });
+    }
+
+    #[test]
+    fn rows_are_changed_beside_an_evaluator() {
+        let Some(url) = new_database() else { return };
+        let evaluator = Postgres::open(&url).unwrap();
+        let beside = Postgres::beside(&url).unwrap();
+        beside.change(&mut |t| t.discard(Discarded::Bundle([1; 32]), 5).is_ok()).unwrap();
+        let mut pending = None;
+        evaluator.look(&mut |c| pending = c.pending_deletions().ok()).unwrap();
+        assert_eq!(pending, Some(Pending { count: 1, bytes: 5 }));
     }
 
     #[test]

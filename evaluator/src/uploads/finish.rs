@@ -9,6 +9,7 @@ use crate::blocking::blocking;
 use crate::capability::Owner;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
+use crate::store::state::audit::AuditRow;
 use crate::store::state::keys::NewKeys;
 use crate::store::state::uploads::UploadRow;
 use crate::time::Timestamp;
@@ -74,6 +75,7 @@ fn to_keys(uploads: &Uploads, row: &UploadRow, sha256: [u8; 32]) -> Result<(), R
         if !t.delete_upload(row.owner, row.id)? {
             return Err(Refusal::not_found());
         }
+        t.note_audit(&AuditRow::now(&row.caller, "key set created", row.id))?;
         Ok(t.insert_key_set(&NewKeys {
             id: row.id,
             owner: row.owner,

@@ -12,7 +12,8 @@ use crate::store::state::jobs::{
 };
 use crate::time::Timestamp;
 
-const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
+pub(super) const COLUMNS: &str =
+    "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
      error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
      cost_ms, caller";
 
@@ -49,7 +50,10 @@ impl ReadJobs for Rows<'_> {
             let query = format!("SELECT id FROM jobs WHERE {condition}");
             self.all(&query, &[], |row| get(row, 0))
         };
-        Ok((ids("state IN ('queued', 'running')")?, ids("result_bytes IS NOT NULL")?))
+        Ok((
+            ids("state IN ('queued', 'running') OR request_bytes > 0")?,
+            ids("result_bytes IS NOT NULL")?,
+        ))
     }
 }
 
@@ -101,7 +105,8 @@ impl WriteJobs for Rows<'_> {
             ),
             RunEnd::GivenUp(state, JobError { code, detail }) => self.changed(
                 "UPDATE jobs SET state = $6, finished_at = $3, error_code = $4, error_detail = $5,
-                                 request_bytes = 0
+                                 request_bytes = CASE $6 WHEN 'dead' THEN request_bytes
+                                                         ELSE 0 END
                  WHERE seq = $1 AND state = 'running' AND attempts = $2",
                 &[&seq, &attempts, &now.0, code, detail, &state.as_str()],
             ),
@@ -123,7 +128,7 @@ impl WriteJobs for Rows<'_> {
 
     fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered> {
         let dead = self.execute(
-            "UPDATE jobs SET state = 'dead', finished_at = $1, error_code = $2, request_bytes = 0,
+            "UPDATE jobs SET state = 'dead', finished_at = $1, error_code = $2,
                     error_detail = 'The service ended ' || attempts || ' times while the job ran.'
              WHERE state = 'running' AND attempts >= $3",
             &[&now.0, &code, &i64::from(limit)],
@@ -143,6 +148,9 @@ impl WriteJobs for Rows<'_> {
     fn expire_jobs(&self, results: Timestamp, jobs: Timestamp) -> Result<()> {
         let expire = "UPDATE jobs SET result_bytes = NULL
                       WHERE finished_at <= $1 AND result_bytes IS NOT NULL";
+        self.execute(expire, &[&results.0])?;
+        let expire = "UPDATE jobs SET request_bytes = 0
+                      WHERE finished_at <= $1 AND state = 'dead' AND request_bytes > 0";
         self.execute(expire, &[&results.0])?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= $1";
         self.execute(forget, &[&jobs.0])?;
@@ -179,17 +187,21 @@ impl WriteJobs for Rows<'_> {
 }
 
 impl Rows<'_> {
-    fn job_where(&self, condition: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
+    pub(super) fn job_where(
+        &self,
+        condition: &str,
+        values: Parameters<'_>,
+    ) -> Result<Option<JobRow>> {
         self.maybe(&format!("SELECT {COLUMNS} FROM jobs WHERE {condition}"), values, job)
     }
 
     /// Changes a job, and returns what it is then.
-    fn changed(&self, update: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
+    pub(super) fn changed(&self, update: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
         self.maybe(&format!("{update} RETURNING {COLUMNS}"), values, job)
     }
 }
 
-fn job(row: &Row) -> Result<JobRow> {
+pub(super) fn job(row: &Row) -> Result<JobRow> {
     let (code, detail): (Option<String>, Option<String>) = (get(row, 8)?, get(row, 9)?);
     let state: &str = get(row, 4)?;
     let unsigned = |column| {

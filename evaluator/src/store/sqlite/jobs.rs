@@ -13,7 +13,8 @@ use crate::store::state::jobs::{
 };
 use crate::time::Timestamp;
 
-const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
+pub(super) const COLUMNS: &str =
+    "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
      error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
      cost_ms, caller";
 
@@ -54,7 +55,10 @@ impl ReadJobs for Connection {
             let mut query = self.prepare(&format!("SELECT id FROM jobs WHERE {condition}"))?;
             query.query_map([], |row| uuid(row, 0))?.collect::<rusqlite::Result<_>>()
         };
-        Ok((ids("state IN ('queued', 'running')")?, ids("result_bytes IS NOT NULL")?))
+        Ok((
+            ids("state IN ('queued', 'running') OR request_bytes > 0")?,
+            ids("result_bytes IS NOT NULL")?,
+        ))
     }
 }
 
@@ -108,7 +112,8 @@ impl WriteJobs for Connection {
             )?,
             RunEnd::GivenUp(state, JobError { code, detail }) => self.execute(
                 "UPDATE jobs SET state = ?6, finished_at = ?3, error_code = ?4, error_detail = ?5,
-                                 request_bytes = 0
+                                 request_bytes = CASE ?6 WHEN 'dead' THEN request_bytes
+                                                         ELSE 0 END
                  WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
                 params![seq, attempts, now.0, code, detail, state.as_str()],
             )?,
@@ -132,7 +137,7 @@ impl WriteJobs for Connection {
 
     fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered> {
         let dead = self.execute(
-            "UPDATE jobs SET state = 'dead', finished_at = ?1, error_code = ?2, request_bytes = 0,
+            "UPDATE jobs SET state = 'dead', finished_at = ?1, error_code = ?2,
                     error_detail = 'The service ended ' || attempts || ' times while the job ran.'
              WHERE state = 'running' AND attempts >= ?3",
             params![now.0, code, limit],
@@ -160,6 +165,9 @@ impl WriteJobs for Connection {
         let expire = "UPDATE jobs SET result_bytes = NULL
                       WHERE finished_at <= ?1 AND result_bytes IS NOT NULL";
         self.execute(expire, [results.0])?;
+        let expire = "UPDATE jobs SET request_bytes = 0
+                      WHERE finished_at <= ?1 AND state = 'dead' AND request_bytes > 0";
+        self.execute(expire, [results.0])?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= ?1";
         self.execute(forget, [jobs.0])?;
         Ok(())
@@ -182,16 +190,16 @@ impl WriteJobs for Connection {
     }
 }
 
-fn one(c: &Connection, condition: &str, of: impl Params) -> Result<Option<JobRow>> {
+pub(super) fn one(c: &Connection, condition: &str, of: impl Params) -> Result<Option<JobRow>> {
     let query = format!("SELECT {COLUMNS} FROM jobs WHERE {condition}");
     Ok(c.prepare_cached(&query)?.query_row(of, job).optional()?)
 }
 
-fn changed_row(c: &Connection, seq: i64, changed: usize) -> Result<Option<JobRow>> {
+pub(super) fn changed_row(c: &Connection, seq: i64, changed: usize) -> Result<Option<JobRow>> {
     if changed == 0 { Ok(None) } else { one(c, "seq = ?1", [seq]) }
 }
 
-fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
+pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
     let (code, detail): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
     Ok(JobRow {
         seq: row.get(0)?,
