@@ -15,7 +15,8 @@ pub(super) struct Place {
     #[arg(long, env = "BLINDSIGHT_DATA", global = true)]
     data: Option<PathBuf>,
     /// Where the rows are kept, if not in that folder: postgres://USER@HOST/DATABASE.
-    #[arg(long, env = "BLINDSIGHT_STATE", global = true, hide_env_values = true)]
+    // Not for the commands within a command: `jobs list` has a flag of this name.
+    #[arg(id = "database", long = "state", env = "BLINDSIGHT_STATE", hide_env_values = true)]
     state: Option<String>,
 }
 

@@ -4,12 +4,14 @@
 #![cfg(test)]
 
 mod access;
+mod admin;
 mod callers;
 mod database;
 mod document;
 mod events;
 mod fake;
 mod jobs;
+mod jwt;
 #[cfg(feature = "exact")]
 mod labels;
 mod limits;
@@ -19,4 +21,5 @@ mod real;
 mod recovery;
 mod server;
 mod several_keys;
+mod tenants;
 mod uploads;
