@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_says_what_it_says_alone() {
+        let folder = crate::testing::TempFolder::new();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "data = 'elsewhere'\nstate = 'postgres://x'").unwrap();
+        let config = Config::of_file(&path).unwrap();
+        assert_eq!(config.data, PathBuf::from("elsewhere"));
+        assert_eq!((config.state.as_deref(), config.queue), (Some("postgres://x"), 32));
+        std::fs::write(&path, "dat = 'elsewhere'").unwrap();
+        assert!(matches!(Config::of_file(&path), Err(ConfigError::Toml { .. })));
+    }
+
+    #[test]
     fn tokens_that_no_header_carries_are_refused() {
         let config = Config::default();
         for wrong in

@@ -271,6 +271,18 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_made_once_whoever_comes_at_the_same_time() {
+        let folder = TempFolder::new();
+        let path = folder.path().join("x.sqlite");
+        let made = std::thread::scope(|scope| {
+            let migrate = || Sqlite::migrate(&path).unwrap().from;
+            let all: Vec<_> = (0..6).map(|_| scope.spawn(migrate)).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).filter(|&from| from == 0).count()
+        });
+        assert_eq!(made, 1);
+    }
+
+    #[test]
     fn a_full_disk_is_told_from_a_broken_one() {
         let error = |code| {
             let code = rusqlite::ffi::Error::new(code);

@@ -152,6 +152,27 @@ fn tables_are_brought_up_to_date_beside_a_service() {
 }
 
 #[test]
+fn the_place_stands_in_the_settings_file_too() {
+    let server = Server::start(|_| {});
+    let data = &server.service.config.data;
+    let mut settings = format!("data = {data:?}\n");
+    if let Rows::Postgres(url) = &server.rows {
+        settings += &format!("state = {url:?}\n");
+    }
+    let file = data.join("settings.toml");
+    std::fs::write(&file, settings).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_blindsight-evaluator"))
+        .args(["admin", "tenants", "add", "acme", "--config"])
+        .arg(&file)
+        .env_remove("BLINDSIGHT_STATE")
+        .env_remove("BLINDSIGHT_DATA")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(server.service.store.db.read(|c| c.tenant("acme")).unwrap().is_some());
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let server = Server::start(|_| {});
     let missing = server.service.config.data.join("nowhere");

@@ -74,3 +74,30 @@ async fn found(client: &impl GenericClient) -> Result<Found, tokio_postgres::Err
         None => Ok(Found { version: 0, readable_by: None }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::postgres::Postgres;
+    use crate::store::postgres::testing::new_database;
+
+    #[test]
+    fn tables_of_the_first_version_are_brought_up_to_date() {
+        let Some(url) = new_database() else { return };
+        let database = Postgres::alone(&url).unwrap();
+        let first = format!(
+            "{} CREATE TABLE schema_version (version BIGINT NOT NULL);
+             INSERT INTO schema_version VALUES (1);",
+            MIGRATIONS[0]
+        );
+        database.runtime.block_on(async {
+            let client = database.pool.get().await.unwrap();
+            client.batch_execute(&first).await.unwrap();
+        });
+        let behind = Postgres::beside(&url);
+        assert!(matches!(behind, Err(StoreError::Outdated { found: 1, known: KNOWN })));
+        assert_eq!(database.bring_up_to_date().unwrap(), Migrated { from: 1, to: KNOWN });
+        assert_eq!(Postgres::migrate(&url).unwrap(), Migrated { from: KNOWN, to: KNOWN });
+        drop(Postgres::beside(&url).unwrap());
+    }
+}
