@@ -16,7 +16,8 @@ pub(super) struct Place {
     data: Option<PathBuf>,
     /// Where the rows are kept, if not in that folder: postgres://USER@HOST/DATABASE.
     // Not for the commands within a command: `jobs list` has a flag of this name.
-    #[arg(id = "database", long = "state", env = "BLINDSIGHT_STATE", hide_env_values = true)]
+    #[arg(id = "database", value_name = "ADDRESS", long = "state", env = "BLINDSIGHT_STATE")]
+    #[arg(hide_env_values = true)]
     state: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::config::Config;
-use keys::{KeySet, SigningKey};
+use keys::{KeySet, PublicKey};
 
 pub use keys::JwtKeysError;
 
@@ -110,7 +110,7 @@ impl Jwt {
         Err(last)
     }
 
-    fn check(&self, token: &str, key: &SigningKey) -> Result<String, JwtError> {
+    fn check(&self, token: &str, key: &PublicKey) -> Result<String, JwtError> {
         // The key says which algorithm counts, never the token: no key is ever taken for another
         // kind of key, nor a public key for a shared secret.
         let mut validation = Validation::new(key.algorithm);

@@ -33,11 +33,11 @@ pub enum JwtKeysError {
 
 /// The keys of a file.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<SigningKey>);
+pub(super) struct KeySet(Vec<PublicKey>);
 
 /// A public key, and the one algorithm that it is used with.
 #[derive(Debug)]
-pub(super) struct SigningKey {
+pub(super) struct PublicKey {
     id: Option<String>,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
@@ -69,7 +69,7 @@ impl KeySet {
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
-    ) -> impl Iterator<Item = &SigningKey> {
+    ) -> impl Iterator<Item = &PublicKey> {
         self.0.iter().filter(move |key| {
             let fits = match (id, key.id.as_deref()) {
                 (Some(wanted), Some(id)) => wanted == id,
@@ -81,7 +81,7 @@ impl KeySet {
 }
 
 /// One public key after another. A private key has no business here.
-fn pem(text: &str) -> Result<Vec<SigningKey>, &'static str> {
+fn pem(text: &str) -> Result<Vec<PublicKey>, &'static str> {
     if text.contains("PRIVATE KEY") {
         return Err("there is a private key in it");
     }
@@ -96,13 +96,13 @@ fn pem(text: &str) -> Result<Vec<SigningKey>, &'static str> {
             .or_else(|_| DecodingKey::from_ec_pem(block))
             .or_else(|_| DecodingKey::from_rsa_pem(block));
         let key = key.map_err(|_| "a key in it is malformed")?;
-        keys.push(SigningKey::new(None, key).ok_or("a key in it is of a kind that is not used")?);
+        keys.push(PublicKey::new(None, key).ok_or("a key in it is of a kind that is not used")?);
     }
     Ok(keys)
 }
 
 /// Keys that are for something else, or of other kinds, are passed over.
-fn jwks(text: &str) -> Result<Vec<SigningKey>, &'static str> {
+fn jwks(text: &str) -> Result<Vec<PublicKey>, &'static str> {
     let set: JwkSet = serde_json::from_str(text).map_err(|_| "it is no JWKS")?;
     let mut keys = Vec::new();
     for jwk in &set.keys {
@@ -114,7 +114,7 @@ fn jwks(text: &str) -> Result<Vec<SigningKey>, &'static str> {
     Ok(keys)
 }
 
-fn of_jwk(jwk: &Jwk) -> Option<SigningKey> {
+fn of_jwk(jwk: &Jwk) -> Option<PublicKey> {
     let curve_is_known = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => true,
         AlgorithmParameters::EllipticCurve(key) => key.curve == EllipticCurve::P256,
@@ -127,12 +127,12 @@ fn of_jwk(jwk: &Jwk) -> Option<SigningKey> {
     if !curve_is_known || !is_for_signatures {
         return None;
     }
-    let key = SigningKey::new(jwk.common.key_id.clone(), DecodingKey::from_jwk(jwk).ok()?)?;
+    let key = PublicKey::new(jwk.common.key_id.clone(), DecodingKey::from_jwk(jwk).ok()?)?;
     let named = jwk.common.key_algorithm.map(|named| Algorithm::try_from(named).ok());
     named.is_none_or(|named| named == Some(key.algorithm)).then_some(key)
 }
 
-impl SigningKey {
+impl PublicKey {
     fn new(id: Option<String>, key: DecodingKey) -> Option<Self> {
         let length = match key.kind() {
             DecodingKeyKind::SecretOrDer(bytes) => bytes.len(),
