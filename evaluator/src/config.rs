@@ -79,6 +79,23 @@ pub struct Config {
     #[arg(skip)]
     #[serde(skip)]
     pub tokens: Vec<String>,
+    /// Asks everybody for an API key of a tenant (`blindsight-evaluator admin keys`), or for one of the
+    /// tokens, or for a JWT where there are keys for those.
+    #[arg(long, env = "BLINDSIGHT_REQUIRE_KEYS")]
+    pub require_keys: bool,
+    /// File with the public keys of who signs JWTs (PEM, or a JWKS), which everybody is asked for who
+    /// shows no token and no API key. It is read again when it changes.
+    #[arg(long, env = "BLINDSIGHT_JWT_KEYS")]
+    pub jwt_keys: Option<PathBuf>,
+    /// What JWTs must say in `aud`. Without it, nothing is asked for.
+    #[arg(long, env = "BLINDSIGHT_JWT_AUDIENCE")]
+    pub jwt_audience: Option<String>,
+    /// What JWTs must say in `iss`. Without it, nothing is asked for.
+    #[arg(long, env = "BLINDSIGHT_JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
+    /// The claim of a JWT that names the tenant.
+    #[arg(long, env = "BLINDSIGHT_JWT_TENANT_CLAIM", default_value = "sub")]
+    pub jwt_tenant_claim: String,
     /// Serves everybody who can reach an address beyond this machine, without a token.
     #[arg(long, env = "BLINDSIGHT_OPEN")]
     pub open: bool,
@@ -104,7 +121,7 @@ pub struct Config {
     /// times as many.
     #[arg(long, env = "BLINDSIGHT_QUEUE", default_value_t = 32)]
     pub queue: u32,
-    /// Unfinished jobs of one caller (a token, or an address).
+    /// Unfinished jobs of one caller (a tenant, a token, or an address).
     #[arg(long, env = "BLINDSIGHT_JOBS_PER_CALLER", default_value_t = 16)]
     pub jobs_per_caller: u32,
     /// Unfinished jobs of one key set.
@@ -195,6 +212,9 @@ pub struct Config {
     /// After how long a finished job is forgotten.
     #[arg(long, env = "BLINDSIGHT_JOB_SECONDS", default_value_t = 7 * 24 * 3600)]
     pub job_seconds: u64,
+    /// For how long it is kept who did what.
+    #[arg(long, env = "BLINDSIGHT_AUDIT_SECONDS", default_value_t = 90 * 24 * 3600)]
+    pub audit_seconds: u64,
     /// Longest pause within a body.
     #[arg(long, env = "BLINDSIGHT_BODY_PAUSE_SECONDS", default_value_t = 15)]
     pub body_pause_seconds: u64,
@@ -259,6 +279,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether callers are known by what they show, and not by their addresses.
+    #[must_use]
+    pub fn asks_for_credentials(&self) -> bool {
+        !self.tokens.is_empty() || self.require_keys || self.jwt_keys.is_some()
+    }
+
     /// Threads that compute: the number that is set, or all cores.
     #[must_use]
     pub fn compute_threads(&self) -> usize {

@@ -9,6 +9,7 @@ pub mod caller;
 pub mod capability;
 pub mod config;
 mod connection;
+pub mod credentials;
 pub mod disposal;
 pub mod fleet;
 mod gate;

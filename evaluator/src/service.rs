@@ -6,15 +6,20 @@ use std::time::Instant;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::blocking::blocking;
+use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::config::Config;
+use crate::credentials::{Credentials, JwtKeysError};
 use crate::gate::Gate;
-use crate::jobs::Jobs;
+use crate::jobs::{JobView, Jobs};
 use crate::keys::KeySets;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::{Metrics, Snapshot};
 use crate::models::{Models, ModelsError, Parse};
 use crate::refusal::Refusal;
+use crate::store::state::audit::AuditRow;
+use crate::store::state::jobs::JobState;
 use crate::store::{Store, StoreError};
 use crate::uploads::Uploads;
 
@@ -38,6 +43,7 @@ pub struct Service {
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
     pub(crate) gate: Gate,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) started: Instant,
 }
 
@@ -51,6 +57,9 @@ pub enum OpenError {
     /// The stores cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The keys of who signs JWTs cannot be read.
+    #[error(transparent)]
+    JwtKeys(#[from] JwtKeysError),
 }
 
 impl Service {
@@ -82,6 +91,7 @@ impl Service {
         let jobs = Jobs::new(&config, &store, &models, &keys, &lifecycle, &metrics);
         Ok(Arc::new(Self {
             gate: Gate::new(&config),
+            credentials: Arc::new(Credentials::new(&config, &store)?),
             started: Instant::now(),
             uploads: Arc::new(uploads),
             jobs: Arc::new(jobs),
@@ -114,12 +124,36 @@ impl Service {
     ///
     /// # Errors
     /// `not_found`, `upload_busy`.
-    pub async fn delete(&self, owner: Owner, id: Uuid) -> Result<(), Refusal> {
+    pub async fn delete(&self, who: &Caller, owner: Owner, id: Uuid) -> Result<(), Refusal> {
         // An upload may become a key set while we wait for its lock.
         if self.uploads.delete(owner, id).await? {
             return Ok(());
         }
-        self.jobs.delete_keys(owner, id).await
+        self.jobs.delete_keys(owner, id).await?;
+        self.note(AuditRow::now(who, "key set deleted", id)).await;
+        Ok(())
+    }
+
+    /// Cancels a job. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn cancel(&self, who: &Caller, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
+        let before = self.jobs.view(owner, id).await?;
+        let view = self.jobs.cancel(owner, id).await?;
+        if before.state != view.state && view.state == JobState::Cancelled {
+            self.note(AuditRow::now(who, "job cancelled", id)).await;
+        }
+        Ok(view)
+    }
+
+    /// Writes down what was done. It is done, whether that works or not.
+    pub(crate) async fn note(&self, row: AuditRow) {
+        let noted =
+            blocking(&self.store, move |store| Ok(store.db.write(|t| t.note_audit(&row))?));
+        if let Err(error) = noted.await {
+            tracing::error!(%error, "what was done is not written down");
+        }
     }
 
     /// All metrics, in the text format of OpenMetrics.

@@ -1,10 +1,12 @@
 //! Everything that outlives the process: rows in a database, objects in a blob store, and
 //! unfinished uploads as files or as objects too.
 
+mod beside;
 pub mod blobs;
 mod error;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod schema;
 mod sqlite;
 pub mod staging;
 pub mod state;
@@ -14,8 +16,10 @@ use std::path::Path;
 
 use tokio::sync::Notify;
 
+pub use beside::{beside, migrate};
 pub use blobs::Blobs;
 pub use error::StoreError;
+pub use schema::Migrated;
 pub use staging::Staging;
 pub use state::Database;
 
@@ -111,15 +115,23 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 
 fn database(folder: &Path, state: Option<&str>) -> Result<Database, StoreError> {
     let Some(url) = state else {
-        return Ok(Database::new(Sqlite::open(&folder.join("state.sqlite"))?));
+        return Ok(Database::new(Sqlite::open(&folder.join(beside::FILE))?));
     };
     #[cfg(feature = "postgres")]
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+    if is_postgres(url) {
         return Ok(Database::new(postgres::Postgres::open(url)?));
     }
+    Err(unusable(url))
+}
+
+#[cfg(feature = "postgres")]
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+fn unusable(url: &str) -> StoreError {
     let scheme = url.split(':').next().unwrap_or_default();
-    let message = format!("{scheme} is not a kind of database that this program can use");
-    Err(StoreError::Address(message))
+    StoreError::Address(format!("{scheme} is not a kind of database that this program can use"))
 }
 
 #[cfg(test)]

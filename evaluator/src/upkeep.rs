@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::shelf::AcquireError;
 use crate::store::blobs::BlobName;
+use crate::store::state::audit::AuditRow;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
@@ -124,14 +125,24 @@ async fn sweep(service: &Arc<Service>) -> Result<(), Refusal> {
         blocking(&service.store, move |store| Ok(store.db.read(|c| c.expired_key_sets(now))?));
     for (owner, id) in expired.await? {
         match service.jobs.delete_expired_keys(owner, id, now).await {
-            Ok(()) => tracing::info!(keys = %id, "key set expired"),
+            Ok(()) => {
+                tracing::info!(keys = %id, "key set expired");
+                service.note(AuditRow::now("service", "key set expired", id)).await;
+            }
             // Somebody deleted or used it meanwhile.
             Err(refusal) if refusal == Refusal::not_found() => {}
             Err(refusal) => return Err(refusal),
         }
     }
     service.store.discarded.notify_one();
-    Ok(())
+    let known_from = now.before_seconds(service.config.audit_seconds);
+    blocking(&service.store, move |store| {
+        Ok(store.db.write(|t| {
+            t.forget_audit(known_from)?;
+            t.forget_days(now.day() - 1)
+        })?)
+    })
+    .await
 }
 
 /// The blobs that rows point to.

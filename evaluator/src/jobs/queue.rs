@@ -12,6 +12,7 @@ use super::{Jobs, order};
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::config::Switch;
+use crate::limits::quotas;
 use crate::refusal::{Code, Refusal};
 use crate::store::StoreError;
 use crate::store::state::deletions::Discarded;
@@ -140,7 +141,11 @@ pub(super) fn has_work(jobs: &Jobs) -> Result<Result<(), Claimed>, StoreError> {
 fn choice(jobs: &Jobs, rows: &(impl Reads + ?Sized)) -> state::Result<Choice> {
     let with_affinity = jobs.shared().is_some() && jobs.config.affinity == Switch::On;
     let each = if with_affinity { OF_EACH } else { 1 };
-    let waiting = rows.next_jobs(jobs.me, CALLERS, each)?;
+    let mut waiting = rows.next_jobs(jobs.me, CALLERS, each)?;
+    if !waiting.is_empty() {
+        let shares = rows.running_shares()?;
+        waiting.retain(|one| quotas::may_start(&shares, &one.row.caller));
+    }
     Ok(order::choose(waiting, with_affinity.then(|| jobs.key_miss.expected())))
 }
 

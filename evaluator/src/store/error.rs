@@ -34,9 +34,25 @@ pub enum StoreError {
     #[error("{0}")]
     Address(String),
     /// A database written by a later version.
-    #[error("the database has schema version {found}, but this program knows only {known}")]
+    #[error(
+        "the database has schema version {found}, which programs can use that know version \
+         {readable_by} or a later one, but this program knows only {known}: take a newer one"
+    )]
     Schema {
-        /// Version of the file.
+        /// Version of the database.
+        found: i64,
+        /// The oldest program that can use it.
+        readable_by: i64,
+        /// Version of the program.
+        known: i64,
+    },
+    /// A database whose tables are to be brought up to date first.
+    #[error(
+        "the database has schema version {found}, and this program needs {known}: start the \
+         service, or say `blindsight-evaluator migrate`"
+    )]
+    Outdated {
+        /// Version of the database.
         found: i64,
         /// Version of the program.
         known: i64,
@@ -51,6 +67,12 @@ pub enum StoreError {
     /// The bytes of an upload are not those that were stored.
     #[error("what was stored of an upload is not there as it was")]
     Damaged,
+    /// There is no database yet.
+    #[error(
+        "there is no database {}: start the service, or say `blindsight-evaluator migrate` \
+         (--data names the folder)", .0.display()
+    )]
+    NoDatabase(PathBuf),
     /// A database that others can reach, with files that they cannot.
     #[error("a database needs blobs at an address too: give --blobs s3://BUCKET/PREFIX")]
     LocalBlobs,

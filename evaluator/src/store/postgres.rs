@@ -4,14 +4,17 @@
 //! the rules ask and do within a change is therefore true when it is committed, without a word about
 //! isolation in the rules.
 
+mod audit;
 mod connect;
 mod deletions;
 mod jobs;
 mod keys;
 mod migrate;
+mod operating;
 mod presence;
 mod runs;
 mod shared;
+mod tenants;
 #[cfg(test)]
 pub(super) mod testing;
 mod uploads;
@@ -27,6 +30,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::schema::Migrated;
 use super::state::{self, Elected, Reads, State, StateError, Writes};
 use crate::capability::Owner;
 
@@ -68,20 +72,46 @@ impl Postgres {
     /// When the database cannot be reached or used, was written by a later version, or something
     /// between here and there gives each statement another connection.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("postgres")
-            .enable_all()
-            .build()?;
-        let settings = connect::settings(url)?;
-        runtime.block_on(presence::check_connections(&settings))?;
-        let pool = connect::pool(settings.clone())?;
-        runtime.block_on(async {
-            let mut client = pool.get().await.map_err(StateError::from)?;
-            migrate::migrate(&mut client).await
+        let database = Self::alone(url)?;
+        database.threads.handle()?.block_on(presence::check_connections(&database.settings))?;
+        database.bring_up_to_date()?;
+        Ok(database)
+    }
+
+    /// Connects beside an evaluator that may use the database, and changes no table.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its tables are not those that this program knows.
+    pub(super) fn beside(url: &str) -> Result<Self, StoreError> {
+        let database = Self::alone(url)?;
+        database.threads.handle()?.block_on(async {
+            let client = database.pool.get().await.map_err(StateError::from)?;
+            migrate::check(&client).await
         })?;
+        Ok(database)
+    }
+
+    /// Makes the tables, or brings them up to date, beside an evaluator that may use them.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or was written by a later version that keeps this one
+    /// out.
+    pub(super) fn migrate(url: &str) -> Result<Migrated, StoreError> {
+        Self::alone(url)?.bring_up_to_date()
+    }
+
+    fn alone(url: &str) -> Result<Self, StoreError> {
+        let (runtime, settings) = (runtime()?, connect::settings(url)?);
+        let pool = connect::pool(settings.clone())?;
         let between = shared::Between::new(settings.clone(), &pool, runtime.handle())?;
         Ok(Self { pool, threads: Threads(Some(runtime)), between, settings })
+    }
+
+    fn bring_up_to_date(&self) -> Result<Migrated, StoreError> {
+        self.threads.handle()?.block_on(async {
+            let mut client = self.pool.get().await.map_err(StateError::from)?;
+            migrate::migrate(&mut client).await
+        })
     }
 
     fn with(
@@ -103,6 +133,14 @@ impl Postgres {
         wait.block_on(async { if keep { end.commit().await } else { end.rollback().await } })?;
         Ok(())
     }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("postgres")
+        .enable_all()
+        .build()
 }
 
 impl State for Postgres {
@@ -264,14 +302,41 @@ mod tests {
     }
 
     #[test]
-    fn later_schemas_are_refused() {
+    fn later_schemas_are_refused_unless_they_say_that_this_program_may_use_them() {
         let Some(url) = new_database() else { return };
-        let database = Postgres::open(&url).unwrap();
-        let newer = "UPDATE schema_version SET version = 99";
-        let set = |rows: &Rows<'_>| rows.execute(newer, &[]).is_ok();
-        database.with(IsolationLevel::ReadCommitted, true, &mut |rows| set(rows)).unwrap();
-        let refused = Postgres::open(&url);
-        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 3 })), "{refused:?}");
+        assert!(matches!(Postgres::beside(&url), Err(StoreError::Outdated { found: 0, .. })));
+        let known = migrate::KNOWN;
+        assert_eq!(Postgres::migrate(&url).unwrap(), Migrated { from: 0, to: known });
+        let database = Postgres::beside(&url).unwrap();
+        let say = |readable_by: Option<i64>| {
+            let newer = "UPDATE schema_version SET version = 99, readable_by = $1";
+            let mut set = |rows: &Rows<'_>| rows.execute(newer, &[&readable_by]).is_ok();
+            database.with(IsolationLevel::ReadCommitted, true, &mut set).unwrap();
+        };
+        for readable_by in [None, Some(known + 1)] {
+            say(readable_by);
+            for refused in [Postgres::open(&url), Postgres::beside(&url)] {
+                assert!(
+                    matches!(refused, Err(StoreError::Schema { found: 99, .. })),
+                    "{refused:?}"
+                );
+            }
+        }
+        say(Some(known));
+        drop(Postgres::open(&url).unwrap());
+        drop(Postgres::beside(&url).unwrap());
+        assert_eq!(Postgres::migrate(&url).unwrap(), Migrated { from: 99, to: 99 });
+    }
+
+    #[test]
+    fn rows_are_changed_beside_an_evaluator() {
+        let Some(url) = new_database() else { return };
+        let evaluator = Postgres::open(&url).unwrap();
+        let beside = Postgres::beside(&url).unwrap();
+        beside.change(&mut |t| t.discard(Discarded::Request(Uuid::nil()), 5).is_ok()).unwrap();
+        let mut pending = None;
+        evaluator.look(&mut |c| pending = c.pending_deletions().ok()).unwrap();
+        assert_eq!(pending, Some(Pending { count: 1, bytes: 5 }));
     }
 
     #[test]

@@ -1,14 +1,17 @@
-//! What the service knows of uploads, key sets and jobs: rows, and the verbs that change them.
+//! What the service knows of uploads, key sets, jobs and tenants: rows, and the verbs that change them.
 //!
 //! The rules, such as limits and turns, stand in `limits`, `jobs`, `keys` and `uploads`, once. What
 //! is here is what they ask of a database, and no more; a database that can do this can carry the
 //! service ([`super::sqlite`] does).
 
+pub mod audit;
 pub mod deletions;
 pub mod jobs;
 pub mod keys;
+pub mod operating;
 pub mod runs;
 pub mod shared;
+pub mod tenants;
 #[cfg(test)]
 mod tests;
 pub mod uploads;
@@ -19,24 +22,68 @@ use std::fmt::Debug;
 
 use thiserror::Error;
 
+use audit::{ReadAudit, WriteAudit};
 use deletions::{ReadDeletions, WriteDeletions};
 use jobs::{ReadJobs, WriteJobs};
 use keys::{ReadKeys, WriteKeys};
+use operating::{ReadOperating, WriteOperating};
 use runs::{ReadRuns, WriteRuns};
 use shared::Shared;
+use tenants::{ReadTenants, WriteTenants};
 use uploads::{ReadUploads, WriteUploads};
 use usage::ReadUsage;
 
 /// All that can be asked: of one moment.
-pub trait Reads: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadRuns + ReadDeletions {}
-impl<T: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadRuns + ReadDeletions> Reads for T {}
+pub trait Reads:
+    ReadUsage
+    + ReadUploads
+    + ReadKeys
+    + ReadJobs
+    + ReadRuns
+    + ReadDeletions
+    + ReadTenants
+    + ReadAudit
+    + ReadOperating
+{
+}
+impl<T> Reads for T where
+    T: ReadUsage
+        + ReadUploads
+        + ReadKeys
+        + ReadJobs
+        + ReadRuns
+        + ReadDeletions
+        + ReadTenants
+        + ReadAudit
+        + ReadOperating
+{
+}
 
 /// All that can be done: in one transaction, which sees what it did.
 pub trait Writes:
-    Reads + WriteUploads + WriteKeys + WriteJobs + WriteRuns + WriteDeletions
+    Reads
+    + WriteUploads
+    + WriteKeys
+    + WriteJobs
+    + WriteRuns
+    + WriteDeletions
+    + WriteTenants
+    + WriteAudit
+    + WriteOperating
 {
 }
-impl<T: Reads + WriteUploads + WriteKeys + WriteJobs + WriteRuns + WriteDeletions> Writes for T {}
+impl<T> Writes for T where
+    T: Reads
+        + WriteUploads
+        + WriteKeys
+        + WriteJobs
+        + WriteRuns
+        + WriteDeletions
+        + WriteTenants
+        + WriteAudit
+        + WriteOperating
+{
+}
 
 /// A database with these rows.
 pub trait State: Debug + Send + Sync {

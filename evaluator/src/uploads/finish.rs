@@ -17,6 +17,7 @@ use crate::orphans;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
 use crate::store::staging::StagedReader;
+use crate::store::state::audit::AuditRow;
 use crate::store::state::deletions::Discarded;
 use crate::store::state::keys::{BundleName, NewKeys};
 use crate::store::state::uploads::UploadRow;
@@ -149,6 +150,7 @@ fn to_keys(
             Some(_) if copy.is_some() && begun.elapsed() > orphans::COMMIT_WITHIN => Ended::TooLate,
             Some(_) if !t.delete_upload(row.owner, row.id)? => Ended::ByAnother,
             Some(bundle) => {
+                t.note_audit(&AuditRow::now(&row.caller, "key set created", row.id))?;
                 t.insert_key_set(&NewKeys {
                     id: row.id,
                     owner: row.owner,

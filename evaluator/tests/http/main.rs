@@ -4,12 +4,14 @@
 #![cfg(test)]
 
 mod access;
+mod admin;
 mod callers;
 mod database;
 mod document;
 mod events;
 mod fake;
 mod jobs;
+mod jwt;
 #[cfg(feature = "exact")]
 mod labels;
 mod limits;
@@ -20,4 +22,5 @@ mod recovery;
 mod server;
 mod several_front_ends;
 mod several_keys;
+mod tenants;
 mod uploads;

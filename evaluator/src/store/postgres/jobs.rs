@@ -51,8 +51,8 @@ impl ReadJobs for Rows<'_> {
             let run = |row: &Row| Ok(RunName { job: get(row, 0)?, epoch: number(row, 1)? });
             self.all(&query, &[], run)
         };
-        let unfinished = runs("state IN ('queued', 'running')")?;
-        let requests = unfinished.iter().map(|run| run.job).collect();
+        let needed = runs("state IN ('queued', 'running') OR request_bytes > 0")?;
+        let requests = needed.iter().map(|run| run.job).collect();
         Ok((requests, runs("result_bytes IS NOT NULL")?))
     }
 }
@@ -106,6 +106,9 @@ impl WriteJobs for Rows<'_> {
         let expire = "UPDATE jobs SET result_bytes = NULL
                       WHERE finished_at <= $1 AND result_bytes IS NOT NULL";
         self.execute(expire, &[&results.0])?;
+        let expire = "UPDATE jobs SET request_bytes = 0
+                      WHERE finished_at <= $1 AND state = 'dead' AND request_bytes > 0";
+        self.execute(expire, &[&results.0])?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= $1";
         self.execute(forget, &[&jobs.0])?;
         Ok(())
@@ -150,7 +153,11 @@ impl Rows<'_> {
         self.all(&format!("SELECT {COLUMNS} FROM jobs WHERE {condition}"), values, job)
     }
 
-    fn job_where(&self, condition: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
+    pub(super) fn job_where(
+        &self,
+        condition: &str,
+        values: Parameters<'_>,
+    ) -> Result<Option<JobRow>> {
         self.maybe(&format!("SELECT {COLUMNS} FROM jobs WHERE {condition}"), values, job)
     }
 

@@ -96,7 +96,8 @@ impl WriteRuns for Rows<'_> {
             ),
             RunEnd::GivenUp(state, JobError { code, detail }) => self.changed(
                 "UPDATE jobs SET state = $6, finished_at = $3, error_code = $4, error_detail = $5,
-                                 request_bytes = 0
+                                 request_bytes = CASE $6 WHEN 'dead' THEN request_bytes
+                                                         ELSE 0 END
                  WHERE seq = $1 AND state = 'running' AND epoch = $2",
                 &[&seq, &epoch, &now.0, code, detail, &state.as_str()],
             ),
@@ -126,8 +127,7 @@ impl WriteRuns for Rows<'_> {
         let of: Parameters<'_> = &[&worker, &silent_ms, &i64::from(limit), &now.0, &code];
         let dead = self.execute(
             &format!(
-                "UPDATE jobs SET state = 'dead', finished_at = $4, error_code = $5,
-                        request_bytes = 0, error_detail =
+                "UPDATE jobs SET state = 'dead', finished_at = $4, error_code = $5, error_detail =
                             'The service ended ' || attempts || ' times while the job ran.'
                  WHERE state = 'running' AND attempts >= $3 AND {condition}"
             ),

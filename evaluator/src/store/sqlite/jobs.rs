@@ -58,8 +58,8 @@ impl ReadJobs for Connection {
             let run = |row: &Row<'_>| Ok(RunName { job: uuid(row, 0)?, epoch: row.get(1)? });
             self.prepare(&query)?.query_map([], run)?.collect::<rusqlite::Result<Vec<_>>>()
         };
-        let unfinished = runs("state IN ('queued', 'running')")?;
-        let requests = unfinished.iter().map(|run| run.job).collect();
+        let needed = runs("state IN ('queued', 'running') OR request_bytes > 0")?;
+        let requests = needed.iter().map(|run| run.job).collect();
         Ok((requests, runs("result_bytes IS NOT NULL")?))
     }
 }
@@ -123,6 +123,9 @@ impl WriteJobs for Connection {
     fn expire_jobs(&self, results: Timestamp, jobs: Timestamp) -> Result<()> {
         let expire = "UPDATE jobs SET result_bytes = NULL
                       WHERE finished_at <= ?1 AND result_bytes IS NOT NULL";
+        self.execute(expire, [results.0])?;
+        let expire = "UPDATE jobs SET request_bytes = 0
+                      WHERE finished_at <= ?1 AND state = 'dead' AND request_bytes > 0";
         self.execute(expire, [results.0])?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= ?1";
         self.execute(forget, [jobs.0])?;

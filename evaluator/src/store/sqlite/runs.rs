@@ -13,7 +13,7 @@ use crate::store::state::runs::{
 use crate::time::Timestamp;
 
 /// The database's clock, in milliseconds since 1970.
-const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 impl ReadRuns for Connection {
     fn running_jobs(&self) -> Result<Vec<JobRow>> {
@@ -98,7 +98,8 @@ impl WriteRuns for Connection {
             )?,
             RunEnd::GivenUp(state, JobError { code, detail }) => self.execute(
                 "UPDATE jobs SET state = ?6, finished_at = ?3, error_code = ?4, error_detail = ?5,
-                                 request_bytes = 0
+                                 request_bytes = CASE ?6 WHEN 'dead' THEN request_bytes
+                                                         ELSE 0 END
                  WHERE seq = ?1 AND state = 'running' AND epoch = ?2",
                 params![seq, epoch, now.0, code, detail, state.as_str()],
             )?,
@@ -130,8 +131,7 @@ impl WriteRuns for Connection {
         };
         let dead = self.execute(
             &format!(
-                "UPDATE jobs SET state = 'dead', finished_at = ?4, error_code = ?5,
-                        request_bytes = 0, error_detail =
+                "UPDATE jobs SET state = 'dead', finished_at = ?4, error_code = ?5, error_detail =
                             'The service ended ' || attempts || ' times while the job ran.'
                  WHERE state = 'running' AND attempts >= ?3 AND ({condition})"
             ),

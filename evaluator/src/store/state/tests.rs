@@ -1,6 +1,8 @@
 //! What every database must do in the same way: each test runs on SQLite, and on PostgreSQL where
 //! `tests/with-postgres.sh` offers one.
 
+mod tenants;
+
 use uuid::Uuid;
 
 use super::deletions::{Discarded, Due, Pending};
