@@ -29,8 +29,8 @@ pub struct Config {
     /// flags. In the data folder if not given. Needs `blobs` too.
     #[arg(long, env = "BLINDSIGHT_STATE")]
     pub state: Option<String>,
-    /// Where keys, requests and results are kept: s3://BUCKET/PREFIX (credentials, region and
-    /// endpoint from AWS_* variables). In the data folder if not given.
+    /// Where keys, requests, results and unfinished uploads are kept: s3://BUCKET/PREFIX
+    /// (credentials, region and endpoint from AWS_* variables). In the data folder if not given.
     #[arg(long, env = "BLINDSIGHT_BLOBS")]
     pub blobs: Option<String>,
     /// What this process does. Others than `all` need `state`, and others beside them.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blindsight_contract::KeyBundle;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
@@ -49,7 +50,12 @@ pub struct Uploads {
     creations: Pace,
     /// Held while a key is checked: one at a time is in memory.
     frame_check: tokio::sync::Mutex<()>,
+    /// Taken while parts are read to make a key set: each is in memory whole.
+    finishing: Semaphore,
 }
+
+/// Uploads that are finished at a time where they lie in parts.
+const FINISHING: usize = 4;
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +99,7 @@ impl Uploads {
                 Duration::from_secs(60) / config.uploads_per_minute.max(1),
             ),
             frame_check: tokio::sync::Mutex::new(()),
+            finishing: Semaphore::new(FINISHING),
         }
     }
 

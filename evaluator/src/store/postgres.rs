@@ -340,6 +340,34 @@ mod tests {
     }
 
     #[test]
+    fn one_of_several_is_elected_until_its_connection_ends() {
+        let Some(url) = new_database() else { return };
+        let [first, second] = [(); 2].map(|()| Postgres::open_beside_others(&url).unwrap());
+        let soon = |is_so: &dyn Fn() -> bool| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while !is_so() {
+                assert!(Instant::now() < deadline, "waited too long");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let elected = first.elect("one thing").unwrap().unwrap();
+        assert!(second.elect("one thing").unwrap().is_none());
+        assert!(second.elect("another").unwrap().is_some());
+        drop(elected);
+        soon(&|| second.elect("one thing").unwrap().is_some());
+        let elected = first.elect("a third").unwrap().unwrap();
+        assert!(elected.holds());
+        let query = "SELECT pg_terminate_backend(pid) FROM pg_locks
+                     WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+                         AND database = (SELECT oid FROM pg_database
+                                         WHERE datname = current_database())";
+        let end = |rows: &Rows<'_>| rows.execute(query, &[]).is_ok();
+        second.with(IsolationLevel::ReadCommitted, false, &mut |rows| end(rows)).unwrap();
+        soon(&|| !elected.holds());
+        soon(&|| second.elect("a third").unwrap().is_some());
+    }
+
+    #[test]
     fn a_change_that_breaks_off_leaves_no_trace_and_no_lock() {
         let Some(url) = new_database() else { return };
         let database = Postgres::open(&url).unwrap();

@@ -77,10 +77,38 @@ impl Uploads {
         let Some((row, parts)) = taken.await? else {
             return repeat_of_the_end(self, owner, id, &part).await;
         };
-        let most = most(&row, part_bytes);
-        let mut incoming =
-            Incoming::open(self, &row, parts, part.checksum.as_ref(), transfer).await?;
-        let end = incoming.take_all(&mut body, most, &row, &mut lock).await;
+        let progress = {
+            let incoming = Incoming::open(self, &row, parts, part.checksum.as_ref(), transfer);
+            match incoming.await {
+                Ok(incoming) => self.receive(&row, incoming, &part, &mut body, &mut lock).await,
+                Err(refusal) => Err(refusal),
+            }
+        };
+        if !progress.as_ref().is_ok_and(|progress| progress.received > row.received) {
+            self.writes_no_more(&row).await;
+        }
+        let progress = progress?;
+        if progress.received < progress.length {
+            return Ok(progress);
+        }
+        finish::finish(self, owner, id).await?;
+        self.look(owner, id).await
+    }
+
+    /// Takes a part in and commits it.
+    async fn receive<S>(
+        self: &Arc<Self>,
+        row: &UploadRow,
+        mut incoming: Incoming,
+        part: &Part,
+        body: &mut S,
+        lock: &mut UploadLock,
+    ) -> Result<Progress, Refusal>
+    where
+        S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
+    {
+        let most = most(row, self.config.part_bytes);
+        let end = incoming.take_all(body, most, row, lock).await;
         self.metrics.uploaded_bytes.inc_by(incoming.count);
         if let Err(refusal) = &end
             && (part.checksum.is_some()
@@ -98,13 +126,8 @@ impl Uploads {
             let expires_at = Some(row.expires_at);
             return Ok(Progress { received: row.received, length: row.length, expires_at });
         }
-        let progress = commit(self, row, incoming).await?;
-        end?;
-        if progress.received < progress.length {
-            return Ok(progress);
-        }
-        finish::finish(self, owner, id).await?;
-        self.look(owner, id).await
+        let progress = commit(self, row.clone(), incoming).await?;
+        end.map(|()| progress)
     }
 }
 

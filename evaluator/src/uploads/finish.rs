@@ -29,6 +29,10 @@ use crate::time::Timestamp;
 ///
 /// Every step can be repeated: a process that ends in the middle starts over when it is back.
 pub(super) async fn finish(uploads: &Arc<Uploads>, owner: Owner, id: Uuid) -> Result<(), Refusal> {
+    let _turn = match uploads.store.staging.has_parts() {
+        true => Some(uploads.finishing.acquire().await.map_err(Refusal::internal)?),
+        false => None,
+    };
     let check = |row: &UploadRow| if row.received == row.length { Ok(()) } else { Err(shut_out()) };
     let found = blocking(uploads, move |uploads| {
         Ok(uploads.store.db.read(|c| {
@@ -62,10 +66,16 @@ pub(super) async fn finish(uploads: &Arc<Uploads>, owner: Owner, id: Uuid) -> Re
         let copy = if there.await? {
             None
         } else {
-            match copy(uploads, &row, &reader, sha256).await {
-                Ok(bundle) => Some(bundle),
-                Err(NotCopied::Refused(refusal)) => return Err(refusal),
-                Err(NotCopied::Store(error)) => return ended_elsewhere(uploads, &row, error).await,
+            let bundle = BundleName { sha256, place: capability::new_id() };
+            match copy(uploads, &row, &reader, bundle).await {
+                Ok(()) => Some(bundle),
+                Err(error) => {
+                    discard(uploads, bundle, row.length).await;
+                    return match error {
+                        NotCopied::Refused(refusal) => Err(refusal),
+                        NotCopied::Store(error) => ended_elsewhere(uploads, &row, error).await,
+                    };
+                }
             }
         };
         let ended = {
@@ -104,15 +114,25 @@ enum NotCopied {
     Store(StoreError),
 }
 
+/// Notes that what was copied is to be deleted. If that fails, it is found later that no row names
+/// it.
+async fn discard(uploads: &Arc<Uploads>, bundle: BundleName, bytes: u64) {
+    let noted = blocking(uploads, move |uploads| {
+        Ok(uploads.store.db.write(|t| t.discard(Discarded::Bundle(bundle), bytes))?)
+    });
+    if noted.await.is_ok() {
+        uploads.store.discarded.notify_one();
+    }
+}
+
 /// Copies an upload, frame by frame, to a new place in the blob store.
 async fn copy(
     uploads: &Arc<Uploads>,
     row: &UploadRow,
     reader: &StagedReader,
-    sha256: [u8; 32],
-) -> Result<BundleName, NotCopied> {
+    bundle: BundleName,
+) -> Result<(), NotCopied> {
     let (_, _, layout) = uploads.expected(row).map_err(NotCopied::Refused)?;
-    let bundle = BundleName { sha256, place: capability::new_id() };
     for frame in layout.frames() {
         let length = usize::try_from(frame.length)
             .map_err(|error| NotCopied::Refused(Refusal::internal(error)))?;
@@ -120,7 +140,7 @@ async fn copy(
         let put = uploads.store.blobs.put(Blob::Frame(bundle, frame.index), bytes);
         put.await.map_err(NotCopied::Store)?;
     }
-    Ok(bundle)
+    Ok(())
 }
 
 enum Ended {

@@ -75,6 +75,19 @@ impl Uploads {
         .await
     }
 
+    /// Says that whoever took an upload is done with it, though nothing was committed.
+    pub(super) async fn writes_no_more(self: &Arc<Self>, row: &UploadRow) {
+        if !self.store.staging.has_parts() {
+            return;
+        }
+        let row = row.clone();
+        let said = blocking(self, move |uploads| {
+            Ok(uploads.store.db.write(|t| t.keep_writing(&row, Timestamp(0)))?)
+        });
+        // If it cannot be said, it is forgotten after a while.
+        let _ = said.await;
+    }
+
     /// Marks an upload as refused, and returns what its client is told.
     pub(super) async fn refuse(
         self: &Arc<Self>,

@@ -4,8 +4,9 @@
 //! never changes. A part that is small is taken up into the next one, so that many small requests
 //! make no many objects.
 //!
-//! A part is in memory while it is sent: `part_bytes` at most, and [`SMALL`], for each of the
-//! uploads that are written to at a time (`uploads_at_once`).
+//! A part is in memory while it is sent: `part_bytes` (16 MiB) and [`SMALL`] at most, for each of the
+//! uploads that are written to at a time (`uploads_at_once`, 16). So it is again while an upload is
+//! finished, of which there are few at a time.
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
