@@ -286,6 +286,8 @@ impl From<PoolError> for StateError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::testing::new_database;
     use super::*;
     use crate::store::state::deletions::{Discarded, Pending};
@@ -342,7 +344,7 @@ mod tests {
     #[test]
     fn one_of_several_is_elected_until_its_connection_ends() {
         let Some(url) = new_database() else { return };
-        let [first, second] = [(); 2].map(|()| Postgres::open_beside_others(&url).unwrap());
+        let [first, second] = [(); 2].map(|()| Postgres::open(&url).unwrap());
         let soon = |is_so: &dyn Fn() -> bool| {
             let deadline = Instant::now() + Duration::from_secs(10);
             while !is_so() {
