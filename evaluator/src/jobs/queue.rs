@@ -145,6 +145,13 @@ fn choice(jobs: &Jobs, rows: &(impl Reads + ?Sized)) -> state::Result<Choice> {
     if !waiting.is_empty() {
         let shares = rows.running_shares()?;
         waiting.retain(|one| quotas::may_start(&shares, &one.row.caller));
+        if waiting.is_empty() {
+            // All who were looked at run as many as they may: others stand behind them.
+            let full = shares.keys().filter(|caller| !quotas::may_start(&shares, caller)).count();
+            let callers = CALLERS.saturating_add(u32::try_from(full).unwrap_or(u32::MAX));
+            waiting = rows.next_jobs(jobs.me, callers, each)?;
+            waiting.retain(|one| quotas::may_start(&shares, &one.row.caller));
+        }
     }
     Ok(order::choose(waiting, with_affinity.then(|| jobs.key_miss.expected())))
 }

@@ -158,6 +158,32 @@ fn a_tenant_has_its_own_places_in_the_queue() {
 }
 
 #[test]
+fn a_tenant_that_runs_as_many_as_it_may_is_passed_over() {
+    let server = server(|config| config.jobs_at_once = 2);
+    tenant(&server, "small", Quotas { running: Some(1), ..Quotas::default() });
+    tenant(&server, "usual", Quotas::default());
+    let (small, _) = key(&server, "small", None);
+    let (usual, _) = key(&server, "usual", None);
+    let (keys, others) = (keys_of(&server, &small, 1), keys_of(&server, &usual, 2));
+    let mine = [(); 2].map(|()| submit(&server, &small, &keys, 100));
+    let state = |authorization: &str, keys: &Keys, job: &Answer| {
+        let path = job.header("location").unwrap();
+        let headers = [bearer(authorization), ("Blindsight-Capability", keys.capability.as_str())];
+        server.send("GET", &path, &headers, &[]).json()["state"].as_str().unwrap().to_owned()
+    };
+    server.wait(|| (state(&small, &keys, &mine[0]) == "running").then_some(()));
+    // The second place is free, but not for this tenant.
+    let other = submit(&server, &usual, &others, 0);
+    assert_eq!(ended(&server, &usual, &others, &other), "done");
+    assert_eq!(state(&small, &keys, &mine[0]), "running");
+    assert_eq!(state(&small, &keys, &mine[1]), "queued");
+    // Its turn comes when the first has ended.
+    for job in &mine {
+        assert_eq!(ended(&server, &small, &keys, job), "done");
+    }
+}
+
+#[test]
 fn a_tenant_may_submit_so_many_jobs_on_a_day() {
     let server = server(|_| {});
     tenant(&server, "small", Quotas { jobs_a_day: Some(2), ..Quotas::default() });
