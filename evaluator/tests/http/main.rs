@@ -8,7 +8,6 @@ mod callers;
 mod database;
 mod document;
 mod events;
-mod fake;
 mod jobs;
 #[cfg(feature = "exact")]
 mod labels;
@@ -20,3 +19,5 @@ mod recovery;
 mod server;
 mod several_keys;
 mod uploads;
+
+use blindsight_fake as fake;
