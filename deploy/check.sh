@@ -53,7 +53,7 @@ proxy() {
     sed "s|/run/secrets/tls.crt|$work/crt|; s|/run/secrets/tls.key|$work/key|; s|front-[12]:|127.0.0.1:|" \
         nginx/blindsight.conf >"$work/site.conf"
     # `http2 on` is of 1.25.1 and later.
-    nginx -V 2>&1 | grep -Eq 'nginx/1\.(1[0-9]|2[0-4])\.' && sed -i '/http2 on;/d' "$work/site.conf"
+    [[ ! $(nginx -v 2>&1) =~ nginx/1\.(1[0-9]|2[0-4])\. ]] || sed -i '/http2 on;/d' "$work/site.conf"
     {
         printf 'pid %s/pid;\nevents {}\nhttp {\n    access_log off;\n' "$work"
         printf "    %s_temp_path $work/%s;\n" client_body{,} proxy{,} fastcgi{,} uwsgi{,} scgi{,}

@@ -237,7 +237,7 @@ impl Scene {
 
     fn skew(&mut self, victim: usize, choice: usize) -> Outcome<()> {
         let Some(library) = &self.means.faketime else { return Ok(()) };
-        let offset = if choice % 2 == 0 { "+30s" } else { "-30s" };
+        let offset = if choice.is_multiple_of(2) { "+30s" } else { "-30s" };
         let variables = [
             ("LD_PRELOAD", library.display().to_string()),
             ("FAKETIME", offset.to_owned()),

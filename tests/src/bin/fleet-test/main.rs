@@ -55,11 +55,12 @@ enum Part {
     Claims,
     Affinity,
     Fairness,
+    Drill,
 }
 
 impl Part {
-    const ALL: [Self; 5] =
-        [Self::Chaos, Self::Throughput, Self::Claims, Self::Affinity, Self::Fairness];
+    const ALL: [Self; 6] =
+        [Self::Chaos, Self::Throughput, Self::Claims, Self::Affinity, Self::Fairness, Self::Drill];
 
     /// Adds its figures; whether all is well.
     fn run(self, settings: &Settings, told: &mut Map<String, Value>) -> Outcome<bool> {
@@ -75,6 +76,7 @@ impl Part {
             Self::Claims => ("claims", measure::claims::run(settings)?),
             Self::Affinity => ("affinity", measure::affinity::run(settings)?),
             Self::Fairness => ("fairness", measure::fairness::run(settings)?),
+            Self::Drill => ("drill", measure::drill::run(settings)?),
         };
         told.insert(name.to_owned(), value);
         Ok(true)
@@ -102,7 +104,9 @@ fn main() -> ExitCode {
     eprintln!("seed {}", settings.seed);
     let (mut told, mut is_well) = (Map::new(), true);
     for part in Part::ALL {
-        if arguments.only.is_some_and(|only| only != part) {
+        // The drill is part of the long form.
+        let by_default = part != Part::Drill || settings.long;
+        if !arguments.only.map_or(by_default, |only| only == part) {
             continue;
         }
         let start = Instant::now();

@@ -2,6 +2,7 @@
 
 pub(crate) mod affinity;
 pub(crate) mod claims;
+pub(crate) mod drill;
 pub(crate) mod fairness;
 pub(crate) mod throughput;
 

@@ -79,8 +79,7 @@ fn join(wire: &Arc<Wire>, near: &TcpStream, to: SocketAddr) {
 
 fn forward(wire: &Wire, mut from: &TcpStream, mut to: &TcpStream) {
     let mut buffer = vec![0; 1 << 16];
-    loop {
-        let Ok(read) = from.read(&mut buffer) else { break };
+    while let Ok(read) = from.read(&mut buffer) {
         // An end is news too.
         wire.pass();
         if read == 0 || to.write_all(&buffer[..read]).is_err() {

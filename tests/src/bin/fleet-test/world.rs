@@ -108,9 +108,14 @@ impl World {
         self.folder.path()
     }
 
-    /// Where the bucket has its objects.
+    /// The folder of the bucket.
+    pub(crate) fn bucket_folder(&self) -> PathBuf {
+        self.path().join("bucket/fleet")
+    }
+
+    /// Where the fleet's own objects are in it.
     pub(crate) fn objects(&self) -> PathBuf {
-        self.path().join("bucket/fleet").join(self.plan.name)
+        self.bucket_folder().join(self.plan.name)
     }
 
     /// Starts the bucket.
@@ -231,7 +236,8 @@ impl Postgres {
         Ok(postgres)
     }
 
-    fn server(&self) -> String {
+    /// Its address, without a database.
+    pub(crate) fn server(&self) -> String {
         format!("postgres://tester@127.0.0.1:{}", self.port)
     }
 
