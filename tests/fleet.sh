@@ -23,7 +23,7 @@ stop() {
     # Workers put their jobs back, and need the others for it.
     for process in "${processes[@]:1}"; do kill "$process" 2>/dev/null || true; done
     for process in "${processes[@]:1}"; do wait "$process" 2>/dev/null || true; done
-    [ ${#processes[@]} -eq 0 ] || kill "${processes[0]}" 2>/dev/null || true
+    [ ${#processes[@]} -eq 0 ] || { kill "${processes[0]}" && wait "${processes[0]}"; } 2>/dev/null || true
     "$here/postgres.sh" stop "$database" 2>/dev/null || true
 }
 trap stop EXIT

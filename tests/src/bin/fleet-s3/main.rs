@@ -44,7 +44,7 @@ fn serve(folder: PathBuf, address: &str) -> std::io::Result<()> {
                 .app_data(PayloadConfig::new(LONGEST))
                 .default_service(web::to(answers::answer))
         };
-        let server = HttpServer::new(app).workers(1).bind(address)?;
+        let server = HttpServer::new(app).workers(1).shutdown_timeout(1).bind(address)?;
         for address in server.addrs() {
             println!("listening on http://{address}");
         }

@@ -151,16 +151,11 @@ impl Scene {
         while start.elapsed() < WORK {
             self.workers[victim].process.signal(Signal::STOP)?;
             let before = self.world.rows.running().unwrap_or_default();
-            // Others end their jobs within that time.
-            sleep(Duration::from_millis(150));
+            // What it had sent before it stopped is in the rows by then.
+            sleep(Duration::from_millis(100));
             let after = self.world.rows.running().unwrap_or_default();
-            let others = |held: &&Held| {
-                let mut others = self.workers.iter().enumerate();
-                !others.any(|(index, worker)| index != victim && worker.is_named(&held.worker))
-            };
-            let still = after.iter().filter(|held| before.contains(held)).find(others);
-            if let Some(held) = still {
-                self.workers[victim].name = Some(held.worker.clone());
+            let is_its = |held: &&Held| held.worker == self.workers[victim].name;
+            if let Some(held) = after.iter().filter(|held| before.contains(held)).find(is_its) {
                 return Ok(held.clone());
             }
             self.workers[victim].process.signal(Signal::CONT)?;
@@ -225,8 +220,8 @@ impl Scene {
     }
 
     fn partition(&mut self, victim: usize) -> Outcome<()> {
-        let held = self.catch(victim)?;
         let before = self.fenced(victim);
+        let held = self.catch(victim)?;
         self.workers[victim].cut(true)?;
         self.workers[victim].process.signal(Signal::CONT)?;
         self.note_takeover(Fault::Partition, &held);

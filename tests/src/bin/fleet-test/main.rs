@@ -18,6 +18,7 @@ mod traffic;
 mod world;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
@@ -134,9 +135,14 @@ fn main() -> ExitCode {
 }
 
 fn write(told: &Value) -> Outcome<()> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(Into::into);
+    std::fs::write(output()?.join("summary.json"), serde_json::to_vec_pretty(told)?)?;
+    Ok(())
+}
+
+/// Where results and logs go.
+pub(crate) fn output() -> Outcome<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let folder = target.unwrap_or_else(|| repository().join("target")).join("fleet");
     std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("summary.json"), serde_json::to_vec_pretty(told)?)?;
-    Ok(())
+    Ok(folder)
 }

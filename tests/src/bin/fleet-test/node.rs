@@ -17,7 +17,8 @@ use crate::Outcome;
 pub(crate) struct Start {
     /// Names its log.
     pub(crate) name: String,
-    pub(crate) folder: PathBuf,
+    /// Where its log goes.
+    pub(crate) logs: PathBuf,
     pub(crate) command: Command,
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn sibling(name: &str) -> Outcome<PathBuf> {
 impl Start {
     /// Starts it and waits until it says where it listens.
     pub(crate) fn run(self) -> Outcome<Process> {
-        let log = self.folder.join(format!("{}.log", self.name));
+        let log = self.logs.join(format!("{}.log", self.name));
         let stderr = OpenOptions::new().create(true).append(true).open(&log)?;
         let mut command = self.command;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);

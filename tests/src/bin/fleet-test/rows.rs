@@ -90,6 +90,13 @@ impl Rows {
         Ok(epoch != held.epoch || state != "running")
     }
 
+    /// A job's whole row, to tell what became of it.
+    pub(crate) fn whole(&self, id: &str) -> Outcome<String> {
+        let query = "SELECT (to_jsonb(jobs) - 'owner' - 'contract' - 'request_sha256')::text
+                     FROM jobs WHERE id::text = $1";
+        Ok(self.ask(query, &[&id])?.first().ok_or("its row is gone")?.try_get(0)?)
+    }
+
     /// How often a job was started, and its state.
     pub(crate) fn attempts(&self, id: Uuid) -> Outcome<(i64, String)> {
         let rows = self.ask("SELECT attempts, state FROM jobs WHERE id = $1", &[&id])?;

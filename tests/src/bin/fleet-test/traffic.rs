@@ -17,7 +17,7 @@ use crate::client::{Client, Keys, PAUSE, accepted, unique_request};
 pub(crate) const STEP_MS: u8 = 10;
 
 /// How long what was accepted may take once all is well again.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Callers at work.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ impl Shared {
     fn surprised(&self, what: String) {
         let mut surprises = self.surprises.lock().unwrap_or_else(PoisonError::into_inner);
         // A few tell enough.
-        if surprises.len() < 20 {
+        if surprises.len() < 5 {
             surprises.push(what);
         }
     }

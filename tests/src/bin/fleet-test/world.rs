@@ -29,23 +29,25 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct World {
     plan: Plan,
-    folder: tempfile::TempDir,
-    pub(crate) postgres: Postgres,
-    bucket: Option<Process>,
-    bucket_address: SocketAddr,
-    pub(crate) rows: Rows,
     /// Where front-ends listen, whether they run or not.
     pub(crate) addresses: Arc<[SocketAddr]>,
     fronts: Vec<Option<Process>>,
+    bucket: Option<Process>,
+    bucket_address: SocketAddr,
+    pub(crate) postgres: Postgres,
+    pub(crate) rows: Rows,
     started: usize,
+    logs: PathBuf,
+    /// Goes last: all others have their files in it.
+    folder: tempfile::TempDir,
 }
 
 /// A worker, and the wires that it hangs on.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) process: Process,
-    /// As the database knows it, once that was seen.
-    pub(crate) name: Option<String>,
+    /// As the database knows it.
+    pub(crate) name: String,
     wires: [Relay; 2],
     /// Where it runs, if not on this machine's own network.
     pub(crate) namespace: Option<Namespace>,
@@ -81,6 +83,11 @@ impl World {
         let addresses = ports.iter().map(|&port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         std::fs::create_dir(folder.path().join("models"))?;
         Spec::fake().write(&folder.path().join("models"), "fake.bs");
+        let logs = crate::output()?.join("logs").join(plan.name);
+        if logs.exists() {
+            std::fs::remove_dir_all(&logs)?;
+        }
+        std::fs::create_dir_all(&logs)?;
         let mut world = Self {
             addresses: addresses.collect(),
             fronts: (0..plan.fronts).map(|_| None).collect(),
@@ -91,6 +98,7 @@ impl World {
             bucket_address,
             rows,
             started: 0,
+            logs,
         };
         world.start_bucket()?;
         for front in 0..world.fronts.len() {
@@ -122,7 +130,7 @@ impl World {
     pub(crate) fn start_bucket(&mut self) -> Outcome<()> {
         let mut command = Command::new(sibling("fleet-s3")?);
         command.arg(self.path().join("bucket")).arg(self.bucket_address.to_string());
-        let start = Start { name: "bucket".to_owned(), folder: self.path().to_owned(), command };
+        let start = Start { name: "bucket".to_owned(), logs: self.logs.clone(), command };
         self.bucket = Some(start.run()?);
         Ok(())
     }
@@ -138,7 +146,7 @@ impl World {
         let database = self.rows.url.clone();
         let mut command = self.node(&name, "front", &database, self.bucket_address, None)?;
         command.args(["--listen", &self.addresses[front].to_string()]);
-        let start = Start { name, folder: self.path().to_owned(), command };
+        let start = Start { name, logs: self.logs.clone(), command };
         self.fronts[front] = Some(start.run()?);
         Ok(())
     }
@@ -166,8 +174,11 @@ impl World {
             self.node(&name, "worker", &database, wires[1].address, namespace.as_ref())?;
         command.args(["--listen", &format!("{inside}:0"), "--open"]).args(&self.plan.flags);
         command.envs(environment.iter().cloned());
-        let start = Start { name, folder: self.path().to_owned(), command };
-        Ok(Worker { process: start.run()?, name: None, wires, namespace })
+        let log = self.logs.join(format!("{name}.log"));
+        let start = Start { name, logs: self.logs.clone(), command };
+        let process = start.run()?;
+        let name = name_in(&log)?;
+        Ok(Worker { process, name, wires, namespace })
     }
 
     /// The command for a node.
@@ -205,11 +216,6 @@ impl World {
 }
 
 impl Worker {
-    /// Whether this is what the database calls it.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        self.name.as_deref() == Some(name)
-    }
-
     /// Cuts it off from database and bucket, or joins it to them again.
     pub(crate) fn cut(&self, cut: bool) -> Outcome<()> {
         if let Some(namespace) = &self.namespace {
@@ -218,6 +224,21 @@ impl Worker {
         self.wires.iter().for_each(|wire| wire.freeze(cut));
         Ok(())
     }
+}
+
+/// What a worker says of itself when it joins the others.
+fn name_in(log: &Path) -> Outcome<String> {
+    let mut found = None;
+    becomes(Duration::from_secs(10), || {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let said = text.split_once("joined the others").and_then(|(_, rest)| {
+            let (_, rest) = rest.lines().next()?.split_once("process=")?;
+            rest.split_whitespace().next().map(str::to_owned)
+        });
+        found = said;
+        found.is_some()
+    });
+    found.ok_or_else(|| format!("no worker says in {} what its name is", log.display()).into())
 }
 
 /// A server whose data reach the disk. It ends when this is dropped.

@@ -15,10 +15,15 @@ use crate::{Outcome, Settings};
 const SETS: u8 = 60;
 const KEPT: u64 = 20;
 
+/// Jobs that wait while it goes on, and how long a step of theirs takes: they come faster than they go.
+const WAITING: usize = 48;
+const STEP_MS: u8 = 20;
+
 pub(crate) fn run(settings: &Settings) -> Outcome<Value> {
     let on = measure(settings, "affinity_on", "on")?;
     let off = measure(settings, "affinity_off", "off")?;
-    let keys = json!({ "sets": SETS, "kept_by_each_worker": KEPT, "workers": 3 });
+    let keys =
+        json!({ "sets": SETS, "kept_by_each_worker": KEPT, "workers": 3, "jobs_waiting": WAITING });
     Ok(json!({ "keys": keys, "on": on, "off": off, "hit_points": rounded(
         on["hit_rate"].as_f64().zip(off["hit_rate"].as_f64()).map(|(on, off)| 100.0 * (on - off)),
     ) }))
@@ -37,16 +42,17 @@ fn measure(settings: &Settings, name: &'static str, affinity: &str) -> Outcome<V
     let mut world = World::start(plan)?;
     let callers = (1..=SETS).map(|caller| keys(&world.addresses, caller, caller));
     let callers = callers.collect::<Outcome<Vec<_>>>()?;
-    let workers = (0..3).map(|_| world.start_worker(&[], None));
-    let workers = workers.collect::<Outcome<Vec<_>>>()?;
-    let mut dice = Dice::new(settings.seed);
+    let (mut dice, mut workers) = (Dice::new(settings.seed), Vec::new());
     let ranks = Zipf::new(SETS.into());
     for job in 0..jobs {
         let (client, keys) = &callers[ranks.draw(&mut dice)];
-        submit(client, keys, 4)?;
-        // About as many wait as there are workers, or more: else there is nothing to choose.
-        if job >= 24 {
-            wait_for_ends(&world.rows, job - 24, Duration::from_secs(120))?;
+        submit(client, keys, STEP_MS)?;
+        // Where nothing waits, there is nothing to choose from.
+        if job == WAITING {
+            let started = (0..3).map(|_| world.start_worker(&[], None));
+            workers = started.collect::<Outcome<Vec<_>>>()?;
+        } else if job > WAITING && job % 8 == 0 {
+            wait_for_ends(&world.rows, job - WAITING, Duration::from_secs(120))?;
         }
     }
     wait_for_ends(&world.rows, jobs, Duration::from_secs(300))?;

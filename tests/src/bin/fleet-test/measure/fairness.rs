@@ -25,12 +25,11 @@ pub(crate) fn run(settings: &Settings) -> Outcome<Value> {
     let fronts = world.addresses.clone();
     let (big, big_keys) = keys(&fronts, 1, 1)?;
     let (small, small_keys) = keys(&fronts, 2, 2)?;
-    let workers = (0..3).map(|_| world.start_worker(&[], None));
-    let _workers = workers.collect::<Outcome<Vec<_>>>()?;
-    // What the big one has had already must not count for ever, nor against it.
     for _ in 0..JOBS {
         submit(&big, &big_keys, STEP_MS)?;
     }
+    let workers = (0..3).map(|_| world.start_worker(&[], None));
+    let _workers = workers.collect::<Outcome<Vec<_>>>()?;
     let watching = Arc::new(AtomicBool::new(true));
     let watch = {
         let watching = watching.clone();
