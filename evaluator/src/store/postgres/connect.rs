@@ -35,7 +35,10 @@ pub(super) fn settings(url: &str) -> Result<Config, StoreError> {
     }
     settings.keepalives_idle(Duration::from_secs(10));
     let own = settings.get_options().unwrap_or_default().to_owned();
-    settings.options(format!("-c statement_timeout=30s -c lock_timeout=30s {own}").trim());
+    // Whoever stops in the midst of a change, or is cut off, keeps all others from changing anything.
+    let limits = "-c statement_timeout=30s -c lock_timeout=30s \
+                  -c idle_in_transaction_session_timeout=4s";
+    settings.options(format!("{limits} {own}").trim());
     Ok(settings)
 }
 
