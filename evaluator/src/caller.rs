@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::capability::ServiceToken;
 
-/// Whose share something comes out of: a service token's, or else a network address's. Capabilities
-/// are free, so they name no caller.
+/// Whose share something comes out of: a tenant's, a service token's, or else a network address's.
+/// Capabilities are free, so they name no caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Caller(Arc<str>);
 
@@ -31,11 +31,32 @@ impl Caller {
         Self(format!("token {}", token.name()).into())
     }
 
+    /// A tenant, whichever of its keys was shown.
+    #[must_use]
+    pub fn of_tenant(name: &str) -> Self {
+        Self(format!("{TENANT}{name}").into())
+    }
+
+    /// The tenant's name, if it is one.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.0.strip_prefix(TENANT)
+    }
+
     /// A caller as it was stored.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.into())
     }
+}
+
+/// No address and no token begins like this. The databases' triggers know it too.
+const TENANT: &str = "tenant:";
+
+/// Whether a tenant can be called so: up to 128 visible characters of ASCII.
+#[must_use]
+pub fn is_tenant_name(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl fmt::Display for Caller {
@@ -57,6 +78,21 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("2001:db8:1:2::1").to_string(), "2001:db8:1:2::/64");
         assert_eq!(Caller::stored("192.0.2.7"), of("192.0.2.7"));
+    }
+
+    #[test]
+    fn tenants_are_told_from_others() {
+        let tenant = Caller::of_tenant("acme");
+        assert_eq!(tenant.to_string(), "tenant:acme");
+        assert_eq!(Caller::stored("tenant:acme").tenant(), Some("acme"));
+        let token = Caller::of_token(&ServiceToken::new("a long enough one"));
+        for other in [token, Caller::of_address("2001:db8::1".parse().unwrap())] {
+            assert_eq!(other.tenant(), None);
+        }
+        assert!(is_tenant_name("auth0|5f7c8ec7") && is_tenant_name("a"));
+        for wrong in ["", "a b", "\u{e9}", "a\n", &"a".repeat(129)] {
+            assert!(!is_tenant_name(wrong), "{wrong}");
+        }
     }
 
     #[test]

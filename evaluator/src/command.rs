@@ -1,6 +1,9 @@
 //! What the program can be told to do.
 
+pub(crate) mod admin;
 pub(crate) mod answer;
+pub(crate) mod migrate;
+mod place;
 pub(crate) mod serve;
 
 use std::fs;

@@ -29,10 +29,13 @@ pub struct Config {
     /// flags. In the data folder if not given. Needs `blobs` too.
     #[arg(long, env = "BLINDSIGHT_STATE")]
     pub state: Option<String>,
-    /// Where keys, requests and results are kept: s3://BUCKET/PREFIX (credentials, region and
-    /// endpoint from AWS_* variables). In the data folder if not given.
+    /// Where keys, requests, results and unfinished uploads are kept: s3://BUCKET/PREFIX
+    /// (credentials, region and endpoint from AWS_* variables). In the data folder if not given.
     #[arg(long, env = "BLINDSIGHT_BLOBS")]
     pub blobs: Option<String>,
+    /// What this process does. Others than `all` need `state`, and others beside them.
+    #[arg(long, env = "BLINDSIGHT_ROLE", value_enum, default_value_t = Role::All)]
+    pub role: Role,
     /// Folder of the page to serve under /.
     #[arg(long, env = "BLINDSIGHT_WEB")]
     pub web: Option<PathBuf>,
@@ -76,6 +79,23 @@ pub struct Config {
     #[arg(skip)]
     #[serde(skip)]
     pub tokens: Vec<String>,
+    /// Asks everybody for an API key of a tenant (`blindsight-evaluator admin keys`), or for one of the
+    /// tokens, or for a JWT where there are keys for those.
+    #[arg(long, env = "BLINDSIGHT_REQUIRE_KEYS")]
+    pub require_keys: bool,
+    /// File with the public keys of who signs JWTs (PEM, or a JWKS), which everybody is asked for who
+    /// shows no token and no API key. It is read again when it changes.
+    #[arg(long, env = "BLINDSIGHT_JWT_KEYS")]
+    pub jwt_keys: Option<PathBuf>,
+    /// What JWTs must say in `aud`. Without it, nothing is asked for.
+    #[arg(long, env = "BLINDSIGHT_JWT_AUDIENCE")]
+    pub jwt_audience: Option<String>,
+    /// What JWTs must say in `iss`. Without it, nothing is asked for.
+    #[arg(long, env = "BLINDSIGHT_JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
+    /// The claim of a JWT that names the tenant.
+    #[arg(long, env = "BLINDSIGHT_JWT_TENANT_CLAIM", default_value = "sub")]
+    pub jwt_tenant_claim: String,
     /// Serves everybody who can reach an address beyond this machine, without a token.
     #[arg(long, env = "BLINDSIGHT_OPEN")]
     pub open: bool,
@@ -101,7 +121,7 @@ pub struct Config {
     /// times as many.
     #[arg(long, env = "BLINDSIGHT_QUEUE", default_value_t = 32)]
     pub queue: u32,
-    /// Unfinished jobs of one caller (a token, or an address).
+    /// Unfinished jobs of one caller (a tenant, a token, or an address).
     #[arg(long, env = "BLINDSIGHT_JOBS_PER_CALLER", default_value_t = 16)]
     pub jobs_per_caller: u32,
     /// Unfinished jobs of one key set.
@@ -160,6 +180,17 @@ pub struct Config {
     #[arg(long, env = "BLINDSIGHT_CONNECTIONS", default_value_t = 2048)]
     pub connections: usize,
 
+    /// How long a run is safe from others while nothing is heard of its process, where several
+    /// processes share a database.
+    #[arg(long, env = "BLINDSIGHT_LEASE_SECONDS", default_value_t = 10)]
+    pub lease_seconds: u64,
+    /// How long a worker may finish what it runs when it is stopped. Then, and in a process that
+    /// also answers requests at once, runs are put back for others.
+    #[arg(long, env = "BLINDSIGHT_FINISH_SECONDS", default_value_t = 30)]
+    pub finish_seconds: u64,
+    /// Whether processes that share a database prefer jobs whose keys they hold.
+    #[arg(long, env = "BLINDSIGHT_AFFINITY", value_enum, default_value_t = Switch::On)]
+    pub affinity: Switch,
     /// After how long an unfinished upload that nobody continues is deleted.
     #[arg(long, env = "BLINDSIGHT_UPLOAD_SECONDS", default_value_t = 24 * 3600)]
     pub upload_seconds: u64,
@@ -181,6 +212,9 @@ pub struct Config {
     /// After how long a finished job is forgotten.
     #[arg(long, env = "BLINDSIGHT_JOB_SECONDS", default_value_t = 7 * 24 * 3600)]
     pub job_seconds: u64,
+    /// For how long it is kept who did what.
+    #[arg(long, env = "BLINDSIGHT_AUDIT_SECONDS", default_value_t = 90 * 24 * 3600)]
+    pub audit_seconds: u64,
     /// Longest pause within a body.
     #[arg(long, env = "BLINDSIGHT_BODY_PAUSE_SECONDS", default_value_t = 15)]
     pub body_pause_seconds: u64,
@@ -215,6 +249,28 @@ pub enum LogFormat {
     Json,
 }
 
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Answers requests and runs jobs.
+    All,
+    /// Answers requests.
+    Front,
+    /// Runs jobs, and answers only how it is.
+    Worker,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
 impl Default for Config {
     /// What holds without a file, an environment and flags.
     fn default() -> Self {
@@ -223,6 +279,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether callers are known by what they show, and not by their addresses.
+    #[must_use]
+    pub fn asks_for_credentials(&self) -> bool {
+        !self.tokens.is_empty() || self.require_keys || self.jwt_keys.is_some()
+    }
+
     /// Threads that compute: the number that is set, or all cores.
     #[must_use]
     pub fn compute_threads(&self) -> usize {
@@ -230,6 +292,12 @@ impl Config {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             threads => threads,
         }
+    }
+
+    /// How long runs may go on when the service is stopped.
+    #[must_use]
+    pub fn finish_seconds(&self) -> u64 {
+        if self.role == Role::Worker { self.finish_seconds } else { 0 }
     }
 
     /// The configuration as a file that gives the same one, but for what may be secret: tokens and

@@ -46,19 +46,7 @@ pub(crate) async fn dispose(service: &Arc<Service>) -> Result<(), Refusal> {
 const AT_ONCE: u32 = 64;
 
 async fn dispose_of(service: &Arc<Service>, due: Due) -> Result<(), Refusal> {
-    // Nobody stores this bundle anew meanwhile.
-    let bundles = match due.what {
-        Discarded::Bundle(_) => Some(service.keys.bundles.lock().await),
-        _ => None,
-    };
-    let needed = match due.what {
-        Discarded::Bundle(sha256) => {
-            let asked = move |store: &Arc<Store>| Ok(store.db.read(|c| c.has_bundle(&sha256))?);
-            blocking(&service.store, asked).await?
-        }
-        _ => false,
-    };
-    let deleted = if needed { Ok(()) } else { delete(&service.store, due.what).await };
+    let deleted = delete(&service.store, due.what).await;
     let now = Timestamp::now();
     blocking(&service.store, move |store| {
         Ok(store.db.write(|t| match &deleted {
@@ -69,19 +57,17 @@ async fn dispose_of(service: &Arc<Service>, due: Due) -> Result<(), Refusal> {
             }
         })?)
     })
-    .await?;
-    drop(bundles);
-    Ok(())
+    .await
 }
 
+/// Nothing that was noted is ever needed again, so that several processes may do this at once.
 async fn delete(store: &Store, what: Discarded) -> Result<(), StoreError> {
     match what {
-        Discarded::Upload(id) => {
-            // Whoever writes to it holds the file, which then goes with the last hand on it.
-            Ok(store.staging.delete(id)?)
-        }
-        Discarded::Bundle(sha256) => store.blobs.delete_bundle(&sha256).await,
+        // Whoever writes to a file holds it, and it goes with the last hand on it; a part that is
+        // stored now, where they are objects, will never count.
+        Discarded::Upload(id) => store.staging.delete(id).await,
+        Discarded::Bundle(bundle) => store.blobs.delete_bundle(bundle).await,
         Discarded::Request(job) => store.blobs.delete(Blob::Request(job)).await,
-        Discarded::Result(job) => store.blobs.delete(Blob::Result(job)).await,
+        Discarded::Result(run) => store.blobs.delete(Blob::Result(run)).await,
     }
 }

@@ -1,9 +1,8 @@
-//! Who may come in, and how many at once.
+//! What requests must pass, whoever sends them, and how many may come in at once.
 
 use std::net::IpAddr;
 
 use crate::caller::Caller;
-use crate::capability::ServiceToken;
 use crate::config::Config;
 use crate::places::{NoPlace, Place, Places};
 use crate::refusal::{Code, Refusal};
@@ -11,8 +10,6 @@ use crate::refusal::{Code, Refusal};
 /// What requests must pass.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// What everybody must show one of, where there are any.
-    tokens: Vec<ServiceToken>,
     /// Names by which the service may be called.
     hosts: Vec<String>,
     /// Whose word on a sender's address counts.
@@ -30,27 +27,11 @@ const REQUEST_KIB: usize = 64 << 10;
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            tokens: config.tokens.iter().map(|token| ServiceToken::new(token)).collect(),
             hosts: config.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             proxies: config.trusted_proxies.clone(),
             requests: Places::new(REQUEST_KIB, REQUEST_KIB / 8),
             events: Places::new(config.event_streams, config.event_streams_per_caller),
         }
-    }
-
-    /// Who is calling: by the token shown, where tokens are asked for, else by address.
-    ///
-    /// # Errors
-    /// `unauthorized`.
-    pub(crate) fn caller(&self, sender: IpAddr, shown: Option<&str>) -> Result<Caller, Refusal> {
-        if self.tokens.is_empty() {
-            return Ok(Caller::of_address(sender));
-        }
-        let token = shown.and_then(|shown| self.tokens.iter().find(|token| token.is(shown)));
-        token.map(Caller::of_token).ok_or_else(|| {
-            let detail = "This service is for those who hold its token.";
-            Refusal::new(Code::Unauthorized, detail)
-        })
     }
 
     /// The address that a request comes from: that of the connection, or what a trusted proxy says
@@ -107,22 +88,6 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_come_before_addresses() {
-        let address = "192.0.2.7".parse().unwrap();
-        let open = Gate::new(&Config::default());
-        assert_eq!(open.caller(address, None), Ok(Caller::of_address(address)));
-        assert_eq!(open.caller(address, Some("anything")), Ok(Caller::of_address(address)));
-        let tokens = ["one token of some length", "two tokens of some length"].map(str::to_owned);
-        let closed = Gate::new(&Config { tokens: tokens.to_vec(), ..Config::default() });
-        let of = |shown| closed.caller(address, shown).map_err(|refusal| refusal.code);
-        let named = |text| Ok(Caller::of_token(&ServiceToken::new(text)));
-        assert_eq!(of(Some(&tokens[0])), named(&tokens[0]));
-        assert_eq!(of(Some(&tokens[1])), named(&tokens[1]));
-        assert_eq!(of(Some("one token of some")), Err(Code::Unauthorized));
-        assert_eq!(of(None), Err(Code::Unauthorized));
-    }
 
     #[test]
     fn only_trusted_proxies_speak_for_others() {

@@ -25,6 +25,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, Resource, Route};
 
+use crate::config::Role;
 use crate::service::Service;
 
 pub use access::host;
@@ -51,7 +52,12 @@ pub fn routes(config: &mut ServiceConfig, service: &Arc<Service>, site: Option<&
         ))
         .service(
             resource("/metrics", [(Method::GET, web::to(health::metrics))]).wrap(access::token()),
-        )
+        );
+    if service.config.role == Role::Worker {
+        config.default_service(web::to(problem::not_found));
+        return;
+    }
+    config
         .service(
             web::scope("/v1")
                 .wrap(access::token())

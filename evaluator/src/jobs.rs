@@ -2,6 +2,7 @@
 //! in memory says who waits and how far who runs is.
 
 mod board;
+mod miss;
 mod order;
 mod queue;
 mod removal;
@@ -12,12 +13,12 @@ mod view;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::capability::Owner;
-use crate::config::Config;
+use crate::capability::{self, Owner};
+use crate::config::{Config, Role};
 use crate::keys::KeySets;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -25,10 +26,13 @@ use crate::models::Models;
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
 use crate::store::state::jobs::{JobRow, JobState};
+use crate::store::state::runs::{Lost, Recovered, RunName};
+use crate::store::state::shared::Shared;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
 pub use board::{Board, Live};
+use miss::MissCost;
 pub use runner::Runners;
 pub use submit::NewJob;
 pub use view::JobView;
@@ -43,8 +47,14 @@ pub struct Jobs {
     metrics: Arc<Metrics>,
     /// What waits and what runs.
     pub board: Board,
+    /// The name of this process among those that share the database.
+    pub(crate) me: Uuid,
     /// Told when a job is added to the queue.
-    wake: Notify,
+    pub(crate) wake: Notify,
+    /// Told when the rows have changed elsewhere.
+    pub(crate) elsewhere: Notify,
+    /// What fetching keys takes.
+    pub(crate) key_miss: MissCost,
 }
 
 impl Jobs {
@@ -64,7 +74,10 @@ impl Jobs {
             lifecycle: lifecycle.clone(),
             metrics: metrics.clone(),
             board: Board::default(),
+            me: capability::new_id(),
             wake: Notify::new(),
+            elsewhere: Notify::new(),
+            key_miss: MissCost::default(),
         }
     }
 
@@ -97,7 +110,8 @@ impl Jobs {
                 Err(Refusal::new(Code::NotReady, "The job is not finished.").retry_after(1))
             }
             JobState::Done if record.result_bytes.is_some() => {
-                match self.store.blobs.get(Blob::Result(id)).await {
+                let run = RunName { job: id, epoch: record.epoch };
+                match self.store.blobs.get(Blob::Result(run)).await {
                     Err(error) if error.is_missing_blob() => Err(expired()),
                     bytes => Ok(bytes?),
                 }
@@ -110,15 +124,64 @@ impl Jobs {
         }
     }
 
-    /// Makes every run end and every runner look up.
+    /// Jobs that this process can run side by side.
+    pub(crate) fn slots(&self) -> usize {
+        if self.config.role == Role::Front { 0 } else { self.config.jobs_at_once.max(1) }
+    }
+
+    /// Makes every run end.
     pub(crate) fn interrupt(&self) {
         self.board.interrupt_all();
-        self.wake.notify_waiters();
+    }
+
+    /// What the processes that share the database use together, if they share one.
+    pub(crate) fn shared(&self) -> Option<&dyn Shared> {
+        self.store.db.shared()
+    }
+
+    /// Whether this process answers requests about jobs, and so has to know what all of them do.
+    fn answers(&self) -> bool {
+        self.config.role != Role::Worker
     }
 
     /// Puts what an earlier process left in order.
     pub(crate) fn recover(&self) -> Result<(), StoreError> {
         queue::recover(self)
+    }
+
+    /// Takes over what other processes have lost.
+    pub(crate) fn take_over(&self, lost: Lost) -> Result<Recovered, StoreError> {
+        queue::take_over(self, lost)
+    }
+
+    /// Brings the board in line with the rows.
+    pub(crate) fn look(&self) -> Result<(), StoreError> {
+        let _transitions = self.board.transitions();
+        queue::look(self)
+    }
+
+    /// Learns from the rows how long runs take.
+    pub(crate) fn learn(&self) -> Result<(), StoreError> {
+        queue::learn(self)
+    }
+
+    /// A job's states from now on ([`Board::watch`]), also if it runs or waits elsewhere.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn watch(
+        self: &Arc<Self>,
+        id: Uuid,
+    ) -> Result<Option<watch::Receiver<Option<JobView>>>, Refusal> {
+        let found = self.board.watch(id);
+        if found.is_some() || self.shared().is_none() {
+            return Ok(found);
+        }
+        blocking(self, move |jobs| {
+            jobs.look()?;
+            Ok(jobs.board.watch(id))
+        })
+        .await
     }
 
     /// Forgets what became too old.

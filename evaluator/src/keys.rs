@@ -2,7 +2,7 @@
 
 mod cover;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use blindsight_contract::KeyBundle;
 use rayon::ThreadPool;
@@ -31,9 +31,8 @@ pub struct KeySets {
     config: Arc<Config>,
     /// Expanded keys by the SHA-256 of their bundle.
     expanded: Shelf<[u8; 32], ExpandedKeys>,
-    /// Held while a bundle's blobs are written or deleted: a bundle that is being deleted may be
-    /// uploaded again at the same moment.
-    pub(crate) bundles: tokio::sync::Mutex<()>,
+    /// Those that made room for others, since somebody asked.
+    evicted: Arc<Mutex<Vec<[u8; 32]>>>,
 }
 
 /// A key set as a client sees it.
@@ -61,11 +60,15 @@ pub struct KeysView {
 
 impl KeySets {
     pub(crate) fn new(store: &Arc<Store>, config: &Arc<Config>) -> Self {
+        let evicted = Arc::new(Mutex::new(Vec::new()));
+        let note = evicted.clone();
         Self {
-            expanded: Shelf::new(config.key_cache_bytes, |_| ()),
+            expanded: Shelf::new(config.key_cache_bytes, move |sha256| {
+                note.lock().unwrap_or_else(PoisonError::into_inner).push(*sha256);
+            }),
+            evicted,
             store: store.clone(),
             config: config.clone(),
-            bundles: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -87,7 +90,7 @@ impl KeySets {
                 let row = c.key_set(owner, id)?.ok_or_else(Refusal::not_found)?;
                 Ok(KeysView {
                     id,
-                    sha256: hex::encode(&row.sha256),
+                    sha256: hex::encode(&row.bundle.sha256),
                     scheme: hex::encode(&row.list.scheme),
                     list: hex::encode(&row.digest),
                     count: row.count,
@@ -127,12 +130,12 @@ impl KeySets {
     ) -> Result<Lease<'_, [u8; 32], ExpandedKeys>, ExpandError> {
         let set = model.description().contract().set();
         let wanted = used.iter().map(|used| Wanted {
-            key: used.sha256,
+            key: used.bundle.sha256,
             expected: cover::expanded_bytes(set, &used.keys),
         });
         let wanted: Vec<_> = wanted.collect();
         let lease = self.expanded.acquire(&wanted, &|| give_up(), |sha256| {
-            let found = used.iter().zip(&wanted).find(|(used, _)| used.sha256 == *sha256);
+            let found = used.iter().zip(&wanted).find(|(used, _)| used.bundle.sha256 == *sha256);
             let Some((used, wanted)) = found else {
                 return Err(ExpandError::Storage("it was not asked for".to_owned()));
             };
@@ -140,7 +143,7 @@ impl KeySets {
                 if give_up() {
                     return Err(ExpandError::Cancelled);
                 }
-                let bytes = read(Blob::Frame(*sha256, frame));
+                let bytes = read(Blob::Frame(used.bundle, frame));
                 bytes.map_err(|error| ExpandError::Storage(error.to_string()))
             };
             let expanded = pool.install(|| model.expand(&used.keys, &mut read))?;
@@ -156,6 +159,17 @@ impl KeySets {
     /// Forgets the expanded keys of a bundle.
     pub(crate) fn forget(&self, sha256: &[u8; 32]) {
         self.expanded.remove(sha256);
+    }
+
+    /// The bundles whose expanded keys were dropped since this was last asked.
+    pub(crate) fn take_evicted(&self) -> Vec<[u8; 32]> {
+        std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether all these keys are expanded.
+    pub(crate) fn are_warm(&self, used: &[Used]) -> bool {
+        let here = self.expanded.list();
+        used.iter().all(|used| here.iter().any(|(sha256, _)| *sha256 == used.bundle.sha256))
     }
 
     /// Bytes and number of the key sets that are kept expanded.

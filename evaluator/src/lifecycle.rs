@@ -10,12 +10,19 @@ use crate::refusal::{Code, Refusal};
 #[derive(Debug)]
 pub struct Lifecycle {
     stopping: watch::Sender<bool>,
-    storage_works: AtomicBool,
+    breaking_off: AtomicBool,
+    rows_work: AtomicBool,
+    blobs_work: AtomicBool,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { stopping: watch::Sender::new(false), storage_works: AtomicBool::new(true) }
+        Self {
+            stopping: watch::Sender::new(false),
+            breaking_off: AtomicBool::new(false),
+            rows_work: AtomicBool::new(true),
+            blobs_work: AtomicBool::new(true),
+        }
     }
 }
 
@@ -26,7 +33,8 @@ impl Lifecycle {
     /// `stopping`, `storage_unavailable`.
     pub fn check_ready(&self) -> Result<(), Refusal> {
         self.check_running()?;
-        if !self.storage_works.load(Ordering::Relaxed) {
+        let works = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        if !works(&self.rows_work) || !works(&self.blobs_work) {
             let detail = "The service's storage does not answer.";
             return Err(Refusal::new(Code::StorageUnavailable, detail).retry_after(10));
         }
@@ -51,12 +59,27 @@ impl Lifecycle {
         self.stopping.subscribe()
     }
 
+    /// Whether what runs is to end too.
+    #[must_use]
+    pub fn is_breaking_off(&self) -> bool {
+        self.breaking_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn break_off(&self) {
+        self.breaking_off.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Notes whether storage works, for the readiness that is shown.
+    /// Notes whether the database works, for the readiness that is shown.
     pub(crate) fn note_storage(&self, works: bool) {
-        self.storage_works.store(works, Ordering::Relaxed);
+        self.rows_work.store(works, Ordering::Relaxed);
+    }
+
+    /// Notes whether the blob store works, for the readiness that is shown.
+    pub(crate) fn note_blobs(&self, works: bool) {
+        self.blobs_work.store(works, Ordering::Relaxed);
     }
 }

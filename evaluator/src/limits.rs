@@ -1,6 +1,8 @@
 //! How much may be stored, together and by each caller: room is reserved in the transaction that
 //! takes it. Where room is short, what nobody continues makes place.
 
+pub(crate) mod quotas;
+
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::config::Config;
@@ -64,7 +66,7 @@ pub(crate) fn reserve_upload(
 /// says after how long a place may be free.
 ///
 /// # Errors
-/// `queue_full`, `too_many_jobs`, `storage_full`.
+/// `draining`, `queue_full`, `too_many_jobs`, `daily_quota`, `storage_full`.
 pub(crate) fn reserve_job(
     config: &Config,
     c: &dyn Reads,
@@ -72,6 +74,7 @@ pub(crate) fn reserve_job(
     bytes: u64,
     pause: u32,
 ) -> Result<(), Refusal> {
+    quotas::check_draining(c)?;
     let mine = c.usage(Scope::Caller(asking.caller))?;
     let all = c.usage(Scope::All)?.queued;
     // A caller's first job finds a place even where others have filled the queue.
@@ -80,11 +83,9 @@ pub(crate) fn reserve_job(
         let detail = format!("{all} jobs are waiting already; try again later.");
         return Err(Refusal::new(Code::QueueFull, detail).retry_after(pause));
     }
-    let unfinished = mine.queued + mine.running;
-    if unfinished >= config.jobs_per_caller {
-        let detail = format!("{unfinished} of your jobs are unfinished; wait for one to end.");
-        return Err(Refusal::new(Code::TooManyJobs, detail).retry_after(pause));
-    }
+    let quotas = quotas::of(c, asking.caller)?;
+    quotas::check_jobs(config, &quotas, mine, pause)?;
+    quotas::check_day(c, &quotas, asking.caller)?;
     match shortage(config, c, asking, bytes)? {
         Some(shortage) => Err(shortage.refusal()),
         None => Ok(()),
@@ -148,7 +149,8 @@ fn shortage(
     {
         return Ok(Some(Shortage::Owner));
     }
-    if full(Scope::Caller(asking.caller), config.caller_bytes)? {
+    let share = quotas::of(c, asking.caller)?.bytes.unwrap_or(config.caller_bytes);
+    if full(Scope::Caller(asking.caller), share)? {
         return Ok(Some(Shortage::Caller));
     }
     Ok(full(Scope::All, config.storage_bytes)?.then_some(Shortage::Everybody))

@@ -41,6 +41,16 @@ pub struct Metrics {
     resident_bytes: Gauge,
     /// Open event streams.
     pub event_streams: Gauge,
+    /// Runs of other processes that were taken over.
+    pub takeovers: Counter,
+    /// Ends of runs that came too late: another process had taken the job over.
+    pub fenced_commits: Counter,
+    /// Runs whose keys were expanded already.
+    pub key_hits: Counter,
+    /// Runs whose keys had to be fetched.
+    pub key_misses: Counter,
+    queue_age: Gauge<f64, AtomicU64>,
+    free_slots: Gauge,
     deletions: Gauge,
     deletion_bytes: Gauge,
 }
@@ -50,6 +60,10 @@ pub struct Metrics {
 pub(crate) struct Snapshot {
     pub(crate) queued: usize,
     pub(crate) running: usize,
+    /// How long the oldest job has waited.
+    pub(crate) queue_age_seconds: f64,
+    /// Jobs that this process could run beside others.
+    pub(crate) free_slots: usize,
     /// Bytes and number of key sets that are kept expanded.
     pub(crate) cached: (u64, usize),
     /// Loaded models with their own bytes.
@@ -116,12 +130,19 @@ impl Metrics {
             cached_sets: Gauge::default(),
             resident_bytes: Gauge::default(),
             event_streams: Gauge::default(),
+            takeovers: Counter::default(),
+            fenced_commits: Counter::default(),
+            key_hits: Counter::default(),
+            key_misses: Counter::default(),
+            queue_age: Gauge::default(),
+            free_slots: Gauge::default(),
             deletions: Gauge::default(),
             deletion_bytes: Gauge::default(),
         };
         let mut registry = metrics.registry.lock().unwrap_or_else(PoisonError::into_inner);
         metrics.register(&mut registry);
         metrics.register_models(&mut registry);
+        metrics.register_fleet(&mut registry);
         drop(registry);
         metrics
     }
@@ -145,6 +166,23 @@ impl Metrics {
         registry.register("deletions", "What is still to be deleted", self.deletions.clone());
         let metric = self.deletion_bytes.clone();
         registry.register_with_unit("deletions", "Its size", Unit::Bytes, metric);
+    }
+
+    fn register_fleet(&self, registry: &mut Registry) {
+        let text = "Runs taken over from processes that were lost";
+        registry.register("takeovers", text, self.takeovers.clone());
+        let text = "Ends of runs that were refused because a later run has the job";
+        registry.register("fenced_commits", text, self.fenced_commits.clone());
+        registry.register("key_hits", "Runs that found their keys expanded", self.key_hits.clone());
+        registry.register("key_misses", "Runs that fetched keys", self.key_misses.clone());
+        let metric = self.queue_age.clone();
+        let text = "How long the oldest job has waited";
+        registry.register_with_unit("queue_age", text, Unit::Seconds, metric);
+        registry.register(
+            "free_slots",
+            "Jobs that could run here beside others",
+            self.free_slots.clone(),
+        );
     }
 
     fn register_models(&self, registry: &mut Registry) {
@@ -201,6 +239,8 @@ impl Metrics {
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         self.queued.set(now.queued as i64);
         self.running.set(now.running as i64);
+        self.queue_age.set(now.queue_age_seconds);
+        self.free_slots.set(now.free_slots as i64);
         self.cached_bytes.set(now.cached.0 as i64);
         self.cached_sets.set(now.cached.1 as i64);
         self.model_bytes.clear();

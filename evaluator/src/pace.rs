@@ -23,14 +23,23 @@ impl Pace {
         Self { burst: burst.max(1), every, full_at: Mutex::default() }
     }
 
+    /// How long to wait for the next one, if there is none left.
+    pub(crate) fn wait(&self, caller: &Caller, now: Instant) -> Option<Duration> {
+        let full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.missing(full_at.get(caller), now)
+    }
+
+    fn missing(&self, full_at: Option<&Instant>, now: Instant) -> Option<Duration> {
+        let missing = full_at.map_or(Duration::ZERO, |&at| at.saturating_duration_since(now));
+        missing.checked_sub(self.every * (self.burst - 1)).filter(|wait| !wait.is_zero())
+    }
+
     /// Takes one, or says how long to wait for it.
     pub(crate) fn take(&self, caller: &Caller, now: Instant) -> Result<(), Duration> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let full = full_at.get(caller).map_or(now, |&at| at.max(now));
-        let empty_below = self.every * (self.burst - 1);
-        let missing = full.duration_since(now);
-        if missing > empty_below {
-            return Err(missing - empty_below);
+        if let Some(wait) = self.missing(Some(&full), now) {
+            return Err(wait);
         }
         if full_at.len() >= MOST && !full_at.contains_key(caller) {
             full_at.retain(|_, &mut at| at > now);
@@ -57,6 +66,8 @@ mod tests {
             assert_eq!(pace.take(&a, start), Ok(()));
         }
         assert_eq!(pace.take(&a, start), Err(Duration::from_secs(10)));
+        assert_eq!(pace.wait(&a, at(4)), Some(Duration::from_secs(6)));
+        assert_eq!((pace.wait(&a, at(10)), pace.wait(&Caller::stored("b"), start)), (None, None));
         assert_eq!(pace.take(&Caller::stored("b"), start), Ok(()));
         assert_eq!(pace.take(&a, at(4)), Err(Duration::from_secs(6)));
         assert_eq!(pace.take(&a, at(10)), Ok(()));

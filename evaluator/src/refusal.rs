@@ -122,8 +122,8 @@ codes! {
     IdempotencyKey = 400 "bad_idempotency_key" "The idempotency key is malformed";
     /// The body ended before its announced length.
     BodyIncomplete = 400 "body_incomplete" "The body ended too early";
-    /// No service token, or a wrong one.
-    Unauthorized = 401 "unauthorized" "A service token is needed";
+    /// No service token, API key or JWT, or one that opens nothing.
+    Unauthorized = 401 "unauthorized" "A token or key is needed";
     /// Scores of a model whose owner allows its label alone.
     ScoresWithheld = 403 "scores_withheld" "The model answers with the label alone";
     /// Not there, or another's.
@@ -200,6 +200,8 @@ codes! {
     QueueFull = 429 "queue_full" "The queue is full";
     /// Too many jobs of one key set.
     TooManyJobs = 429 "too_many_jobs" "Too many jobs at once";
+    /// As many jobs as a tenant may have on a day.
+    DailyQuota = 429 "daily_quota" "No more jobs today";
     /// Too many unfinished uploads.
     TooManyUploads = 429 "too_many_uploads" "Too many unfinished uploads";
     /// Too many requests of this kind at this moment.
@@ -210,6 +212,8 @@ codes! {
     Internal = 500 "internal" "The service failed";
     /// The service is stopping.
     Stopping = 503 "stopping" "The service is being restarted";
+    /// No new jobs are accepted, while those that wait still run.
+    Draining = 503 "draining" "No new jobs are accepted";
     /// The service's storage does not work.
     StorageUnavailable = 503 "storage_unavailable" "Storage does not work";
     /// The disk limit of the service or of the capability, or the disk itself.

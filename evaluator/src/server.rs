@@ -4,7 +4,7 @@ use std::future::ready;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
@@ -17,11 +17,13 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 use crate::caller::Caller;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::connection::{Connection, ReadingPace};
 use crate::disposal;
+use crate::fleet::Fleet;
 use crate::http::{self, SiteError, StaticSite};
 use crate::jobs::Runners;
+use crate::orphans;
 use crate::places::Places;
 use crate::refusal::Refusal;
 use crate::service::Service;
@@ -60,9 +62,10 @@ pub fn serve(
     pool: &Arc<ThreadPool>,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    let answers = service.config.role != Role::Worker;
     let site = match &service.config.web {
-        Some(folder) => Some(Arc::new(StaticSite::load(folder)?)),
-        None => None,
+        Some(folder) if answers => Some(Arc::new(StaticSite::load(folder)?)),
+        _ => None,
     };
     // For what runs beside requests: the stores of the runners, the sweep.
     let background = tokio::runtime::Builder::new_multi_thread()
@@ -73,17 +76,22 @@ pub fn serve(
     background.block_on(upkeep::recover(service)).map_err(ServeError::Recovery)?;
     let sweeper = background.spawn(upkeep::sweep_until_stopped(service.clone()));
     let disposer = background.spawn(disposal::dispose_until_stopped(service.clone()));
+    let orphans = background.spawn(orphans::sweep_until_stopped(service.clone()));
     let watcher = background.spawn(upkeep::watch_models_until_stopped(service.clone()));
+    background.spawn(upkeep::probe_blobs_until_stopped(service.clone()));
 
     let result = actix_web::rt::System::new().block_on(async {
         let (server, address) = bind(service, site)?;
+        let fleet = Fleet::join(service, background.handle())?;
         let runners = Runners::start(&service.jobs, pool, background.handle())?;
         let preload = preload_beside(service, pool)?;
         actix_web::rt::spawn(stop_at_the_end(service.clone(), server.handle()));
         ready(address);
         let result = server.await.map_err(ServeError::Io);
         service.stop();
+        finish(service, &runners);
         runners.join();
+        fleet.leave();
         if preload.join().is_err() {
             tracing::error!("loading a model panicked");
         }
@@ -91,8 +99,17 @@ pub fn serve(
     });
     // They end with the service, which has not begun where there was no address to be had.
     service.stop();
-    let _ = background.block_on(async { tokio::join!(sweeper, disposer, watcher) });
+    let _ = background.block_on(async { tokio::join!(sweeper, disposer, orphans, watcher) });
     result
+}
+
+/// Lets runs come to their ends, for as long as that may take.
+fn finish(service: &Service, runners: &Runners) {
+    let end = Instant::now() + Duration::from_secs(service.config.finish_seconds());
+    while !runners.are_idle() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    service.break_off();
 }
 
 /// Makes models ready while requests are answered already.
@@ -101,7 +118,11 @@ fn preload_beside(
     pool: &Arc<ThreadPool>,
 ) -> std::io::Result<JoinHandle<()>> {
     let (service, pool) = (service.clone(), pool.clone());
-    let preload = move || upkeep::preload(&service, &pool);
+    let preload = move || {
+        if service.config.role != Role::Front {
+            upkeep::preload(&service, &pool);
+        }
+    };
     std::thread::Builder::new().name("preload".to_owned()).spawn(preload)
 }
 

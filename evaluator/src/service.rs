@@ -6,15 +6,20 @@ use std::time::Instant;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::blocking::blocking;
+use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::config::Config;
+use crate::credentials::{Credentials, JwtKeysError};
 use crate::gate::Gate;
-use crate::jobs::Jobs;
+use crate::jobs::{JobView, Jobs};
 use crate::keys::KeySets;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::{Metrics, Snapshot};
 use crate::models::{Models, ModelsError, Parse};
 use crate::refusal::Refusal;
+use crate::store::state::audit::AuditRow;
+use crate::store::state::jobs::JobState;
 use crate::store::{Store, StoreError};
 use crate::uploads::Uploads;
 
@@ -38,6 +43,7 @@ pub struct Service {
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
     pub(crate) gate: Gate,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) started: Instant,
 }
 
@@ -51,6 +57,9 @@ pub enum OpenError {
     /// The stores cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The keys of who signs JWTs cannot be read.
+    #[error(transparent)]
+    JwtKeys(#[from] JwtKeysError),
 }
 
 impl Service {
@@ -82,6 +91,7 @@ impl Service {
         let jobs = Jobs::new(&config, &store, &models, &keys, &lifecycle, &metrics);
         Ok(Arc::new(Self {
             gate: Gate::new(&config),
+            credentials: Arc::new(Credentials::new(&config, &store)?),
             started: Instant::now(),
             uploads: Arc::new(uploads),
             jobs: Arc::new(jobs),
@@ -94,9 +104,19 @@ impl Service {
         }))
     }
 
-    /// Stops taking work; running jobs go back to the queue.
+    /// Stops taking work. Running jobs go back to the queue, at once or when
+    /// [`Service::break_off`] is called, as [`Config::finish_seconds`] says.
     pub fn stop(&self) {
         self.lifecycle.stop();
+        self.jobs.wake.notify_waiters();
+        if self.config.finish_seconds() == 0 {
+            self.break_off();
+        }
+    }
+
+    /// Puts running jobs back.
+    pub fn break_off(&self) {
+        self.lifecycle.break_off();
         self.jobs.interrupt();
     }
 
@@ -104,18 +124,46 @@ impl Service {
     ///
     /// # Errors
     /// `not_found`, `upload_busy`.
-    pub async fn delete(&self, owner: Owner, id: Uuid) -> Result<(), Refusal> {
+    pub async fn delete(&self, who: &Caller, owner: Owner, id: Uuid) -> Result<(), Refusal> {
         // An upload may become a key set while we wait for its lock.
         if self.uploads.delete(owner, id).await? {
             return Ok(());
         }
-        self.jobs.delete_keys(owner, id).await
+        self.jobs.delete_keys(owner, id).await?;
+        self.note(AuditRow::now(who, "key set deleted", id)).await;
+        Ok(())
+    }
+
+    /// Cancels a job. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn cancel(&self, who: &Caller, owner: Owner, id: Uuid) -> Result<JobView, Refusal> {
+        let before = self.jobs.view(owner, id).await?;
+        let view = self.jobs.cancel(owner, id).await?;
+        if before.state != view.state && view.state == JobState::Cancelled {
+            self.note(AuditRow::now(who, "job cancelled", id)).await;
+        }
+        Ok(view)
+    }
+
+    /// Writes down what was done. It is done, whether that works or not.
+    pub(crate) async fn note(&self, row: AuditRow) {
+        let noted =
+            blocking(&self.store, move |store| Ok(store.db.write(|t| t.note_audit(&row))?));
+        if let Err(error) = noted.await {
+            tracing::error!(%error, "what was done is not written down");
+        }
     }
 
     /// All metrics, in the text format of OpenMetrics.
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let (queued, running) = self.jobs.board.counts();
+        // A scrape must not fail with the database.
+        let (age_ms, deletions) = (self.store.db)
+            .read(|c| Ok::<_, StoreError>((c.queue_age_ms()?, c.pending_deletions()?)))
+            .unwrap_or_default();
         let (loaded, loaded_bytes) = self.models.loaded();
         let catalogue = self.models.catalogue();
         self.metrics.encode(&Snapshot {
@@ -125,8 +173,9 @@ impl Service {
             loaded: loaded.into_iter().map(|(key, bytes)| (key.id.to_string(), bytes)).collect(),
             loaded_bytes,
             models: (catalogue.models().len(), catalogue.broken().len()),
-            // A scrape must not fail with the database.
-            deletions: self.store.db.read(|c| c.pending_deletions()).unwrap_or_default(),
+            deletions,
+            queue_age_seconds: age_ms as f64 / 1000.0,
+            free_slots: self.jobs.slots().saturating_sub(self.jobs.board.running_here()),
         })
     }
 }

@@ -28,6 +28,19 @@ impl Timestamp {
         Self(self.0.saturating_sub(milliseconds))
     }
 
+    /// The day of UTC, counted from the first of 1970.
+    #[must_use]
+    pub fn day(self) -> i64 {
+        self.0.div_euclid(DAY)
+    }
+
+    /// Seconds until the next day of UTC begins, at least one.
+    #[must_use]
+    pub fn seconds_to_next_day(self) -> u32 {
+        // A day has fewer seconds than the type holds.
+        (DAY - self.0.rem_euclid(DAY)).div_euclid(1000).max(1) as u32
+    }
+
     /// As RFC 3339, in UTC with milliseconds.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
@@ -45,12 +58,25 @@ impl Timestamp {
     }
 }
 
+/// A day's milliseconds.
+const DAY: i64 = 24 * 3600 * 1000;
+
 /// The last millisecond of the year 9999, beyond which RFC 3339 has no form.
 const LATEST: i64 = 253_402_300_799_999;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_end_at_midnight() {
+        let evening = Timestamp(1_700_000_000_123);
+        assert_eq!((evening.day(), evening.seconds_to_next_day()), (19_675, 6399));
+        let midnight = Timestamp(19_676 * 24 * 3600 * 1000);
+        assert_eq!((midnight.day(), midnight.seconds_to_next_day()), (19_676, 86_400));
+        assert_eq!(Timestamp(midnight.0 - 1).seconds_to_next_day(), 1);
+        assert_eq!(Timestamp(midnight.0 - 1).day(), 19_675);
+    }
 
     #[test]
     fn known_forms() {

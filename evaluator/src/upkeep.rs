@@ -9,11 +9,11 @@ use rayon::ThreadPool;
 
 use crate::blocking::blocking;
 use crate::disposal;
-use crate::hex;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::shelf::AcquireError;
 use crate::store::blobs::BlobName;
+use crate::store::state::audit::AuditRow;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
@@ -24,11 +24,15 @@ use crate::time::Timestamp;
 /// When storage fails.
 pub async fn recover(service: &Arc<Service>) -> Result<(), Refusal> {
     blocking(&service.jobs, |jobs| Ok(jobs.recover()?)).await?;
+    blocking(&service.uploads, |uploads| uploads.delete_lost()).await?;
     service.uploads.finish_complete().await?;
-    let known = blocking(&service.store, |store| Ok(Known::read(store)?)).await?;
-    let deleted = service.store.blobs.delete_unknown(|name| known.has(name)).await?;
-    if deleted > 0 {
-        tracing::info!(deleted, "blobs of nobody deleted");
+    if !service.store.is_shared {
+        // Where others write, what has no row yet may get one: see `orphans`.
+        let known = blocking(&service.store, |store| Ok(Known::read(store)?)).await?;
+        let deleted = service.store.blobs.delete_unknown(|name| known.has(name)).await?;
+        if deleted > 0 {
+            tracing::info!(deleted, "blobs of nobody deleted");
+        }
     }
     sweep(service).await?;
     disposal::dispose(service).await
@@ -55,6 +59,22 @@ pub async fn watch_models_until_stopped(service: Arc<Service>) {
         }
     }
 }
+
+/// Asks the blob store from time to time whether it works, where it is another machine's, until the
+/// service stops.
+pub async fn probe_blobs_until_stopped(service: Arc<Service>) {
+    while service.config.blobs.is_some() && pause(&service, PROBE_SECONDS).await {
+        let patience = Duration::from_secs(PROBE_SECONDS);
+        let answer = tokio::time::timeout(patience, service.store.blobs.probe()).await;
+        let works = matches!(answer, Ok(Ok(())));
+        if !works {
+            tracing::warn!("the blob store does not answer");
+        }
+        service.lifecycle.note_blobs(works);
+    }
+}
+
+const PROBE_SECONDS: u64 = 2;
 
 /// Makes the configured models ready, so that no first job has to wait for it. Blocks until then.
 pub fn preload(service: &Service, pool: &ThreadPool) {
@@ -105,40 +125,57 @@ async fn sweep(service: &Arc<Service>) -> Result<(), Refusal> {
         blocking(&service.store, move |store| Ok(store.db.read(|c| c.expired_key_sets(now))?));
     for (owner, id) in expired.await? {
         match service.jobs.delete_expired_keys(owner, id, now).await {
-            Ok(()) => tracing::info!(keys = %id, "key set expired"),
+            Ok(()) => {
+                tracing::info!(keys = %id, "key set expired");
+                service.note(AuditRow::now("service", "key set expired", id)).await;
+            }
             // Somebody deleted or used it meanwhile.
             Err(refusal) if refusal == Refusal::not_found() => {}
             Err(refusal) => return Err(refusal),
         }
     }
     service.store.discarded.notify_one();
-    Ok(())
+    let known_from = now.before_seconds(service.config.audit_seconds);
+    blocking(&service.store, move |store| {
+        Ok(store.db.write(|t| {
+            t.forget_audit(known_from)?;
+            t.forget_days(now.day() - 1)
+        })?)
+    })
+    .await
 }
 
 /// The blobs that rows point to.
-struct Known {
+pub(crate) struct Known {
     bundles: HashSet<String>,
+    parts: HashSet<(String, String)>,
     requests: HashSet<String>,
     results: HashSet<String>,
 }
 
 impl Known {
-    fn read(store: &Store) -> Result<Self, StoreError> {
+    pub(crate) fn read(store: &Store) -> Result<Self, StoreError> {
         store.db.read(|c| {
             let (requests, results) = c.jobs_with_blobs()?;
             Ok(Self {
-                bundles: c.bundles()?.iter().map(|sha256| hex::encode(sha256)).collect(),
+                parts: (c.all_upload_parts()?.into_iter())
+                    .map(|(id, start, token)| (id.to_string(), format!("{start}.{token}")))
+                    .collect(),
+                bundles: c.bundles()?.iter().map(ToString::to_string).collect(),
                 requests: requests.iter().map(ToString::to_string).collect(),
                 results: results.iter().map(ToString::to_string).collect(),
             })
         })
     }
 
-    fn has(&self, name: &BlobName<'_>) -> bool {
+    pub(crate) fn has(&self, name: &BlobName<'_>) -> bool {
         match *name {
-            BlobName::Bundle(sha256) => self.bundles.contains(sha256),
+            BlobName::Bundle(bundle) => self.bundles.contains(bundle),
             BlobName::Request(job) => self.requests.contains(job),
             BlobName::Result(job) => self.results.contains(job),
+            BlobName::Part(upload, part) => {
+                self.parts.contains(&(upload.to_owned(), part.to_owned()))
+            }
         }
     }
 }

@@ -5,12 +5,14 @@ mod create;
 mod finish;
 mod layout;
 mod lock;
+mod take;
 mod transfers;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use blindsight_contract::KeyBundle;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
@@ -47,8 +49,13 @@ pub struct Uploads {
     /// How often callers may start.
     creations: Pace,
     /// Held while a key is checked: one at a time is in memory.
-    frame_check: Mutex<()>,
+    frame_check: tokio::sync::Mutex<()>,
+    /// Taken while parts are read to make a key set: each is in memory whole.
+    finishing: Semaphore,
 }
+
+/// Uploads that are finished at a time where they lie in parts.
+const FINISHING: usize = 4;
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,12 +98,13 @@ impl Uploads {
                 config.uploads_per_minute,
                 Duration::from_secs(60) / config.uploads_per_minute.max(1),
             ),
-            frame_check: Mutex::new(()),
+            frame_check: tokio::sync::Mutex::new(()),
+            finishing: Semaphore::new(FINISHING),
         }
     }
 
-    /// How far an upload is. Whoever is writing to it is made to stop first, so that the answer
-    /// holds.
+    /// How far an upload is. Whoever is writing to it in this process is made to stop first, so that
+    /// the answer holds. A writer in another process goes on until somebody else writes.
     ///
     /// # Errors
     /// `not_found`, `gone` if it was refused, `upload_busy`.
@@ -180,19 +188,39 @@ impl Uploads {
         Ok(())
     }
 
+    /// Deletes uploads whose bytes are nowhere: an earlier version kept them in files where there
+    /// are objects now.
+    pub(crate) fn delete_lost(&self) -> Result<(), Refusal> {
+        if !self.store.staging.has_parts() {
+            return Ok(());
+        }
+        for (owner, id) in self.store.db.read(|c| c.uploads_without_parts())? {
+            self.delete_now(owner, id)?;
+            tracing::warn!(upload = %id, "the bytes of an unfinished upload are not here");
+        }
+        Ok(())
+    }
+
     /// Deletes uploads that nobody continued, and files that belong to none.
     pub(crate) fn sweep(&self, now: Timestamp) -> Result<(), Refusal> {
-        for (owner, id) in self.store.db.read(|c| c.expired_uploads(now))? {
-            if !self.locks.is_taken(id) {
-                self.delete_now(owner, id)?;
-                tracing::info!(upload = %id, "unfinished upload expired");
-            }
+        if !self.store.db.read(|c| c.expired_uploads(now))?.is_empty() {
+            // Asked again, where nobody changes anything: one may have been continued since.
+            self.store.db.write(|t| {
+                for (owner, id) in t.expired_uploads(now)? {
+                    if !self.locks.is_taken(id) && t.delete_upload(owner, id)? {
+                        tracing::info!(upload = %id, "unfinished upload expired");
+                    }
+                }
+                Ok::<_, Refusal>(())
+            })?;
+            self.store.discarded.notify_one();
         }
-        for id in self.store.staging.list()? {
+        let Some(folder) = self.store.staging.folder() else { return Ok(()) };
+        for id in folder.list()? {
             // In this order: whoever makes a file holds the lock, and has seen the row before.
             let taken = self.locks.is_taken(id);
             if !taken && !self.store.db.read(|c| c.takes_bytes(id))? {
-                self.store.staging.delete(id)?;
+                folder.delete(id)?;
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use thiserror::Error;
 
-use super::Config;
+use super::{Config, Role};
 
 /// Why there is no configuration.
 #[derive(Debug, Error)]
@@ -35,10 +35,17 @@ pub enum ConfigError {
     /// A token that no header could carry, or that somebody could guess.
     #[error("a token must have {SHORTEST} visible ASCII characters at least, and no blanks")]
     Token,
+    /// Processes that share nothing.
+    #[error("the role {0:?} needs a database that others can use: give --state postgres://...")]
+    Alone(Role),
+    /// A lease that ends before anybody could prolong it.
+    #[error("a lease must last for a second at least")]
+    Lease,
     /// Everybody could use the service, and nobody said so.
     #[error(
         "{0} can be reached from other machines and there is no token: set one \
-         (--token-file, BLINDSIGHT_TOKEN), or say --open to serve everybody"
+         (--token-file, BLINDSIGHT_TOKEN), ask for keys (--require-keys, --jwt-keys), or say --open \
+         to serve everybody"
     )]
     Exposed(SocketAddr),
 }
@@ -56,11 +63,30 @@ impl Config {
             Some(path) => with_file(&given, matches, path)?,
             None => given,
         };
+        if config.role != Role::All && config.state.is_none() {
+            return Err(ConfigError::Alone(config.role));
+        }
+        if config.lease_seconds == 0 {
+            return Err(ConfigError::Lease);
+        }
         config.tokens = tokens(&config, std::env::var("BLINDSIGHT_TOKEN").ok())?;
-        if !config.open && config.tokens.is_empty() && !config.listen.ip().is_loopback() {
+        let exposed = !config.asks_for_credentials() && !config.listen.ip().is_loopback();
+        if exposed && !config.open {
             return Err(ConfigError::Exposed(config.listen));
         }
         Ok(config)
+    }
+}
+
+impl Config {
+    /// What a file alone says, for whoever needs a few of its settings.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has a setting that does not exist or does not parse.
+    pub fn of_file(path: &Path) -> Result<Self, ConfigError> {
+        let nothing = Self::augment_args(Command::new("nothing").no_binary_name(true));
+        let nothing = nothing.mut_args(|arg| arg.env(None::<&str>)).get_matches_from([""; 0]);
+        with_file(&defaults(), &nothing, path)
     }
 }
 
@@ -153,6 +179,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_says_what_it_says_alone() {
+        let folder = crate::testing::TempFolder::new();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "data = 'elsewhere'\nstate = 'postgres://x'").unwrap();
+        let config = Config::of_file(&path).unwrap();
+        assert_eq!(config.data, PathBuf::from("elsewhere"));
+        assert_eq!((config.state.as_deref(), config.queue), (Some("postgres://x"), 32));
+        std::fs::write(&path, "dat = 'elsewhere'").unwrap();
+        assert!(matches!(Config::of_file(&path), Err(ConfigError::Toml { .. })));
+    }
+
+    #[test]
     fn tokens_that_no_header_carries_are_refused() {
         let config = Config::default();
         for wrong in
@@ -188,7 +226,9 @@ mod tests {
         for listen in ["0.0.0.0:80", "[::]:80", "192.0.2.7:80"] {
             let refused = merge(&["--listen", listen]);
             assert!(matches!(refused, Err(ConfigError::Exposed(_))), "{listen}");
-            assert!(merge(&["--listen", listen, "--open"]).is_ok());
+            for reason in ["--open", "--require-keys", "--jwt-keys=x.pem"] {
+                assert!(merge(&["--listen", listen, reason]).is_ok(), "{reason}");
+            }
         }
     }
 

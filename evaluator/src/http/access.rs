@@ -1,4 +1,4 @@
-//! Who asks, and whether they may: names of the service, service tokens, and capabilities.
+//! Who asks, and whether they may: names of the service, tokens and keys, and capabilities.
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,7 +21,7 @@ use crate::service::Service;
 /// The header that carries a capability.
 pub(super) const CAPABILITY: &str = "Blindsight-Capability";
 
-/// Lets nobody pass without the service token, where one is configured.
+/// Lets nobody pass without a token, an API key or a JWT, where those are asked for.
 pub(super) fn token<S, B>() -> impl Transform<
     S,
     ServiceRequest,
@@ -41,7 +41,7 @@ async fn check_token<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match caller(&request) {
+    match caller(&request).await {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
         }
@@ -52,9 +52,9 @@ async fn check_token<B: MessageBody + 'static>(
 }
 
 /// Who asks. Browsers ask beforehand, and without any token, what they may send: that is nobody.
-fn caller(request: &ServiceRequest) -> Result<Option<Caller>, Refusal> {
+async fn caller(request: &ServiceRequest) -> Result<Option<Caller>, Refusal> {
     let service = request.app_data::<Data<Service>>();
-    let gate = &service.ok_or_else(|| Refusal::internal("a route without a service"))?.gate;
+    let service = service.ok_or_else(|| Refusal::internal("a route without a service"))?;
     if request.method() == Method::OPTIONS {
         return Ok(None);
     }
@@ -68,7 +68,8 @@ fn caller(request: &ServiceRequest) -> Result<Option<Caller>, Refusal> {
         .collect();
     // Only a Unix socket has no address, and there is none.
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    gate.caller(gate.sender(peer, &forwarded), shown).map(Some)
+    let sender = service.gate.sender(peer, &forwarded);
+    service.credentials.caller(sender, shown).await.map(Some)
 }
 
 /// Lets nobody in who meant somebody else.

@@ -44,7 +44,7 @@ pub(super) async fn events(
 ) -> Result<HttpResponse, Refused> {
     let service = service.into_inner();
     // Before the first look, so that no change falls between.
-    let changes = service.jobs.board.watch(name.0);
+    let changes = service.jobs.watch(name.0).await?;
     let first = service.jobs.view(holder.0, name.0).await?;
     let place = service.gate.events.take(&who.0).map_err(|why| {
         let detail = match why {

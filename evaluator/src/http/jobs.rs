@@ -33,8 +33,8 @@ use crate::service::Service;
         (status = 413, description = "Longer than a request"),
         (status = 415, description = "Another content type"),
         (status = 422, description = "No model, not its keys, or not a request for it"),
-        (status = 429, description = "The queue is full"),
-        (status = 503, description = "Stopping"),
+        (status = 429, description = "The queue is full, or the caller's quota used up"),
+        (status = 503, description = "Stopping, or no new jobs are accepted"),
     )
 )]
 pub(super) async fn submit(
@@ -98,9 +98,10 @@ pub(super) async fn get(
 pub(super) async fn cancel(
     service: Data<Service>,
     holder: Holder,
+    who: Who,
     name: Name,
 ) -> Result<Json<JobView>, Refused> {
-    Ok(Json(service.jobs.cancel(holder.0, name.0).await?))
+    Ok(Json(service.cancel(&who.0, holder.0, name.0).await?))
 }
 
 /// The encrypted answer.

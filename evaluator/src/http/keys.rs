@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
 
-use super::access::{Holder, Name};
+use super::access::{Holder, Name, Who};
 use super::problem::Refused;
 use crate::keys::KeysView;
 use crate::service::Service;
@@ -34,8 +34,9 @@ pub(super) async fn get(
 pub(super) async fn delete(
     service: Data<Service>,
     holder: Holder,
+    who: Who,
     name: Name,
 ) -> Result<HttpResponse, Refused> {
-    service.delete(holder.0, name.0).await?;
+    service.delete(&who.0, holder.0, name.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -67,7 +67,12 @@ impl Modify for Common {
 fn add_common(operation: &mut Operation, path: &str) {
     add(operation, StatusCode::MISDIRECTED_REQUEST, "Meant for a server of another name");
     if path.starts_with("/v1/") || path == "/metrics" {
-        add(operation, StatusCode::UNAUTHORIZED, "No service token");
+        let description = "No service token, API key or JWT, or one that opens nothing";
+        add(operation, StatusCode::UNAUTHORIZED, description);
+        // Unless the route says more of it.
+        let busy = Response::new("Too many wrong keys came from this address");
+        let status = StatusCode::TOO_MANY_REQUESTS.as_str().to_owned();
+        operation.responses.responses.entry(status).or_insert(busy.into());
         add(operation, StatusCode::INTERNAL_SERVER_ERROR, "The service failed");
         // Also for what only deletes or looks: that is noted, too.
         add(operation, StatusCode::INSUFFICIENT_STORAGE, "No room");

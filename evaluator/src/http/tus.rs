@@ -220,10 +220,11 @@ pub(super) async fn delete(
     service: Data<Service>,
     request: HttpRequest,
     holder: Holder,
+    who: Who,
     name: Name,
 ) -> Result<HttpResponse, Refused> {
     check_version(&request)?;
-    service.delete(holder.0, name.0).await?;
+    service.delete(&who.0, holder.0, name.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

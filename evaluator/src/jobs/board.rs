@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::JobView;
 use crate::store::state::jobs::JobRow;
+use crate::store::state::runs::Start;
 use estimate::RunTimes;
 
 /// Who waits and who runs.
@@ -36,8 +37,20 @@ struct Inner {
 struct Running {
     record: Arc<JobRow>,
     step: u32,
+    /// When it was started, or first seen to run elsewhere.
     started: Instant,
     interrupt: Interrupt,
+    is_mine: bool,
+}
+
+/// A run of this process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Own {
+    pub(crate) start: Start,
+    pub(crate) job: Uuid,
+    /// Steps that are done.
+    pub(crate) step: u32,
+    pub(crate) since: Instant,
 }
 
 /// Asks a run to end at its next step.
@@ -105,6 +118,12 @@ impl Board {
         self.inner().times.of(model)
     }
 
+    /// How many of the jobs that run do so here.
+    #[must_use]
+    pub fn running_here(&self) -> usize {
+        self.inner().running.values().filter(|run| run.is_mine).count()
+    }
+
     /// Asks every run to end.
     pub fn interrupt_all(&self) {
         self.inner().running.values().for_each(|running| running.interrupt.set());
@@ -115,41 +134,85 @@ impl Board {
         self.transitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The jobs that wait, in the order in which they will run. One that ran does so no more.
-    pub(super) fn set_queue(&self, queue: Vec<JobRow>) {
-        let mut inner = self.inner();
-        inner.queue = queue.into_iter().map(Arc::new).collect();
-        for index in 0..inner.queue.len() {
-            let id = inner.queue[index].id;
-            inner.running.remove(&id);
-        }
-        inner.tell_who_waits();
+    /// The runs of this process.
+    pub(crate) fn own(&self) -> Vec<Own> {
+        let own = |(&job, run): (&Uuid, &Running)| {
+            let start = Start { seq: run.record.seq, epoch: run.record.epoch };
+            run.is_mine.then_some(Own { start, job, step: run.step, since: run.started })
+        };
+        self.inner().running.iter().filter_map(own).collect()
     }
 
-    /// A job that waited runs. The queue is to be set next.
+    /// Asks a run of this process to end, if it is still going on.
+    pub(crate) fn interrupt(&self, job: Uuid, epoch: Option<u64>) {
+        if let Some(run) = self.inner().running.get(&job)
+            && epoch.is_none_or(|epoch| epoch == run.record.epoch)
+        {
+            run.interrupt.set();
+        }
+    }
+
+    /// The jobs that wait, in the order in which they will run, and those that run, here or
+    /// elsewhere. Returns those that somebody looks at, and that do neither any more.
+    pub(super) fn follow(&self, queue: Vec<JobRow>, running: Vec<JobRow>) -> Vec<Uuid> {
+        let mut inner = self.inner();
+        inner.queue = queue.into_iter().map(Arc::new).collect();
+        let mut rows: HashMap<Uuid, JobRow> =
+            running.into_iter().map(|row| (row.id, row)).collect();
+        let mut moved = Vec::new();
+        inner.running.retain(|id, run| {
+            let goes_on = rows.get(id).is_some_and(|row| row.epoch == run.record.epoch);
+            if goes_on && let Some(row) = rows.remove(id) {
+                if row.step > run.step {
+                    run.step = row.step;
+                    moved.push(*id);
+                }
+            } else {
+                // Somebody else has it, or it waits again.
+                run.interrupt.set();
+            }
+            goes_on
+        });
+        for (id, row) in rows {
+            let (step, started, interrupt) = (row.step, Instant::now(), Interrupt::default());
+            let record = Arc::new(row);
+            let run = Running { record, step, started, interrupt, is_mine: false };
+            inner.running.insert(id, run);
+            moved.push(id);
+        }
+        for id in moved {
+            inner.tell(id);
+        }
+        inner.tell_who_waits();
+        let watched: Vec<Uuid> = inner.audience.keys().copied().collect();
+        watched.into_iter().filter(|&id| inner.live(id).is_none()).collect()
+    }
+
+    /// A job that waited runs here. The rows are to be followed next.
     pub(super) fn start(&self, record: JobRow) -> Interrupt {
         let interrupt = Interrupt::default();
         let id = record.id;
         let mut inner = self.inner();
         inner.queue.retain(|waiting| waiting.id != id);
         let (record, started) = (Arc::new(record), Instant::now());
-        let running = Running { record, step: 0, started, interrupt: interrupt.clone() };
+        let flag = interrupt.clone();
+        let running = Running { record, step: 0, started, interrupt: flag, is_mine: true };
         inner.running.insert(id, running);
         inner.tell(id);
         interrupt
     }
 
-    /// A running job has got so far.
-    pub(super) fn step(&self, id: Uuid, step: u32) {
+    /// A running job has got so far. Notes of it may come late.
+    pub(crate) fn step(&self, id: Uuid, step: u32) {
         let mut inner = self.inner();
-        let moved = (inner.running.get_mut(&id))
-            .is_some_and(|running| std::mem::replace(&mut running.step, step) != step);
-        if moved {
+        let Some(run) = inner.running.get_mut(&id) else { return };
+        if step > run.step && step <= run.record.steps {
+            run.step = step;
             inner.tell(id);
         }
     }
 
-    /// A job has ended like this, or was deleted. The queue is to be set next.
+    /// A job has ended like this, or was deleted. The rows are to be followed next.
     pub(super) fn end(&self, id: Uuid, record: Option<&JobRow>) {
         let mut inner = self.inner();
         inner.queue.retain(|waiting| waiting.id != id);
@@ -161,6 +224,11 @@ impl Board {
         {
             sender.send_replace(Some(JobView::new(record, None)));
         }
+    }
+
+    /// Runs of a model take so long, as the rows say.
+    pub(super) fn set_run_seconds(&self, model: &str, seconds: f64) {
+        self.inner().times.set(model, seconds);
     }
 
     /// A run came to its end.

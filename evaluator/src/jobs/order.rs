@@ -6,9 +6,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
 
 use crate::caller::Caller;
 use crate::store::state::jobs::JobRow;
+use crate::store::state::runs::{Waiting, Warm};
 
 /// The jobs in the order in which they run if no other comes. `spent_ms` is the virtual time of a
 /// caller; jobs must come in the order of acceptance.
@@ -30,6 +32,56 @@ pub(super) fn fair(waiting: Vec<JobRow>, mut spent_ms: impl FnMut(&Caller) -> u6
         order.push(job);
     }
     order
+}
+
+/// What a runner does next.
+#[derive(Debug)]
+pub(super) enum Choice {
+    /// It runs this.
+    Take(Box<JobRow>),
+    /// What waits is better run by others, for so long.
+    Later(Duration),
+    /// Nothing waits.
+    Nothing,
+}
+
+/// How far ahead of its turn a job may come because its keys are here.
+const AHEAD: usize = 8;
+
+/// Chooses among the jobs that wait, in the order of acceptance. Without `patience` it is the one
+/// whose turn it is. With it, a process leaves jobs whose keys another one holds, and prefers those of
+/// a caller whose keys it holds itself, until a job has waited for as long as it takes to fetch its
+/// keys: later, doing it anywhere is faster. Nor does a job wait for longer than it runs.
+pub(super) fn choose(waiting: Vec<Waiting>, patience: Option<Duration>) -> Choice {
+    let spent: HashMap<Caller, u64> =
+        waiting.iter().map(|one| (one.row.caller.clone(), one.spent_ms)).collect();
+    let mut known = HashMap::new();
+    let mut rows = Vec::new();
+    for Waiting { row, waited_ms, warm, .. } in waiting {
+        known.insert(row.seq, (Duration::from_millis(waited_ms), warm));
+        rows.push(row);
+    }
+    let order = fair(rows, |caller| spent.get(caller).copied().unwrap_or(0));
+    let Some(patience) = patience else {
+        return order.into_iter().next().map_or(Choice::Nothing, |row| Choice::Take(Box::new(row)));
+    };
+    let left = |row: &JobRow| {
+        let patience = patience.min(Duration::from_millis(row.cost_ms));
+        known.get(&row.seq).map(|(waited, _)| patience.saturating_sub(*waited))
+    };
+    let warm = |row: &JobRow| known.get(&row.seq).map(|(_, warm)| *warm);
+    let near = &order[..order.len().min(AHEAD)];
+    let is_due = |row: &JobRow| left(row).is_none_or(|left| left.is_zero());
+    let first = near.iter().find(|row| warm(row) != Some(Warm::Elsewhere) || is_due(row));
+    let preferred = first.map(|first| {
+        let is_better = |row: &&JobRow| row.caller == first.caller && warm(row) == Some(Warm::Here);
+        let better = near.iter().find(is_better).filter(|_| !is_due(first));
+        better.unwrap_or(first)
+    });
+    match preferred {
+        Some(row) => Choice::Take(Box::new(row.clone())),
+        None => near.iter().filter_map(left).min().map_or(Choice::Nothing, Choice::Later),
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +125,49 @@ mod tests {
             order("aaabbbbbb", |name| if name == 'a' { 30 } else { 10 }, |_| 0),
             "abbbabbba"
         );
+    }
+
+    /// Jobs of one caller: how long each has waited, and where its keys are.
+    fn chosen(jobs: &[(u64, Warm)], patience_ms: Option<u64>) -> Result<i64, Option<Duration>> {
+        let waiting = (0..).zip(jobs).map(|(number, &(waited_ms, warm))| Waiting {
+            row: testing::job(number),
+            spent_ms: 0,
+            waited_ms,
+            warm,
+        });
+        match choose(waiting.collect(), patience_ms.map(Duration::from_millis)) {
+            Choice::Take(row) => Ok(row.seq),
+            Choice::Later(wait) => Err(Some(wait)),
+            Choice::Nothing => Err(None),
+        }
+    }
+
+    #[test]
+    fn a_process_prefers_jobs_whose_keys_it_holds() {
+        use Warm::{Elsewhere, Here, Nowhere};
+        assert_eq!(chosen(&[(5, Nowhere), (5, Here)], None), Ok(0), "without affinity");
+        assert_eq!(chosen(&[(5, Nowhere), (5, Elsewhere), (5, Here)], Some(100)), Ok(2));
+        assert_eq!(chosen(&[(100, Nowhere), (5, Here)], Some(100)), Ok(0), "it waited enough");
+        assert_eq!(chosen(&[(5, Elsewhere), (5, Nowhere)], Some(100)), Ok(1));
+        let later = Err(Some(Duration::from_millis(40)));
+        assert_eq!(chosen(&[(60, Elsewhere), (5, Elsewhere)], Some(100)), later);
+        assert_eq!(chosen(&[(100, Elsewhere)], Some(100)), Ok(0), "nobody came for it");
+        assert_eq!(chosen(&[], Some(100)), Err(None));
+        assert_eq!(chosen(&[(1000, Nowhere), (5, Here)], Some(5000)), Ok(0), "as long as it runs");
+        // Turns of callers are as they were.
+        let of = |number, name: &str, warm| Waiting {
+            row: JobRow { caller: Caller::stored(name), ..testing::job(number) },
+            spent_ms: 0,
+            waited_ms: 5,
+            warm,
+        };
+        let waiting = vec![of(0, "small", Nowhere), of(1, "big", Here)];
+        let choice = choose(waiting, Some(Duration::from_millis(100)));
+        assert!(matches!(choice, Choice::Take(row) if row.seq == 0));
+        // Nobody overtakes more than a few.
+        let mut many = vec![(5, Nowhere); 9];
+        many[8] = (5, Here);
+        assert_eq!(chosen(&many, Some(100)), Ok(0));
     }
 
     #[test]

@@ -1,17 +1,25 @@
 //! How jobs change their state. Every change is one transaction that asks for the state it starts
 //! from, so that a job ends once.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::board::Interrupt;
+use super::order::Choice;
 use super::{Jobs, order};
 use crate::caller::Caller;
 use crate::capability::Owner;
+use crate::config::Switch;
+use crate::limits::quotas;
 use crate::refusal::{Code, Refusal};
 use crate::store::StoreError;
 use crate::store::state::deletions::Discarded;
-use crate::store::state::jobs::{JobError, JobRow, JobState, Recovered, RunEnd, Start};
+use crate::store::state::jobs::{JobError, JobRow, JobState};
 use crate::store::state::keys::KeyRow;
+use crate::store::state::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure};
+use crate::store::state::shared::Note;
 use crate::store::state::{self, Reads};
 use crate::time::Timestamp;
 
@@ -19,6 +27,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) start: Start,
+    /// Starts, this one included.
+    pub(super) attempts: u32,
     pub(super) id: Uuid,
     pub(super) caller: Caller,
     /// What the caller was charged for the run.
@@ -28,6 +38,13 @@ pub(super) struct Claim {
     /// Its key sets that are there.
     pub(super) sets: Vec<KeyRow>,
     pub(super) interrupt: Interrupt,
+}
+
+impl Claim {
+    /// The name of the run, and of its result.
+    pub(super) fn run(&self) -> RunName {
+        RunName { job: self.id, epoch: self.start.epoch }
+    }
 }
 
 /// How a run ended.
@@ -43,52 +60,150 @@ pub(super) enum Outcome {
     Interrupted,
 }
 
+/// What a runner got.
+#[derive(Debug)]
+pub(super) enum Claimed {
+    /// A job.
+    Job(Box<Claim>),
+    /// Nothing; others are better suited to what waits, for so long.
+    Later(Duration),
+    /// Nothing waits.
+    Nothing,
+}
+
+/// How many callers are looked at, and how many jobs of each where it matters which.
+const CALLERS: u32 = 64;
+const OF_EACH: u32 = 8;
+
+/// How many jobs the board holds that wait. Where more do, places are counted from behind these.
+const LISTED: u32 = 2000;
+
 /// Takes the job whose turn it is.
-pub(super) fn claim(jobs: &Jobs) -> Result<Option<Claim>, StoreError> {
+pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
     let _transitions = jobs.board.transitions();
     if jobs.lifecycle.is_stopping() {
-        return Ok(None);
+        return Ok(Claimed::Nothing);
     }
     let now = Timestamp::now();
+    let evicted = jobs.keys.take_evicted();
     let claimed = jobs.store.db.write(|t| {
-        let Some(first) = in_order(t)?.into_iter().next() else {
-            return Ok::<_, StoreError>(None);
+        if jobs.shared().is_some() {
+            evicted.iter().try_for_each(|bundle| t.note_warm(jobs.me, bundle, false))?;
+        }
+        let first = match choice(jobs, t)? {
+            Choice::Take(row) => row,
+            Choice::Later(wait) => return Ok(Err(Claimed::Later(wait))),
+            Choice::Nothing => return Ok(Err(Claimed::Nothing)),
         };
-        let Some(row) = t.start_job(first.seq, now)? else { return Ok(None) };
+        let Some(row) = t.start_job(first.seq, tenure(jobs), now)? else {
+            return Ok(Err(Claimed::Nothing));
+        };
         // Paid in advance, so that what runs side by side is shared fairly too.
         t.charge(&row.caller, signed(row.cost_ms))?;
         let (owner, ids) = t.keys_of_job(row.seq)?;
         let sets = t.key_sets(owner, &ids)?.unwrap_or_default();
-        Ok(Some((row, sets, in_order(t)?)))
+        if jobs.shared().is_some()
+            && let Some(set) = sets.first()
+        {
+            t.note_warm(jobs.me, &set.bundle.sha256, true)?;
+        }
+        Ok::<_, StoreError>(Ok((row, sets)))
     })?;
-    Ok(claimed.map(|(row, sets, order)| {
-        let claim = Claim {
-            start: Start { seq: row.seq, attempts: row.attempts },
-            id: row.id,
-            caller: row.caller.clone(),
-            cost_ms: row.cost_ms,
-            model: row.model.clone(),
-            contract: row.contract,
-            sets,
-            interrupt: jobs.board.start(row),
-        };
-        jobs.board.set_queue(order);
-        claim
-    }))
+    let (row, sets) = match claimed {
+        Ok(found) => found,
+        Err(nothing) => return Ok(nothing),
+    };
+    let claim = Claim {
+        start: Start { seq: row.seq, epoch: row.epoch },
+        attempts: row.attempts,
+        id: row.id,
+        caller: row.caller.clone(),
+        cost_ms: row.cost_ms,
+        model: row.model.clone(),
+        contract: row.contract,
+        sets,
+        interrupt: jobs.board.start(row),
+    };
+    changed(jobs)?;
+    Ok(Claimed::Job(Box::new(claim)))
 }
 
-/// The jobs that wait, in the order in which they will run.
-fn in_order(rows: &(impl Reads + ?Sized)) -> state::Result<Vec<JobRow>> {
-    let spent = rows.virtual_times()?;
-    let spent_ms = |caller: &Caller| spent.get(caller).copied().unwrap_or(0);
-    Ok(order::fair(rows.waiting_jobs()?, spent_ms))
+/// Whether there is something for this process, without a change: where many are woken by one job,
+/// changes are for who gets it.
+pub(super) fn has_work(jobs: &Jobs) -> Result<Result<(), Claimed>, StoreError> {
+    Ok(match jobs.store.db.read(|c| choice(jobs, c))? {
+        Choice::Take(_) => Ok(()),
+        Choice::Later(wait) => Err(Claimed::Later(wait)),
+        Choice::Nothing => Err(Claimed::Nothing),
+    })
+}
+
+fn choice(jobs: &Jobs, rows: &(impl Reads + ?Sized)) -> state::Result<Choice> {
+    let with_affinity = jobs.shared().is_some() && jobs.config.affinity == Switch::On;
+    let each = if with_affinity { OF_EACH } else { 1 };
+    let mut waiting = rows.next_jobs(jobs.me, CALLERS, each)?;
+    if !waiting.is_empty() {
+        let shares = rows.running_shares()?;
+        waiting.retain(|one| quotas::may_start(&shares, &one.row.caller));
+    }
+    Ok(order::choose(waiting, with_affinity.then(|| jobs.key_miss.expected())))
+}
+
+fn tenure(jobs: &Jobs) -> Tenure {
+    Tenure { worker: jobs.me, lease_ms: jobs.config.lease_seconds.saturating_mul(1000) }
+}
+
+/// Tells others that rows have changed, and brings the board in line. To be called where transitions
+/// are held.
+pub(super) fn changed(jobs: &Jobs) -> Result<(), StoreError> {
+    if let Some(shared) = jobs.shared() {
+        shared.announce(Note::Jobs);
+        // A long queue is looked at from time to time.
+        if jobs.board.counts().0 >= LISTED as usize / 2 {
+            return Ok(());
+        }
+    }
+    if jobs.answers() { look(jobs) } else { Ok(()) }
 }
 
 /// Brings the board in line with the rows. To be called where transitions are held.
-pub(super) fn refresh(jobs: &Jobs) -> Result<(), StoreError> {
-    jobs.board.set_queue(jobs.store.db.read(|c| in_order(c))?);
+pub(super) fn look(jobs: &Jobs) -> Result<(), StoreError> {
+    let (waiting, running) = jobs.store.db.read(|c| {
+        let spent = c.virtual_times()?;
+        let spent_ms = |caller: &Caller| spent.get(caller).copied().unwrap_or(0);
+        let waiting = order::fair(c.waiting_jobs(LISTED)?, spent_ms);
+        Ok::<_, StoreError>((waiting, c.running_jobs()?))
+    })?;
+    let ended = jobs.board.follow(waiting, running);
+    if ended.is_empty() {
+        return Ok(());
+    }
+    // They ended elsewhere, or are too far behind to be listed.
+    let rows = jobs.store.db.read(|c| c.jobs_named(&ended))?;
+    for id in ended {
+        let row = rows.iter().find(|row| row.id == id);
+        if row.is_none_or(|row| row.state.is_final()) {
+            jobs.board.end(id, row);
+        }
+    }
     Ok(())
 }
+
+/// Learns from the rows how long runs take that were elsewhere.
+pub(super) fn learn(jobs: &Jobs) -> Result<(), StoreError> {
+    let mut models: HashMap<String, Vec<u64>> = HashMap::new();
+    for (model, ms) in jobs.store.db.read(|c| c.recent_runs(RECENT))? {
+        models.entry(model).or_default().push(ms);
+    }
+    for (model, runs) in models {
+        let mean = runs.iter().sum::<u64>() as f64 / runs.len() as f64;
+        jobs.board.set_run_seconds(&model, mean / 1000.0);
+    }
+    Ok(())
+}
+
+/// How many runs an estimate is made of.
+const RECENT: u32 = 64;
 
 /// Ends a run. Returns the job's new state, or `None` if the job was cancelled or deleted
 /// meanwhile.
@@ -106,21 +221,32 @@ pub(super) fn end(
             t.charge(&claim.caller, correction(claim, outcome))?;
         } else {
             // It may have been stored before it was known that nobody wants it.
-            t.discard(Discarded::Result(claim.id), 0)?;
+            t.discard(Discarded::Result(claim.run()), 0)?;
         }
         Ok::<_, StoreError>(row)
     })?;
+    if row.is_none() && is_taken_over(jobs, claim)? {
+        tracing::warn!(job = %claim.id, "another process has taken the job over");
+        jobs.metrics.fenced_commits.inc();
+    }
     if row.as_ref().is_none_or(|row| row.state != JobState::Queued) {
         jobs.board.end(claim.id, row.as_ref());
     }
-    refresh(jobs)?;
+    changed(jobs)?;
     jobs.store.discarded.notify_one();
     Ok(row.map(|row| row.state))
 }
 
+/// Whether a run did not end because there is a later one.
+fn is_taken_over(jobs: &Jobs, claim: &Claim) -> Result<bool, StoreError> {
+    let rows = jobs.store.db.read(|c| c.jobs_named(&[claim.id]))?;
+    let is_lost = |row: &JobRow| row.epoch != claim.start.epoch || row.state == JobState::Queued;
+    Ok(rows.iter().any(is_lost))
+}
+
 /// What becomes of a job.
 fn run_end(claim: &Claim, outcome: &Outcome, most_attempts: u32) -> RunEnd {
-    let attempts = claim.start.attempts;
+    let attempts = claim.attempts;
     let given_up = |state, code: Code, detail: String| {
         RunEnd::GivenUp(state, JobError { code: code.as_str().to_owned(), detail })
     };
@@ -163,7 +289,8 @@ pub(super) fn cancel(jobs: &Jobs, owner: Owner, id: Uuid) -> Result<(), Refusal>
     })?;
     if let Some(row) = &cancelled {
         jobs.board.end(id, Some(row));
-        refresh(jobs)?;
+        stop(jobs, id);
+        changed(jobs)?;
         jobs.store.discarded.notify_one();
         jobs.metrics.job_ended(&row.model, row.state.as_str());
         tracing::info!(job = %id, "job cancelled");
@@ -171,17 +298,39 @@ pub(super) fn cancel(jobs: &Jobs, owner: Owner, id: Uuid) -> Result<(), Refusal>
     Ok(())
 }
 
+/// Tells whoever runs a job that nobody wants its result.
+pub(super) fn stop(jobs: &Jobs, id: Uuid) {
+    if let Some(shared) = jobs.shared() {
+        shared.announce(Note::Stop(id));
+    }
+}
+
 /// Puts jobs that ran when the process ended back into the queue, or gives them up if they were
-/// started too often, and puts all that wait on the board.
-pub(crate) fn recover(jobs: &Jobs) -> Result<(), StoreError> {
+/// started too often, and puts all that wait on the board. Where others share the database, what
+/// runs may be theirs, and is left to who watches them.
+pub(super) fn recover(jobs: &Jobs) -> Result<(), StoreError> {
+    if jobs.shared().is_none() {
+        let Recovered { dead, requeued } = take_over(jobs, Lost::All)?;
+        if dead + requeued > 0 {
+            tracing::warn!(requeued, dead, "jobs were running when the service ended");
+        }
+    }
+    let _transitions = jobs.board.transitions();
+    look(jobs)
+}
+
+/// Puts lost runs back into the queue, or gives their jobs up if they were started too often.
+pub(super) fn take_over(jobs: &Jobs, lost: Lost) -> Result<Recovered, StoreError> {
     let _transitions = jobs.board.transitions();
     let (now, limit) = (Timestamp::now(), jobs.config.max_attempts);
-    let recovered = jobs.store.db.write(|t| t.recover_jobs(limit, Code::Internal.as_str(), now))?;
-    let Recovered { dead, requeued } = recovered;
-    if dead + requeued > 0 {
-        tracing::warn!(requeued, dead, "jobs were running when the service ended");
+    let code = Code::Internal.as_str();
+    let recovered = jobs.store.db.write(|t| t.recover_jobs(lost, limit, code, now))?;
+    if recovered.dead + recovered.requeued > 0 {
+        changed(jobs)?;
+        jobs.wake.notify_one();
+        jobs.store.discarded.notify_one();
     }
-    refresh(jobs)
+    Ok(recovered)
 }
 
 /// Forgets what became too old: results first, jobs later.

@@ -68,13 +68,14 @@ impl Jobs {
             }
             let row = t.key_set(owner, id)?.ok_or_else(Refusal::not_found)?;
             let jobs = t.delete_jobs_of_keys(id)?;
-            let bundle = t.delete_key_set(&row)?.then_some(row.sha256);
+            let bundle = t.delete_key_set(&row)?.then_some(row.bundle.sha256);
             Ok((jobs, bundle))
         })?;
         for job in jobs {
             self.board.end(job, None);
+            queue::stop(self, job);
         }
-        queue::refresh(self)?;
+        queue::changed(self)?;
         Ok(bundle)
     }
 }

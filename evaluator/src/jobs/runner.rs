@@ -11,7 +11,7 @@ use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
 use super::Jobs;
-use super::queue::{self, Claim, Outcome};
+use super::queue::{self, Claim, Claimed, Outcome};
 use super::submit::keys_do_not_fit;
 use crate::keys::{Used, cover};
 use crate::models::{ExpandError, LoadedModel, RunError, RunKeys, ServedModel};
@@ -20,6 +20,7 @@ use crate::shelf::AcquireError;
 use crate::store::StoreError;
 use crate::store::blobs::Blob;
 use crate::store::state::jobs::JobState;
+use crate::store::state::shared::Note;
 
 /// Threads that run jobs until the service stops.
 #[derive(Debug)]
@@ -39,11 +40,17 @@ impl Runners {
             let name = format!("job-runner-{index}");
             std::thread::Builder::new().name(name).spawn(move || runner.run())
         };
-        let threads = (0..jobs.config.jobs_at_once.max(1)).map(start);
+        let threads = (0..jobs.slots()).map(start);
         Ok(Self { threads: threads.collect::<Result<_, _>>()? })
     }
 
-    /// Waits until all have put their jobs back. The end of the service makes them do it.
+    /// Whether all have ended what they ran.
+    #[must_use]
+    pub fn are_idle(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits until all have ended, or put their jobs back. The end of the service makes them do it.
     pub fn join(self) {
         for thread in self.threads {
             if thread.join().is_err() {
@@ -59,28 +66,36 @@ struct Runner {
     io: Handle,
 }
 
+/// The pause between notes of a run's progress to other processes.
+const NOTES: Duration = Duration::from_millis(250);
+
 /// How long a runner waits after storage failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a runner looks for work of which nobody told it. It also tells whether storage works.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// As often where others share the database: what they tell may get lost.
+const LOOK_ELSEWHERE: Duration = Duration::from_secs(1);
+
 impl Runner {
     fn run(&self) {
-        let mut stopping = self.jobs.lifecycle.stopping();
+        let mut has_run = true;
         while !self.jobs.lifecycle.is_stopping() {
-            match queue::claim(&self.jobs) {
-                Ok(Some(claim)) => {
+            match self.next(has_run) {
+                Ok(Claimed::Job(claim)) => {
                     self.jobs.lifecycle.note_storage(true);
                     self.run_one(&claim);
+                    has_run = true;
                 }
-                Ok(None) => {
+                Ok(Claimed::Later(wait)) => {
+                    self.wait(wait.clamp(Duration::from_millis(5), LOOK_ELSEWHERE));
+                    has_run = false;
+                }
+                Ok(Claimed::Nothing) => {
                     self.jobs.lifecycle.note_storage(true);
-                    self.io.block_on(async {
-                        tokio::select! {
-                            () = self.jobs.wake.notified() => {}
-                            _ = stopping.wait_for(|&stopping| stopping) => {}
-                            // Also tells whether storage works.
-                            () = tokio::time::sleep(10 * PAUSE) => {}
-                        }
-                    });
+                    self.wait(if self.jobs.shared().is_some() { LOOK_ELSEWHERE } else { LOOK });
+                    has_run = false;
                 }
                 Err(error) => {
                     tracing::error!(%error, "the queue cannot be read");
@@ -91,8 +106,31 @@ impl Runner {
         }
     }
 
+    /// The next job. One that becomes free is everybody's news, so who was idle looks before it
+    /// tries to take it.
+    fn next(&self, has_run: bool) -> Result<Claimed, StoreError> {
+        if !has_run
+            && self.jobs.shared().is_some()
+            && let Err(nothing) = queue::has_work(&self.jobs)?
+        {
+            return Ok(nothing);
+        }
+        queue::claim(&self.jobs)
+    }
+
+    fn wait(&self, most: Duration) {
+        let mut stopping = self.jobs.lifecycle.stopping();
+        self.io.block_on(async {
+            tokio::select! {
+                () = self.jobs.wake.notified() => {}
+                _ = stopping.wait_for(|&stopping| stopping) => {}
+                () = tokio::time::sleep(most) => {}
+            }
+        });
+    }
+
     fn run_one(&self, claim: &Claim) {
-        let (id, model, attempt) = (claim.id, &claim.model, claim.start.attempts);
+        let (id, model, attempt) = (claim.id, &claim.model, claim.attempts);
         let span = tracing::info_span!("job", %id, model, attempt);
         let _entered = span.enter();
         tracing::info!("job started");
@@ -105,7 +143,7 @@ impl Runner {
         let ended = loop {
             match queue::end(&self.jobs, claim, &outcome) {
                 Ok(ended) => break ended,
-                Err(error) if self.jobs.lifecycle.is_stopping() => {
+                Err(error) if self.jobs.lifecycle.is_breaking_off() => {
                     tracing::error!(%error, "the job's end was not noted: it will run again");
                     return;
                 }
@@ -152,11 +190,18 @@ impl Runner {
             AcquireError::Load(error) => Outcome::Broken(error),
         })?;
         let read = |blob| self.read(blob);
+        let (are_warm, start) = (self.jobs.keys.are_warm(&used), Instant::now());
         let expanded = self.jobs.keys.expand(&*model, &used, &self.pool, &give_up, &read);
         let expanded = expanded.map_err(|error| match error {
             ExpandError::Cancelled => Outcome::Interrupted,
             error => Outcome::Broken(error.to_string()),
         })?;
+        if are_warm {
+            self.jobs.metrics.key_hits.inc();
+        } else {
+            self.jobs.metrics.key_misses.inc();
+            self.jobs.key_miss.note(start.elapsed());
+        }
         let keys = RunKeys::of(expanded.values());
         let [loaded] = loaded.values() else {
             return Err(Outcome::Broken("the model is not there".to_owned()));
@@ -196,24 +241,32 @@ impl Runner {
         request: &[u8],
     ) -> Result<Vec<u8>, RunError> {
         let answer = model.description().contract().tells();
+        let mut told = Instant::now();
         loaded.run(answer, keys, request, &mut |done, _| {
             if self.is_unwanted(claim) {
                 return ControlFlow::Break(());
             }
-            self.jobs.board.step(claim.id, done as u32);
+            let step = done as u32;
+            self.jobs.board.step(claim.id, step);
+            if let Some(shared) = self.jobs.shared()
+                && told.elapsed() >= NOTES
+            {
+                told = Instant::now();
+                shared.announce(Note::Step { job: claim.id, step });
+            }
             ControlFlow::Continue(())
         })
     }
 
     /// Stores an answer.
     fn keep(&self, claim: &Claim, answer: Vec<u8>, seconds: f64) -> Outcome {
-        if claim.interrupt.is_set() && !self.jobs.lifecycle.is_stopping() {
+        if claim.interrupt.is_set() && !self.jobs.lifecycle.is_breaking_off() {
             return Outcome::Interrupted;
         }
         self.jobs.board.note_run(&claim.model, seconds);
         self.jobs.metrics.evaluated(&claim.model, seconds);
         let result_bytes = answer.len() as u64;
-        let put = self.jobs.store.blobs.put(Blob::Result(claim.id), answer.into());
+        let put = self.jobs.store.blobs.put(Blob::Result(claim.run()), answer.into());
         match self.io.block_on(put) {
             Ok(()) => Outcome::Done { result_bytes, evaluate_ms: (seconds * 1000.0) as u64 },
             Err(error) => Outcome::Broken(error.to_string()),
@@ -223,7 +276,7 @@ impl Runner {
     /// Whether the run is to end now. A stop can come before the run is on the board, where it
     /// would be interrupted.
     fn is_unwanted(&self, claim: &Claim) -> bool {
-        claim.interrupt.is_set() || self.jobs.lifecycle.is_stopping()
+        claim.interrupt.is_set() || self.jobs.lifecycle.is_breaking_off()
     }
 
     fn read(&self, blob: Blob) -> Result<Bytes, StoreError> {

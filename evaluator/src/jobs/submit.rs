@@ -162,7 +162,7 @@ impl Jobs {
         })?;
         if record.id == row.id {
             debug_assert_eq!(record.state, JobState::Queued);
-            queue::refresh(self)?;
+            queue::changed(self)?;
         }
         Ok(record)
     }

@@ -7,13 +7,13 @@ use blindsight_exact::keys::expanded_byte_len;
 
 use super::read_head;
 use crate::models::ServedModel;
-use crate::store::state::keys::KeyRow;
+use crate::store::state::keys::{BundleName, KeyRow};
 
 /// A key set that a run uses.
 #[derive(Debug)]
 pub(crate) struct Used {
     /// Its bundle.
-    pub(crate) sha256: [u8; 32],
+    pub(crate) bundle: BundleName,
     /// All its keys.
     pub(crate) keys: KeyBundle,
 }
@@ -28,7 +28,7 @@ pub(crate) fn cover(model: &dyn ServedModel, sets: &[KeyRow]) -> Option<Vec<Used
         let left = missing.missing([&keys]);
         if left != missing {
             missing = left;
-            used.push(Used { sha256: row.sha256, keys });
+            used.push(Used { bundle: row.bundle, keys });
         }
     }
     missing.is_empty().then_some(used)

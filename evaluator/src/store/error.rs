@@ -34,16 +34,45 @@ pub enum StoreError {
     #[error("{0}")]
     Address(String),
     /// A database written by a later version.
-    #[error("the database has schema version {found}, but this program knows only {known}")]
+    #[error(
+        "the database has schema version {found}, which programs can use that know version \
+         {readable_by} or a later one, but this program knows only {known}: take a newer one"
+    )]
     Schema {
-        /// Version of the file.
+        /// Version of the database.
+        found: i64,
+        /// The oldest program that can use it.
+        readable_by: i64,
+        /// Version of the program.
+        known: i64,
+    },
+    /// A database whose tables are to be brought up to date first.
+    #[error(
+        "the database has schema version {found}, and this program needs {known}: start the \
+         service, or say `blindsight-evaluator migrate`"
+    )]
+    Outdated {
+        /// Version of the database.
         found: i64,
         /// Version of the program.
         known: i64,
     },
-    /// Another process holds the database.
-    #[error("another evaluator uses this database")]
-    StateInUse,
+    /// A pooler of transactions stands before the database.
+    #[error(
+        "between this program and the database stands a pooler that gives each transaction another \
+         connection; locks that say who is present do not hold there: give the address of the \
+         database itself, or a pooler of sessions"
+    )]
+    Pooler,
+    /// The bytes of an upload are not those that were stored.
+    #[error("what was stored of an upload is not there as it was")]
+    Damaged,
+    /// There is no database yet.
+    #[error(
+        "there is no database {}: start the service, or say `blindsight-evaluator migrate` \
+         (--data names the folder)", .0.display()
+    )]
+    NoDatabase(PathBuf),
     /// A database that others can reach, with files that they cannot.
     #[error("a database needs blobs at an address too: give --blobs s3://BUCKET/PREFIX")]
     LocalBlobs,
@@ -76,6 +105,13 @@ impl StoreError {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Database(state) = &error
+            && state.is_away
+        {
+            tracing::warn!(cause = %error, "the database cannot be reached");
+            let detail = "The service's storage does not answer; try again in a moment.";
+            return Self::new(Code::StorageUnavailable, detail).retry_after(2);
+        }
         if error.is_full() {
             tracing::error!(cause = %error, "the disk is full");
             let detail = "The service's disk is full. It is not your fault; try again later.";

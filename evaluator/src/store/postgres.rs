@@ -1,18 +1,26 @@
-//! The rows in PostgreSQL, 15 or newer.
+//! The rows in PostgreSQL, 15 or newer, for any number of processes.
 //!
 //! Changes are made one after the other, as in SQLite: each takes a lock of the database first. What
 //! the rules ask and do within a change is therefore true when it is committed, without a word about
 //! isolation in the rules.
 
+mod audit;
 mod connect;
 mod deletions;
 mod jobs;
 mod keys;
 mod migrate;
+mod operating;
+mod presence;
+mod runs;
+mod shared;
+mod tenants;
 #[cfg(test)]
 pub(super) mod testing;
 mod uploads;
 mod usage;
+
+use std::error::Error;
 
 use deadpool_postgres::{Pool, PoolError, Transaction};
 use tokio::runtime::{Handle, Runtime};
@@ -22,7 +30,8 @@ use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::state::{self, Reads, State, StateError, Writes};
+use super::schema::Migrated;
+use super::state::{self, Elected, Reads, State, StateError, Writes};
 use crate::capability::Owner;
 
 /// A database that is reached over the network.
@@ -30,8 +39,29 @@ use crate::capability::Owner;
 pub(super) struct Postgres {
     pool: Pool,
     /// The threads on which connections live. Whoever asks waits, as with a file.
-    runtime: Runtime,
-    _only_one: connect::OnlyOne,
+    threads: Threads,
+    between: shared::Between,
+    /// How to connect beside the pool.
+    settings: tokio_postgres::Config,
+}
+
+/// They end with the database's door, whoever drops it: a task of theirs may.
+#[derive(Debug)]
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn handle(&self) -> state::Result<&Handle> {
+        let runtime = self.0.as_ref().map(Runtime::handle);
+        runtime.ok_or_else(|| StateError::away("the service ends"))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Postgres {
@@ -39,22 +69,49 @@ impl Postgres {
     /// `postgres://USER:PASSWORD@HOST/DATABASE`, with `?sslmode=require` for TLS.
     ///
     /// # Errors
-    /// When the database cannot be reached or used, was written by a later version, or another
-    /// evaluator uses it.
+    /// When the database cannot be reached or used, was written by a later version, or something
+    /// between here and there gives each statement another connection.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("postgres")
-            .enable_all()
-            .build()?;
-        let settings = connect::settings(url)?;
-        let only_one = runtime.block_on(connect::only_one(&settings))?;
-        let pool = connect::pool(settings)?;
-        runtime.block_on(async {
-            let mut client = pool.get().await.map_err(StateError::from)?;
-            migrate::migrate(&mut client).await
+        let database = Self::alone(url)?;
+        database.threads.handle()?.block_on(presence::check_connections(&database.settings))?;
+        database.bring_up_to_date()?;
+        Ok(database)
+    }
+
+    /// Connects beside an evaluator that may use the database, and changes no table.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its tables are not those that this program knows.
+    pub(super) fn beside(url: &str) -> Result<Self, StoreError> {
+        let database = Self::alone(url)?;
+        database.threads.handle()?.block_on(async {
+            let client = database.pool.get().await.map_err(StateError::from)?;
+            migrate::check(&client).await
         })?;
-        Ok(Self { pool, runtime, _only_one: only_one })
+        Ok(database)
+    }
+
+    /// Makes the tables, or brings them up to date, beside an evaluator that may use them.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or was written by a later version that keeps this one
+    /// out.
+    pub(super) fn migrate(url: &str) -> Result<Migrated, StoreError> {
+        Self::alone(url)?.bring_up_to_date()
+    }
+
+    fn alone(url: &str) -> Result<Self, StoreError> {
+        let (runtime, settings) = (runtime()?, connect::settings(url)?);
+        let pool = connect::pool(settings.clone())?;
+        let between = shared::Between::new(settings.clone(), &pool, runtime.handle())?;
+        Ok(Self { pool, threads: Threads(Some(runtime)), between, settings })
+    }
+
+    fn bring_up_to_date(&self) -> Result<Migrated, StoreError> {
+        self.threads.handle()?.block_on(async {
+            let mut client = self.pool.get().await.map_err(StateError::from)?;
+            migrate::migrate(&mut client).await
+        })
     }
 
     fn with(
@@ -63,7 +120,7 @@ impl Postgres {
         writes: bool,
         f: &mut dyn FnMut(&Rows<'_>) -> bool,
     ) -> state::Result<()> {
-        let wait = self.runtime.handle();
+        let wait = self.threads.handle()?;
         let mut client = wait.block_on(self.pool.get())?;
         let transaction = client.build_transaction().isolation_level(level).read_only(!writes);
         let transaction = wait.block_on(transaction.start())?;
@@ -78,6 +135,14 @@ impl Postgres {
     }
 }
 
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("postgres")
+        .enable_all()
+        .build()
+}
+
 impl State for Postgres {
     fn look(&self, f: &mut dyn FnMut(&dyn Reads)) -> state::Result<()> {
         self.with(IsolationLevel::RepeatableRead, false, &mut |rows| {
@@ -89,6 +154,20 @@ impl State for Postgres {
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> state::Result<()> {
         // Read committed: what is asked after the lock was given is the newest there is.
         self.with(IsolationLevel::ReadCommitted, true, &mut |rows| f(rows))
+    }
+
+    fn elect(&self, what: &str) -> state::Result<Option<Box<dyn Elected>>> {
+        let wait = self.threads.handle()?;
+        let held = wait.block_on(connect::hold(&self.settings, connect::office(what)));
+        match held {
+            Ok(held) => Ok(held.map(|held| Box::new(held) as Box<dyn Elected>)),
+            Err(StoreError::Database(error)) => Err(error),
+            Err(error) => Err(StateError::new(false, error)),
+        }
+    }
+
+    fn shared(&self) -> Option<&dyn state::shared::Shared> {
+        Some(&self.between)
     }
 }
 
@@ -174,7 +253,24 @@ fn out_of_range(value: impl std::fmt::Display) -> StateError {
 
 impl From<tokio_postgres::Error> for StateError {
     fn from(error: tokio_postgres::Error) -> Self {
+        if is_away(&error) {
+            return Self::away(error);
+        }
         Self::new(error.code() == Some(&SqlState::DISK_FULL), error)
+    }
+}
+
+/// Whether the server cannot be reached, or says that it starts or stops: classes 08 and 57P.
+fn is_away(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        Some(state) => {
+            let code = state.code();
+            code.starts_with("08") || code.starts_with("57P") || code == "53300"
+        }
+        None => {
+            let source = error.source();
+            error.is_closed() || source.is_some_and(<dyn Error>::is::<std::io::Error>)
+        }
     }
 }
 
@@ -182,6 +278,7 @@ impl From<PoolError> for StateError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => error.into(),
+            PoolError::Timeout(_) => Self::away(error),
             error => Self::new(false, error),
         }
     }
@@ -196,28 +293,80 @@ mod tests {
     use crate::store::state::deletions::{Discarded, Pending};
 
     #[test]
-    fn one_evaluator_uses_a_database_and_the_next_one_finds_its_rows() {
+    fn what_one_process_writes_is_there_for_the_others() {
         let Some(url) = new_database() else { return };
         let first = Postgres::open(&url).unwrap();
-        assert!(matches!(Postgres::open(&url), Err(StoreError::StateInUse)));
-        first.change(&mut |t| t.discard(Discarded::Bundle([1; 32]), 5).is_ok()).unwrap();
-        drop(first);
-        let second = reopened(&url).unwrap();
+        let second = Postgres::open(&url).unwrap();
+        first.change(&mut |t| t.discard(Discarded::Request(Uuid::nil()), 5).is_ok()).unwrap();
         let mut pending = None;
         second.look(&mut |c| pending = c.pending_deletions().ok()).unwrap();
         assert_eq!(pending, Some(Pending { count: 1, bytes: 5 }));
     }
 
     #[test]
-    fn later_schemas_are_refused() {
+    fn later_schemas_are_refused_unless_they_say_that_this_program_may_use_them() {
         let Some(url) = new_database() else { return };
-        let database = Postgres::open(&url).unwrap();
-        let newer = "UPDATE schema_version SET version = 99";
-        let set = |rows: &Rows<'_>| rows.execute(newer, &[]).is_ok();
-        database.with(IsolationLevel::ReadCommitted, true, &mut |rows| set(rows)).unwrap();
-        drop(database);
-        let refused = reopened(&url);
-        assert!(matches!(refused, Err(StoreError::Schema { found: 99, known: 1 })), "{refused:?}");
+        assert!(matches!(Postgres::beside(&url), Err(StoreError::Outdated { found: 0, .. })));
+        let known = migrate::KNOWN;
+        assert_eq!(Postgres::migrate(&url).unwrap(), Migrated { from: 0, to: known });
+        let database = Postgres::beside(&url).unwrap();
+        let say = |readable_by: Option<i64>| {
+            let newer = "UPDATE schema_version SET version = 99, readable_by = $1";
+            let mut set = |rows: &Rows<'_>| rows.execute(newer, &[&readable_by]).is_ok();
+            database.with(IsolationLevel::ReadCommitted, true, &mut set).unwrap();
+        };
+        for readable_by in [None, Some(known + 1)] {
+            say(readable_by);
+            for refused in [Postgres::open(&url), Postgres::beside(&url)] {
+                assert!(
+                    matches!(refused, Err(StoreError::Schema { found: 99, .. })),
+                    "{refused:?}"
+                );
+            }
+        }
+        say(Some(known));
+        drop(Postgres::open(&url).unwrap());
+        drop(Postgres::beside(&url).unwrap());
+        assert_eq!(Postgres::migrate(&url).unwrap(), Migrated { from: 99, to: 99 });
+    }
+
+    #[test]
+    fn rows_are_changed_beside_an_evaluator() {
+        let Some(url) = new_database() else { return };
+        let evaluator = Postgres::open(&url).unwrap();
+        let beside = Postgres::beside(&url).unwrap();
+        beside.change(&mut |t| t.discard(Discarded::Request(Uuid::nil()), 5).is_ok()).unwrap();
+        let mut pending = None;
+        evaluator.look(&mut |c| pending = c.pending_deletions().ok()).unwrap();
+        assert_eq!(pending, Some(Pending { count: 1, bytes: 5 }));
+    }
+
+    #[test]
+    fn one_of_several_is_elected_until_its_connection_ends() {
+        let Some(url) = new_database() else { return };
+        let [first, second] = [(); 2].map(|()| Postgres::open(&url).unwrap());
+        let soon = |is_so: &dyn Fn() -> bool| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while !is_so() {
+                assert!(Instant::now() < deadline, "waited too long");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let elected = first.elect("one thing").unwrap().unwrap();
+        assert!(second.elect("one thing").unwrap().is_none());
+        assert!(second.elect("another").unwrap().is_some());
+        drop(elected);
+        soon(&|| second.elect("one thing").unwrap().is_some());
+        let elected = first.elect("a third").unwrap().unwrap();
+        assert!(elected.holds());
+        let query = "SELECT pg_terminate_backend(pid) FROM pg_locks
+                     WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+                         AND database = (SELECT oid FROM pg_database
+                                         WHERE datname = current_database())";
+        let end = |rows: &Rows<'_>| rows.execute(query, &[]).is_ok();
+        second.with(IsolationLevel::ReadCommitted, false, &mut |rows| end(rows)).unwrap();
+        soon(&|| !elected.holds());
+        soon(&|| second.elect("a third").unwrap().is_some());
     }
 
     #[test]
@@ -227,7 +376,7 @@ mod tests {
         for _ in 0..20 {
             let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 database.change(&mut |t| {
-                    t.discard(Discarded::Bundle([1; 32]), 5).unwrap();
+                    t.discard(Discarded::Request(Uuid::nil()), 5).unwrap();
                     panic!("on purpose")
                 })
             }));
@@ -244,19 +393,6 @@ mod tests {
         let wrong = Postgres::open("postgres://someone:hunter2@[/x").unwrap_err();
         for error in [missing, wrong] {
             assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
-    }
-
-    /// The lock of a connection is free a moment after the connection is gone.
-    fn reopened(url: &str) -> Result<Postgres, StoreError> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            match Postgres::open(url) {
-                Err(StoreError::StateInUse) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                opened => return opened,
-            }
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The rows in SQLite: in WAL mode, one connection that writes and one that reads.
 
+mod audit;
 mod deletions;
 mod jobs;
 mod keys;
+mod operating;
+mod runs;
+mod tenants;
 mod turns;
 mod uploads;
 mod usage;
@@ -12,11 +16,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, TransactionBehavior,
+};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::state::{self, Reads, State, StateError, Writes};
+use super::schema::{Found, Migrated};
+use super::state::{self, Elected, Reads, State, StateError, Writes};
 use crate::capability::Owner;
 
 /// The database of one process.
@@ -27,15 +34,40 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens or makes the database.
+    /// Opens or makes the database, and brings its tables up to date.
     ///
     /// # Errors
-    /// When the file cannot be used or was written by a later version.
+    /// When the file cannot be used, or was written by a later version that keeps this one out.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            writer: Mutex::new(open_writer(path)?),
-            reader: Mutex::new(open_reader(path).map_err(StateError::from)?),
-        })
+        let mut writer = open_writer(path).map_err(StateError::from)?;
+        migrate(&mut writer)?;
+        Self::of(writer, path)
+    }
+
+    /// Opens the database of a service that may be running, and changes no table.
+    ///
+    /// # Errors
+    /// When there is none, or its tables are not those that this program knows.
+    pub(super) fn beside(path: &Path) -> Result<Self, StoreError> {
+        if !path.is_file() {
+            return Err(StoreError::NoDatabase(path.to_owned()));
+        }
+        let writer = open_writer(path).map_err(StateError::from)?;
+        found(&writer).map_err(StateError::from)?.check_usable(KNOWN)?;
+        Self::of(writer, path)
+    }
+
+    /// Makes the database, or brings its tables up to date.
+    ///
+    /// # Errors
+    /// Those of [`Sqlite::open`].
+    pub(super) fn migrate(path: &Path) -> Result<Migrated, StoreError> {
+        migrate(&mut open_writer(path).map_err(StateError::from)?)
+    }
+
+    fn of(writer: Connection, path: &Path) -> Result<Self, StoreError> {
+        let reader = open_reader(path).map_err(StateError::from)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader) })
     }
 }
 
@@ -54,27 +86,31 @@ impl State for Sqlite {
         }
         Ok(())
     }
+
+    fn elect(&self, _: &str) -> state::Result<Option<Box<dyn Elected>>> {
+        Ok(Some(Box::new(Only)))
+    }
+}
+
+/// There is no other process.
+#[derive(Debug)]
+struct Only;
+
+impl Elected for Only {
+    fn holds(&self) -> bool {
+        true
+    }
 }
 
 const BUSY: Duration = Duration::from_secs(5);
 
-fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let open = || {
-        let writer = Connection::open(path)?;
-        writer.busy_timeout(BUSY)?;
-        writer.pragma_update(None, "journal_mode", "WAL")?;
-        // A commit is on the disk when it returns: what was accepted survives a power cut.
-        writer.pragma_update(None, "synchronous", "FULL")?;
-        writer.pragma_update(None, "foreign_keys", true)?;
-        let version = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        Ok::<_, StateError>((writer, version))
-    };
-    let (mut writer, version) = open()?;
-    let known = MIGRATIONS.len() as i64;
-    if version > known {
-        return Err(StoreError::Schema { found: version, known });
-    }
-    migrate(&mut writer, version).map_err(StateError::from)?;
+fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
+    let writer = Connection::open(path)?;
+    writer.busy_timeout(BUSY)?;
+    writer.pragma_update(None, "journal_mode", "WAL")?;
+    // A commit is on the disk when it returns: what was accepted survives a power cut.
+    writer.pragma_update(None, "synchronous", "FULL")?;
+    writer.pragma_update(None, "foreign_keys", true)?;
     Ok(writer)
 }
 
@@ -86,13 +122,39 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// What takes an empty database to each version. Lines are only ever added.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
+    include_str!("sqlite/schema_4.sql"),
+    include_str!("sqlite/schema_5.sql"),
+    include_str!("sqlite/schema_6.sql"),
 ];
 
-fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+/// The newest schema that this program knows.
+const KNOWN: i64 = MIGRATIONS.len() as i64;
+
+/// The oldest program that can use that schema, named by the newest that it knows: a migration that
+/// takes away what it uses raises this. Programs before 6 do not ask.
+const READABLE_BY: i64 = 6;
+
+/// All in one transaction, of which there is one at a time: another process may be about to do the
+/// same.
+fn migrate(connection: &mut Connection) -> Result<Migrated, StoreError> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(StateError::from)?;
+    let before = found(&transaction).map_err(StateError::from)?;
+    before.check_readable(KNOWN)?;
+    let to = before.version.max(KNOWN);
+    if before.is_behind(KNOWN) {
+        apply(&transaction, before.version).map_err(StateError::from)?;
+        transaction.commit().map_err(StateError::from)?;
+    }
+    Ok(Migrated { from: before.version, to })
+}
+
+fn apply(connection: &Connection, found: i64) -> rusqlite::Result<()> {
     if found == 1 {
         let query = "SELECT (SELECT count(*) FROM uploads), (SELECT count(*) FROM keys),
                             (SELECT count(*) FROM jobs)";
@@ -105,16 +167,26 @@ fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
             "an earlier version left keys of another format: they are deleted with their jobs"
         );
     }
-    for (version, migration) in (0_i64..).zip(MIGRATIONS) {
-        if version < found {
-            continue;
-        }
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", version + 1)?;
-        transaction.commit()?;
+    for (_, migration) in (0_i64..).zip(MIGRATIONS).filter(|&(version, _)| version >= found) {
+        connection.execute_batch(migration)?;
     }
+    connection.pragma_update(None, "user_version", KNOWN)?;
+    connection.execute("DELETE FROM schema_version", [])?;
+    connection.execute("INSERT INTO schema_version VALUES (?1, ?2)", [KNOWN, READABLE_BY])?;
     Ok(())
+}
+
+fn found(connection: &Connection) -> rusqlite::Result<Found> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let query = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_version')";
+    let says: bool = connection.query_row(query, [], |row| row.get(0))?;
+    let readable_by = if says {
+        let query = "SELECT readable_by FROM schema_version WHERE version = ?1";
+        connection.query_row(query, [version], |row| row.get(0)).optional()?
+    } else {
+        None
+    };
+    Ok(Found { version, readable_by })
 }
 
 impl From<rusqlite::Error> for StateError {
@@ -128,6 +200,11 @@ fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     Uuid::parse_str(&text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
     })
+}
+
+fn maybe_uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Uuid>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|_| uuid(row, column)).transpose()
 }
 
 fn owner_and_id(row: &Row<'_>) -> rusqlite::Result<(Owner, Uuid)> {
@@ -146,7 +223,7 @@ mod tests {
         let folder = TempFolder::new();
         let path = folder.path().join("x.sqlite");
         let open = || Database::new(Sqlite::open(&path).unwrap());
-        open().write(|t| t.discard(Discarded::Bundle([1; 32]), 5)).unwrap();
+        open().write(|t| t.discard(Discarded::Request(Uuid::nil()), 5)).unwrap();
         let pending = open().read(|c| c.pending_deletions()).unwrap();
         assert_eq!(pending, Pending { count: 1, bytes: 5 });
     }
@@ -172,14 +249,59 @@ mod tests {
     }
 
     #[test]
-    fn later_schemas_are_refused() {
+    fn later_schemas_are_refused_unless_they_say_that_this_program_may_use_them() {
         let folder = TempFolder::new();
         let path = folder.path().join("x.sqlite");
         drop(Sqlite::open(&path).unwrap());
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
+        for result in [Sqlite::open(&path), Sqlite::beside(&path)] {
+            let refused = result.unwrap_err();
+            assert!(
+                matches!(refused, StoreError::Schema { found: 99, known: KNOWN, .. }),
+                "{refused}"
+            );
+        }
+        let say = |readable_by| {
+            connection.execute("DELETE FROM schema_version", []).unwrap();
+            let query = "INSERT INTO schema_version VALUES (99, ?1)";
+            connection.execute(query, [readable_by]).unwrap();
+        };
+        say(KNOWN + 1);
+        assert!(Sqlite::open(&path).is_err());
+        say(KNOWN);
+        drop(Sqlite::open(&path).unwrap());
+        drop(Sqlite::beside(&path).unwrap());
+        // It is left as it is.
+        assert_eq!(Sqlite::migrate(&path).unwrap(), Migrated { from: 99, to: 99 });
+    }
+
+    #[test]
+    fn tables_are_made_and_brought_up_to_date_on_request() {
+        let folder = TempFolder::new();
+        let path = folder.path().join("x.sqlite");
+        assert!(matches!(Sqlite::beside(&path), Err(StoreError::NoDatabase(_))));
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(&MIGRATIONS[..3].concat()).unwrap();
+        connection.pragma_update(None, "user_version", 3).unwrap();
         drop(connection);
-        assert!(matches!(Sqlite::open(&path), Err(StoreError::Schema { found: 99, known: 3 })));
+        let behind = Sqlite::beside(&path);
+        assert!(matches!(behind, Err(StoreError::Outdated { found: 3, known: KNOWN })));
+        assert_eq!(Sqlite::migrate(&path).unwrap(), Migrated { from: 3, to: KNOWN });
+        assert_eq!(Sqlite::migrate(&path).unwrap(), Migrated { from: KNOWN, to: KNOWN });
+        drop(Sqlite::beside(&path).unwrap());
+    }
+
+    #[test]
+    fn tables_are_made_once_whoever_comes_at_the_same_time() {
+        let folder = TempFolder::new();
+        let path = folder.path().join("x.sqlite");
+        let made = std::thread::scope(|scope| {
+            let migrate = || Sqlite::migrate(&path).unwrap().from;
+            let all: Vec<_> = (0..6).map(|_| scope.spawn(migrate)).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).filter(|&from| from == 0).count()
+        });
+        assert_eq!(made, 1);
     }
 
     #[test]

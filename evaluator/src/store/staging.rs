@@ -1,122 +1,117 @@
-//! Unfinished uploads as files, one an upload.
-//!
-//! The database says how many bytes of a file count. Bytes beyond come from a write that was not
-//! committed; the next write cuts them off.
+//! Unfinished uploads: files of one process, or objects that several processes share.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+mod folder;
+mod objects;
 
-use sha2::{Digest as _, Sha256};
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::state::uploads::{PartRow, UploadRow};
+use super::{Blobs, StoreError};
+pub use folder::Folder;
 
-/// The folder of unfinished uploads. Its methods block.
+use folder::FileWriter;
+use objects::{ObjectWriter, Objects, Pieces};
+
+/// Where the bytes of unfinished uploads are.
 #[derive(Debug, Clone)]
-pub struct Staging {
-    folder: PathBuf,
+pub struct Staging(Way);
+
+#[derive(Debug, Clone)]
+enum Way {
+    Folder(Folder),
+    Objects(Objects),
 }
 
 impl Staging {
-    /// Opens, or makes, the folder.
+    /// Files in a folder, which is made if it is not there. Nobody else may use it.
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+    pub fn in_folder(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self(Way::Folder(Folder::open(folder)?)))
     }
 
-    /// Opens an upload's file to write at `offset`, without what lies beyond. The file is made with
-    /// the first byte: an upload that was only announced is none.
-    ///
-    /// # Errors
-    /// When the file cannot be opened, or is shorter.
-    pub fn writer(&self, id: Uuid, offset: u64) -> io::Result<StagedWriter> {
-        let path = self.path(id);
-        let makes = offset == 0 && !path.exists();
-        let mut file = OpenOptions::new().write(true).create(makes).truncate(false).open(path)?;
-        if makes {
-            // The name must be as durable as the bytes.
-            File::open(&self.folder)?.sync_all()?;
+    /// Objects beside others, which rows name ([`PartRow`]).
+    #[must_use]
+    pub fn in_objects(blobs: &Blobs) -> Self {
+        Self(Way::Objects(Objects::new(blobs.clone())))
+    }
+
+    /// Whether rows name the bytes, and whoever writes must take the upload first.
+    #[must_use]
+    pub fn has_parts(&self) -> bool {
+        matches!(self.0, Way::Objects(_))
+    }
+
+    /// The folder, where there is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Folder> {
+        match &self.0 {
+            Way::Folder(folder) => Some(folder),
+            Way::Objects(_) => None,
         }
-        if file.metadata()?.len() < offset {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an upload lost bytes"));
-        }
-        file.set_len(offset)?;
-        file.seek(SeekFrom::Start(offset))?;
-        Ok(StagedWriter { file })
     }
 
-    /// A part of an upload.
+    /// Writes to the end of an upload, which has these parts where it has any.
     ///
     /// # Errors
-    /// When it cannot be read in full.
-    pub fn read(&self, id: Uuid, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut file = File::open(self.path(id))?;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = vec![0; length];
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// The SHA-256 of an upload's first `length` bytes.
-    ///
-    /// # Errors
-    /// When it cannot be read in full.
-    pub fn sha256(&self, id: Uuid, length: u64) -> io::Result<[u8; 32]> {
-        let mut file = File::open(self.path(id))?.take(length);
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 18];
-        let mut left = length;
-        loop {
-            let read = file.read(&mut buffer)?;
-            if read == 0 {
-                break;
+    /// When the store fails or has not all bytes that count.
+    pub async fn writer(
+        &self,
+        row: &UploadRow,
+        parts: Vec<PartRow>,
+    ) -> Result<StagedWriter, StoreError> {
+        match &self.0 {
+            Way::Folder(folder) => {
+                let (reader, id, at) = (folder.clone(), row.id, row.received);
+                let folder = folder.clone();
+                let file = Some(blocking(move || folder.writer(id, at)).await?);
+                Ok(StagedWriter(Writing::File { folder: reader, id, file }))
             }
-            hasher.update(&buffer[..read]);
-            left -= read as u64;
+            Way::Objects(objects) => {
+                Ok(StagedWriter(Writing::Object(Box::new(objects.writer(row, parts).await?))))
+            }
         }
-        if left > 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(hasher.finalize().into())
     }
 
-    /// Deletes an upload's file; that it is not there is no error.
+    /// Reads an upload, which has these parts where it has any.
     ///
     /// # Errors
-    /// When the file cannot be deleted.
-    pub fn delete(&self, id: Uuid) -> io::Result<()> {
-        match fs::remove_file(self.path(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+    /// When the parts are not all there.
+    pub fn reader(&self, row: &UploadRow, parts: Vec<PartRow>) -> Result<StagedReader, StoreError> {
+        Ok(StagedReader(match &self.0 {
+            Way::Folder(folder) => Reading::File(folder.clone(), row.id),
+            Way::Objects(objects) => Reading::Pieces(objects.pieces(row, parts)?),
+        }))
     }
 
-    /// The uploads that have a file.
+    /// Deletes the bytes of an upload; that there are none is no error.
     ///
     /// # Errors
-    /// When the folder cannot be read.
-    pub fn list(&self) -> io::Result<Vec<Uuid>> {
-        let mut ids = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let name = entry?.file_name();
-            ids.extend(name.to_str().and_then(|name| Uuid::parse_str(name).ok()));
+    /// When the store fails.
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        match &self.0 {
+            Way::Folder(folder) => {
+                let folder = folder.clone();
+                blocking(move || folder.delete(id)).await
+            }
+            Way::Objects(objects) => objects.delete(id).await,
         }
-        Ok(ids)
-    }
-
-    fn path(&self, id: Uuid) -> PathBuf {
-        self.folder.join(id.to_string())
     }
 }
 
 /// Writes to the end of an upload.
 #[derive(Debug)]
-pub struct StagedWriter {
-    file: File,
+pub struct StagedWriter(Writing);
+
+#[derive(Debug)]
+enum Writing {
+    File { folder: Folder, id: Uuid, file: Option<FileWriter> },
+    Object(Box<ObjectWriter>),
 }
 
 impl StagedWriter {
@@ -124,42 +119,104 @@ impl StagedWriter {
     ///
     /// # Errors
     /// When the disk fails or is full.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+    pub async fn write(&mut self, bytes: Vec<Bytes>) -> Result<(), StoreError> {
+        match &mut self.0 {
+            Writing::File { file, .. } => {
+                let mut writer = file.take().ok_or_else(broken)?;
+                let written = blocking(move || {
+                    bytes.iter().try_for_each(|bytes| writer.write(bytes))?;
+                    Ok(writer)
+                });
+                *file = Some(written.await?);
+            }
+            Writing::Object(writer) => writer.write(&bytes),
+        }
+        Ok(())
     }
 
-    /// Waits until everything is on the disk.
+    /// Reads what counts and what was written.
+    #[must_use]
+    pub fn reader(&self) -> StagedReader {
+        StagedReader(match &self.0 {
+            Writing::File { folder, id, .. } => Reading::File(folder.clone(), *id),
+            Writing::Object(writer) => Reading::Pieces(writer.pieces()),
+        })
+    }
+
+    /// Makes durable what was written. Where the bytes are objects, returns the part that is to be
+    /// committed.
     ///
     /// # Errors
-    /// When the disk fails.
-    pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// When the store fails.
+    pub async fn sync(&mut self) -> Result<Option<PartRow>, StoreError> {
+        match &mut self.0 {
+            Writing::File { file, .. } => {
+                let writer = file.take().ok_or_else(broken)?;
+                blocking(move || writer.sync()).await?;
+                Ok(None)
+            }
+            Writing::Object(writer) => Ok(Some(writer.put().await?)),
+        }
+    }
+
+    /// Tidies up: either what was made durable counts now, or it is certain that it never will.
+    pub async fn end(self, counts: bool) {
+        match self.0 {
+            // The next writer cuts off what does not count.
+            Writing::File { .. } => {}
+            Writing::Object(writer) => writer.end(counts).await,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::TempFolder;
+fn broken() -> io::Error {
+    io::Error::other("an earlier write failed")
+}
 
-    #[test]
-    fn uncommitted_bytes_are_cut_off() {
-        let folder = TempFolder::new();
-        let staging = Staging::open(&folder.path().join("uploads")).unwrap();
-        let id = Uuid::from_u128(1);
-        assert!(staging.writer(id, 1).is_err());
-        staging.writer(id, 0).unwrap().write(b"committed, not").unwrap();
-        let mut writer = staging.writer(id, 9).unwrap();
-        writer.write(b" again").unwrap();
-        writer.sync().unwrap();
-        assert_eq!(staging.read(id, 0, 15).unwrap(), b"committed again");
-        assert!(staging.read(id, 0, 16).is_err());
-        assert!(staging.writer(id, 16).is_err());
-        assert_eq!(staging.sha256(id, 9).unwrap()[..], Sha256::digest(b"committed")[..]);
-        assert!(staging.sha256(id, 16).is_err());
-        assert_eq!(staging.list().unwrap(), [id]);
-        staging.delete(id).unwrap();
-        staging.delete(id).unwrap();
-        assert!(staging.list().unwrap().is_empty());
+/// Reads an upload.
+#[derive(Debug)]
+pub struct StagedReader(Reading);
+
+#[derive(Debug)]
+enum Reading {
+    File(Folder, Uuid),
+    Pieces(Pieces),
+}
+
+impl StagedReader {
+    /// So many bytes from there on.
+    ///
+    /// # Errors
+    /// When they cannot be read in full.
+    pub async fn read(&self, start: u64, length: usize) -> Result<Bytes, StoreError> {
+        match &self.0 {
+            Reading::File(folder, id) => {
+                let (folder, id) = (folder.clone(), *id);
+                Ok(blocking(move || folder.read(id, start, length)).await?.into())
+            }
+            Reading::Pieces(pieces) => pieces.read(start, length).await,
+        }
     }
+
+    /// The SHA-256 of the first bytes, so many.
+    ///
+    /// # Errors
+    /// When they cannot be read in full, or a part is damaged ([`StoreError::Damaged`]).
+    pub async fn sha256(&self, length: u64) -> Result<[u8; 32], StoreError> {
+        match &self.0 {
+            Reading::File(folder, id) => {
+                let (folder, id) = (folder.clone(), *id);
+                blocking(move || folder.sha256(id, length)).await
+            }
+            Reading::Pieces(pieces) => pieces.sha256(length).await,
+        }
+    }
+}
+
+/// Runs `f` where it may block.
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(f).await;
+    Ok(done.unwrap_or_else(|error| Err(io::Error::other(error)))?)
 }

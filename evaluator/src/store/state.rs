@@ -1,12 +1,17 @@
-//! What the service knows of uploads, key sets and jobs: rows, and the verbs that change them.
+//! What the service knows of uploads, key sets, jobs and tenants: rows, and the verbs that change them.
 //!
 //! The rules, such as limits and turns, stand in `limits`, `jobs`, `keys` and `uploads`, once. What
 //! is here is what they ask of a database, and no more; a database that can do this can carry the
 //! service ([`super::sqlite`] does).
 
+pub mod audit;
 pub mod deletions;
 pub mod jobs;
 pub mod keys;
+pub mod operating;
+pub mod runs;
+pub mod shared;
+pub mod tenants;
 #[cfg(test)]
 mod tests;
 pub mod uploads;
@@ -17,19 +22,68 @@ use std::fmt::Debug;
 
 use thiserror::Error;
 
+use audit::{ReadAudit, WriteAudit};
 use deletions::{ReadDeletions, WriteDeletions};
 use jobs::{ReadJobs, WriteJobs};
 use keys::{ReadKeys, WriteKeys};
+use operating::{ReadOperating, WriteOperating};
+use runs::{ReadRuns, WriteRuns};
+use shared::Shared;
+use tenants::{ReadTenants, WriteTenants};
 use uploads::{ReadUploads, WriteUploads};
 use usage::ReadUsage;
 
 /// All that can be asked: of one moment.
-pub trait Reads: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadDeletions {}
-impl<T: ReadUsage + ReadUploads + ReadKeys + ReadJobs + ReadDeletions> Reads for T {}
+pub trait Reads:
+    ReadUsage
+    + ReadUploads
+    + ReadKeys
+    + ReadJobs
+    + ReadRuns
+    + ReadDeletions
+    + ReadTenants
+    + ReadAudit
+    + ReadOperating
+{
+}
+impl<T> Reads for T where
+    T: ReadUsage
+        + ReadUploads
+        + ReadKeys
+        + ReadJobs
+        + ReadRuns
+        + ReadDeletions
+        + ReadTenants
+        + ReadAudit
+        + ReadOperating
+{
+}
 
 /// All that can be done: in one transaction, which sees what it did.
-pub trait Writes: Reads + WriteUploads + WriteKeys + WriteJobs + WriteDeletions {}
-impl<T: Reads + WriteUploads + WriteKeys + WriteJobs + WriteDeletions> Writes for T {}
+pub trait Writes:
+    Reads
+    + WriteUploads
+    + WriteKeys
+    + WriteJobs
+    + WriteRuns
+    + WriteDeletions
+    + WriteTenants
+    + WriteAudit
+    + WriteOperating
+{
+}
+impl<T> Writes for T where
+    T: Reads
+        + WriteUploads
+        + WriteKeys
+        + WriteJobs
+        + WriteRuns
+        + WriteDeletions
+        + WriteTenants
+        + WriteAudit
+        + WriteOperating
+{
+}
 
 /// A database with these rows.
 pub trait State: Debug + Send + Sync {
@@ -45,6 +99,25 @@ pub trait State: Debug + Send + Sync {
     /// # Errors
     /// When the database fails.
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> Result<()>;
+
+    /// Elects this process for `what`, if no other process is: until the guard is dropped, or the
+    /// process ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn elect(&self, what: &str) -> Result<Option<Box<dyn Elected>>>;
+
+    /// What several processes use together, where the database can be shared.
+    fn shared(&self) -> Option<&dyn Shared> {
+        None
+    }
+}
+
+/// Held by whoever is elected.
+pub trait Elected: Debug + Send {
+    /// Whether the election still holds, as far as was noticed. Another process may have been elected
+    /// a moment ago, so nothing may be wrong if two do at once what one is elected for.
+    fn holds(&self) -> bool;
 }
 
 /// The door to a database. Its methods block: call them where that is allowed.
@@ -71,6 +144,12 @@ impl Database {
         read.unwrap_or_else(|| Err(StateError::skipped().into()))
     }
 
+    /// What several processes use together, if they can share this database.
+    #[must_use]
+    pub fn shared(&self) -> Option<&dyn Shared> {
+        self.0.shared()
+    }
+
     /// Runs `f` in a transaction that is durable when this returns, and leaves no trace if `f`
     /// fails.
     ///
@@ -84,6 +163,14 @@ impl Database {
         self.0.change(&mut |rows| written.insert(f(rows)).is_ok())?;
         written.unwrap_or_else(|| Err(StateError::skipped().into()))
     }
+
+    /// Elects this process for `what`, if no other process is: until the guard is dropped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn elect(&self, what: &str) -> Result<Option<Box<dyn Elected>>> {
+        self.0.elect(what)
+    }
 }
 
 /// A failure of the database.
@@ -92,13 +179,20 @@ impl Database {
 pub struct StateError {
     /// Whether its disk is full.
     pub(crate) is_full: bool,
+    /// Whether it cannot be reached at the moment.
+    pub(crate) is_away: bool,
     source: Box<dyn Error + Send + Sync>,
 }
 
 impl StateError {
     /// A failure, and whether it is for want of room.
     pub(crate) fn new(is_full: bool, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { is_full, source: source.into() }
+        Self { is_full, is_away: false, source: source.into() }
+    }
+
+    /// The database cannot be reached.
+    pub(crate) fn away(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_full: false, is_away: true, source: source.into() }
     }
 
     fn skipped() -> Self {

@@ -1,6 +1,6 @@
-//! A part of an upload: written, made durable, checked, committed, in this order.
+//! A part of an upload: written, checked, made durable, committed, in this order.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,14 +10,16 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::lock::UploadLock;
+use super::take::{SAY_SO, shut_out};
 use super::transfers::Transfer;
-use super::{Progress, Uploads, check_alive, finish};
+use super::{Progress, Uploads, finish};
 use crate::blocking::blocking;
 use crate::caller::Caller;
 use crate::capability::Owner;
+use crate::orphans;
 use crate::refusal::{Code, Refusal};
-use crate::store::staging::StagedWriter;
-use crate::store::state::uploads::UploadRow;
+use crate::store::staging::{StagedReader, StagedWriter};
+use crate::store::state::uploads::{PartRow, UploadRow};
 use crate::time::Timestamp;
 
 /// What a client says of a part.
@@ -66,22 +68,52 @@ impl Uploads {
         }
         let transfer = self.transfers.take(caller, Instant::now())?;
         let mut lock = self.locks.take(id).await?;
-        let found = self.find(owner, id).await?;
-        let Some(row) = found else {
+        let (offset, length, part_bytes) = (part.offset, part.length, self.config.part_bytes);
+        let taken = self.take(owner, id, move |row| {
+            check_offset(offset, row.received)?;
+            let most = most(row, part_bytes);
+            if length.is_some_and(|length| length > most) { Err(too_large(most)) } else { Ok(()) }
+        });
+        let Some((row, parts)) = taken.await? else {
             return repeat_of_the_end(self, owner, id, &part).await;
         };
-        check_alive(&row)?;
-        check_offset(part.offset, row.received)?;
-        let most = (row.length - row.received).min(self.config.part_bytes);
-        if part.length.is_some_and(|length| length > most) {
-            return Err(too_large(most));
+        let progress = {
+            let incoming = Incoming::open(self, &row, parts, part.checksum.as_ref(), transfer);
+            match incoming.await {
+                Ok(incoming) => self.receive(&row, incoming, &part, &mut body, &mut lock).await,
+                Err(refusal) => Err(refusal),
+            }
+        };
+        if !progress.as_ref().is_ok_and(|progress| progress.received > row.received) {
+            self.writes_no_more(&row).await;
         }
+        let progress = progress?;
+        if progress.received < progress.length {
+            return Ok(progress);
+        }
+        finish::finish(self, owner, id).await?;
+        self.look(owner, id).await
+    }
 
-        let mut incoming = Incoming::open(self, &row, part.checksum.as_ref(), transfer).await?;
-        let end = incoming.take_all(&mut body, most, &mut lock).await;
+    /// Takes a part in and commits it.
+    async fn receive<S>(
+        self: &Arc<Self>,
+        row: &UploadRow,
+        mut incoming: Incoming,
+        part: &Part,
+        body: &mut S,
+        lock: &mut UploadLock,
+    ) -> Result<Progress, Refusal>
+    where
+        S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
+    {
+        let most = most(row, self.config.part_bytes);
+        let end = incoming.take_all(body, most, row, lock).await;
         self.metrics.uploaded_bytes.inc_by(incoming.count);
         if let Err(refusal) = &end
-            && (part.checksum.is_some() || refusal.code == Code::BodyTooLarge)
+            && (part.checksum.is_some()
+                || incoming.is_shut_out
+                || refusal.code == Code::BodyTooLarge)
         {
             return Err(refusal.clone());
         }
@@ -94,13 +126,8 @@ impl Uploads {
             let expires_at = Some(row.expires_at);
             return Ok(Progress { received: row.received, length: row.length, expires_at });
         }
-        let progress = commit(self, row, incoming).await?;
-        end?;
-        if progress.received < progress.length {
-            return Ok(progress);
-        }
-        finish::finish(self, owner, id).await?;
-        self.look(owner, id).await
+        let progress = commit(self, row.clone(), incoming).await?;
+        end.map(|()| progress)
     }
 }
 
@@ -124,6 +151,11 @@ fn check_offset(found: u64, received: u64) -> Result<(), Refusal> {
     Err(Refusal::new(Code::WrongOffset, detail))
 }
 
+/// How many bytes can be appended in a request.
+fn most(row: &UploadRow, part_bytes: u64) -> u64 {
+    (row.length - row.received).min(part_bytes)
+}
+
 fn too_large(most: u64) -> Refusal {
     let detail = format!("At most {most} bytes can be appended in this request.");
     Refusal::new(Code::BodyTooLarge, detail)
@@ -132,12 +164,14 @@ fn too_large(most: u64) -> Refusal {
 /// The bytes of a part on their way to the disk.
 struct Incoming {
     uploads: Arc<Uploads>,
-    writer: Option<StagedWriter>,
+    writer: StagedWriter,
     pending: Vec<Bytes>,
     pending_bytes: usize,
     count: u64,
     hasher: Option<Hasher>,
     transfer: Transfer,
+    /// Whether another process has taken the upload since.
+    is_shut_out: bool,
 }
 
 enum Hasher {
@@ -152,21 +186,21 @@ impl Incoming {
     async fn open(
         uploads: &Arc<Uploads>,
         row: &UploadRow,
+        parts: Vec<PartRow>,
         checksum: Option<&Checksum>,
         transfer: Transfer,
     ) -> Result<Self, Refusal> {
-        let (id, at) = (row.id, row.received);
-        let writer =
-            blocking(uploads, move |u| u.store.staging.writer(id, at).map_err(Refusal::from));
-        let writer = writer.await?;
+        let writer = match uploads.store.staging.writer(row, parts).await {
+            Ok(writer) => writer,
+            Err(error) => return Err(uploads.failed(row, error).await),
+        };
         let hasher = checksum.map(|checksum| match checksum {
             Checksum::Sha1(_) => Hasher::Sha1(Sha1::new()),
             Checksum::Sha256(_) => Hasher::Sha256(Sha256::new()),
         });
         let (pending, pending_bytes, count) = (Vec::new(), 0, 0);
-        let uploads = uploads.clone();
-        let writer = Some(writer);
-        Ok(Self { uploads, writer, pending, pending_bytes, count, hasher, transfer })
+        let (uploads, is_shut_out) = (uploads.clone(), false);
+        Ok(Self { uploads, writer, pending, pending_bytes, count, hasher, transfer, is_shut_out })
     }
 
     /// Takes the body to its end, or to whatever interrupts it.
@@ -174,19 +208,25 @@ impl Incoming {
         &mut self,
         body: &mut S,
         most: u64,
+        row: &UploadRow,
         lock: &mut UploadLock,
     ) -> Result<(), Refusal>
     where
         S: Stream<Item = Result<Bytes, Refusal>> + Unpin,
     {
         let mut stopping = self.uploads.lifecycle.stopping();
+        let mut said = Instant::now();
         loop {
+            if self.uploads.store.staging.has_parts() && said.elapsed() >= SAY_SO {
+                if let Err(refusal) = self.uploads.still_writes(row).await {
+                    self.is_shut_out = true;
+                    return Err(refusal);
+                }
+                said = Instant::now();
+            }
             let next = tokio::select! {
                 next = body.next() => next,
-                () = lock.wanted() => {
-                    let detail = "A later request continues this upload.";
-                    return Err(Refusal::new(Code::UploadBusy, detail));
-                }
+                () = lock.wanted() => return Err(shut_out()),
                 () = self.transfer.wanted() => {
                     let detail = "Others are waiting to upload; go on in a moment.";
                     return Err(Refusal::new(Code::Busy, detail).retry_after(2));
@@ -217,14 +257,7 @@ impl Incoming {
     async fn flush(&mut self) -> Result<(), Refusal> {
         let pending = std::mem::take(&mut self.pending);
         self.pending_bytes = 0;
-        let mut writer =
-            self.writer.take().ok_or_else(|| Refusal::internal("an earlier write failed"))?;
-        let written = blocking(&self.uploads, move |_| {
-            pending.iter().try_for_each(|bytes| writer.write(bytes))?;
-            Ok(writer)
-        });
-        self.writer = Some(written.await?);
-        Ok(())
+        Ok(self.writer.write(pending).await?)
     }
 
     fn check(&mut self, checksum: &Checksum) -> Result<(), Refusal> {
@@ -245,6 +278,7 @@ impl Incoming {
     }
 }
 
+/// Checks what came, makes it durable and commits it.
 async fn commit(
     uploads: &Arc<Uploads>,
     row: UploadRow,
@@ -252,44 +286,59 @@ async fn commit(
 ) -> Result<Progress, Refusal> {
     incoming.flush().await?;
     let received = row.received + incoming.count;
-    blocking(uploads, move |uploads| commit_now(uploads, &row, &incoming, received)).await
+    check_frames(uploads, &row, &incoming.writer.reader(), received).await?;
+    let begun = Instant::now();
+    let part = match incoming.writer.sync().await {
+        Ok(part) => part,
+        Err(error) => return Err(uploads.failed(&row, error).await),
+    };
+    let (id, owner, length) = (row.id, row.owner, row.length);
+    let committed = blocking(uploads, move |uploads| {
+        let now = Timestamp::now();
+        let expires_at = now.after_seconds(uploads.config.upload_seconds);
+        let advanced = uploads.store.db.write(|t| {
+            let is_late = part.is_some() && begun.elapsed() > orphans::COMMIT_WITHIN;
+            Ok::<_, Refusal>(
+                !is_late && t.advance_upload(&row, received, part.as_ref(), now, expires_at)?,
+            )
+        })?;
+        Ok(advanced.then_some(Progress { received, length, expires_at: Some(expires_at) }))
+    });
+    let committed = committed.await?;
+    incoming.writer.end(committed.is_some()).await;
+    match committed {
+        Some(progress) => Ok(progress),
+        None if uploads.find(owner, id).await?.is_some() => Err(shut_out()),
+        None => Err(Refusal::not_found()),
+    }
 }
 
-fn commit_now(
-    uploads: &Uploads,
+/// Checks the keys that are complete when so many bytes are there.
+async fn check_frames(
+    uploads: &Arc<Uploads>,
     row: &UploadRow,
-    incoming: &Incoming,
+    reader: &StagedReader,
     received: u64,
-) -> Result<Progress, Refusal> {
-    if let Some(writer) = &incoming.writer {
-        writer.sync()?;
-    }
-    if let Err(refusal) = check_frames(uploads, row, received) {
-        if !matches!(refusal.code, Code::Internal | Code::UnknownModel) {
-            tracing::info!(upload = %row.id, code = refusal.code.as_str(), "upload refused");
-            uploads
-                .store
-                .db
-                .write(|t| t.refuse_upload(row, refusal.code.as_str(), Timestamp::now()))?;
-            uploads.store.discarded.notify_one();
-        }
-        return Err(refusal);
-    }
-    let now = Timestamp::now();
-    let expires_at = now.after_seconds(uploads.config.upload_seconds);
-    if !uploads.store.db.write(|t| t.advance_upload(row, received, now, expires_at))? {
-        return Err(Refusal::not_found());
-    }
-    Ok(Progress { received, length: row.length, expires_at: Some(expires_at) })
-}
-
-fn check_frames(uploads: &Uploads, row: &UploadRow, received: u64) -> Result<(), Refusal> {
+) -> Result<(), Refusal> {
     let (model, keys, layout) = uploads.expected(row)?;
+    let keys = Arc::new(keys);
     for frame in layout.completed(row.received, received) {
-        let _one_at_a_time = uploads.frame_check.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = uploads.frame_check.lock().await;
         let length = usize::try_from(frame.length).map_err(Refusal::internal)?;
-        let bytes = uploads.store.staging.read(row.id, frame.start, length);
-        model.check_frame(&keys, frame.index, &bytes?)?;
+        let bytes = match reader.read(frame.start, length).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(uploads.failed(row, error).await),
+        };
+        let (model, keys) = (model.clone(), keys.clone());
+        let checked =
+            blocking(uploads, move |_| Ok(model.check_frame(&keys, frame.index, &bytes)?)).await;
+        match checked {
+            Ok(()) => {}
+            Err(refusal) if matches!(refusal.code, Code::Internal | Code::UnknownModel) => {
+                return Err(refusal);
+            }
+            Err(refusal) => return Err(uploads.refuse(row, refusal).await?),
+        }
     }
     Ok(())
 }

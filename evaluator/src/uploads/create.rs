@@ -107,6 +107,7 @@ impl Uploads {
                 refused: None,
                 created_at: now,
                 expires_at: now.after_seconds(self.config.empty_upload_seconds),
+                token: 0,
             };
             t.insert_upload(&row)?;
             let expires_at = Some(row.expires_at);

@@ -330,7 +330,7 @@ fn what_cannot_be_deleted_is_deleted_later() {
     assert_eq!(server.end(&keys, &job)["state"], "done");
     let id: Uuid = job.rsplit('/').next().unwrap().parse().unwrap();
     // A folder where the answer was cannot be deleted as a file.
-    let path = server.service.config.data.join(format!("blobs/results/{id}"));
+    let path = server.service.config.data.join(format!("blobs/results/{id}.1"));
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir_all(path.join("in the way")).unwrap();
     let pending = || {

@@ -7,8 +7,11 @@ use std::time::Duration;
 use blindsight_evaluator::config::Config;
 use blindsight_evaluator::models::Parse;
 use blindsight_evaluator::service::{OpenError, Service};
-use blindsight_evaluator::store::Store;
+use blindsight_evaluator::store::{Blobs, Store};
 use tokio_postgres::NoTls;
+
+/// The setting `blobs` of a service whose bytes are all objects, as in a bucket.
+pub(crate) const OBJECTS: &str = "objects";
 
 /// Where a service has its rows.
 #[derive(Debug, Clone)]
@@ -32,11 +35,38 @@ impl Rows {
 
     /// A service that has its rows here.
     pub(crate) fn open(&self, config: &Config, parse: Parse) -> Result<Arc<Service>, OpenError> {
+        if config.blobs.as_deref() == Some(OBJECTS) {
+            let blobs = Blobs::in_folder(&config.data.join("blobs")).unwrap();
+            return self.open_beside_others(config, parse, blobs);
+        }
         match self {
             Self::Sqlite => Service::open(config.clone(), parse),
             Self::Postgres(url) => Service::open_on(config.clone(), parse, || {
                 Store::with_local_blobs(&config.data, url)
             }),
+        }
+    }
+
+    /// A service that has its rows here and its bytes there, as others may.
+    pub(crate) fn open_beside_others(
+        &self,
+        config: &Config,
+        parse: Parse,
+        blobs: Blobs,
+    ) -> Result<Arc<Service>, OpenError> {
+        let state = match self {
+            Self::Sqlite => None,
+            Self::Postgres(url) => Some(url.as_str()),
+        };
+        Service::open_on(config.clone(), parse, || Store::with_objects(&config.data, state, blobs))
+    }
+
+    /// Bytes as a constant in a statement.
+    pub(crate) fn constant(&self, bytes: &[u8]) -> String {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self {
+            Self::Sqlite => format!("x'{digits}'"),
+            Self::Postgres(_) => format!("'\\x{digits}'::bytea"),
         }
     }
 
@@ -50,6 +80,17 @@ impl Rows {
             }
             Self::Postgres(url) => in_postgres(url, statement),
         }
+    }
+
+    /// The one number that a question gives, which all services that share the rows see.
+    pub(crate) fn number(&self, question: &str) -> i64 {
+        let Self::Postgres(url) = self else { panic!("nobody shares these rows") };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.query_one(question, &[]).await.unwrap().get(0)
+        })
     }
 }
 

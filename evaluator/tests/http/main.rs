@@ -4,11 +4,13 @@
 #![cfg(test)]
 
 mod access;
+mod admin;
 mod callers;
 mod database;
 mod document;
 mod events;
 mod jobs;
+mod jwt;
 #[cfg(feature = "exact")]
 mod labels;
 mod limits;
@@ -17,7 +19,9 @@ mod page;
 mod real;
 mod recovery;
 mod server;
+mod several_front_ends;
 mod several_keys;
+mod tenants;
 mod uploads;
 
 use blindsight_fake as fake;

@@ -1,6 +1,6 @@
 //! What survives the end of the process.
 
-use crate::database::Rows;
+use crate::database::{OBJECTS, Rows};
 use crate::fake::{Behaviour, answer, bundle, request};
 use crate::server::{Server, TUS};
 
@@ -88,6 +88,45 @@ fn an_upload_that_was_complete_becomes_keys_at_the_next_start() {
     assert_eq!(std::fs::read_dir(results).unwrap().count(), 0);
     let job = server.job(&keys, &request(0, Behaviour::Works));
     assert_eq!(server.end(&keys, &job)["state"], "done");
+}
+
+#[test]
+fn keys_of_an_earlier_version_stay_where_they_are() {
+    let server = Server::start(|_| {});
+    let keys = server.keys(6);
+    let bundles = server.service.config.data.join("blobs/bundles");
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(&bundles).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let sha256 = names()[0].split('.').next().unwrap().to_owned();
+    let server = server.restart(|config, rows| {
+        // As earlier versions named them.
+        std::fs::rename(bundles.join(&names()[0]), bundles.join(&sha256)).unwrap();
+        let statement = "UPDATE bundles SET place = '00000000-0000-0000-0000-000000000000'";
+        rows.execute(&config.data, statement);
+    });
+    assert_eq!(names(), [sha256]);
+    let job = server.job(&keys, &request(0, Behaviour::Works));
+    assert_eq!(server.end(&keys, &job)["state"], "done");
+    let path = format!("/v1/keys/{}", keys.id);
+    assert_eq!(server.delete(&path, &keys.capability).status, 204);
+    server.wait(|| names().is_empty().then_some(()));
+}
+
+#[test]
+fn uploads_whose_bytes_an_earlier_version_had_in_files_start_over() {
+    let server = Server::start(|config| config.blobs = Some(OBJECTS.to_owned()));
+    let (lost, kept) = (server.begin(), server.begin());
+    for keys in [&lost, &kept] {
+        assert_eq!(server.append(keys, 0, &bundle(5)[..5000], &[]).status, 204);
+    }
+    let server = server.restart(|config, rows| {
+        let statement = format!("DELETE FROM upload_parts WHERE upload = '{}'", lost.id);
+        rows.execute(&config.data, &statement);
+    });
+    assert_eq!(server.append(&lost, 5000, &bundle(5)[5000..], &[]).status, 404);
+    assert_eq!(server.append(&kept, 5000, &bundle(5)[5000..], &[]).status, 204);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use blindsight_evaluator::config::Config;
 use blindsight_evaluator::models::Parse;
 use blindsight_evaluator::server::serve;
 use blindsight_evaluator::service::{OpenError, Service};
-use blindsight_evaluator::store::StoreError;
+use blindsight_evaluator::store::{Blobs, StoreError};
 use serde_json::Value;
 use ureq::http::Request;
 
@@ -63,21 +63,19 @@ impl Server {
         models: &[(&str, Spec)],
         settings: impl FnOnce(&mut Config),
     ) -> Self {
-        let data = std::env::temp_dir().join(format!("blindsight-http-{}", new_id()));
-        let mut config = Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            models: data.join("models"),
-            data,
-            body_pause_seconds: 2,
-            models_seconds: 1,
-            ..Config::default()
-        };
-        std::fs::create_dir_all(&config.models).unwrap();
-        for (file, spec) in models {
-            spec.write(&config.models, file);
-        }
-        settings(&mut config);
-        Self::start_with(config, fake::reader())
+        Self::start_with(config(models, settings), fake::reader())
+    }
+
+    /// Starts on a database and a store that others use too.
+    pub(crate) fn start_beside_others(
+        models: &[(&str, Spec)],
+        rows: &Rows,
+        blobs: &Blobs,
+        settings: impl FnOnce(&mut Config),
+    ) -> Self {
+        let config = config(models, settings);
+        let service = rows.open_beside_others(&config, fake::reader(), blobs.clone()).unwrap();
+        Self::start_service(config, rows.clone(), service)
     }
 
     pub(crate) fn start_with(config: Config, parse: Parse) -> Self {
@@ -347,15 +345,31 @@ impl Answer {
     }
 }
 
+fn config(models: &[(&str, Spec)], settings: impl FnOnce(&mut Config)) -> Config {
+    let data = std::env::temp_dir().join(format!("blindsight-http-{}", new_id()));
+    let mut config = Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        models: data.join("models"),
+        data,
+        body_pause_seconds: 2,
+        models_seconds: 1,
+        ..Config::default()
+    };
+    std::fs::create_dir_all(&config.models).unwrap();
+    for (file, spec) in models {
+        spec.write(&config.models, file);
+    }
+    settings(&mut config);
+    config
+}
+
 /// A service on a folder whose last owner is about to let go: a thread of its HTTP server may end a
 /// little after the server.
 fn reopened(config: &Config, rows: &Rows) -> Arc<Service> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match rows.open(config, fake::reader()) {
-            Err(OpenError::Store(StoreError::InUse(_) | StoreError::StateInUse))
-                if Instant::now() < deadline =>
-            {
+            Err(OpenError::Store(StoreError::InUse(_))) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             opened => return opened.unwrap(),

@@ -71,6 +71,12 @@ impl Spec {
         Self::new("fake", &[(1, 1), (1, 2), (2, 1)])
     }
 
+    /// One whose bundle makes several parts that are not small.
+    pub fn wide() -> Self {
+        let keys: Vec<(i64, usize)> = (1..=36).map(|steps| (steps, 1)).collect();
+        Self::new("wide", &keys)
+    }
+
     /// Puts the file into a folder.
     pub fn write(&self, folder: &Path, file: &str) {
         let bytes = serde_json::to_vec(self).expect("it is plain data");
@@ -139,6 +145,12 @@ impl Spec {
                 score_error: 0.01,
             },
         }
+    }
+
+    /// Where the frames of the bundle of all keys start.
+    pub fn frame_starts(&self) -> Vec<usize> {
+        let lengths = lengths(&self.set(), &self.list()).into_iter();
+        lengths.scan(0, |end, length| Some(std::mem::replace(end, *end + length))).collect()
     }
 
     /// The bytes of the bundle of some of the keys; bundles with different salts differ.

@@ -24,7 +24,7 @@ fn position(board: &Board, number: u128) -> Option<u32> {
 #[test]
 fn positions_follow_the_queue() {
     let board = Board::default();
-    board.set_queue([3, 1, 2].map(|number| queued(number, "a")).to_vec());
+    board.follow([3, 1, 2].map(|number| queued(number, "a")).to_vec(), vec![]);
     assert_eq!([1, 2, 3].map(|n| position(&board, n)), [Some(1), Some(2), Some(0)]);
     board.start(record(3, "a", JobState::Running));
     assert_eq!([1, 2, 3].map(|n| position(&board, n)), [Some(0), Some(1), None]);
@@ -32,14 +32,14 @@ fn positions_follow_the_queue() {
     assert_eq!([1, 2, 3].map(|n| position(&board, n)), [None, Some(0), None]);
     assert_eq!(board.counts(), (1, 1));
     // A job that is put back waits again.
-    board.set_queue([3, 2].map(|number| queued(number, "a")).to_vec());
+    board.follow([3, 2].map(|number| queued(number, "a")).to_vec(), vec![]);
     assert_eq!(board.counts(), (2, 0));
 }
 
 #[test]
 fn the_end_interrupts_a_run() {
     let board = Board::default();
-    board.set_queue(vec![queued(1, "a")]);
+    board.follow(vec![queued(1, "a")], vec![]);
     let interrupt = board.start(record(1, "a", JobState::Running));
     board.step(id(1), 5);
     assert!(!interrupt.is_set());
@@ -52,7 +52,7 @@ fn the_end_interrupts_a_run() {
 #[test]
 fn only_what_concerns_a_job_is_told_to_those_who_look_at_it() {
     let board = Board::default();
-    board.set_queue([1, 2, 3].map(|number| queued(number, "a")).to_vec());
+    board.follow([1, 2, 3].map(|number| queued(number, "a")).to_vec(), vec![]);
     assert!(board.watch(id(4)).is_none());
     let [mut one, mut two, mut three] = [1, 2, 3].map(|n| board.watch(id(n)).unwrap());
     let seen = |watch: &mut watch::Receiver<Option<JobView>>| {
@@ -62,8 +62,9 @@ fn only_what_concerns_a_job_is_told_to_those_who_look_at_it() {
             (view.state, view.position, view.step)
         })
     };
-    board.start(record(1, "a", JobState::Running));
-    board.set_queue([2, 3].map(|number| queued(number, "a")).to_vec());
+    let run = record(1, "a", JobState::Running);
+    board.start(run.clone());
+    board.follow([2, 3].map(|number| queued(number, "a")).to_vec(), vec![run]);
     assert_eq!(seen(&mut one), Some((JobState::Running, None, 0)));
     assert_eq!(seen(&mut two), Some((JobState::Queued, Some(0), 0)));
     assert_eq!(seen(&mut three), Some((JobState::Queued, Some(1), 0)));
@@ -77,19 +78,43 @@ fn only_what_concerns_a_job_is_told_to_those_who_look_at_it() {
     assert!(one.has_changed().is_err());
     // What is deleted ends without a word.
     board.end(id(2), None);
-    board.set_queue(vec![queued(3, "a")]);
+    board.follow(vec![queued(3, "a")], vec![]);
     assert!(two.has_changed().is_err());
     assert_eq!(seen(&mut three), Some((JobState::Queued, Some(0), 0)));
     // Nobody is remembered who has left.
     drop(three);
-    board.set_queue(vec![queued(3, "a")]);
+    board.follow(vec![queued(3, "a")], vec![]);
     assert!(board.inner().audience.is_empty());
+}
+
+#[test]
+fn runs_of_others_are_followed_and_lost_ones_end() {
+    let board = Board::default();
+    let of = |number, epoch, step| JobRow { epoch, step, ..record(number, "a", JobState::Running) };
+    board.follow(vec![queued(1, "a"), queued(2, "a")], vec![]);
+    let watches = [1, 2].map(|number| board.watch(id(number)).unwrap());
+    let interrupt = board.start(of(1, 4, 0));
+    board.follow(vec![], vec![of(1, 4, 0), of(2, 1, 3)]);
+    assert_eq!((board.counts(), board.own().len()), ((0, 2), 1));
+    assert!(matches!(board.live(id(2)), Some(Live::Running { step: 3, .. })));
+    // Notes may come in another order, and rows later than notes.
+    for (step, expected) in [(7, 7), (5, 7), (99, 7)] {
+        board.step(id(2), step);
+        assert!(matches!(board.live(id(2)), Some(Live::Running { step, .. }) if step == expected));
+    }
+    board.follow(vec![], vec![of(1, 4, 0), of(2, 1, 4)]);
+    assert!(matches!(board.live(id(2)), Some(Live::Running { step: 7, .. })));
+    assert!(!interrupt.is_set());
+    // Somebody else has taken the first over, and the second has ended.
+    assert_eq!(board.follow(vec![], vec![of(1, 5, 0)]), [id(2)]);
+    assert!(interrupt.is_set() && board.own().is_empty());
+    drop(watches);
 }
 
 #[test]
 fn estimates_need_a_finished_run() {
     let board = Board::default();
-    board.set_queue(vec![queued(1, "a"), queued(2, "b")]);
+    board.follow(vec![queued(1, "a"), queued(2, "b")], vec![]);
     let eta = |number: u128| match board.live(id(number)) {
         Some(Live::Queued { eta_seconds, .. }) => eta_seconds,
         other => panic!("{other:?}"),

@@ -1,13 +1,17 @@
 //! Blobs in a bucket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, RetryConfig};
 
 use crate::store::StoreError;
+
+/// How long an operation is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The bucket and prefix of `BUCKET/PREFIX`, with everything else from `AWS_*` variables.
 pub(super) fn from_environment(place: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
@@ -22,7 +26,9 @@ fn open(builder: AmazonS3Builder, place: &str) -> Result<Arc<dyn ObjectStore>, S
         return Err(StoreError::Address(format!("s3://{place} names no bucket")));
     }
     let prefix = Path::parse(prefix).map_err(|error| StoreError::Address(error.to_string()))?;
-    let store = builder.with_bucket_name(bucket).build()?;
+    // Who is away for longer is asked again by whoever needs it, and says so in the meantime.
+    let retry = RetryConfig { max_retries: 4, retry_timeout: PATIENCE, ..RetryConfig::default() };
+    let store = builder.with_retry(retry).with_bucket_name(bucket).build()?;
     Ok(Arc::new(PrefixStore::new(store, prefix)))
 }
 
@@ -31,13 +37,15 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    use actix_web::web::{self, Bytes, Data};
+    use actix_web::http::StatusCode;
+    use actix_web::web::{self, Bytes, Data, Query};
     use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
     use uuid::Uuid;
 
     use super::*;
-    use crate::hex;
     use crate::store::blobs::{Blob, BlobName, Blobs};
+    use crate::store::state::keys::BundleName;
+    use crate::store::state::runs::RunName;
 
     type Bucket = Mutex<BTreeMap<String, Bytes>>;
 
@@ -52,7 +60,10 @@ mod tests {
                 HttpResponse::Ok().insert_header(("ETag", "\"1\"")).finish()
             }
             "GET" if key.is_empty() => {
-                let contents = objects.iter().map(|(key, body)| {
+                let query = Query::<BTreeMap<String, String>>::from_query(request.query_string());
+                let prefix = query.unwrap().get("prefix").cloned().unwrap_or_default();
+                let listed = objects.iter().filter(|(key, _)| key.starts_with(&prefix));
+                let contents = listed.map(|(key, body)| {
                     let (size, time) = (body.len(), "2026-01-01T00:00:00.000Z");
                     format!(
                         "<Contents><Key>{key}</Key><LastModified>{time}</LastModified>\
@@ -64,12 +75,23 @@ mod tests {
                     "<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
                 ))
             }
-            "GET" => match objects.get(&key) {
-                Some(body) => HttpResponse::Ok()
-                    .insert_header(("ETag", "\"1\""))
-                    .insert_header(("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"))
-                    .body(body.clone()),
-                None => HttpResponse::NotFound().finish(),
+            "GET" => match (objects.get(&key), request.headers().get("range")) {
+                (Some(body), range) => {
+                    let mut response = HttpResponse::Ok();
+                    response.insert_header(("ETag", "\"1\""));
+                    response.insert_header(("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"));
+                    let Some(range) = range else { return response.body(body.clone()) };
+                    let range = range.to_str().unwrap().strip_prefix("bytes=").unwrap();
+                    let (from, last) = range.split_once('-').unwrap();
+                    let (from, last): (usize, usize) =
+                        (from.parse().unwrap(), last.parse().unwrap());
+                    let all = format!("bytes {from}-{last}/{}", body.len());
+                    response
+                        .status(StatusCode::PARTIAL_CONTENT)
+                        .insert_header(("Content-Range", all));
+                    response.body(body.slice(from..=last))
+                }
+                (None, _) => HttpResponse::NotFound().finish(),
             },
             "POST" if request.query_string().starts_with("delete") => {
                 let text = String::from_utf8(body.to_vec()).unwrap();
@@ -106,18 +128,29 @@ mod tests {
             .with_secret_access_key("key");
         let store = open(builder, "bucket/some/prefix").unwrap();
         let blobs = Blobs { store, folder: None };
-        let (job, sha256) = (Uuid::from_u128(9), [0xCD; 32]);
-        for blob in [Blob::Frame(sha256, 0), Blob::Frame(sha256, 1), Blob::Result(job)] {
+        let job = Uuid::from_u128(9);
+        let run = RunName { job, epoch: 3 };
+        let bundle = BundleName { sha256: [0xCD; 32], place: Uuid::from_u128(10) };
+        for blob in [Blob::Frame(bundle, 0), Blob::Frame(bundle, 1), Blob::Result(run)] {
             blobs.put(blob, Bytes::from_static(b"content")).await.unwrap();
             assert_eq!(&blobs.get(blob).await.unwrap()[..], b"content");
         }
-        let name = format!("some/prefix/results/{job}");
+        let name = format!("some/prefix/results/{job}.3");
         assert!(bucket.lock().unwrap().contains_key(&name));
         assert!(blobs.get(Blob::Request(job)).await.unwrap_err().is_missing_blob());
-        let known = hex::encode(&sha256);
+        // A part of an upload, in blocks.
+        let part = Blob::Part { upload: job, start: 0, token: 3 };
+        let blocks = [&b"con"[..], b"tent"].map(Bytes::from_static).to_vec();
+        blobs.put_blocks(part, blocks).await.unwrap();
+        assert_eq!(&blobs.get_range(part, 2..5).await.unwrap()[..], b"nte");
+        blobs.delete_upload(Uuid::from_u128(10)).await.unwrap();
+        assert!(bucket.lock().unwrap().contains_key(&format!("some/prefix/uploads/{job}/0.3")));
+        blobs.delete_upload(job).await.unwrap();
+        assert!(blobs.get_range(part, 2..5).await.unwrap_err().is_missing_blob());
+        let known = bundle.to_string();
         let unknown = blobs.delete_unknown(|name| *name == BlobName::Bundle(&known)).await;
         assert_eq!(unknown.unwrap(), 1);
-        blobs.delete_bundle(&sha256).await.unwrap();
+        blobs.delete_bundle(bundle).await.unwrap();
         assert!(bucket.lock().unwrap().is_empty());
         handle.stop(false).await;
     }

@@ -6,17 +6,17 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::StoreError;
-use crate::store::state::StateError;
+use crate::store::state::{Elected, StateError};
 
-/// The lock that a change takes, and the one of whoever uses the database: any two numbers.
+/// The lock that a change takes: any number.
 pub(super) const CHANGES: i64 = 0x626C_696E_6473_0001;
-const ONLY_ONE: i64 = 0x626C_696E_6473_0002;
 
 /// Connections at once.
 const CONNECTIONS: usize = 8;
@@ -34,6 +34,8 @@ pub(super) fn settings(url: &str) -> Result<Config, StoreError> {
         settings.connect_timeout(Duration::from_secs(5));
     }
     settings.keepalives_idle(Duration::from_secs(10));
+    // What is sent and never confirmed: the network is gone, and nobody says so.
+    settings.tcp_user_timeout(Duration::from_secs(8));
     let own = settings.get_options().unwrap_or_default().to_owned();
     // Whoever stops in the midst of a change, or is cut off, keeps all others from changing anything.
     let limits = "-c statement_timeout=30s -c lock_timeout=30s \
@@ -42,18 +44,31 @@ pub(super) fn settings(url: &str) -> Result<Config, StoreError> {
     Ok(settings)
 }
 
-/// Connections that are kept and used again.
+/// Connections for changes and looks, which are kept and used again.
 pub(super) fn pool(settings: Config) -> Result<Pool, StoreError> {
+    pool_of(settings, CONNECTIONS)
+}
+
+/// A connection for leases, which waits for nothing else. A lease that gets lost with the server is
+/// no harm: it was shorter than the truth.
+pub(super) fn lease_pool(mut settings: Config) -> Result<Pool, StoreError> {
+    let own = settings.get_options().unwrap_or_default().to_owned();
+    settings.options(format!("{own} -c statement_timeout=2s -c synchronous_commit=off"));
+    settings.connect_timeout(Duration::from_secs(2));
+    pool_of(settings, 2)
+}
+
+fn pool_of(settings: Config, connections: usize) -> Result<Pool, StoreError> {
     let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(settings.clone(), tls(&settings)?, manager_config);
     let pool = Pool::builder(manager)
-        .max_size(CONNECTIONS)
+        .max_size(connections)
         .wait_timeout(Some(Duration::from_secs(30)))
         .runtime(deadpool_postgres::Runtime::Tokio1);
     pool.build().map_err(|error| StoreError::Address(error.to_string()))
 }
 
-fn tls(settings: &Config) -> Result<MakeRustlsConnect, StoreError> {
+pub(super) fn tls(settings: &Config) -> Result<MakeRustlsConnect, StoreError> {
     let unusable = |error: &dyn std::fmt::Display| StoreError::Address(error.to_string());
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
@@ -68,29 +83,41 @@ fn tls(settings: &Config) -> Result<MakeRustlsConnect, StoreError> {
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
 }
 
-/// A connection that holds a lock for as long as the process lives: two evaluators that know nothing
-/// of each other would run the same jobs.
+/// A connection that holds a lock for as long as it lives.
 #[derive(Debug)]
-pub(super) struct OnlyOne {
-    _client: Client,
+pub(super) struct Held {
+    client: Client,
     connection: JoinHandle<()>,
 }
 
-impl Drop for OnlyOne {
+impl Drop for Held {
     fn drop(&mut self) {
         self.connection.abort();
     }
 }
 
-/// Takes the lock.
-pub(super) async fn only_one(settings: &Config) -> Result<OnlyOne, StoreError> {
+impl Elected for Held {
+    fn holds(&self) -> bool {
+        !self.client.is_closed()
+    }
+}
+
+/// Takes a lock on a connection of its own; `None` if somebody else holds it.
+pub(super) async fn hold(settings: &Config, lock: i64) -> Result<Option<Held>, StoreError> {
     let (client, connection) = settings.connect(tls(settings)?).await.map_err(StateError::from)?;
     let connection = tokio::spawn(async move {
         if let Err(error) = connection.await {
-            tracing::error!(%error, "the connection that keeps other evaluators out broke");
+            tracing::error!(%error, "a connection that holds a lock broke");
         }
     });
-    let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&ONLY_ONE]).await;
+    let held = Held { client, connection };
+    let row = held.client.query_one("SELECT pg_try_advisory_lock($1)", &[&lock]).await;
     let taken: bool = row.and_then(|row| row.try_get(0)).map_err(StateError::from)?;
-    if taken { Ok(OnlyOne { _client: client, connection }) } else { Err(StoreError::StateInUse) }
+    Ok(taken.then_some(held))
+}
+
+/// The lock of whoever is elected for `what`.
+pub(super) fn office(what: &str) -> i64 {
+    let digest: [u8; 32] = Sha256::digest(format!("blindsight elects: {what}")).into();
+    digest.iter().take(8).fold(0, |number, &byte| (number << 8) | i64::from(byte))
 }

@@ -7,14 +7,14 @@ use super::{Parameters, Rows, get, hash, number, out_of_range, stored};
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::store::state::Result;
-use crate::store::state::jobs::{
-    JobError, JobRow, JobState, NewRow, ReadJobs, Recovered, RunEnd, Start, WriteJobs,
-};
+use crate::store::state::jobs::{JobError, JobRow, JobState, NewRow, ReadJobs, WriteJobs};
+use crate::store::state::runs::RunName;
 use crate::time::Timestamp;
 
-const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
+pub(super) const COLUMNS: &str =
+    "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
      error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
-     cost_ms, caller";
+     cost_ms, caller, epoch, worker, step";
 
 impl ReadJobs for Rows<'_> {
     fn job(&self, owner: Owner, id: Uuid) -> Result<Option<JobRow>> {
@@ -25,9 +25,12 @@ impl ReadJobs for Rows<'_> {
         self.job_where("keys = $1 AND idempotency_key = $2", &[&keys, &idempotency_key])
     }
 
-    fn waiting_jobs(&self) -> Result<Vec<JobRow>> {
-        let query = format!("SELECT {COLUMNS} FROM jobs WHERE state = 'queued' ORDER BY seq");
-        self.all(&query, &[], job)
+    fn waiting_jobs(&self, most: u32) -> Result<Vec<JobRow>> {
+        self.jobs_where("state = 'queued' ORDER BY seq LIMIT $1", &[&i64::from(most)])
+    }
+
+    fn jobs_named(&self, ids: &[Uuid]) -> Result<Vec<JobRow>> {
+        self.jobs_where("id = ANY ($1)", &[&ids])
     }
 
     fn unfinished_jobs(&self, keys: Uuid) -> Result<u32> {
@@ -36,20 +39,21 @@ impl ReadJobs for Rows<'_> {
     }
 
     fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)> {
-        let query = "SELECT owner, keys FROM jobs WHERE seq = $1";
-        let (owner, keys): (_, Uuid) =
-            self.one(query, &[&seq], |row| Ok((Owner(hash(row, 0)?), get(row, 1)?)))?;
-        let query = "SELECT keys FROM job_keys WHERE job = $1 ORDER BY place";
-        let further: Vec<Uuid> = self.all(query, &[&seq], |row| get(row, 0))?;
-        Ok((owner, std::iter::once(keys).chain(further).collect()))
+        let query = "SELECT owner, keys || ARRAY(
+                         SELECT keys FROM job_keys WHERE job = $1 ORDER BY place)
+                     FROM jobs WHERE seq = $1";
+        self.one(query, &[&seq], |row| Ok((Owner(hash(row, 0)?), get(row, 1)?)))
     }
 
-    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<Uuid>)> {
-        let ids = |condition: &str| {
-            let query = format!("SELECT id FROM jobs WHERE {condition}");
-            self.all(&query, &[], |row| get(row, 0))
+    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<RunName>)> {
+        let runs = |condition: &str| {
+            let query = format!("SELECT id, epoch FROM jobs WHERE {condition}");
+            let run = |row: &Row| Ok(RunName { job: get(row, 0)?, epoch: number(row, 1)? });
+            self.all(&query, &[], run)
         };
-        Ok((ids("state IN ('queued', 'running')")?, ids("result_bytes IS NOT NULL")?))
+        let needed = runs("state IN ('queued', 'running') OR request_bytes > 0")?;
+        let requests = needed.iter().map(|run| run.job).collect();
+        Ok((requests, runs("result_bytes IS NOT NULL")?))
     }
 }
 
@@ -82,54 +86,12 @@ impl WriteJobs for Rows<'_> {
         Ok(())
     }
 
-    fn start_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
-        self.changed(
-            "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = $2
-             WHERE seq = $1 AND state = 'queued'",
-            &[&seq, &now.0],
-        )
-    }
-
-    fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>> {
-        let (seq, attempts) = (start.seq, i64::from(start.attempts));
-        match end {
-            &RunEnd::Done { result_bytes, evaluate_ms } => self.changed(
-                "UPDATE jobs SET state = 'done', finished_at = $3, result_bytes = $4,
-                                 evaluate_ms = $5, request_bytes = 0
-                 WHERE seq = $1 AND state = 'running' AND attempts = $2",
-                &[&seq, &attempts, &now.0, &stored(result_bytes)?, &stored(evaluate_ms)?],
-            ),
-            RunEnd::GivenUp(state, JobError { code, detail }) => self.changed(
-                "UPDATE jobs SET state = $6, finished_at = $3, error_code = $4, error_detail = $5,
-                                 request_bytes = 0
-                 WHERE seq = $1 AND state = 'running' AND attempts = $2",
-                &[&seq, &attempts, &now.0, code, detail, &state.as_str()],
-            ),
-            RunEnd::Again { counted } => self.changed(
-                "UPDATE jobs SET state = 'queued', attempts = attempts - $3
-                 WHERE seq = $1 AND state = 'running' AND attempts = $2",
-                &[&seq, &attempts, &i64::from(!counted)],
-            ),
-        }
-    }
-
     fn cancel_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
         self.changed(
             "UPDATE jobs SET state = 'cancelled', finished_at = $2, request_bytes = 0
              WHERE seq = $1 AND state IN ('queued', 'running')",
             &[&seq, &now.0],
         )
-    }
-
-    fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered> {
-        let dead = self.execute(
-            "UPDATE jobs SET state = 'dead', finished_at = $1, error_code = $2, request_bytes = 0,
-                    error_detail = 'The service ended ' || attempts || ' times while the job ran.'
-             WHERE state = 'running' AND attempts >= $3",
-            &[&now.0, &code, &i64::from(limit)],
-        )?;
-        let query = "UPDATE jobs SET state = 'queued' WHERE state = 'running'";
-        Ok(Recovered { dead, requeued: self.execute(query, &[])? })
     }
 
     fn delete_jobs_of_keys(&self, keys: Uuid) -> Result<Vec<Uuid>> {
@@ -143,6 +105,9 @@ impl WriteJobs for Rows<'_> {
     fn expire_jobs(&self, results: Timestamp, jobs: Timestamp) -> Result<()> {
         let expire = "UPDATE jobs SET result_bytes = NULL
                       WHERE finished_at <= $1 AND result_bytes IS NOT NULL";
+        self.execute(expire, &[&results.0])?;
+        let expire = "UPDATE jobs SET request_bytes = 0
+                      WHERE finished_at <= $1 AND state = 'dead' AND request_bytes > 0";
         self.execute(expire, &[&results.0])?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= $1";
         self.execute(forget, &[&jobs.0])?;
@@ -179,17 +144,30 @@ impl WriteJobs for Rows<'_> {
 }
 
 impl Rows<'_> {
-    fn job_where(&self, condition: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
+    /// The jobs that a condition holds for, in the order that it says.
+    pub(super) fn jobs_where(
+        &self,
+        condition: &str,
+        values: Parameters<'_>,
+    ) -> Result<Vec<JobRow>> {
+        self.all(&format!("SELECT {COLUMNS} FROM jobs WHERE {condition}"), values, job)
+    }
+
+    pub(super) fn job_where(
+        &self,
+        condition: &str,
+        values: Parameters<'_>,
+    ) -> Result<Option<JobRow>> {
         self.maybe(&format!("SELECT {COLUMNS} FROM jobs WHERE {condition}"), values, job)
     }
 
     /// Changes a job, and returns what it is then.
-    fn changed(&self, update: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
+    pub(super) fn changed(&self, update: &str, values: Parameters<'_>) -> Result<Option<JobRow>> {
         self.maybe(&format!("{update} RETURNING {COLUMNS}"), values, job)
     }
 }
 
-fn job(row: &Row) -> Result<JobRow> {
+pub(super) fn job(row: &Row) -> Result<JobRow> {
     let (code, detail): (Option<String>, Option<String>) = (get(row, 8)?, get(row, 9)?);
     let state: &str = get(row, 4)?;
     let unsigned = |column| {
@@ -214,5 +192,8 @@ fn job(row: &Row) -> Result<JobRow> {
         steps: number(row, 15)?,
         cost_ms: number(row, 16)?,
         caller: Caller::stored(get(row, 17)?),
+        epoch: number(row, 18)?,
+        worker: get(row, 19)?,
+        step: number(row, 20)?,
     })
 }

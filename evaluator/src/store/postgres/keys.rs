@@ -1,22 +1,23 @@
 //! The rows of key sets and of their bundles.
 
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{Rows, get, hash, number, owner_and_id, stored};
 use crate::capability::Owner;
 use crate::store::state::Result;
-use crate::store::state::keys::{KeyRow, NewKeys, ReadKeys, StoredList, WriteKeys};
+use crate::store::state::keys::{BundleName, KeyRow, NewKeys, ReadKeys, StoredList, WriteKeys};
 use crate::time::Timestamp;
 
 impl ReadKeys for Rows<'_> {
     fn key_set(&self, owner: Owner, id: Uuid) -> Result<Option<KeyRow>> {
         let query = "SELECT sha256, scheme, manifest, list, count, keys.bytes, keys.created_at,
-                            expires_at
+                            expires_at, place
                      FROM keys JOIN bundles USING (sha256) WHERE id = $1 AND owner = $2";
         self.maybe(query, &[&id, &&owner.0[..]], |row| {
             Ok(KeyRow {
                 id,
-                sha256: hash(row, 0)?,
+                bundle: BundleName { sha256: hash(row, 0)?, place: get(row, 8)? },
                 list: StoredList { scheme: hash(row, 1)?, manifest: get(row, 2)? },
                 digest: hash(row, 3)?,
                 count: number(row, 4)?,
@@ -39,13 +40,13 @@ impl ReadKeys for Rows<'_> {
         self.maybe(query, &[&of[0], &of[1], &of[2]], |row| get(row, 0))
     }
 
-    fn has_bundle(&self, sha256: &[u8; 32]) -> Result<bool> {
-        let query = "SELECT EXISTS (SELECT 1 FROM bundles WHERE sha256 = $1)";
-        self.one(query, &[&&sha256[..]], |row| get(row, 0))
+    fn bundle(&self, sha256: &[u8; 32]) -> Result<Option<BundleName>> {
+        let query = "SELECT sha256, place FROM bundles WHERE sha256 = $1";
+        self.maybe(query, &[&&sha256[..]], bundle_name)
     }
 
-    fn bundles(&self) -> Result<Vec<[u8; 32]>> {
-        self.all("SELECT sha256 FROM bundles", &[], |row| hash(row, 0))
+    fn bundles(&self) -> Result<Vec<BundleName>> {
+        self.all("SELECT sha256, place FROM bundles", &[], bundle_name)
     }
 
     fn is_known(&self, owner: Owner) -> Result<bool> {
@@ -69,16 +70,17 @@ impl WriteKeys for Rows<'_> {
     fn insert_key_set(&self, new: &NewKeys<'_>) -> Result<()> {
         let (bytes, list) = (stored(new.bytes)?, new.list);
         self.execute(
-            "INSERT INTO bundles (sha256, scheme, manifest, list, count, bytes, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            "INSERT INTO bundles (sha256, scheme, manifest, list, count, bytes, created_at, place)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
             &[
-                &&new.sha256[..],
+                &&new.bundle.sha256[..],
                 &&list.scheme[..],
                 &list.manifest,
                 &&list.digest()[..],
                 &i64::from(new.count),
                 &bytes,
                 &new.created_at.0,
+                &new.bundle.place,
             ],
         )?;
         self.execute(
@@ -87,7 +89,7 @@ impl WriteKeys for Rows<'_> {
             &[
                 &new.id,
                 &&new.owner.0[..],
-                &&new.sha256[..],
+                &&new.bundle.sha256[..],
                 &bytes,
                 &new.created_at.0,
                 &new.expires_at.0,
@@ -106,8 +108,12 @@ impl WriteKeys for Rows<'_> {
         self.execute("DELETE FROM keys WHERE id = $1", &[&row.id])?;
         let unused = "DELETE FROM bundles WHERE sha256 = $1
                       AND NOT EXISTS (SELECT 1 FROM keys WHERE sha256 = $1)";
-        Ok(self.execute(unused, &[&&row.sha256[..]])? == 1)
+        Ok(self.execute(unused, &[&&row.bundle.sha256[..]])? == 1)
     }
+}
+
+fn bundle_name(row: &Row) -> Result<BundleName> {
+    Ok(BundleName { sha256: hash(row, 0)?, place: get(row, 1)? })
 }
 
 /// What makes a key set whose time has come expired: no unfinished job uses it.

@@ -4,18 +4,18 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use uuid::Uuid;
 
-use super::{turns, uuid};
+use super::{maybe_uuid, turns, uuid};
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::store::state::Result;
-use crate::store::state::jobs::{
-    JobError, JobRow, JobState, NewRow, ReadJobs, Recovered, RunEnd, Start, WriteJobs,
-};
+use crate::store::state::jobs::{JobError, JobRow, JobState, NewRow, ReadJobs, WriteJobs};
+use crate::store::state::runs::RunName;
 use crate::time::Timestamp;
 
-const COLUMNS: &str = "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
+pub(super) const COLUMNS: &str =
+    "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
      error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
-     cost_ms, caller";
+     cost_ms, caller, epoch, worker, step";
 
 impl ReadJobs for Connection {
     fn job(&self, owner: Owner, id: Uuid) -> Result<Option<JobRow>> {
@@ -27,10 +27,13 @@ impl ReadJobs for Connection {
         one(self, "keys = ?1 AND idempotency_key = ?2", of)
     }
 
-    fn waiting_jobs(&self) -> Result<Vec<JobRow>> {
-        let query = format!("SELECT {COLUMNS} FROM jobs WHERE state = 'queued' ORDER BY seq");
-        let mut query = self.prepare_cached(&query)?;
-        Ok(query.query_map([], job)?.collect::<rusqlite::Result<_>>()?)
+    fn waiting_jobs(&self, most: u32) -> Result<Vec<JobRow>> {
+        all(self, "state = 'queued' ORDER BY seq LIMIT ?1", [most])
+    }
+
+    fn jobs_named(&self, ids: &[Uuid]) -> Result<Vec<JobRow>> {
+        let named = |id: &Uuid| one(self, "id = ?1", [id.to_string()]).transpose();
+        ids.iter().filter_map(named).collect()
     }
 
     fn unfinished_jobs(&self, keys: Uuid) -> Result<u32> {
@@ -49,12 +52,15 @@ impl ReadJobs for Connection {
         Ok((owner, all.collect::<rusqlite::Result<_>>()?))
     }
 
-    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<Uuid>)> {
-        let ids = |condition: &str| {
-            let mut query = self.prepare(&format!("SELECT id FROM jobs WHERE {condition}"))?;
-            query.query_map([], |row| uuid(row, 0))?.collect::<rusqlite::Result<_>>()
+    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<RunName>)> {
+        let runs = |condition: &str| {
+            let query = format!("SELECT id, epoch FROM jobs WHERE {condition}");
+            let run = |row: &Row<'_>| Ok(RunName { job: uuid(row, 0)?, epoch: row.get(1)? });
+            self.prepare(&query)?.query_map([], run)?.collect::<rusqlite::Result<Vec<_>>>()
         };
-        Ok((ids("state IN ('queued', 'running')")?, ids("result_bytes IS NOT NULL")?))
+        let needed = runs("state IN ('queued', 'running') OR request_bytes > 0")?;
+        let requests = needed.iter().map(|run| run.job).collect();
+        Ok((requests, runs("result_bytes IS NOT NULL")?))
     }
 }
 
@@ -63,8 +69,9 @@ impl WriteJobs for Connection {
         self.execute(
             "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
                                idempotency_key, request_sha256, request_bytes, created_at,
-                               caller, cost_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10, ?11, ?12)",
+                               caller, cost_ms, queued_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10, ?11, ?12,
+                     CAST(unixepoch('subsec') * 1000 AS INTEGER))",
             params![
                 new.id.to_string(),
                 new.owner.0,
@@ -90,37 +97,6 @@ impl WriteJobs for Connection {
         Ok(())
     }
 
-    fn start_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
-        let query = "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?2
-                     WHERE seq = ?1 AND state = 'queued'";
-        let changed = self.execute(query, params![seq, now.0])?;
-        changed_row(self, seq, changed)
-    }
-
-    fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>> {
-        let Start { seq, attempts } = start;
-        let changed = match end {
-            RunEnd::Done { result_bytes, evaluate_ms } => self.execute(
-                "UPDATE jobs SET state = 'done', finished_at = ?3, result_bytes = ?4,
-                                 evaluate_ms = ?5, request_bytes = 0
-                 WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
-                params![seq, attempts, now.0, result_bytes, evaluate_ms],
-            )?,
-            RunEnd::GivenUp(state, JobError { code, detail }) => self.execute(
-                "UPDATE jobs SET state = ?6, finished_at = ?3, error_code = ?4, error_detail = ?5,
-                                 request_bytes = 0
-                 WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
-                params![seq, attempts, now.0, code, detail, state.as_str()],
-            )?,
-            RunEnd::Again { counted } => self.execute(
-                "UPDATE jobs SET state = 'queued', attempts = attempts - ?3
-                 WHERE seq = ?1 AND state = 'running' AND attempts = ?2",
-                params![seq, attempts, u32::from(!counted)],
-            )?,
-        };
-        changed_row(self, seq, changed)
-    }
-
     fn cancel_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>> {
         let changed = self.execute(
             "UPDATE jobs SET state = 'cancelled', finished_at = ?2, request_bytes = 0
@@ -128,18 +104,6 @@ impl WriteJobs for Connection {
             params![seq, now.0],
         )?;
         changed_row(self, seq, changed)
-    }
-
-    fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered> {
-        let dead = self.execute(
-            "UPDATE jobs SET state = 'dead', finished_at = ?1, error_code = ?2, request_bytes = 0,
-                    error_detail = 'The service ended ' || attempts || ' times while the job ran.'
-             WHERE state = 'running' AND attempts >= ?3",
-            params![now.0, code, limit],
-        )?;
-        let query = "UPDATE jobs SET state = 'queued' WHERE state = 'running'";
-        let requeued = self.execute(query, [])?;
-        Ok(Recovered { dead: dead as u64, requeued: requeued as u64 })
     }
 
     fn delete_jobs_of_keys(&self, keys: Uuid) -> Result<Vec<Uuid>> {
@@ -159,6 +123,9 @@ impl WriteJobs for Connection {
     fn expire_jobs(&self, results: Timestamp, jobs: Timestamp) -> Result<()> {
         let expire = "UPDATE jobs SET result_bytes = NULL
                       WHERE finished_at <= ?1 AND result_bytes IS NOT NULL";
+        self.execute(expire, [results.0])?;
+        let expire = "UPDATE jobs SET request_bytes = 0
+                      WHERE finished_at <= ?1 AND state = 'dead' AND request_bytes > 0";
         self.execute(expire, [results.0])?;
         let forget = "DELETE FROM jobs WHERE result_bytes IS NULL AND finished_at <= ?1";
         self.execute(forget, [jobs.0])?;
@@ -182,16 +149,23 @@ impl WriteJobs for Connection {
     }
 }
 
-fn one(c: &Connection, condition: &str, of: impl Params) -> Result<Option<JobRow>> {
+/// The jobs that a condition holds for, in the order that it says.
+pub(super) fn all(c: &Connection, condition: &str, of: impl Params) -> Result<Vec<JobRow>> {
+    let query = format!("SELECT {COLUMNS} FROM jobs WHERE {condition}");
+    let mut query = c.prepare_cached(&query)?;
+    Ok(query.query_map(of, job)?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn one(c: &Connection, condition: &str, of: impl Params) -> Result<Option<JobRow>> {
     let query = format!("SELECT {COLUMNS} FROM jobs WHERE {condition}");
     Ok(c.prepare_cached(&query)?.query_row(of, job).optional()?)
 }
 
-fn changed_row(c: &Connection, seq: i64, changed: usize) -> Result<Option<JobRow>> {
+pub(super) fn changed_row(c: &Connection, seq: i64, changed: usize) -> Result<Option<JobRow>> {
     if changed == 0 { Ok(None) } else { one(c, "seq = ?1", [seq]) }
 }
 
-fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
+pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
     let (code, detail): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
     Ok(JobRow {
         seq: row.get(0)?,
@@ -211,6 +185,9 @@ fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
         steps: row.get(15)?,
         cost_ms: row.get(16)?,
         caller: Caller::stored(&row.get::<_, String>(17)?),
+        epoch: row.get(18)?,
+        worker: maybe_uuid(row, 19)?,
+        step: row.get(20)?,
     })
 }
 

@@ -1,23 +1,23 @@
 //! The rows of key sets and of their bundles.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::{owner_and_id, uuid};
 use crate::capability::Owner;
 use crate::store::state::Result;
-use crate::store::state::keys::{KeyRow, NewKeys, ReadKeys, StoredList, WriteKeys};
+use crate::store::state::keys::{BundleName, KeyRow, NewKeys, ReadKeys, StoredList, WriteKeys};
 use crate::time::Timestamp;
 
 impl ReadKeys for Connection {
     fn key_set(&self, owner: Owner, id: Uuid) -> Result<Option<KeyRow>> {
         let query = "SELECT sha256, scheme, manifest, list, count, keys.bytes, keys.created_at,
-                            expires_at
+                            expires_at, place
                      FROM keys JOIN bundles USING (sha256) WHERE id = ?1 AND owner = ?2";
         let found = self.query_row(query, params![id.to_string(), owner.0], |row| {
             Ok(KeyRow {
                 id,
-                sha256: row.get(0)?,
+                bundle: BundleName { sha256: row.get(0)?, place: uuid(row, 8)? },
                 list: StoredList { scheme: row.get(1)?, manifest: row.get(2)? },
                 digest: row.get(3)?,
                 count: row.get(4)?,
@@ -41,14 +41,14 @@ impl ReadKeys for Connection {
         Ok(self.query_row(query, parameters, |row| uuid(row, 0)).optional()?)
     }
 
-    fn has_bundle(&self, sha256: &[u8; 32]) -> Result<bool> {
-        let query = "SELECT EXISTS (SELECT 1 FROM bundles WHERE sha256 = ?1)";
-        Ok(self.query_row(query, [sha256], |row| row.get(0))?)
+    fn bundle(&self, sha256: &[u8; 32]) -> Result<Option<BundleName>> {
+        let query = "SELECT sha256, place FROM bundles WHERE sha256 = ?1";
+        Ok(self.query_row(query, [sha256], bundle_name).optional()?)
     }
 
-    fn bundles(&self) -> Result<Vec<[u8; 32]>> {
-        let mut query = self.prepare("SELECT sha256 FROM bundles")?;
-        Ok(query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    fn bundles(&self) -> Result<Vec<BundleName>> {
+        let mut query = self.prepare("SELECT sha256, place FROM bundles")?;
+        Ok(query.query_map([], bundle_name)?.collect::<rusqlite::Result<_>>()?)
     }
 
     fn is_known(&self, owner: Owner) -> Result<bool> {
@@ -74,16 +74,17 @@ impl WriteKeys for Connection {
         let list = new.list;
         self.execute(
             "INSERT OR IGNORE INTO bundles
-             (sha256, scheme, manifest, list, count, bytes, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (sha256, scheme, manifest, list, count, bytes, created_at, place)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
-                new.sha256,
+                new.bundle.sha256,
                 list.scheme,
                 list.manifest,
                 list.digest(),
                 new.count,
                 new.bytes,
-                new.created_at.0
+                new.created_at.0,
+                new.bundle.place.to_string()
             ],
         )?;
         self.execute(
@@ -92,7 +93,7 @@ impl WriteKeys for Connection {
             params![
                 new.id.to_string(),
                 new.owner.0,
-                new.sha256,
+                new.bundle.sha256,
                 new.bytes,
                 new.created_at.0,
                 new.expires_at.0,
@@ -112,8 +113,12 @@ impl WriteKeys for Connection {
         self.execute("DELETE FROM keys WHERE id = ?1", [row.id.to_string()])?;
         let unused = "DELETE FROM bundles WHERE sha256 = ?1
                       AND NOT EXISTS (SELECT 1 FROM keys WHERE sha256 = ?1)";
-        Ok(self.execute(unused, [row.sha256])? == 1)
+        Ok(self.execute(unused, [row.bundle.sha256])? == 1)
     }
+}
+
+fn bundle_name(row: &Row<'_>) -> rusqlite::Result<BundleName> {
+    Ok(BundleName { sha256: row.get(0)?, place: uuid(row, 1)? })
 }
 
 /// What makes a key set whose time has come expired: no unfinished job uses it.

@@ -4,7 +4,8 @@
 use uuid::Uuid;
 
 use super::Result;
-use crate::hex;
+use super::keys::BundleName;
+use super::runs::RunName;
 use crate::time::Timestamp;
 
 /// A file or blobs that nothing needs any more.
@@ -13,11 +14,11 @@ pub enum Discarded {
     /// The file of an upload.
     Upload(Uuid),
     /// The frames of a key bundle.
-    Bundle([u8; 32]),
+    Bundle(BundleName),
     /// The request of a job.
     Request(Uuid),
-    /// The answer of a job.
-    Result(Uuid),
+    /// The answer of a run.
+    Result(RunName),
 }
 
 impl Discarded {
@@ -25,9 +26,9 @@ impl Discarded {
     pub(crate) fn key(self) -> (&'static str, String) {
         match self {
             Self::Upload(id) => ("upload", id.to_string()),
-            Self::Bundle(sha256) => ("bundle", hex::encode(&sha256)),
+            Self::Bundle(name) => ("bundle", name.to_string()),
             Self::Request(job) => ("request", job.to_string()),
-            Self::Result(job) => ("result", job.to_string()),
+            Self::Result(run) => ("result", run.to_string()),
         }
     }
 
@@ -36,9 +37,9 @@ impl Discarded {
         let id = || Uuid::parse_str(name).ok();
         match kind {
             "upload" => Some(Self::Upload(id()?)),
-            "bundle" => Some(Self::Bundle(hex::decode(name)?)),
+            "bundle" => Some(Self::Bundle(BundleName::parse(name)?)),
             "request" => Some(Self::Request(id()?)),
-            "result" => Some(Self::Result(id()?)),
+            "result" => Some(Self::Result(RunName::parse(name)?)),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Result;
+use super::runs::RunName;
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::time::Timestamp;
@@ -80,6 +81,12 @@ pub struct JobRow {
     pub state: JobState,
     /// How often it was started.
     pub attempts: u32,
+    /// How often it was taken by a runner. It never goes back, so it names a run.
+    pub epoch: u64,
+    /// The process that runs it, or ran it last.
+    pub worker: Option<Uuid>,
+    /// Steps of its run that are known to be done.
+    pub step: u32,
     /// SHA-256 of its request.
     pub request_sha256: [u8; 32],
     /// Length of its result, while that is kept.
@@ -138,43 +145,6 @@ pub struct NewRow<'a> {
     pub created_at: Timestamp,
 }
 
-/// One start of a job. Only the last one may end it.
-#[derive(Debug, Clone, Copy)]
-pub struct Start {
-    /// The job's place in the order of acceptance.
-    pub seq: i64,
-    /// Starts, this one included.
-    pub attempts: u32,
-}
-
-/// How a start ended.
-#[derive(Debug, Clone)]
-pub enum RunEnd {
-    /// Its result is stored.
-    Done {
-        /// Length of the result.
-        result_bytes: u64,
-        /// How long it took.
-        evaluate_ms: u64,
-    },
-    /// It will never have one.
-    GivenUp(JobState, JobError),
-    /// It waits again.
-    Again {
-        /// Whether the start counts.
-        counted: bool,
-    },
-}
-
-/// What jobs became that ran when the process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recovered {
-    /// Given up.
-    pub dead: u64,
-    /// Waiting again.
-    pub requeued: u64,
-}
-
 /// What can be asked of jobs.
 pub trait ReadJobs {
     /// A job, if it is there and the owner's.
@@ -189,11 +159,17 @@ pub trait ReadJobs {
     /// When the database fails.
     fn repeated_job(&self, keys: Uuid, idempotency_key: &str) -> Result<Option<JobRow>>;
 
-    /// All jobs that wait, in the order of acceptance.
+    /// So many of the jobs that wait, in the order of acceptance.
     ///
     /// # Errors
     /// When the database fails.
-    fn waiting_jobs(&self) -> Result<Vec<JobRow>>;
+    fn waiting_jobs(&self, most: u32) -> Result<Vec<JobRow>>;
+
+    /// Jobs of anybody by their names; what is not there is left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn jobs_named(&self, ids: &[Uuid]) -> Result<Vec<JobRow>>;
 
     /// How many jobs wait or run that were submitted under a key set.
     ///
@@ -207,11 +183,11 @@ pub trait ReadJobs {
     /// When the database fails.
     fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)>;
 
-    /// Jobs whose requests are needed, and jobs whose results are.
+    /// Jobs whose requests are needed, and runs whose results are.
     ///
     /// # Errors
     /// When the database fails.
-    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<Uuid>)>;
+    fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<RunName>)>;
 }
 
 /// What can be done with jobs. Every change asks for the state it starts from, so that a job ends
@@ -223,30 +199,11 @@ pub trait WriteJobs {
     /// When the database fails.
     fn insert_job(&self, new: &NewRow<'_>) -> Result<()>;
 
-    /// Starts a job that waits; `None` if it does not wait any more.
-    ///
-    /// # Errors
-    /// When the database fails.
-    fn start_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>>;
-
-    /// Ends a start; `None` if it is not the last one any more, or was cancelled.
-    ///
-    /// # Errors
-    /// When the database fails.
-    fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>>;
-
     /// Cancels a job; `None` if it has ended.
     ///
     /// # Errors
     /// When the database fails.
     fn cancel_job(&self, seq: i64, now: Timestamp) -> Result<Option<JobRow>>;
-
-    /// Gives up jobs that run and were started `limit` times, with this code, and lets all others
-    /// that run wait again.
-    ///
-    /// # Errors
-    /// When the database fails.
-    fn recover_jobs(&self, limit: u32, code: &str, now: Timestamp) -> Result<Recovered>;
 
     /// Deletes the jobs that end with a key set: those that were submitted under it, and unfinished
     /// ones that use it. Returns which.

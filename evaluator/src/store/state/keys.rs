@@ -1,5 +1,7 @@
 //! The rows of key sets and of their bundles.
 
+use std::fmt;
+
 use blindsight_ckks::parameters::Parameters;
 use blindsight_contract::KeyBundle;
 use sha2::{Digest as _, Sha256};
@@ -8,6 +10,7 @@ use uuid::Uuid;
 use super::Result;
 use crate::caller::Caller;
 use crate::capability::Owner;
+use crate::hex;
 use crate::time::Timestamp;
 
 /// A key set.
@@ -15,8 +18,8 @@ use crate::time::Timestamp;
 pub struct KeyRow {
     /// Its name.
     pub id: Uuid,
-    /// The SHA-256 of its bundle.
-    pub sha256: [u8; 32],
+    /// Its bundle.
+    pub bundle: BundleName,
     /// Its keys.
     pub list: StoredList,
     /// SHA-256 of the manifest.
@@ -29,6 +32,34 @@ pub struct KeyRow {
     pub created_at: Timestamp,
     /// When it is deleted if nobody uses it.
     pub expires_at: Timestamp,
+}
+
+/// A bundle in the blob store: what it is, and where it lies. Bytes that are sent again get a new
+/// place, so that whoever deletes the old one never touches the new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BundleName {
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+    /// Its place; nil for bundles of earlier versions, which had one by their bytes alone.
+    pub place: Uuid,
+}
+
+impl BundleName {
+    /// The bundle that has this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let (sha256, place) = match name.split_once('.') {
+            Some((sha256, place)) => (sha256, Uuid::parse_str(place).ok()?),
+            None => (name, Uuid::nil()),
+        };
+        Some(Self { sha256: hex::decode(sha256)?, place })
+    }
+}
+
+impl fmt::Display for BundleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.sha256))?;
+        if self.place.is_nil() { Ok(()) } else { write!(f, ".{}", self.place) }
+    }
 }
 
 /// A list of keys as it is stored.
@@ -63,8 +94,8 @@ pub struct NewKeys<'a> {
     pub owner: Owner,
     /// Whose share it comes out of.
     pub caller: &'a Caller,
-    /// The SHA-256 of its bundle.
-    pub sha256: [u8; 32],
+    /// Its bundle. If one with this SHA-256 is stored already, that one is used, wherever it lies.
+    pub bundle: BundleName,
     /// Its keys.
     pub list: &'a StoredList,
     /// Their number.
@@ -104,17 +135,17 @@ pub trait ReadKeys {
         list: &StoredList,
     ) -> Result<Option<Uuid>>;
 
-    /// Whether a bundle is stored.
+    /// Where the bundle with this SHA-256 is stored, if it is.
     ///
     /// # Errors
     /// When the database fails.
-    fn has_bundle(&self, sha256: &[u8; 32]) -> Result<bool>;
+    fn bundle(&self, sha256: &[u8; 32]) -> Result<Option<BundleName>>;
 
     /// All bundles.
     ///
     /// # Errors
     /// When the database fails.
-    fn bundles(&self) -> Result<Vec<[u8; 32]>>;
+    fn bundles(&self) -> Result<Vec<BundleName>>;
 
     /// Whether an owner has an upload or a key set.
     ///
@@ -155,4 +186,23 @@ pub trait WriteKeys {
     /// # Errors
     /// When the database fails.
     fn delete_key_set(&self, row: &KeyRow) -> Result<bool>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_of_earlier_versions_keep_their_names() {
+        let old = BundleName { sha256: [0xAB; 32], place: Uuid::nil() };
+        assert_eq!(old.to_string(), "ab".repeat(32));
+        let new = BundleName { place: Uuid::from_u128(7), ..old };
+        assert_eq!(new.to_string(), format!("{old}.00000000-0000-0000-0000-000000000007"));
+        for name in [old, new] {
+            assert_eq!(BundleName::parse(&name.to_string()), Some(name));
+        }
+        for wrong in ["", "ab", "ab.00000000-0000-0000-0000-000000000007", &format!("{old}.")] {
+            assert_eq!(BundleName::parse(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! What every database must do in the same way: each test runs on SQLite, and on PostgreSQL where
 //! `tests/with-postgres.sh` offers one.
 
+mod tenants;
+
 use uuid::Uuid;
 
 use super::deletions::{Discarded, Due, Pending};
-use super::jobs::{JobError, JobState, NewRow, Recovered, RunEnd, Start};
-use super::keys::{NewKeys, StoredList};
-use super::uploads::UploadRow;
+use super::jobs::{JobError, JobState, NewRow};
+use super::keys::{BundleName, NewKeys, StoredList};
+use super::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure, Warm};
+use super::uploads::{PartRow, UploadRow};
 use super::usage::{Scope, Usage};
 use super::{Database, StateError};
 use crate::caller::Caller;
@@ -17,6 +20,9 @@ use crate::time::Timestamp;
 
 const OWNER: Owner = Owner([1; 32]);
 const SHA256: [u8; 32] = [7; 32];
+
+/// A lease that does not end while a test runs.
+const TENURE: Tenure = Tenure { worker: Uuid::from_u128(77), lease_ms: 600_000 };
 
 fn on_each(test: impl Fn(&Database)) {
     let folder = TempFolder::new();
@@ -51,17 +57,28 @@ fn upload(number: u128, length: u64) -> UploadRow {
         refused: None,
         created_at: Timestamp(1000 + number as i64),
         expires_at: Timestamp(9000),
+        token: 0,
     }
+}
+
+const PLACE: Uuid = Uuid::from_u128(77);
+
+fn bundle(place: Uuid) -> BundleName {
+    BundleName { sha256: SHA256, place }
 }
 
 /// A key set, with 300 bytes.
 fn insert_keys(db: &Database, number: u128) {
+    insert_keys_at(db, number, PLACE);
+}
+
+fn insert_keys_at(db: &Database, number: u128, place: Uuid) {
     let (list, caller) = (list(), caller("c"));
     let new = NewKeys {
         id: id(number),
         owner: OWNER,
         caller: &caller,
-        sha256: SHA256,
+        bundle: bundle(place),
         list: &list,
         count: 3,
         bytes: 300,
@@ -113,7 +130,7 @@ fn noted(db: &Database) -> (Vec<Discarded>, u64) {
 #[test]
 fn a_failed_write_leaves_no_trace() {
     on_each(|db| {
-        let what = Discarded::Bundle(SHA256);
+        let what = Discarded::Bundle(bundle(PLACE));
         let failed = db.write(|t| {
             t.discard(what, 5)?;
             assert_eq!(t.pending_deletions()?, Pending { count: 1, bytes: 5 });
@@ -128,9 +145,9 @@ fn a_failed_write_leaves_no_trace() {
 fn what_cannot_be_deleted_is_tried_again_and_counted() {
     on_each(|db| {
         let all = [
-            Discarded::Bundle(SHA256),
+            Discarded::Bundle(bundle(PLACE)),
             Discarded::Request(id(2)),
-            Discarded::Result(id(2)),
+            Discarded::Result(RunName { job: id(2), epoch: 3 }),
             Discarded::Upload(id(1)),
         ];
         db.write(|t| all.iter().try_for_each(|&what| t.discard(what, 10))).unwrap();
@@ -163,7 +180,7 @@ fn an_upload_goes_forward_until_it_is_refused() {
         assert_eq!(usage(db, Scope::Caller(&caller("other"))), Usage::default());
         assert!(db.read(|c| c.upload(Owner([9; 32]), id(1))).unwrap().is_none());
         let forward = |row: &UploadRow, to| {
-            db.write(|t| t.advance_upload(row, to, Timestamp(3000), Timestamp(4000))).unwrap()
+            db.write(|t| t.advance_upload(row, to, None, Timestamp(3000), Timestamp(4000))).unwrap()
         };
         assert!(forward(&row, 7));
         assert!(!forward(&row, 9), "it is not where it was");
@@ -222,9 +239,10 @@ fn a_bundle_lives_as_long_as_a_key_set_uses_it() {
         insert_keys(db, 1);
         insert_keys(db, 2);
         assert!(db.read(|c| c.is_known(OWNER)).unwrap());
-        assert_eq!(db.read(|c| c.bundles()).unwrap(), [SHA256]);
+        assert_eq!(db.read(|c| c.bundles()).unwrap(), [bundle(PLACE)]);
         let row = db.read(|c| c.key_set(OWNER, id(1))).unwrap().unwrap();
         assert_eq!((row.list.clone(), row.digest, row.bytes), (list(), list().digest(), 300));
+        assert_eq!(row.bundle, bundle(PLACE));
         assert!(db.read(|c| c.key_sets(OWNER, &[id(1), id(3)])).unwrap().is_none());
         let same = db.read(|c| c.same_key_set(OWNER, &SHA256, &list())).unwrap();
         assert!(same == Some(id(1)) || same == Some(id(2)));
@@ -241,10 +259,88 @@ fn a_bundle_lives_as_long_as_a_key_set_uses_it() {
         assert_eq!(noted(db), (vec![Discarded::Request(id(100))], 20), "its jobs go with it");
         let row = db.read(|c| c.key_set(OWNER, id(2))).unwrap().unwrap();
         assert!(db.write(|t| t.delete_key_set(&row)).unwrap());
-        assert_eq!(due(db, 0)[0].what, Discarded::Bundle(SHA256));
-        // It is sent again before it was deleted.
-        insert_keys(db, 3);
-        assert_eq!(noted(db), (vec![], 0));
+        assert_eq!(db.read(|c| c.bundle(&SHA256)).unwrap(), None);
+        let gone = Discarded::Bundle(bundle(PLACE));
+        assert_eq!(due(db, 0)[0].what, gone);
+        // It is sent again before it was deleted: that is another place. Who sends it at the same
+        // time uses it there.
+        insert_keys_at(db, 3, id(78));
+        insert_keys_at(db, 4, id(79));
+        assert_eq!(db.read(|c| c.bundle(&SHA256)).unwrap(), Some(bundle(id(78))));
+        let row = db.read(|c| c.key_set(OWNER, id(4))).unwrap().unwrap();
+        assert_eq!(row.bundle, bundle(id(78)));
+        assert_eq!(noted(db), (vec![gone], 300));
+        for number in [3, 4] {
+            let row = db.read(|c| c.key_set(OWNER, id(number))).unwrap().unwrap();
+            db.write(|t| t.delete_key_set(&row)).unwrap();
+        }
+        assert_eq!(noted(db).0, [Discarded::Bundle(bundle(id(78)))]);
+        // As an earlier version stored it.
+        insert_keys_at(db, 5, Uuid::nil());
+        let row = db.read(|c| c.key_set(OWNER, id(5))).unwrap().unwrap();
+        db.write(|t| t.delete_key_set(&row)).unwrap();
+        assert_eq!(noted(db).0, [Discarded::Bundle(bundle(Uuid::nil()))]);
+    });
+}
+
+#[test]
+fn who_takes_an_upload_later_shuts_the_earlier_one_out() {
+    on_each(|db| {
+        db.write(|t| t.insert_upload(&upload(1, 70))).unwrap();
+        let take = |until| db.write(|t| t.take_upload(OWNER, id(1), Timestamp(until))).unwrap();
+        assert!(
+            db.write(|t| t.take_upload(Owner([9; 32]), id(1), Timestamp(0))).unwrap().is_none()
+        );
+        assert!(db.write(|t| t.take_upload(OWNER, id(2), Timestamp(0))).unwrap().is_none());
+        let (first, second) = (take(20_000).unwrap(), take(30_000).unwrap());
+        assert!(first.token < second.token);
+        let keep =
+            |row: &UploadRow, until| db.write(|t| t.keep_writing(row, Timestamp(until))).unwrap();
+        assert!(!keep(&first, 90_000) && keep(&second, 40_000));
+        // Nobody takes its place while it is written to.
+        let idle = |before| db.read(|c| c.idle_uploads(None, Timestamp(before))).unwrap();
+        let expired = |now| db.read(|c| c.expired_uploads(Timestamp(now))).unwrap();
+        assert!(idle(39_999).is_empty() && expired(39_999).is_empty());
+        assert_eq!((idle(40_000), expired(40_000)), (vec![(OWNER, id(1))], vec![(OWNER, id(1))]));
+
+        let part = |row: &UploadRow, start, bytes| PartRow {
+            start,
+            bytes,
+            token: row.token,
+            sha256: [9; 32],
+        };
+        let forward = |row: &UploadRow, part: &PartRow| {
+            let (now, until) = (Timestamp(3000), Timestamp(4000));
+            db.write(|t| t.advance_upload(row, part.end(), Some(part), now, until)).unwrap()
+        };
+        assert!(!forward(&first, &part(&first, 0, 5)));
+        assert!(db.read(|c| c.upload_parts(id(1))).unwrap().is_empty());
+        let small = part(&second, 0, 5);
+        assert!(forward(&second, &small));
+        assert_eq!(idle(3000), [(OWNER, id(1))], "a commit ends the writing");
+        assert_eq!(db.read(|c| c.upload_parts(id(1))).unwrap(), [small]);
+        // A part that took the small one up, and another.
+        let third = take(0).unwrap();
+        let parts = [part(&third, 0, 50), part(&third, 50, 20)];
+        assert!(forward(&third, &parts[0]));
+        assert!(forward(&UploadRow { received: 50, ..third.clone() }, &parts[1]));
+        assert_eq!(db.read(|c| c.upload_parts(id(1))).unwrap(), parts);
+        let mut all = db.read(|c| c.all_upload_parts()).unwrap();
+        all.sort();
+        assert_eq!(all, [(id(1), 0, third.token), (id(1), 50, third.token)]);
+        assert!(db.read(|c| c.uploads_without_parts()).unwrap().is_empty());
+
+        assert!(!db.write(|t| t.refuse_upload(&second, "wrong", Timestamp(0))).unwrap());
+        assert!(db.write(|t| t.refuse_upload(&third, "wrong", Timestamp(0))).unwrap());
+        assert!(db.read(|c| c.upload_parts(id(1))).unwrap().is_empty());
+
+        db.write(|t| t.insert_upload(&upload(3, 70))).unwrap();
+        let row = db.write(|t| t.take_upload(OWNER, id(3), Timestamp(0))).unwrap().unwrap();
+        assert!(forward(&row, &part(&row, 0, 5)));
+        assert!(db.write(|t| t.delete_upload(OWNER, id(3))).unwrap());
+        assert!(db.read(|c| c.all_upload_parts()).unwrap().is_empty());
+        db.write(|t| t.insert_upload(&UploadRow { received: 7, ..upload(5, 70) })).unwrap();
+        assert_eq!(db.read(|c| c.uploads_without_parts()).unwrap(), [(OWNER, id(5))]);
     });
 }
 
@@ -254,7 +350,7 @@ fn a_job_ends_once() {
         insert_keys(db, 1);
         insert_job(db, 100, "c", 5);
         insert_job(db, 101, "c", 6);
-        let waiting = db.read(|c| c.waiting_jobs()).unwrap();
+        let waiting = db.read(|c| c.waiting_jobs(10)).unwrap();
         assert_eq!(waiting.iter().map(|job| job.id).collect::<Vec<_>>(), [id(100), id(101)]);
         assert_eq!(db.read(|c| c.repeated_job(id(1), "again")).unwrap().unwrap().id, id(100));
         assert!(db.read(|c| c.repeated_job(id(1), "other")).unwrap().is_none());
@@ -262,31 +358,35 @@ fn a_job_ends_once() {
         let seq = waiting[0].seq;
         assert_eq!(db.read(|c| c.keys_of_job(seq)).unwrap(), (OWNER, vec![id(1), id(2)]));
 
-        let start = || db.write(|t| t.start_job(seq, Timestamp(60))).unwrap();
+        let start = || db.write(|t| t.start_job(seq, TENURE, Timestamp(60))).unwrap();
         let job = start().unwrap();
         assert_eq!((job.state, job.attempts), (JobState::Running, 1));
         assert_eq!(job.started_at, Some(Timestamp(60)));
         assert!(start().is_none(), "it runs already");
-        let end = |attempts, end: RunEnd| {
-            db.write(|t| t.end_job(Start { seq, attempts }, &end, Timestamp(70))).unwrap()
+        let end = |epoch, end: RunEnd| {
+            db.write(|t| t.end_job(Start { seq, epoch }, &end, Timestamp(70))).unwrap()
         };
         assert_eq!(end(1, RunEnd::Again { counted: false }).unwrap().attempts, 0);
-        assert_eq!(start().unwrap().attempts, 1);
-        assert_eq!(end(1, RunEnd::Again { counted: true }).unwrap().attempts, 1);
-        assert_eq!(start().unwrap().attempts, 2);
+        let again = start().unwrap();
+        assert_eq!((again.attempts, again.epoch), (1, 2), "epochs are never used again");
         let done = RunEnd::Done { result_bytes: 9, evaluate_ms: 4 };
-        assert!(end(1, done.clone()).is_none(), "an earlier start ends nothing");
+        assert!(end(1, done.clone()).is_none(), "an earlier run ends nothing");
+        assert_eq!(end(2, RunEnd::Again { counted: true }).unwrap().attempts, 1);
+        let again = start().unwrap();
+        assert_eq!((again.attempts, again.epoch, again.worker), (2, 3, Some(TENURE.worker)));
+        assert!(end(2, done.clone()).is_none(), "an earlier run ends nothing");
         assert_eq!(usage(db, Scope::All).running, 1);
-        let job = end(2, done.clone()).unwrap();
+        let job = end(3, done.clone()).unwrap();
         assert_eq!(
             (job.state, job.result_bytes, job.evaluate_ms),
             (JobState::Done, Some(9), Some(4))
         );
-        assert!(end(2, done).is_none());
+        assert!(end(3, done).is_none());
         assert!(db.write(|t| t.cancel_job(seq, Timestamp(80))).unwrap().is_none());
         assert_eq!(noted(db), (vec![Discarded::Request(id(100))], 20));
         let blobs = db.read(|c| c.jobs_with_blobs()).unwrap();
-        assert_eq!(blobs, (vec![id(101)], vec![id(100)]));
+        let run = RunName { job: id(100), epoch: 3 };
+        assert_eq!(blobs, (vec![id(101)], vec![run]));
 
         let cancelled = db.write(|t| t.cancel_job(waiting[1].seq, Timestamp(80))).unwrap();
         assert_eq!(cancelled.unwrap().state, JobState::Cancelled);
@@ -294,7 +394,7 @@ fn a_job_ends_once() {
         assert_eq!(usage(db, Scope::All).queued, 0);
         // Results first, jobs later.
         db.write(|t| t.expire_jobs(Timestamp(75), Timestamp(0))).unwrap();
-        assert_eq!(noted(db), (vec![Discarded::Result(id(100))], 9));
+        assert_eq!(noted(db), (vec![Discarded::Result(run)], 9));
         db.write(|t| t.expire_jobs(Timestamp(75), Timestamp(75))).unwrap();
         assert!(db.read(|c| c.job(OWNER, id(100))).unwrap().is_none());
         assert!(db.read(|c| c.job(OWNER, id(101))).unwrap().is_some());
@@ -311,14 +411,15 @@ fn jobs_that_ran_when_the_process_ended_wait_again_or_are_given_up() {
             insert_job(db, number, "c", 5);
         }
         let seq: Vec<i64> =
-            db.read(|c| c.waiting_jobs()).unwrap().iter().map(|job| job.seq).collect();
-        let start = |seq| db.write(|t| t.start_job(seq, Timestamp(60))).unwrap();
+            db.read(|c| c.waiting_jobs(10)).unwrap().iter().map(|job| job.seq).collect();
+        let start = |seq| db.write(|t| t.start_job(seq, TENURE, Timestamp(60))).unwrap();
         start(seq[0]);
         start(seq[1]);
         let again = RunEnd::Again { counted: true };
-        db.write(|t| t.end_job(Start { seq: seq[1], attempts: 1 }, &again, Timestamp(1))).unwrap();
+        db.write(|t| t.end_job(Start { seq: seq[1], epoch: 1 }, &again, Timestamp(1))).unwrap();
         start(seq[1]);
-        let recovered = db.write(|t| t.recover_jobs(2, "internal", Timestamp(90))).unwrap();
+        let recovered =
+            db.write(|t| t.recover_jobs(Lost::All, 2, "internal", Timestamp(90))).unwrap();
         assert_eq!(recovered, Recovered { dead: 1, requeued: 1 });
         let dead = db.read(|c| c.job(OWNER, id(101))).unwrap().unwrap();
         assert_eq!((dead.state, dead.finished_at), (JobState::Dead, Some(Timestamp(90))));
@@ -333,6 +434,58 @@ fn jobs_that_ran_when_the_process_ended_wait_again_or_are_given_up() {
 }
 
 #[test]
+fn only_what_is_lost_is_taken_over() {
+    on_each(|db| {
+        insert_keys(db, 1);
+        let tenures =
+            [TENURE, Tenure { worker: id(78), ..TENURE }, Tenure { worker: id(79), lease_ms: 0 }];
+        for (number, tenure) in (100..).zip(tenures) {
+            insert_job(db, number, "c", 5);
+            let seq = db.read(|c| c.waiting_jobs(10)).unwrap()[0].seq;
+            assert!(db.write(|t| t.start_job(seq, tenure, Timestamp(60))).unwrap().is_some());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        let mut working = db.read(|c| c.working()).unwrap();
+        working.sort_by_key(|one| one.worker);
+        let overdue: Vec<bool> = working.iter().map(|one| one.is_overdue).collect();
+        assert_eq!(overdue, [false, false, true]);
+        assert!(working.iter().all(|one| one.silent_ms >= 60 && one.silent_ms < 60_000));
+
+        let take = |lost| {
+            db.write(|t| t.recover_jobs(lost, 9, "internal", Timestamp(90))).unwrap().requeued
+        };
+        assert_eq!(take(Lost::Of { worker: id(78), silent_ms: 60_000 }), 0, "not silent enough");
+        assert_eq!(take(Lost::Of { worker: id(78), silent_ms: 50 }), 1);
+        assert_eq!(take(Lost::Overdue), 1);
+        let running = db.read(|c| c.running_jobs()).unwrap();
+        assert_eq!(running.iter().map(|job| job.id).collect::<Vec<_>>(), [id(100)]);
+        assert_eq!(db.read(|c| c.waiting_jobs(1)).unwrap().len(), 1);
+        let named = db.read(|c| c.jobs_named(&[id(101), id(999)])).unwrap();
+        assert_eq!(named.iter().map(|job| (job.id, job.epoch)).collect::<Vec<_>>(), [(id(101), 1)]);
+    });
+}
+
+#[test]
+fn the_oldest_jobs_of_who_is_next_are_offered() {
+    on_each(|db| {
+        insert_keys(db, 1);
+        for (number, name) in [(100, "a"), (101, "a"), (102, "a"), (103, "b"), (104, "c")] {
+            insert_job(db, number, name, 5);
+        }
+        db.write(|t| t.charge(&caller("a"), 10)).unwrap();
+        db.write(|t| t.charge(&caller("c"), 20)).unwrap();
+        let next = |callers, each| {
+            let next = db.read(|c| c.next_jobs(TENURE.worker, callers, each)).unwrap();
+            assert!(next.iter().all(|one| one.warm == Warm::Nowhere && one.waited_ms < 60_000));
+            next.iter().map(|one| (one.row.id, one.spent_ms)).collect::<Vec<_>>()
+        };
+        assert_eq!(next(2, 2), [(id(100), 10), (id(101), 10), (id(103), 0)]);
+        assert_eq!(next(9, 1), [(id(100), 10), (id(103), 0), (id(104), 20)]);
+        assert!(db.read(|c| c.queue_age_ms()).unwrap() < 60_000);
+    });
+}
+
+#[test]
 fn who_comes_back_starts_where_the_others_are() {
     on_each(|db| {
         insert_keys(db, 1);
@@ -343,8 +496,8 @@ fn who_comes_back_starts_where_the_others_are() {
         db.write(|t| t.charge(&a, 1000)).unwrap();
         let times = || db.read(|c| c.virtual_times()).unwrap();
         assert_eq!((times()[&a], times()[&b]), (1000, 0));
-        let first = db.read(|c| c.waiting_jobs()).unwrap()[0].seq;
-        db.write(|t| t.start_job(first, Timestamp(0))).unwrap();
+        let first = db.read(|c| c.waiting_jobs(10)).unwrap()[0].seq;
+        db.write(|t| t.start_job(first, TENURE, Timestamp(0))).unwrap();
         // As it was before the run that is going on.
         db.write(|t| t.arrive(&b)).unwrap();
         assert_eq!(times()[&b], 960);

@@ -21,7 +21,7 @@ pub struct UploadRow {
     pub list: StoredList,
     /// Bytes of the bundle.
     pub length: u64,
-    /// Bytes that are on the disk.
+    /// Bytes that count: they are on the disk, or in parts.
     pub received: u64,
     /// The bundle's SHA-256, if the client knew it.
     pub sha256: Option<[u8; 32]>,
@@ -31,6 +31,29 @@ pub struct UploadRow {
     pub created_at: Timestamp,
     /// When it is deleted if nobody continues it.
     pub expires_at: Timestamp,
+    /// That of the request which took it last; only with it bytes are committed.
+    pub token: u64,
+}
+
+/// An object with bytes of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRow {
+    /// Where in the upload it starts.
+    pub start: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// The token of the request that stored it: with `start`, its name.
+    pub token: u64,
+    /// The SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+impl PartRow {
+    /// Where it ends.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.start + self.bytes
+    }
 }
 
 /// For how long one can ask why an upload was refused.
@@ -53,8 +76,8 @@ pub trait ReadUploads {
     /// When the database fails.
     fn takes_bytes(&self, id: Uuid) -> Result<bool>;
 
-    /// Some uploads of a caller, or of everybody, without progress since `before`: in the order in
-    /// which they have been idle, those first of which no byte came.
+    /// Some uploads of a caller, or of everybody, without progress and without a writer since
+    /// `before`: in the order in which they have been idle, those first of which no byte came.
     ///
     /// # Errors
     /// When the database fails.
@@ -70,11 +93,29 @@ pub trait ReadUploads {
     /// When the database fails.
     fn complete_uploads(&self) -> Result<Vec<(Owner, Uuid)>>;
 
-    /// Uploads whose time has come: some of them.
+    /// Uploads whose time has come and that nobody has taken to write: some of them.
     ///
     /// # Errors
     /// When the database fails.
     fn expired_uploads(&self, now: Timestamp) -> Result<Vec<(Owner, Uuid)>>;
+
+    /// The parts of an upload, in their order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn upload_parts(&self, id: Uuid) -> Result<Vec<PartRow>>;
+
+    /// The parts of all uploads: upload, start and token.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn all_upload_parts(&self) -> Result<Vec<(Uuid, u64, u64)>>;
+
+    /// Uploads with bytes that are in no part.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn uploads_without_parts(&self) -> Result<Vec<(Owner, Uuid)>>;
 }
 
 /// What can be done with uploads.
@@ -85,7 +126,21 @@ pub trait WriteUploads {
     /// When the database fails.
     fn insert_upload(&self, row: &UploadRow) -> Result<()>;
 
-    /// Commits bytes that are on the disk. `false` if the upload is not where it was.
+    /// Takes an upload to write: it gets a new token, and counts as written to until then. `None`
+    /// if it is not there, or another's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn take_upload(&self, owner: Owner, id: Uuid, until: Timestamp) -> Result<Option<UploadRow>>;
+
+    /// Whoever took an upload still writes. `false` if somebody took it since, or it is gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn keep_writing(&self, row: &UploadRow, until: Timestamp) -> Result<bool>;
+
+    /// Commits bytes that are on the disk, or in a part, which may take the place of one that starts
+    /// where it does. `false` if the upload is not where it was, or somebody took it since.
     ///
     /// # Errors
     /// When the database fails.
@@ -93,16 +148,17 @@ pub trait WriteUploads {
         &self,
         row: &UploadRow,
         to: u64,
+        part: Option<&PartRow>,
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool>;
 
     /// Marks an upload as refused: its bytes no longer count, and for a while the row tells why. So
-    /// many are remembered of a caller.
+    /// many are remembered of a caller. `false` if somebody took it since, or it is gone.
     ///
     /// # Errors
     /// When the database fails.
-    fn refuse_upload(&self, row: &UploadRow, code: &str, now: Timestamp) -> Result<()>;
+    fn refuse_upload(&self, row: &UploadRow, code: &str, now: Timestamp) -> Result<bool>;
 
     /// Deletes an upload. `false` if it was not there, or another's.
     ///
