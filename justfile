@@ -63,6 +63,20 @@ up *FLAGS: web
     cargo build --locked --release -q -p blindsight-evaluator
     exec "${CARGO_TARGET_DIR:-target}/release/blindsight-evaluator" serve --web web/dist "$@"
 
+# Serves the page by a fleet on this machine until Ctrl-C: PostgreSQL, a bucket, a front-end, two workers.
+fleet *FLAGS: web
+    cargo build --locked --release -q -p blindsight-evaluator -p blindsight-tests --bins
+    exec tests/fleet.sh "${CARGO_TARGET_DIR:-target}/release" "$@"
+
+# Strikes a fleet with faults, and measures it: --long, --seed N, --only PART; target/fleet/summary.json.
+fleet-test *ARGS: setup faketime
+    cargo build --locked -q -p blindsight-tests --bins
+    exec "${CARGO_TARGET_DIR:-target}/debug/fleet-test" "$@"
+
+# Checks the files of deploy/ with their own programs, as far as those are there, and says what was not.
+deploy-check:
+    deploy/check.sh
+
 # Runs all tests, in Rust, in Node and in Chromium.
 test: test-rust test-postgres test-sdk test-web test-packaging test-browser
 
@@ -244,6 +258,21 @@ capture:
         echo "setup: installing iproute2 and tcpdump" >&2
         $root apt-get update -qq || true
         $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 tcpdump >/dev/null || true
+    fi
+
+# Installs the library that lies about the time, if it can: without, no clock is wrong.
+[private]
+faketime:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for folder in /usr/lib/*/faketime /usr/lib*/faketime; do
+        [ ! -e "$folder/libfaketime.so.1" ] || exit 0
+    done
+    root=""; [ "$(id -u)" -eq 0 ] || root=sudo
+    if command -v apt-get >/dev/null && { [ -z "$root" ] || command -v sudo >/dev/null; }; then
+        echo "setup: installing faketime" >&2
+        $root apt-get update -qq || true
+        $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime >/dev/null || true
     fi
 
 # Tests page, SDK and evaluator together in Chromium: writes target/tests/browser.json.

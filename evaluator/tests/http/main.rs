@@ -9,7 +9,6 @@ mod callers;
 mod database;
 mod document;
 mod events;
-mod fake;
 mod jobs;
 mod jwt;
 #[cfg(feature = "exact")]
@@ -24,3 +23,5 @@ mod several_front_ends;
 mod several_keys;
 mod tenants;
 mod uploads;
+
+use blindsight_fake as fake;

@@ -37,7 +37,10 @@ pub(super) fn settings(url: &str) -> Result<Config, StoreError> {
     // What is sent and never confirmed: the network is gone, and nobody says so.
     settings.tcp_user_timeout(Duration::from_secs(8));
     let own = settings.get_options().unwrap_or_default().to_owned();
-    settings.options(format!("-c statement_timeout=30s -c lock_timeout=30s {own}").trim());
+    // Whoever stops in the midst of a change, or is cut off, keeps all others from changing anything.
+    let limits = "-c statement_timeout=30s -c lock_timeout=30s \
+                  -c idle_in_transaction_session_timeout=4s";
+    settings.options(format!("{limits} {own}").trim());
     Ok(settings)
 }
 

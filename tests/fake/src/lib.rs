@@ -1,5 +1,9 @@
 //! Models without cryptography, whose requests say how they behave. Their contracts and lists of
-//! keys are real, under a parameter set as small as can be.
+//! keys are real, under a parameter set as small as can be. The service's tests run them, and the
+//! fleet's nodes.
+
+// Whatever does not fit fails the test that brought it.
+#![allow(clippy::missing_panics_doc, clippy::panic)]
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -26,27 +30,32 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub(crate) const STEPS: usize = 5;
+/// Steps of a run.
+pub const STEPS: usize = 5;
 
 /// What all loaded models share.
-pub(crate) const SHARED_BYTES: u64 = 1000;
+pub const SHARED_BYTES: u64 = 1000;
 
 /// What stands in a file of such a model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Spec {
-    pub(crate) id: String,
-    pub(crate) title: String,
+pub struct Spec {
+    /// Its name.
+    pub id: String,
+    /// Its title for people.
+    pub title: String,
     /// Slots and level of rotations that have keys.
-    pub(crate) keys: Vec<(i64, usize)>,
+    pub keys: Vec<(i64, usize)>,
     /// Whether its parameter set is another one.
-    pub(crate) foreign: bool,
-    pub(crate) loaded_bytes: u64,
+    pub foreign: bool,
+    /// What it weighs when it is loaded.
+    pub loaded_bytes: u64,
     /// Ends the answers, if there is one.
-    pub(crate) mark: Option<u8>,
+    pub mark: Option<u8>,
 }
 
 impl Spec {
-    pub(crate) fn new(id: &str, keys: &[(i64, usize)]) -> Self {
+    /// A model with this name and these keys.
+    pub fn new(id: &str, keys: &[(i64, usize)]) -> Self {
         Self {
             id: id.to_owned(),
             title: format!("The model {id}"),
@@ -58,18 +67,20 @@ impl Spec {
     }
 
     /// The model that most tests use.
-    pub(crate) fn fake() -> Self {
+    pub fn fake() -> Self {
         Self::new("fake", &[(1, 1), (1, 2), (2, 1)])
     }
 
     /// One whose bundle makes several parts that are not small.
-    pub(crate) fn wide() -> Self {
+    pub fn wide() -> Self {
         let keys: Vec<(i64, usize)> = (1..=36).map(|steps| (steps, 1)).collect();
         Self::new("wide", &keys)
     }
 
-    pub(crate) fn write(&self, folder: &Path, file: &str) {
-        std::fs::write(folder.join(file), serde_json::to_vec(self).unwrap()).unwrap();
+    /// Puts the file into a folder.
+    pub fn write(&self, folder: &Path, file: &str) {
+        let bytes = serde_json::to_vec(self).expect("it is plain data");
+        std::fs::write(folder.join(file), bytes).expect("the folder can be written to");
     }
 
     fn set(&self) -> Parameters {
@@ -84,16 +95,18 @@ impl Spec {
             narrow_special,
             sparse_weight: None,
         };
-        Parameters::new(literal).unwrap()
+        Parameters::new(literal).expect("the set is valid")
     }
 
-    pub(crate) fn list(&self) -> KeyList {
+    /// The keys that it needs.
+    pub fn list(&self) -> KeyList {
         let set = self.set();
         let spec = |&(steps, level): &(i64, usize)| {
             let kind = KeyKind::Automorphism(GaloisElement::rotation(steps, set.degree()));
-            KeySpec::new(&set, kind, KeyLayout::balanced(&set, level, 1).unwrap()).unwrap()
+            let layout = KeyLayout::balanced(&set, level, 1).expect("the set has this level");
+            KeySpec::new(&set, kind, layout).expect("the set has such keys")
         };
-        KeyList::new(self.keys.iter().map(spec).collect()).unwrap()
+        KeyList::new(self.keys.iter().map(spec).collect()).expect("no key is there twice")
     }
 
     fn contract(&self) -> Contract {
@@ -135,15 +148,16 @@ impl Spec {
     }
 
     /// Where the frames of the bundle of all keys start.
-    pub(crate) fn frame_starts(&self) -> Vec<usize> {
+    pub fn frame_starts(&self) -> Vec<usize> {
         let lengths = lengths(&self.set(), &self.list()).into_iter();
         lengths.scan(0, |end, length| Some(std::mem::replace(end, *end + length))).collect()
     }
 
     /// The bytes of the bundle of some of the keys; bundles with different salts differ.
-    pub(crate) fn bundle(&self, of: impl Fn(&KeySpec) -> bool, salt: u8) -> Vec<u8> {
+    pub fn bundle(&self, of: impl Fn(&KeySpec) -> bool, salt: u8) -> Vec<u8> {
         let specs = self.list().specs().iter().filter(|spec| of(spec)).cloned().collect();
-        bundle_of(&self.set(), &KeyList::new(specs).unwrap(), salt)
+        let list = KeyList::new(specs).expect("no key is there twice");
+        bundle_of(&self.set(), &list, salt)
     }
 }
 
@@ -174,41 +188,52 @@ fn marker(spec: &KeySpec) -> u8 {
 }
 
 /// Lengths of manifest and keys of the usual model.
-pub(crate) fn frames() -> Vec<usize> {
+pub fn frames() -> Vec<usize> {
     let spec = Spec::fake();
     lengths(&spec.set(), &spec.list())
 }
 
 /// The bytes of a whole bundle of the usual model.
-pub(crate) fn bundle(salt: u8) -> Vec<u8> {
+pub fn bundle(salt: u8) -> Vec<u8> {
     Spec::fake().bundle(|_| true, salt)
 }
 
+/// What the keys of the usual model weigh when they are expanded.
+pub fn expanded_bytes() -> u64 {
+    let spec = Spec::fake();
+    let (set, list) = (spec.set(), spec.list());
+    let bytes = list.specs().iter().map(|spec| EvaluationKey::expanded_byte_len(&set, spec) as u64);
+    bytes.sum()
+}
+
 /// The length of a request.
-pub(crate) const REQUEST_BYTES: usize = 51 + 2 + 8 + 32 + 4096 * 16 / 8;
+pub const REQUEST_BYTES: usize = 51 + 2 + 8 + 32 + 4096 * 16 / 8;
 
 /// What a run does at its third step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Behaviour {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Nothing.
     Works = 0,
+    /// It panics.
     Panics = 1,
+    /// It ends without an answer.
     Fails = 2,
 }
 
 /// A request for a run that takes so many milliseconds a step.
-pub(crate) fn request(step_ms: u8, behaviour: Behaviour) -> Vec<u8> {
+pub fn request(step_ms: u8, behaviour: Behaviour) -> Vec<u8> {
     let mut request = vec![7; REQUEST_BYTES];
     request[..3].copy_from_slice(&[b'R', step_ms, behaviour as u8]);
     request
 }
 
 /// What the run of a request gives.
-pub(crate) fn answer(request: &[u8]) -> Vec<u8> {
+pub fn answer(request: &[u8]) -> Vec<u8> {
     request.iter().rev().copied().collect()
 }
 
 /// Reads files of such models.
-pub(crate) fn reader() -> Parse {
+pub fn reader() -> Parse {
     Box::new(|bytes| match FakeModel::parse(bytes) {
         Ok(model) => Ok(ServedFile::one(Arc::new(model))),
         Err(error) => Err(error),
@@ -228,7 +253,8 @@ impl FakeModel {
         let contract = Contract::parse(&bytes, &Policy::default()).map_err(|e| e.to_string())?;
         let contract = Arc::new(contract);
         // As that of a real file, which a mark changes too.
-        let fingerprint = Sha256::digest(serde_json::to_vec(&spec).unwrap()).into();
+        let fingerprint =
+            Sha256::digest(serde_json::to_vec(&spec).expect("it is plain data")).into();
         let description = Description::new(
             contract.clone(),
             bytes.into(),
