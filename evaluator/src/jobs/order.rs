@@ -37,8 +37,13 @@ pub(super) fn fair(waiting: Vec<JobRow>, mut spent_ms: impl FnMut(&Caller) -> u6
 /// What a runner does next.
 #[derive(Debug)]
 pub(super) enum Choice {
-    /// It runs this.
-    Take(Box<JobRow>),
+    /// It runs a job.
+    Take {
+        /// That job.
+        row: Box<JobRow>,
+        /// The one whose turn it is, if that is another one.
+        passes_over: Option<i64>,
+    },
     /// What waits is better run by others, for so long.
     Later(Duration),
     /// Nothing waits.
@@ -48,39 +53,52 @@ pub(super) enum Choice {
 /// How far ahead of its turn a job may come because its keys are here.
 const AHEAD: usize = 8;
 
+/// How often a job may be passed over: it comes with the third claim at the latest.
+const MOST_PASSED: u32 = 2;
+
 /// Chooses among the jobs that wait, in the order of acceptance. Without `patience` it is the one
-/// whose turn it is. With it, a process leaves jobs whose keys another one holds, and prefers those of
-/// a caller whose keys it holds itself, until a job has waited for as long as it takes to fetch its
-/// keys: later, doing it anywhere is faster. Nor does a job wait for longer than it runs.
+/// whose turn it is. With it, a process prefers jobs whose keys it holds, and leaves those whose keys
+/// another one holds until they have waited for as long as it takes to fetch keys: later, doing it
+/// anywhere is faster. Nobody's turn is passed over more than [`MOST_PASSED`] times.
 pub(super) fn choose(waiting: Vec<Waiting>, patience: Option<Duration>) -> Choice {
     let spent: HashMap<Caller, u64> =
         waiting.iter().map(|one| (one.row.caller.clone(), one.spent_ms)).collect();
-    let mut known = HashMap::new();
     let mut rows = Vec::new();
-    for Waiting { row, waited_ms, warm, .. } in waiting {
-        known.insert(row.seq, (Duration::from_millis(waited_ms), warm));
+    let mut known = HashMap::new();
+    for Waiting { row, waited_ms, warm, passed, .. } in waiting {
+        known.insert(row.seq, (Duration::from_millis(waited_ms), warm, passed));
         rows.push(row);
     }
-    let order = fair(rows, |caller| spent.get(caller).copied().unwrap_or(0));
-    let Some(patience) = patience else {
-        return order.into_iter().next().map_or(Choice::Nothing, |row| Choice::Take(Box::new(row)));
+    let mut order = fair(rows, |caller| spent.get(caller).copied().unwrap_or(0));
+    order.truncate(AHEAD);
+    let of = |row: &JobRow| known.get(&row.seq).copied();
+    let Some(turn) = order.first().map(|first| first.seq) else { return Choice::Nothing };
+    let chosen = match patience {
+        None => Some(0),
+        Some(_) if order.first().and_then(of).is_some_and(|(.., passed)| passed >= MOST_PASSED) => {
+            Some(0)
+        }
+        Some(patience) => {
+            let is_here = |row: &JobRow| of(row).is_some_and(|(_, warm, _)| warm == Warm::Here);
+            let is_free = |row: &JobRow| {
+                of(row)
+                    .is_none_or(|(waited, warm, _)| warm != Warm::Elsewhere || waited >= patience)
+            };
+            order.iter().position(is_here).or_else(|| order.iter().position(is_free))
+        }
     };
-    let left = |row: &JobRow| {
-        let patience = patience.min(Duration::from_millis(row.cost_ms));
-        known.get(&row.seq).map(|(waited, _)| patience.saturating_sub(*waited))
-    };
-    let warm = |row: &JobRow| known.get(&row.seq).map(|(_, warm)| *warm);
-    let near = &order[..order.len().min(AHEAD)];
-    let is_due = |row: &JobRow| left(row).is_none_or(|left| left.is_zero());
-    let first = near.iter().find(|row| warm(row) != Some(Warm::Elsewhere) || is_due(row));
-    let preferred = first.map(|first| {
-        let is_better = |row: &&JobRow| row.caller == first.caller && warm(row) == Some(Warm::Here);
-        let better = near.iter().find(is_better).filter(|_| !is_due(first));
-        better.unwrap_or(first)
-    });
-    match preferred {
-        Some(row) => Choice::Take(Box::new(row.clone())),
-        None => near.iter().filter_map(left).min().map_or(Choice::Nothing, Choice::Later),
+    match chosen {
+        Some(place) => {
+            let row = order.swap_remove(place);
+            let passes_over = Some(turn).filter(|&turn| turn != row.seq);
+            Choice::Take { row: Box::new(row), passes_over }
+        }
+        None => {
+            let left = |row| {
+                of(row).map(|(waited, ..)| patience.unwrap_or_default().saturating_sub(waited))
+            };
+            order.iter().filter_map(left).min().map_or(Choice::Nothing, Choice::Later)
+        }
     }
 }
 
@@ -127,16 +145,21 @@ mod tests {
         );
     }
 
-    /// Jobs of one caller: how long each has waited, and where its keys are.
-    fn chosen(jobs: &[(u64, Warm)], patience_ms: Option<u64>) -> Result<i64, Option<Duration>> {
-        let waiting = (0..).zip(jobs).map(|(number, &(waited_ms, warm))| Waiting {
+    /// Jobs of one caller: how long each has waited, where its keys are, and how often it was passed
+    /// over.
+    fn chosen(
+        jobs: &[(u64, Warm, u32)],
+        patience_ms: Option<u64>,
+    ) -> Result<(i64, Option<i64>), Option<Duration>> {
+        let waiting = (0..).zip(jobs).map(|(number, &(waited_ms, warm, passed))| Waiting {
             row: testing::job(number),
             spent_ms: 0,
             waited_ms,
             warm,
+            passed,
         });
         match choose(waiting.collect(), patience_ms.map(Duration::from_millis)) {
-            Choice::Take(row) => Ok(row.seq),
+            Choice::Take { row, passes_over } => Ok((row.seq, passes_over)),
             Choice::Later(wait) => Err(Some(wait)),
             Choice::Nothing => Err(None),
         }
@@ -145,29 +168,21 @@ mod tests {
     #[test]
     fn a_process_prefers_jobs_whose_keys_it_holds() {
         use Warm::{Elsewhere, Here, Nowhere};
-        assert_eq!(chosen(&[(5, Nowhere), (5, Here)], None), Ok(0), "without affinity");
-        assert_eq!(chosen(&[(5, Nowhere), (5, Elsewhere), (5, Here)], Some(100)), Ok(2));
-        assert_eq!(chosen(&[(100, Nowhere), (5, Here)], Some(100)), Ok(0), "it waited enough");
-        assert_eq!(chosen(&[(5, Elsewhere), (5, Nowhere)], Some(100)), Ok(1));
+        let turn = Ok((0, None));
+        assert_eq!(chosen(&[(5, Nowhere, 0), (5, Here, 0)], None), turn, "without affinity");
+        let three = [(900, Nowhere, 1), (5, Elsewhere, 0), (5, Here, 0)];
+        assert_eq!(chosen(&three, Some(100)), Ok((2, Some(0))));
+        assert_eq!(chosen(&[(5, Nowhere, 2), (5, Here, 0)], Some(100)), turn, "often enough");
+        assert_eq!(chosen(&[(5, Elsewhere, 0), (5, Nowhere, 0)], Some(100)), Ok((1, Some(0))));
         let later = Err(Some(Duration::from_millis(40)));
-        assert_eq!(chosen(&[(60, Elsewhere), (5, Elsewhere)], Some(100)), later);
-        assert_eq!(chosen(&[(100, Elsewhere)], Some(100)), Ok(0), "nobody came for it");
+        assert_eq!(chosen(&[(60, Elsewhere, 0), (5, Elsewhere, 0)], Some(100)), later);
+        assert_eq!(chosen(&[(100, Elsewhere, 0)], Some(100)), turn, "nobody came for it");
+        assert_eq!(chosen(&[(5, Here, 0)], Some(100)), turn);
         assert_eq!(chosen(&[], Some(100)), Err(None));
-        assert_eq!(chosen(&[(1000, Nowhere), (5, Here)], Some(5000)), Ok(0), "as long as it runs");
-        // Turns of callers are as they were.
-        let of = |number, name: &str, warm| Waiting {
-            row: JobRow { caller: Caller::stored(name), ..testing::job(number) },
-            spent_ms: 0,
-            waited_ms: 5,
-            warm,
-        };
-        let waiting = vec![of(0, "small", Nowhere), of(1, "big", Here)];
-        let choice = choose(waiting, Some(Duration::from_millis(100)));
-        assert!(matches!(choice, Choice::Take(row) if row.seq == 0));
-        // Nobody overtakes more than a few.
-        let mut many = vec![(5, Nowhere); 9];
-        many[8] = (5, Here);
-        assert_eq!(chosen(&many, Some(100)), Ok(0));
+        // Nobody comes from far behind.
+        let mut many = vec![(5, Nowhere, 0); 9];
+        many[8] = (5, Here, 0);
+        assert_eq!(chosen(&many, Some(100)), turn);
     }
 
     #[test]

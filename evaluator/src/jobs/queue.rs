@@ -72,7 +72,7 @@ pub(super) enum Claimed {
 }
 
 /// How many callers are looked at, and how many jobs of each where it matters which.
-const CALLERS: u32 = 64;
+const CALLERS: u32 = 8;
 const OF_EACH: u32 = 8;
 
 /// How many jobs the board holds that wait. Where more do, places are counted from behind these.
@@ -90,14 +90,17 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
         if jobs.shared().is_some() {
             evicted.iter().try_for_each(|bundle| t.note_warm(jobs.me, bundle, false))?;
         }
-        let first = match choice(jobs, t)? {
-            Choice::Take(row) => row,
+        let (first, passes_over) = match choice(jobs, t)? {
+            Choice::Take { row, passes_over } => (row, passes_over),
             Choice::Later(wait) => return Ok(Err(Claimed::Later(wait))),
             Choice::Nothing => return Ok(Err(Claimed::Nothing)),
         };
         let Some(row) = t.start_job(first.seq, tenure(jobs), now)? else {
             return Ok(Err(Claimed::Nothing));
         };
+        if let Some(passed) = passes_over {
+            t.pass_over(passed)?;
+        }
         // Paid in advance, so that what runs side by side is shared fairly too.
         t.charge(&row.caller, signed(row.cost_ms))?;
         let (owner, ids) = t.keys_of_job(row.seq)?;
@@ -132,7 +135,7 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
 /// changes are for who gets it.
 pub(super) fn has_work(jobs: &Jobs) -> Result<Result<(), Claimed>, StoreError> {
     Ok(match jobs.store.db.read(|c| choice(jobs, c))? {
-        Choice::Take(_) => Ok(()),
+        Choice::Take { .. } => Ok(()),
         Choice::Later(wait) => Err(Claimed::Later(wait)),
         Choice::Nothing => Err(Claimed::Nothing),
     })
@@ -223,9 +226,12 @@ pub(super) fn end(
     let now = Timestamp::now();
     let end = run_end(claim, outcome, jobs.config.max_attempts);
     let row = jobs.store.db.write(|t| {
-        let row = t.end_job(claim.start, &end, now)?;
+        let mut row = t.end_job(claim.start, &end, now)?;
         if row.is_some() {
             t.charge(&claim.caller, correction(claim, outcome))?;
+        } else if let Some(ended) = ended_before(t, claim)? {
+            // The database took it and then was away, so nobody heard of it.
+            row = Some(ended);
         } else {
             // It may have been stored before it was known that nobody wants it.
             t.discard(Discarded::Result(claim.run()), 0)?;
@@ -242,6 +248,13 @@ pub(super) fn end(
     changed(jobs)?;
     jobs.store.discarded.notify_one();
     Ok(row.map(|row| row.state))
+}
+
+/// A job that this very run has ended with a result.
+fn ended_before(rows: &(impl Reads + ?Sized), claim: &Claim) -> state::Result<Option<JobRow>> {
+    let found = rows.jobs_named(&[claim.id])?.into_iter().next();
+    let is_ours = |row: &JobRow| row.state == JobState::Done && row.epoch == claim.start.epoch;
+    Ok(found.filter(is_ours))
 }
 
 /// Whether a run did not end because there is a later one.

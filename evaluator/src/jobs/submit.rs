@@ -64,7 +64,13 @@ impl Jobs {
             // Refused, or another request with the same key was faster.
             let discarded = blocking(self, move |jobs| {
                 let what = Discarded::Request(id);
-                Ok(jobs.store.db.write(|t| t.discard(what, length))?)
+                Ok(jobs.store.db.write(|t| {
+                    // An error is no proof: the row may be there, and nobody heard of it.
+                    match t.jobs_named(&[id])?.is_empty() {
+                        true => t.discard(what, length),
+                        false => Ok(()),
+                    }
+                })?)
             });
             if let Err(refusal) = discarded.await {
                 tracing::warn!(%refusal, "a request stays until the service starts anew");

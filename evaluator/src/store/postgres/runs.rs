@@ -21,7 +21,8 @@ impl ReadRuns for Rows<'_> {
             COLUMNS.split(',').map(|column| format!("next.{}", column.trim())).collect();
         let query = format!(
             "SELECT {}, spent_ms, greatest(0, now_ms() - next.queued_at),
-                    (SELECT bool_or(worker = $1) FROM warm WHERE bundle = keys.sha256)
+                    (SELECT bool_or(worker = $1) FROM warm WHERE bundle = keys.sha256),
+                    next.passed
              FROM (SELECT name, spent_ms FROM usage WHERE scope = 'caller' AND queued > 0
                    ORDER BY spent_ms LIMIT $2) AS turns
              CROSS JOIN LATERAL (
@@ -39,7 +40,7 @@ impl ReadRuns for Rows<'_> {
                 None => Warm::Nowhere,
             };
             let (spent_ms, waited_ms) = (number(row, 21)?, number(row, 22)?);
-            Ok(Waiting { row: job(row)?, spent_ms, waited_ms, warm })
+            Ok(Waiting { row: job(row)?, spent_ms, waited_ms, warm, passed: number(row, 24)? })
         })
     }
 
@@ -83,6 +84,11 @@ impl WriteRuns for Rows<'_> {
              WHERE seq = $1 AND state = 'queued'",
             &[&seq, &now.0, &tenure.worker, &stored(tenure.lease_ms)?],
         )
+    }
+
+    fn pass_over(&self, seq: i64) -> Result<()> {
+        self.execute("UPDATE jobs SET passed = passed + 1 WHERE seq = $1", &[&seq])?;
+        Ok(())
     }
 
     fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>> {

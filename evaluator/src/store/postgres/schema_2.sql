@@ -15,6 +15,8 @@ ALTER TABLE jobs ADD COLUMN renewed_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN step BIGINT NOT NULL DEFAULT 0;
 -- Since when it has waited.
 ALTER TABLE jobs ADD COLUMN queued_at BIGINT NOT NULL DEFAULT now_ms();
+-- How often another job of a later turn was taken before it.
+ALTER TABLE jobs ADD COLUMN passed BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX jobs_waiting ON jobs (caller, seq) WHERE state = 'queued';
 CREATE INDEX jobs_waiting_since ON jobs (queued_at) WHERE state = 'queued';
 CREATE INDEX jobs_running ON jobs (worker) WHERE state = 'running';

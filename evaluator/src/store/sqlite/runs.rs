@@ -25,7 +25,7 @@ impl ReadRuns for Connection {
             "WITH turns AS (
                  SELECT name, spent_ms FROM usage WHERE scope = 'caller' AND queued > 0
                  ORDER BY spent_ms LIMIT ?1)
-             SELECT {COLUMNS}, spent_ms, max(0, {NOW} - queued_at)
+             SELECT {COLUMNS}, spent_ms, max(0, {NOW} - queued_at), passed
              FROM jobs JOIN turns ON jobs.caller = turns.name
              WHERE state = 'queued' AND seq IN (
                  SELECT seq FROM jobs WHERE caller = turns.name AND state = 'queued'
@@ -35,8 +35,8 @@ impl ReadRuns for Connection {
         let mut query = self.prepare_cached(&query)?;
         // There is one process: what is not here is nowhere.
         let rows = query.query_map([callers, each], |row| {
-            let (spent_ms, waited_ms) = (row.get(21)?, row.get(22)?);
-            Ok(Waiting { row: job(row)?, spent_ms, waited_ms, warm: Warm::Nowhere })
+            let (spent_ms, waited_ms, passed) = (row.get(21)?, row.get(22)?, row.get(23)?);
+            Ok(Waiting { row: job(row)?, spent_ms, waited_ms, warm: Warm::Nowhere, passed })
         });
         Ok(rows?.collect::<rusqlite::Result<_>>()?)
     }
@@ -85,6 +85,11 @@ impl WriteRuns for Connection {
         let worker = tenure.worker.to_string();
         let changed = self.execute(&query, params![seq, now.0, worker, tenure.lease_ms])?;
         changed_row(self, seq, changed)
+    }
+
+    fn pass_over(&self, seq: i64) -> Result<()> {
+        self.execute("UPDATE jobs SET passed = passed + 1 WHERE seq = ?1", [seq])?;
+        Ok(())
     }
 
     fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>> {

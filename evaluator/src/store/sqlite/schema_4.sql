@@ -11,6 +11,8 @@ ALTER TABLE jobs ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
 -- Since when it has waited.
 ALTER TABLE jobs ADD COLUMN queued_at INTEGER NOT NULL DEFAULT 0;
 UPDATE jobs SET queued_at = created_at;
+-- How often another job of a later turn was taken before it.
+ALTER TABLE jobs ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX jobs_waiting ON jobs (caller, seq) WHERE state = 'queued';
 
 -- Results are named after runs.

@@ -81,6 +81,8 @@ pub struct Waiting {
     pub waited_ms: u64,
     /// Where the keys are that it was submitted under.
     pub warm: Warm,
+    /// How often another job of a later turn was taken before it.
+    pub passed: u32,
 }
 
 /// A process that runs jobs, as the rows show it.
@@ -187,6 +189,12 @@ pub trait WriteRuns {
     /// # Errors
     /// When the database fails.
     fn start_job(&self, seq: i64, tenure: Tenure, now: Timestamp) -> Result<Option<JobRow>>;
+
+    /// Notes that a job of a later turn was taken before this one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn pass_over(&self, seq: i64) -> Result<()>;
 
     /// Ends a run; `None` if it is not the last one any more, or was cancelled.
     ///
