@@ -7,6 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::board::Interrupt;
+use super::end::{Noted, note_end};
 use super::order::Choice;
 use super::{Jobs, order};
 use crate::caller::Caller;
@@ -15,7 +16,6 @@ use crate::config::Switch;
 use crate::limits::quotas;
 use crate::refusal::{Code, Refusal};
 use crate::store::StoreError;
-use crate::store::state::deletions::Discarded;
 use crate::store::state::jobs::{JobError, JobRow, JobState};
 use crate::store::state::keys::KeyRow;
 use crate::store::state::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure};
@@ -226,17 +226,11 @@ pub(super) fn end(
     let now = Timestamp::now();
     let end = run_end(claim, outcome, jobs.config.max_attempts);
     let row = jobs.store.db.write(|t| {
-        let mut row = t.end_job(claim.start, &end, now)?;
-        if row.is_some() {
+        let noted = note_end(t, claim.run(), claim.start, &end, now)?;
+        if let Noted::Now(_) = noted {
             t.charge(&claim.caller, correction(claim, outcome))?;
-        } else if let Some(ended) = ended_before(t, claim)? {
-            // The database took it and then was away, so nobody heard of it.
-            row = Some(ended);
-        } else {
-            // It may have been stored before it was known that nobody wants it.
-            t.discard(Discarded::Result(claim.run()), 0)?;
         }
-        Ok::<_, StoreError>(row)
+        Ok::<_, StoreError>(noted.into_row())
     })?;
     if row.is_none() && is_taken_over(jobs, claim)? {
         tracing::warn!(job = %claim.id, "another process has taken the job over");
@@ -248,13 +242,6 @@ pub(super) fn end(
     changed(jobs)?;
     jobs.store.discarded.notify_one();
     Ok(row.map(|row| row.state))
-}
-
-/// A job that this very run has ended with a result.
-fn ended_before(rows: &(impl Reads + ?Sized), claim: &Claim) -> state::Result<Option<JobRow>> {
-    let found = rows.jobs_named(&[claim.id])?.into_iter().next();
-    let is_ours = |row: &JobRow| row.state == JobState::Done && row.epoch == claim.start.epoch;
-    Ok(found.filter(is_ours))
 }
 
 /// Whether a run did not end because there is a later one.
