@@ -2,6 +2,7 @@
 //! in memory says who waits and how far who runs is.
 
 mod board;
+mod end;
 mod miss;
 mod order;
 mod queue;

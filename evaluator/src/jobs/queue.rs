@@ -7,6 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::board::Interrupt;
+use super::end::{Noted, note_end};
 use super::order::Choice;
 use super::{Jobs, order};
 use crate::caller::Caller;
@@ -15,7 +16,6 @@ use crate::config::Switch;
 use crate::limits::quotas;
 use crate::refusal::{Code, Refusal};
 use crate::store::StoreError;
-use crate::store::state::deletions::Discarded;
 use crate::store::state::jobs::{JobError, JobRow, JobState};
 use crate::store::state::keys::KeyRow;
 use crate::store::state::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure};
@@ -223,14 +223,11 @@ pub(super) fn end(
     let now = Timestamp::now();
     let end = run_end(claim, outcome, jobs.config.max_attempts);
     let row = jobs.store.db.write(|t| {
-        let row = t.end_job(claim.start, &end, now)?;
-        if row.is_some() {
+        let noted = note_end(t, claim.run(), claim.start, &end, now)?;
+        if let Noted::Now(_) = noted {
             t.charge(&claim.caller, correction(claim, outcome))?;
-        } else {
-            // It may have been stored before it was known that nobody wants it.
-            t.discard(Discarded::Result(claim.run()), 0)?;
         }
-        Ok::<_, StoreError>(row)
+        Ok::<_, StoreError>(noted.into_row())
     })?;
     if row.is_none() && is_taken_over(jobs, claim)? {
         tracing::warn!(job = %claim.id, "another process has taken the job over");
