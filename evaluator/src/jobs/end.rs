@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::caller::Caller;
     use crate::capability::Owner;
-    use crate::store::sqlite::Sqlite;
+    use crate::store::Store;
     use crate::store::state::Database;
     use crate::store::state::jobs::NewRow;
     use crate::store::state::keys::{BundleName, NewKeys, StoredList};
@@ -111,16 +111,17 @@ mod tests {
     #[test]
     fn an_end_that_is_noted_again_keeps_its_result() {
         let folder = TempFolder::new();
-        let db = Database::new(Sqlite::open(&folder.path().join("x.sqlite")).unwrap());
-        let (run, start) = started(&db);
+        let store = Store::open(folder.path(), None, None).unwrap();
+        let db = &store.db;
+        let (run, start) = started(db);
         let note = |start| db.write(|t| note_end(t, run, start, &END, NOW)).unwrap();
         assert!(matches!(note(start), Noted::Now(row) if row.state == JobState::Done));
         // As after a commit whose confirmation was lost.
         assert!(matches!(note(start), Noted::Before(row) if row.state == JobState::Done));
-        assert_eq!(results_to_delete(&db), 0);
+        assert_eq!(results_to_delete(db), 0);
         // Another run of the same job has no such claim.
         let other = Start { epoch: start.epoch + 1, ..start };
         assert!(matches!(note(other), Noted::Refused));
-        assert_eq!(results_to_delete(&db), 1);
+        assert_eq!(results_to_delete(db), 1);
     }
 }

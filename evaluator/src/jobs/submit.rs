@@ -14,6 +14,7 @@ use crate::keys;
 use crate::limits::{self, Asking};
 use crate::models::ServedModel;
 use crate::refusal::{Code, Refusal};
+use crate::store::StoreError;
 use crate::store::blobs::Blob;
 use crate::store::state::Reads;
 use crate::store::state::deletions::Discarded;
@@ -63,13 +64,12 @@ impl Jobs {
         if !matches!(&accepted, Ok(record) if record.id == id) {
             // Refused, or another request with the same key was faster.
             let discarded = blocking(self, move |jobs| {
-                let what = Discarded::Request(id);
                 Ok(jobs.store.db.write(|t| {
-                    // An error is no proof: the row may be there, and nobody heard of it.
-                    match t.jobs_named(&[id])?.is_empty() {
-                        true => t.discard(what, length),
-                        false => Ok(()),
+                    // It may have been accepted, and only the database's word for it been lost.
+                    if t.jobs_named(&[id])?.is_empty() {
+                        t.discard(Discarded::Request(id), length)?;
                     }
+                    Ok::<_, StoreError>(())
                 })?)
             });
             if let Err(refusal) = discarded.await {
