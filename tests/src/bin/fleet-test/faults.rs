@@ -132,6 +132,9 @@ impl Scene {
     /// Makes a fault, watches what becomes of it, and mends it. `choice` says who is struck.
     pub(crate) fn strike(&mut self, fault: Fault, choice: usize) -> Outcome<()> {
         *self.seen.faults.entry(fault).or_default() += 1;
+        if self.workers.is_empty() {
+            self.add_worker(&[])?;
+        }
         let victim = choice % self.workers.len();
         match fault {
             Fault::Worker => self.kill_worker(victim),
