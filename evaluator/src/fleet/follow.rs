@@ -13,6 +13,9 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// The longest: what was announced may have got lost.
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// A queue that is not looked at more often than that.
+const LONG: usize = 500;
+
 /// Follows until the service stops. It also notices whether storage works.
 pub(super) async fn until_stopped(service: Arc<Service>) {
     if service.config.role == Role::Worker {
@@ -39,6 +42,8 @@ pub(super) async fn until_stopped(service: Arc<Service>) {
         });
         let looked = looked.await;
         service.lifecycle.note_storage(looked.is_ok());
-        tokio::time::sleep(SHORTEST).await;
+        // Much to read, and nobody's place changes soon.
+        let is_long = service.jobs.board.counts().0 >= LONG;
+        tokio::time::sleep(if is_long { LONGEST } else { SHORTEST }).await;
     }
 }
