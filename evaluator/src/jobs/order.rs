@@ -12,15 +12,49 @@ use crate::caller::Caller;
 use crate::store::state::jobs::JobRow;
 use crate::store::state::runs::{Waiting, Warm};
 
+/// What waits for its turn.
+pub(super) trait Waits {
+    /// Whose turn it is.
+    fn caller(&self) -> &Caller;
+    /// Its place in the order of acceptance.
+    fn seq(&self) -> i64;
+    /// What its caller pays for it.
+    fn cost_ms(&self) -> u64;
+}
+
+impl Waits for JobRow {
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+    fn seq(&self) -> i64 {
+        self.seq
+    }
+    fn cost_ms(&self) -> u64 {
+        self.cost_ms
+    }
+}
+
+impl Waits for Waiting {
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+    fn seq(&self) -> i64 {
+        self.seq
+    }
+    fn cost_ms(&self) -> u64 {
+        self.cost_ms
+    }
+}
+
 /// The jobs in the order in which they run if no other comes. `spent_ms` is the virtual time of a
 /// caller; jobs must come in the order of acceptance.
-pub(super) fn fair(waiting: Vec<JobRow>, mut spent_ms: impl FnMut(&Caller) -> u64) -> Vec<JobRow> {
-    let mut queues: HashMap<Caller, VecDeque<JobRow>> = HashMap::new();
+pub(super) fn fair<T: Waits>(waiting: Vec<T>, mut spent_ms: impl FnMut(&Caller) -> u64) -> Vec<T> {
+    let mut queues: HashMap<Caller, VecDeque<T>> = HashMap::new();
     for job in waiting {
-        queues.entry(job.caller.clone()).or_default().push_back(job);
+        queues.entry(job.caller().clone()).or_default().push_back(job);
     }
-    let next = |spent: u64, queue: &VecDeque<JobRow>| {
-        queue.front().map(|first| Reverse((spent, first.seq, first.caller.clone())))
+    let next = |spent: u64, queue: &VecDeque<T>| {
+        queue.front().map(|first| Reverse((spent, first.seq(), first.caller().clone())))
     };
     let mut turns: BinaryHeap<_> =
         queues.iter().filter_map(|(caller, queue)| next(spent_ms(caller), queue)).collect();
@@ -28,19 +62,21 @@ pub(super) fn fair(waiting: Vec<JobRow>, mut spent_ms: impl FnMut(&Caller) -> u6
     while let Some(Reverse((spent, _, caller))) = turns.pop() {
         let Some(queue) = queues.get_mut(&caller) else { continue };
         let Some(job) = queue.pop_front() else { continue };
-        turns.extend(next(spent.saturating_add(job.cost_ms), queue));
+        turns.extend(next(spent.saturating_add(job.cost_ms()), queue));
         order.push(job);
     }
     order
 }
 
 /// What a runner does next.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     /// It runs a job.
     Take {
         /// That job.
-        row: Box<JobRow>,
+        seq: i64,
+        /// Whether its keys are here, as the rows say.
+        is_warm: bool,
         /// The one whose turn it is, if that is another one.
         passes_over: Option<i64>,
     },
@@ -62,43 +98,29 @@ const MOST_PASSED: u32 = 2;
 /// anywhere is faster. Nobody's turn is passed over more than [`MOST_PASSED`] times.
 pub(super) fn choose(waiting: Vec<Waiting>, patience: Option<Duration>) -> Choice {
     let spent: HashMap<Caller, u64> =
-        waiting.iter().map(|one| (one.row.caller.clone(), one.spent_ms)).collect();
-    let mut rows = Vec::new();
-    let mut known = HashMap::new();
-    for Waiting { row, waited_ms, warm, passed, .. } in waiting {
-        known.insert(row.seq, (Duration::from_millis(waited_ms), warm, passed));
-        rows.push(row);
-    }
-    let mut order = fair(rows, |caller| spent.get(caller).copied().unwrap_or(0));
+        waiting.iter().map(|one| (one.caller.clone(), one.spent_ms)).collect();
+    let mut order = fair(waiting, |caller| spent.get(caller).copied().unwrap_or(0));
     order.truncate(AHEAD);
-    let of = |row: &JobRow| known.get(&row.seq).copied();
-    let Some(turn) = order.first().map(|first| first.seq) else { return Choice::Nothing };
-    let chosen = match patience {
-        None => Some(0),
-        Some(_) if order.first().and_then(of).is_some_and(|(.., passed)| passed >= MOST_PASSED) => {
-            Some(0)
+    let Some(turn) = order.first() else { return Choice::Nothing };
+    let left = |one: &Waiting| match (one.warm, patience) {
+        (Warm::Elsewhere, Some(patience)) => {
+            patience.saturating_sub(Duration::from_millis(one.waited_ms))
         }
-        Some(patience) => {
-            let is_here = |row: &JobRow| of(row).is_some_and(|(_, warm, _)| warm == Warm::Here);
-            let is_free = |row: &JobRow| {
-                of(row)
-                    .is_none_or(|(waited, warm, _)| warm != Warm::Elsewhere || waited >= patience)
-            };
-            order.iter().position(is_here).or_else(|| order.iter().position(is_free))
-        }
+        _ => Duration::ZERO,
+    };
+    let chosen = if patience.is_none() || turn.passed >= MOST_PASSED {
+        Some(turn)
+    } else {
+        let here = order.iter().find(|one| one.warm == Warm::Here);
+        here.or_else(|| order.iter().find(|one| left(one).is_zero()))
     };
     match chosen {
-        Some(place) => {
-            let row = order.swap_remove(place);
-            let passes_over = Some(turn).filter(|&turn| turn != row.seq);
-            Choice::Take { row: Box::new(row), passes_over }
-        }
-        None => {
-            let left = |row| {
-                of(row).map(|(waited, ..)| patience.unwrap_or_default().saturating_sub(waited))
-            };
-            order.iter().filter_map(left).min().map_or(Choice::Nothing, Choice::Later)
-        }
+        Some(one) => Choice::Take {
+            seq: one.seq,
+            is_warm: one.warm == Warm::Here,
+            passes_over: Some(turn.seq).filter(|&turn| turn != one.seq),
+        },
+        None => order.iter().map(left).min().map_or(Choice::Nothing, Choice::Later),
     }
 }
 
@@ -152,14 +174,17 @@ mod tests {
         patience_ms: Option<u64>,
     ) -> Result<(i64, Option<i64>), Option<Duration>> {
         let waiting = (0..).zip(jobs).map(|(number, &(waited_ms, warm, passed))| Waiting {
-            row: testing::job(number),
+            seq: number,
+            caller: Caller::stored("somebody"),
+            cost_ms: 1000,
             spent_ms: 0,
+            share: None,
             waited_ms,
             warm,
             passed,
         });
         match choose(waiting.collect(), patience_ms.map(Duration::from_millis)) {
-            Choice::Take { row, passes_over } => Ok((row.seq, passes_over)),
+            Choice::Take { seq, passes_over, .. } => Ok((seq, passes_over)),
             Choice::Later(wait) => Err(Some(wait)),
             Choice::Nothing => Err(None),
         }

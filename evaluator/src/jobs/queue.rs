@@ -20,7 +20,7 @@ use crate::store::state::jobs::{JobError, JobRow, JobState};
 use crate::store::state::keys::KeyRow;
 use crate::store::state::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure};
 use crate::store::state::shared::Note;
-use crate::store::state::{self, Reads};
+use crate::store::state::{self, Reads, Writes};
 use crate::time::Timestamp;
 
 /// A job that a runner took.
@@ -84,39 +84,59 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
     if jobs.lifecycle.is_stopping() {
         return Ok(Claimed::Nothing);
     }
-    let now = Timestamp::now();
     let evicted = jobs.keys.take_evicted();
-    let claimed = jobs.store.db.write(|t| {
-        if jobs.shared().is_some() {
-            evicted.iter().try_for_each(|bundle| t.note_warm(jobs.me, bundle, false))?;
-        }
-        let (first, passes_over) = match choice(jobs, t)? {
-            Choice::Take { row, passes_over } => (row, passes_over),
-            Choice::Later(wait) => return Ok(Err(Claimed::Later(wait))),
-            Choice::Nothing => return Ok(Err(Claimed::Nothing)),
-        };
-        let Some(row) = t.start_job(first.seq, tenure(jobs), now)? else {
-            return Ok(Err(Claimed::Nothing));
-        };
-        if let Some(passed) = passes_over {
-            t.pass_over(passed)?;
-        }
-        // Paid in advance, so that what runs side by side is shared fairly too.
-        t.charge(&row.caller, signed(row.cost_ms))?;
-        let (owner, ids) = t.keys_of_job(row.seq)?;
-        let sets = t.key_sets(owner, &ids)?.unwrap_or_default();
-        if jobs.shared().is_some()
-            && let Some(set) = sets.first()
-        {
-            t.note_warm(jobs.me, &set.bundle.sha256, true)?;
-        }
-        Ok::<_, StoreError>(Ok((row, sets)))
-    })?;
-    let (row, sets) = match claimed {
-        Ok(found) => found,
-        Err(nothing) => return Ok(nothing),
+    let taken = jobs.store.db.write(|t| take(jobs, t, &evicted))?;
+    if let Taken::Job(..) = taken {
+        changed(jobs)?;
+    }
+    Ok(begin(jobs, taken))
+}
+
+/// What is taken in a change.
+enum Taken {
+    /// A job, and its key sets that are there.
+    Job(Box<JobRow>, Vec<KeyRow>),
+    /// Nothing; others are better suited to what waits, for so long.
+    Later(Duration),
+    Nothing,
+}
+
+/// Takes the job whose turn it is, as a part of a change. `evicted` are keys that are here no longer.
+fn take(jobs: &Jobs, t: &dyn Writes, evicted: &[[u8; 32]]) -> Result<Taken, StoreError> {
+    if jobs.shared().is_some() {
+        evicted.iter().try_for_each(|bundle| t.note_warm(jobs.me, bundle, false))?;
+    }
+    let (seq, is_warm, passes_over) = match choice(jobs, t)? {
+        Choice::Take { seq, is_warm, passes_over } => (seq, is_warm, passes_over),
+        Choice::Later(wait) => return Ok(Taken::Later(wait)),
+        Choice::Nothing => return Ok(Taken::Nothing),
     };
-    let claim = Claim {
+    let Some(row) = t.start_job(seq, tenure(jobs), Timestamp::now())? else {
+        return Ok(Taken::Nothing);
+    };
+    if let Some(passed) = passes_over {
+        t.pass_over(passed)?;
+    }
+    // Paid in advance, so that what runs side by side is shared fairly too.
+    t.charge(&row.caller, signed(row.cost_ms))?;
+    let sets = t.key_sets_of_job(seq)?;
+    if jobs.shared().is_some()
+        && !is_warm
+        && let Some(set) = sets.first()
+    {
+        t.note_warm(jobs.me, &set.bundle.sha256, true)?;
+    }
+    Ok(Taken::Job(Box::new(row), sets))
+}
+
+/// Puts what was taken on the board, once it is certain. To be called where transitions are held.
+fn begin(jobs: &Jobs, taken: Taken) -> Claimed {
+    let (row, sets) = match taken {
+        Taken::Job(row, sets) => (*row, sets),
+        Taken::Later(wait) => return Claimed::Later(wait),
+        Taken::Nothing => return Claimed::Nothing,
+    };
+    Claimed::Job(Box::new(Claim {
         start: Start { seq: row.seq, epoch: row.epoch },
         attempts: row.attempts,
         id: row.id,
@@ -126,9 +146,7 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
         contract: row.contract,
         sets,
         interrupt: jobs.board.start(row),
-    };
-    changed(jobs)?;
-    Ok(Claimed::Job(Box::new(claim)))
+    }))
 }
 
 /// Whether there is something for this process, without a change: where many are woken by one job,
@@ -144,18 +162,17 @@ pub(super) fn has_work(jobs: &Jobs) -> Result<Result<(), Claimed>, StoreError> {
 fn choice(jobs: &Jobs, rows: &(impl Reads + ?Sized)) -> state::Result<Choice> {
     let with_affinity = jobs.shared().is_some() && jobs.config.affinity == Switch::On;
     let each = if with_affinity { OF_EACH } else { 1 };
-    let mut waiting = rows.next_jobs(jobs.me, CALLERS, each)?;
-    if !waiting.is_empty() {
-        let shares = rows.running_shares()?;
-        waiting.retain(|one| quotas::may_start(&shares, &one.row.caller));
-        if waiting.is_empty() {
-            // All who were looked at run as many as they may: others stand behind them.
-            let full = shares.keys().filter(|caller| !quotas::may_start(&shares, caller)).count();
-            let callers = CALLERS.saturating_add(u32::try_from(full).unwrap_or(u32::MAX));
-            waiting = rows.next_jobs(jobs.me, callers, each)?;
-            waiting.retain(|one| quotas::may_start(&shares, &one.row.caller));
+    let mut callers = CALLERS;
+    let waiting = loop {
+        let mut waiting = rows.next_jobs(jobs.me, callers, each)?;
+        let is_all = waiting.len() < callers as usize;
+        waiting.retain(|one| quotas::may_start(one.share));
+        if is_all || !waiting.is_empty() {
+            break waiting;
         }
-    }
+        // All who were looked at run as many as they may: others stand behind them.
+        callers = callers.saturating_mul(8);
+    };
     Ok(order::choose(waiting, with_affinity.then(|| jobs.key_miss.expected())))
 }
 
@@ -215,33 +232,41 @@ pub(super) fn learn(jobs: &Jobs) -> Result<(), StoreError> {
 /// How many runs an estimate is made of.
 const RECENT: u32 = 64;
 
-/// Ends a run. Returns the job's new state, or `None` if the job was cancelled or deleted
-/// meanwhile.
+/// Ends a run and takes the next job, in one change: of two, each would wait for its turn and for the
+/// disk. Returns the job's new state, or `None` if the job was cancelled or deleted meanwhile.
 pub(super) fn end(
     jobs: &Jobs,
     claim: &Claim,
     outcome: &Outcome,
-) -> Result<Option<JobState>, StoreError> {
+) -> Result<(Option<JobState>, Claimed), StoreError> {
     let _transitions = jobs.board.transitions();
     let now = Timestamp::now();
     let end = run_end(claim, outcome, jobs.config.max_attempts);
-    let row = jobs.store.db.write(|t| {
+    // Who broke something waits a while.
+    let goes_on = !jobs.lifecycle.is_stopping() && !matches!(outcome, Outcome::Broken(_));
+    let evicted = if goes_on { jobs.keys.take_evicted() } else { vec![] };
+    let (row, taken) = jobs.store.db.write(|t| {
         let noted = note_end(t, claim.run(), claim.start, &end, now)?;
         if let Noted::Now(_) = noted {
             t.charge(&claim.caller, correction(claim, outcome))?;
         }
-        Ok::<_, StoreError>(noted.into_row())
+        let taken = if goes_on { take(jobs, t, &evicted)? } else { Taken::Nothing };
+        Ok::<_, StoreError>((noted.into_row(), taken))
     })?;
-    if row.is_none() && is_taken_over(jobs, claim)? {
-        tracing::warn!(job = %claim.id, "another process has taken the job over");
-        jobs.metrics.fenced_commits.inc();
-    }
     if row.as_ref().is_none_or(|row| row.state != JobState::Queued) {
         jobs.board.end(claim.id, row.as_ref());
     }
-    changed(jobs)?;
+    // From here on the next job is in this process's hands, whatever fails.
+    let next = begin(jobs, taken);
+    if row.is_none() && is_taken_over(jobs, claim).unwrap_or(false) {
+        tracing::warn!(job = %claim.id, "another process has taken the job over");
+        jobs.metrics.fenced_commits.inc();
+    }
+    if let Err(error) = changed(jobs) {
+        tracing::warn!(%error, "the queue cannot be looked at");
+    }
     jobs.store.discarded.notify_one();
-    Ok(row.map(|row| row.state))
+    Ok((row.map(|row| row.state), next))
 }
 
 /// Whether a run did not end because there is a later one.

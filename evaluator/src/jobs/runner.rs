@@ -80,22 +80,20 @@ const LOOK_ELSEWHERE: Duration = Duration::from_secs(1);
 
 impl Runner {
     fn run(&self) {
-        let mut has_run = true;
-        while !self.jobs.lifecycle.is_stopping() {
-            match self.next(has_run) {
+        // What was taken with the end of the job before.
+        let mut taken = None;
+        while taken.is_some() || !self.jobs.lifecycle.is_stopping() {
+            match taken.take().map_or_else(|| self.next(), Ok) {
                 Ok(Claimed::Job(claim)) => {
                     self.jobs.lifecycle.note_storage(true);
-                    self.run_one(&claim);
-                    has_run = true;
+                    taken = self.run_one(&claim);
                 }
                 Ok(Claimed::Later(wait)) => {
                     self.wait(wait.clamp(Duration::from_millis(5), LOOK_ELSEWHERE));
-                    has_run = false;
                 }
                 Ok(Claimed::Nothing) => {
                     self.jobs.lifecycle.note_storage(true);
                     self.wait(if self.jobs.shared().is_some() { LOOK_ELSEWHERE } else { LOOK });
-                    has_run = false;
                 }
                 Err(error) => {
                     tracing::error!(%error, "the queue cannot be read");
@@ -106,11 +104,10 @@ impl Runner {
         }
     }
 
-    /// The next job. One that becomes free is everybody's news, so who was idle looks before it
-    /// tries to take it.
-    fn next(&self, has_run: bool) -> Result<Claimed, StoreError> {
-        if !has_run
-            && self.jobs.shared().is_some()
+    /// The next job, for who was idle. One that becomes free is everybody's news, so that it is looked
+    /// for before anybody tries to take it.
+    fn next(&self) -> Result<Claimed, StoreError> {
+        if self.jobs.shared().is_some()
             && let Err(nothing) = queue::has_work(&self.jobs)?
         {
             return Ok(nothing);
@@ -129,7 +126,8 @@ impl Runner {
         });
     }
 
-    fn run_one(&self, claim: &Claim) {
+    /// Runs a job. Returns what its end brought, if that was noted.
+    fn run_one(&self, claim: &Claim) -> Option<Claimed> {
         let (id, model, attempt) = (claim.id, &claim.model, claim.attempts);
         let span = tracing::info_span!("job", %id, model, attempt);
         let _entered = span.enter();
@@ -140,12 +138,12 @@ impl Runner {
             tracing::error!(cause, "job broke");
         }
         // The end of a run must be noted; until then there is nothing better to do.
-        let ended = loop {
+        let (ended, next) = loop {
             match queue::end(&self.jobs, claim, &outcome) {
                 Ok(ended) => break ended,
                 Err(error) if self.jobs.lifecycle.is_breaking_off() => {
                     tracing::error!(%error, "the job's end was not noted: it will run again");
-                    return;
+                    return None;
                 }
                 Err(error) => {
                     tracing::error!(%error, "the job's end cannot be noted");
@@ -164,7 +162,9 @@ impl Runner {
         }
         if matches!(outcome, Outcome::Broken(_)) {
             std::thread::sleep(PAUSE);
+            return None;
         }
+        Some(next)
     }
 
     fn evaluate(&self, claim: &Claim) -> Outcome {

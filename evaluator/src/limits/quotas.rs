@@ -1,7 +1,5 @@
 //! What tenants may have: their quotas, and where those say nothing, what every caller may have.
 
-use std::collections::HashMap;
-
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::refusal::{Code, Refusal};
@@ -70,10 +68,9 @@ pub(super) fn check_day(c: &dyn Reads, quotas: &Quotas, caller: &Caller) -> Resu
 }
 
 /// Whether a caller's next job may start now: a tenant that runs as many as it may is passed over.
-/// `shares` is what [`running_shares`](state::tenants::ReadTenants::running_shares) says in the
-/// transaction that starts the job.
-pub(crate) fn may_start(shares: &HashMap<Caller, RunningShare>, caller: &Caller) -> bool {
-    shares.get(caller).is_none_or(|share| share.running < share.most)
+/// `share` is what the transaction sees that starts the job.
+pub(crate) fn may_start(share: Option<RunningShare>) -> bool {
+    share.is_none_or(|share| share.running < share.most)
 }
 
 #[cfg(test)]
@@ -82,13 +79,9 @@ mod tests {
 
     #[test]
     fn a_tenant_with_all_its_places_taken_is_passed_over() {
-        let share = |running| RunningShare { most: 2, running };
-        let full = Caller::of_tenant("full");
-        let shares =
-            HashMap::from([(full.clone(), share(2)), (Caller::of_tenant("free"), share(1))]);
-        assert!(!may_start(&shares, &full));
-        assert!(may_start(&shares, &Caller::of_tenant("free")));
-        assert!(may_start(&shares, &Caller::of_tenant("without a quota")));
+        let share = |running| Some(RunningShare { most: 2, running });
+        assert!(!may_start(share(2)) && !may_start(share(3)));
+        assert!(may_start(share(1)) && may_start(None));
     }
 
     #[test]

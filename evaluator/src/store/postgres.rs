@@ -12,6 +12,7 @@ mod keys;
 mod migrate;
 mod operating;
 mod presence;
+mod rows;
 mod runs;
 mod shared;
 mod tenants;
@@ -21,14 +22,16 @@ mod uploads;
 mod usage;
 
 use std::error::Error;
+use std::sync::LazyLock;
 
-use deadpool_postgres::{Pool, PoolError, Transaction};
+use deadpool_postgres::{Pool, PoolError};
 use tokio::runtime::{Handle, Runtime};
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{FromSql, ToSql};
-use tokio_postgres::{IsolationLevel, Row};
+use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
+use self::rows::{Parameters, Rows};
 use super::StoreError;
 use super::schema::Migrated;
 use super::state::{self, Elected, Reads, State, StateError, Writes};
@@ -114,24 +117,10 @@ impl Postgres {
         })
     }
 
-    fn with(
-        &self,
-        level: IsolationLevel,
-        writes: bool,
-        f: &mut dyn FnMut(&Rows<'_>) -> bool,
-    ) -> state::Result<()> {
+    fn with(&self, begin: &'static str, f: &mut dyn FnMut(&Rows<'_>) -> bool) -> state::Result<()> {
         let wait = self.threads.handle()?;
-        let mut client = wait.block_on(self.pool.get())?;
-        let transaction = client.build_transaction().isolation_level(level).read_only(!writes);
-        let transaction = wait.block_on(transaction.start())?;
-        let rows = Rows { transaction, wait };
-        if writes {
-            rows.execute("SELECT pg_advisory_xact_lock($1)", &[&connect::CHANGES])?;
-        }
-        let keep = f(&rows);
-        let end = rows.transaction;
-        wait.block_on(async { if keep { end.commit().await } else { end.rollback().await } })?;
-        Ok(())
+        let rows = Rows::new(wait.block_on(self.pool.get())?, wait, begin);
+        if f(&rows) { rows.commit() } else { rows.roll_back() }
     }
 }
 
@@ -143,9 +132,18 @@ fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
+/// How a change begins.
+static CHANGE: LazyLock<String> = LazyLock::new(|| {
+    let lock = connect::CHANGES;
+    format!(
+        "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
+         SELECT pg_advisory_xact_lock({lock})"
+    )
+});
+
 impl State for Postgres {
     fn look(&self, f: &mut dyn FnMut(&dyn Reads)) -> state::Result<()> {
-        self.with(IsolationLevel::RepeatableRead, false, &mut |rows| {
+        self.with("START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", &mut |rows| {
             f(rows);
             false
         })
@@ -153,7 +151,7 @@ impl State for Postgres {
 
     fn change(&self, f: &mut dyn FnMut(&dyn Writes) -> bool) -> state::Result<()> {
         // Read committed: what is asked after the lock was given is the newest there is.
-        self.with(IsolationLevel::ReadCommitted, true, &mut |rows| f(rows))
+        self.with(CHANGE.as_str(), &mut |rows| f(rows))
     }
 
     fn elect(&self, what: &str) -> state::Result<Option<Box<dyn Elected>>> {
@@ -168,56 +166,6 @@ impl State for Postgres {
 
     fn shared(&self) -> Option<&dyn state::shared::Shared> {
         Some(&self.between)
-    }
-}
-
-/// What can be asked and done in one transaction.
-struct Rows<'a> {
-    transaction: Transaction<'a>,
-    wait: &'a Handle,
-}
-
-type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
-
-impl Rows<'_> {
-    fn all<T>(
-        &self,
-        query: &str,
-        parameters: Parameters<'_>,
-        read: impl Fn(&Row) -> state::Result<T>,
-    ) -> state::Result<Vec<T>> {
-        let rows = self.wait.block_on(async {
-            let query = self.transaction.prepare_cached(query).await?;
-            self.transaction.query(&query, parameters).await
-        })?;
-        rows.iter().map(read).collect()
-    }
-
-    fn maybe<T>(
-        &self,
-        query: &str,
-        parameters: Parameters<'_>,
-        read: impl Fn(&Row) -> state::Result<T>,
-    ) -> state::Result<Option<T>> {
-        Ok(self.all(query, parameters, read)?.into_iter().next())
-    }
-
-    fn one<T>(
-        &self,
-        query: &str,
-        parameters: Parameters<'_>,
-        read: impl Fn(&Row) -> state::Result<T>,
-    ) -> state::Result<T> {
-        let found = self.maybe(query, parameters, read)?;
-        found.ok_or_else(|| StateError::new(false, "a row that must be there is missing"))
-    }
-
-    /// Returns how many rows changed.
-    fn execute(&self, query: &str, parameters: Parameters<'_>) -> state::Result<u64> {
-        Ok(self.wait.block_on(async {
-            let query = self.transaction.prepare_cached(query).await?;
-            self.transaction.execute(&query, parameters).await
-        })?)
     }
 }
 
@@ -313,7 +261,7 @@ mod tests {
         let say = |readable_by: Option<i64>| {
             let newer = "UPDATE schema_version SET version = 99, readable_by = $1";
             let mut set = |rows: &Rows<'_>| rows.execute(newer, &[&readable_by]).is_ok();
-            database.with(IsolationLevel::ReadCommitted, true, &mut set).unwrap();
+            database.with(&CHANGE, &mut set).unwrap();
         };
         for readable_by in [None, Some(known + 1)] {
             say(readable_by);
@@ -364,7 +312,7 @@ mod tests {
                          AND database = (SELECT oid FROM pg_database
                                          WHERE datname = current_database())";
         let end = |rows: &Rows<'_>| rows.execute(query, &[]).is_ok();
-        second.with(IsolationLevel::ReadCommitted, false, &mut |rows| end(rows)).unwrap();
+        second.with("START TRANSACTION", &mut |rows| end(rows)).unwrap();
         soon(&|| !elected.holds());
         soon(&|| second.elect("a third").unwrap().is_some());
     }

@@ -71,6 +71,9 @@ impl Sqlite {
     }
 }
 
+impl Reads for Connection {}
+impl Writes for Connection {}
+
 impl State for Sqlite {
     fn look(&self, f: &mut dyn FnMut(&dyn Reads)) -> state::Result<()> {
         f(&*self.reader.lock().unwrap_or_else(PoisonError::into_inner));

@@ -46,18 +46,6 @@ pub trait Reads:
     + ReadOperating
 {
 }
-impl<T> Reads for T where
-    T: ReadUsage
-        + ReadUploads
-        + ReadKeys
-        + ReadJobs
-        + ReadRuns
-        + ReadDeletions
-        + ReadTenants
-        + ReadAudit
-        + ReadOperating
-{
-}
 
 /// All that can be done: in one transaction, which sees what it did.
 pub trait Writes:
@@ -70,18 +58,6 @@ pub trait Writes:
     + WriteTenants
     + WriteAudit
     + WriteOperating
-{
-}
-impl<T> Writes for T where
-    T: Reads
-        + WriteUploads
-        + WriteKeys
-        + WriteJobs
-        + WriteRuns
-        + WriteDeletions
-        + WriteTenants
-        + WriteAudit
-        + WriteOperating
 {
 }
 

@@ -33,15 +33,14 @@ impl WriteDeletions for Rows<'_> {
 
     fn deleted(&self, what: Discarded) -> Result<()> {
         let (kind, name) = what.key();
-        self.execute("DELETE FROM deletions WHERE kind = $1 AND name = $2", &[&kind, &name])?;
-        Ok(())
+        let query = "DELETE FROM deletions WHERE kind = $1 AND name = $2";
+        self.later(query, vec![Box::new(kind), Box::new(name)])
     }
 
     fn not_deleted(&self, due: Due, now: Timestamp) -> Result<()> {
         let (kind, name) = due.what.key();
         let query = "UPDATE deletions SET attempts = attempts + 1, next_at = $3
                      WHERE kind = $1 AND name = $2";
-        self.execute(query, &[&kind, &name, &due.next(now).0])?;
-        Ok(())
+        self.later(query, vec![Box::new(kind), Box::new(name), Box::new(due.next(now).0)])
     }
 }

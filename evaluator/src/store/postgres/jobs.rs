@@ -38,13 +38,6 @@ impl ReadJobs for Rows<'_> {
         self.one(query, &[&keys], |row| number(row, 0))
     }
 
-    fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)> {
-        let query = "SELECT owner, keys || ARRAY(
-                         SELECT keys FROM job_keys WHERE job = $1 ORDER BY place)
-                     FROM jobs WHERE seq = $1";
-        self.one(query, &[&seq], |row| Ok((Owner(hash(row, 0)?), get(row, 1)?)))
-    }
-
     fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<RunName>)> {
         let runs = |condition: &str| {
             let query = format!("SELECT id, epoch FROM jobs WHERE {condition}");
@@ -138,8 +131,7 @@ impl WriteJobs for Rows<'_> {
     fn charge(&self, caller: &Caller, ms: i64) -> Result<()> {
         let query = "UPDATE usage SET spent_ms = greatest(0, spent_ms + $2)
                      WHERE scope = 'caller' AND name = $1";
-        self.execute(query, &[&caller.to_string(), &ms])?;
-        Ok(())
+        self.later(query, vec![Box::new(caller.to_string()), Box::new(ms)])
     }
 }
 

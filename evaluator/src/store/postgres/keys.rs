@@ -11,21 +11,21 @@ use crate::time::Timestamp;
 
 impl ReadKeys for Rows<'_> {
     fn key_set(&self, owner: Owner, id: Uuid) -> Result<Option<KeyRow>> {
-        let query = "SELECT sha256, scheme, manifest, list, count, keys.bytes, keys.created_at,
-                            expires_at, place
-                     FROM keys JOIN bundles USING (sha256) WHERE id = $1 AND owner = $2";
-        self.maybe(query, &[&id, &&owner.0[..]], |row| {
-            Ok(KeyRow {
-                id,
-                bundle: BundleName { sha256: hash(row, 0)?, place: get(row, 8)? },
-                list: StoredList { scheme: hash(row, 1)?, manifest: get(row, 2)? },
-                digest: hash(row, 3)?,
-                count: number(row, 4)?,
-                bytes: number(row, 5)?,
-                created_at: Timestamp(get(row, 6)?),
-                expires_at: Timestamp(get(row, 7)?),
-            })
-        })
+        let query = format!("SELECT {COLUMNS} WHERE keys.id = $1 AND owner = $2");
+        self.maybe(&query, &[&id, &&owner.0[..]], key_row)
+    }
+
+    fn key_sets_of_job(&self, seq: i64) -> Result<Vec<KeyRow>> {
+        let query = format!(
+            "SELECT {COLUMNS} JOIN (
+                 SELECT keys AS id, owner, -1 AS turn FROM jobs WHERE seq = $1
+                 UNION ALL
+                 SELECT job_keys.keys, owner, job_keys.place
+                 FROM job_keys JOIN jobs ON jobs.seq = job_keys.job WHERE job = $1
+             ) AS used ON used.id = keys.id AND used.owner = keys.owner
+             ORDER BY used.turn"
+        );
+        self.all(&query, &[&seq], key_row)
     }
 
     fn same_key_set(
@@ -64,6 +64,25 @@ impl ReadKeys for Rows<'_> {
         let query = format!("SELECT EXISTS (SELECT 1 FROM keys WHERE id = $2 AND {UNUSED})");
         self.one(&query, &[&now.0, &id], |row| get(row, 0))
     }
+}
+
+/// What [`key_row`] reads.
+const COLUMNS: &str =
+    "sha256, scheme, manifest, list, count, keys.bytes, keys.created_at, expires_at,
+     bundles.place, keys.id
+     FROM keys JOIN bundles USING (sha256)";
+
+fn key_row(row: &Row) -> Result<KeyRow> {
+    Ok(KeyRow {
+        id: get(row, 9)?,
+        bundle: BundleName { sha256: hash(row, 0)?, place: get(row, 8)? },
+        list: StoredList { scheme: hash(row, 1)?, manifest: get(row, 2)? },
+        digest: hash(row, 3)?,
+        count: number(row, 4)?,
+        bytes: number(row, 5)?,
+        created_at: Timestamp(get(row, 6)?),
+        expires_at: Timestamp(get(row, 7)?),
+    })
 }
 
 impl WriteKeys for Rows<'_> {

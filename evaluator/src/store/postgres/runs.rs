@@ -2,13 +2,14 @@
 
 use uuid::Uuid;
 
-use super::jobs::{COLUMNS, job};
 use super::{Parameters, Rows, get, number, stored};
-use crate::store::state::Result;
+use crate::caller::Caller;
 use crate::store::state::jobs::{JobError, JobRow};
 use crate::store::state::runs::{
     Lost, ReadRuns, Recovered, RunEnd, Start, Tenure, Waiting, Warm, Working, WriteRuns,
 };
+use crate::store::state::tenants::RunningShare;
+use crate::store::state::{Result, StateError};
 use crate::time::Timestamp;
 
 impl ReadRuns for Rows<'_> {
@@ -17,30 +18,45 @@ impl ReadRuns for Rows<'_> {
     }
 
     fn next_jobs(&self, worker: Uuid, callers: u32, each: u32) -> Result<Vec<Waiting>> {
-        let columns: Vec<String> =
-            COLUMNS.split(',').map(|column| format!("next.{}", column.trim())).collect();
+        // With the limits in its text the query is planned once, not each time for its limits.
         let query = format!(
-            "SELECT {}, spent_ms, greatest(0, now_ms() - next.queued_at),
-                    (SELECT bool_or(worker = $1) FROM warm WHERE bundle = keys.sha256),
-                    next.passed
-             FROM (SELECT name, spent_ms FROM usage WHERE scope = 'caller' AND queued > 0
-                   ORDER BY spent_ms LIMIT $2) AS turns
+            "SELECT next.seq, turns.name, next.cost_ms, turns.spent_ms, tenants.running,
+                    turns.running, greatest(0, now_ms() - next.queued_at), next.passed, held.here
+             FROM (SELECT name, spent_ms, running FROM usage
+                   WHERE scope = 'caller' AND queued > 0
+                   ORDER BY spent_ms LIMIT {callers}) AS turns
+             LEFT JOIN tenants ON turns.name = 'tenant:' || tenants.name
              CROSS JOIN LATERAL (
-                 SELECT * FROM jobs WHERE caller = turns.name AND state = 'queued'
-                 ORDER BY seq LIMIT $3) AS next
+                 SELECT seq, keys, cost_ms, queued_at, passed FROM jobs
+                 WHERE caller = turns.name AND state = 'queued'
+                 ORDER BY seq LIMIT {each}) AS next
              JOIN keys ON keys.id = next.keys
-             ORDER BY next.seq",
-            columns.join(", ")
+             CROSS JOIN LATERAL (
+                 SELECT bool_or(worker = $1) AS here FROM warm WHERE bundle = keys.sha256) AS held
+             ORDER BY next.seq"
         );
-        self.all(&query, &[&worker, &i64::from(callers), &i64::from(each)], |row| {
-            let is_here: Option<bool> = get(row, 23)?;
-            let warm = match is_here {
-                Some(true) => Warm::Here,
-                Some(false) => Warm::Elsewhere,
-                None => Warm::Nowhere,
-            };
-            let (spent_ms, waited_ms) = (number(row, 21)?, number(row, 22)?);
-            Ok(Waiting { row: job(row)?, spent_ms, waited_ms, warm, passed: number(row, 24)? })
+        self.all(&query, &[&worker], |row| {
+            let most: Option<i64> = get(row, 4)?;
+            let share = most.map(|_| {
+                Ok::<_, StateError>(RunningShare {
+                    most: number(row, 4)?,
+                    running: number(row, 5)?,
+                })
+            });
+            Ok(Waiting {
+                seq: get(row, 0)?,
+                caller: Caller::stored(get(row, 1)?),
+                cost_ms: number(row, 2)?,
+                spent_ms: number(row, 3)?,
+                share: share.transpose()?,
+                waited_ms: number(row, 6)?,
+                passed: number(row, 7)?,
+                warm: match get(row, 8)? {
+                    Some(true) => Warm::Here,
+                    Some(false) => Warm::Elsewhere,
+                    None => Warm::Nowhere,
+                },
+            })
         })
     }
 
@@ -87,8 +103,7 @@ impl WriteRuns for Rows<'_> {
     }
 
     fn pass_over(&self, seq: i64) -> Result<()> {
-        self.execute("UPDATE jobs SET passed = passed + 1 WHERE seq = $1", &[&seq])?;
-        Ok(())
+        self.later("UPDATE jobs SET passed = passed + 1 WHERE seq = $1", vec![Box::new(seq)])
     }
 
     fn end_job(&self, start: Start, end: &RunEnd, now: Timestamp) -> Result<Option<JobRow>> {
@@ -152,8 +167,7 @@ impl WriteRuns for Rows<'_> {
         } else {
             "DELETE FROM warm WHERE bundle = $1 AND worker = $2"
         };
-        self.execute(query, &[&&bundle[..], &worker])?;
-        Ok(())
+        self.later(query, vec![Box::new(bundle.to_vec()), Box::new(worker)])
     }
 
     fn forget_warm(&self, worker: Uuid) -> Result<()> {

@@ -102,6 +102,9 @@ impl Shared for Between {
     }
 }
 
+/// The shortest time between two that are sent.
+const BETWEEN: Duration = Duration::from_millis(10);
+
 /// Sends notes, all that wait at once. Within a change they would cost every change its speed.
 async fn send(pool: Pool, mut waiting: mpsc::Receiver<Note>) {
     let mut notes = Vec::new();
@@ -118,5 +121,7 @@ async fn send(pool: Pool, mut waiting: mpsc::Receiver<Note>) {
         if let Err(error) = sent.await {
             tracing::debug!(%error, "notes were not sent");
         }
+        // Each wakes all processes. What comes meanwhile is sent together.
+        tokio::time::sleep(BETWEEN).await;
     }
 }

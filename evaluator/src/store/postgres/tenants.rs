@@ -1,15 +1,11 @@
 //! The rows of tenants and of their API keys.
 
-use std::collections::HashMap;
-
 use tokio_postgres::Row;
 
 use super::{Rows, get, number, out_of_range, stored};
 use crate::caller::Caller;
 use crate::store::state::Result;
-use crate::store::state::tenants::{
-    ApiKeyRow, Quotas, ReadTenants, RunningShare, TenantRow, WriteTenants,
-};
+use crate::store::state::tenants::{ApiKeyRow, Quotas, ReadTenants, TenantRow, WriteTenants};
 use crate::time::Timestamp;
 
 const TENANT: &str = "name, bytes, queued, running, jobs_a_day, disabled, created_at";
@@ -43,18 +39,6 @@ impl ReadTenants for Rows<'_> {
         let query = "SELECT jobs FROM job_days WHERE caller = $1 AND day = $2";
         let found = self.maybe(query, &[&caller.to_string(), &day], |row| number(row, 0))?;
         Ok(found.unwrap_or(0))
-    }
-
-    fn running_shares(&self) -> Result<HashMap<Caller, RunningShare>> {
-        let query = "SELECT tenants.name, tenants.running, coalesce(usage.running, 0)
-                     FROM tenants LEFT JOIN usage
-                         ON usage.scope = 'caller' AND usage.name = 'tenant:' || tenants.name
-                     WHERE tenants.running IS NOT NULL";
-        let shares = self.all(query, &[], |row| {
-            let share = RunningShare { most: number(row, 1)?, running: number(row, 2)? };
-            Ok((Caller::of_tenant(get(row, 0)?), share))
-        });
-        Ok(shares?.into_iter().collect())
     }
 }
 

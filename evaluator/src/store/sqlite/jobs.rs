@@ -41,17 +41,6 @@ impl ReadJobs for Connection {
         Ok(self.query_row(query, [keys.to_string()], |row| row.get(0))?)
     }
 
-    fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)> {
-        let query = "SELECT owner, keys FROM jobs WHERE seq = ?1";
-        let (owner, keys) =
-            self.query_row(query, [seq], |row| Ok((Owner(row.get(0)?), uuid(row, 1)?)))?;
-        let mut further =
-            self.prepare("SELECT keys FROM job_keys WHERE job = ?1 ORDER BY place")?;
-        let further = further.query_map([seq], |row| uuid(row, 0))?;
-        let all = std::iter::once(Ok(keys)).chain(further);
-        Ok((owner, all.collect::<rusqlite::Result<_>>()?))
-    }
-
     fn jobs_with_blobs(&self) -> Result<(Vec<Uuid>, Vec<RunName>)> {
         let runs = |condition: &str| {
             let query = format!("SELECT id, epoch FROM jobs WHERE {condition}");

@@ -11,22 +11,23 @@ use crate::time::Timestamp;
 
 impl ReadKeys for Connection {
     fn key_set(&self, owner: Owner, id: Uuid) -> Result<Option<KeyRow>> {
-        let query = "SELECT sha256, scheme, manifest, list, count, keys.bytes, keys.created_at,
-                            expires_at, place
-                     FROM keys JOIN bundles USING (sha256) WHERE id = ?1 AND owner = ?2";
-        let found = self.query_row(query, params![id.to_string(), owner.0], |row| {
-            Ok(KeyRow {
-                id,
-                bundle: BundleName { sha256: row.get(0)?, place: uuid(row, 8)? },
-                list: StoredList { scheme: row.get(1)?, manifest: row.get(2)? },
-                digest: row.get(3)?,
-                count: row.get(4)?,
-                bytes: row.get(5)?,
-                created_at: Timestamp(row.get(6)?),
-                expires_at: Timestamp(row.get(7)?),
-            })
-        });
-        Ok(found.optional()?)
+        let query = format!("SELECT {COLUMNS} WHERE keys.id = ?1 AND owner = ?2");
+        let of = params![id.to_string(), owner.0];
+        Ok(self.prepare_cached(&query)?.query_row(of, key_row).optional()?)
+    }
+
+    fn key_sets_of_job(&self, seq: i64) -> Result<Vec<KeyRow>> {
+        let query = format!(
+            "SELECT {COLUMNS} JOIN (
+                 SELECT keys AS id, owner, -1 AS turn FROM jobs WHERE seq = ?1
+                 UNION ALL
+                 SELECT job_keys.keys, owner, job_keys.place
+                 FROM job_keys JOIN jobs ON jobs.seq = job_keys.job WHERE job = ?1
+             ) AS used ON used.id = keys.id AND used.owner = keys.owner
+             ORDER BY used.turn"
+        );
+        let mut query = self.prepare_cached(&query)?;
+        Ok(query.query_map([seq], key_row)?.collect::<rusqlite::Result<_>>()?)
     }
 
     fn same_key_set(
@@ -67,6 +68,25 @@ impl ReadKeys for Connection {
         let query = format!("SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?2 AND {UNUSED})");
         Ok(self.query_row(&query, params![now.0, id.to_string()], |row| row.get(0))?)
     }
+}
+
+/// What [`key_row`] reads.
+const COLUMNS: &str =
+    "sha256, scheme, manifest, list, count, keys.bytes, keys.created_at, expires_at,
+     bundles.place, keys.id
+     FROM keys JOIN bundles USING (sha256)";
+
+fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
+    Ok(KeyRow {
+        id: uuid(row, 9)?,
+        bundle: BundleName { sha256: row.get(0)?, place: uuid(row, 8)? },
+        list: StoredList { scheme: row.get(1)?, manifest: row.get(2)? },
+        digest: row.get(3)?,
+        count: row.get(4)?,
+        bytes: row.get(5)?,
+        created_at: Timestamp(row.get(6)?),
+        expires_at: Timestamp(row.get(7)?),
+    })
 }
 
 impl WriteKeys for Connection {

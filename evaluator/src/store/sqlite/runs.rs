@@ -3,13 +3,15 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::jobs::{COLUMNS, all, changed_row, job};
+use super::jobs::{all, changed_row};
 use super::uuid;
+use crate::caller::Caller;
 use crate::store::state::Result;
 use crate::store::state::jobs::{JobError, JobRow};
 use crate::store::state::runs::{
     Lost, ReadRuns, Recovered, RunEnd, Start, Tenure, Waiting, Warm, Working, WriteRuns,
 };
+use crate::store::state::tenants::RunningShare;
 use crate::time::Timestamp;
 
 /// The database's clock, in milliseconds since 1970.
@@ -23,20 +25,31 @@ impl ReadRuns for Connection {
     fn next_jobs(&self, _worker: Uuid, callers: u32, each: u32) -> Result<Vec<Waiting>> {
         let query = format!(
             "WITH turns AS (
-                 SELECT name, spent_ms FROM usage WHERE scope = 'caller' AND queued > 0
+                 SELECT name, spent_ms, running FROM usage WHERE scope = 'caller' AND queued > 0
                  ORDER BY spent_ms LIMIT ?1)
-             SELECT {COLUMNS}, spent_ms, max(0, {NOW} - queued_at), passed
+             SELECT seq, caller, cost_ms, spent_ms, tenants.running, turns.running,
+                    max(0, {NOW} - queued_at), passed
              FROM jobs JOIN turns ON jobs.caller = turns.name
+             LEFT JOIN tenants ON turns.name = 'tenant:' || tenants.name
              WHERE state = 'queued' AND seq IN (
                  SELECT seq FROM jobs WHERE caller = turns.name AND state = 'queued'
                  ORDER BY seq LIMIT ?2)
              ORDER BY seq"
         );
         let mut query = self.prepare_cached(&query)?;
-        // There is one process: what is not here is nowhere.
         let rows = query.query_map([callers, each], |row| {
-            let (spent_ms, waited_ms, passed) = (row.get(21)?, row.get(22)?, row.get(23)?);
-            Ok(Waiting { row: job(row)?, spent_ms, waited_ms, warm: Warm::Nowhere, passed })
+            let (most, running) = (row.get::<_, Option<u32>>(4)?, row.get(5)?);
+            Ok(Waiting {
+                seq: row.get(0)?,
+                caller: Caller::stored(&row.get::<_, String>(1)?),
+                cost_ms: row.get(2)?,
+                spent_ms: row.get(3)?,
+                share: most.map(|most| RunningShare { most, running }),
+                waited_ms: row.get(6)?,
+                passed: row.get(7)?,
+                // There is one process: what is not here is nowhere.
+                warm: Warm::Nowhere,
+            })
         });
         Ok(rows?.collect::<rusqlite::Result<_>>()?)
     }

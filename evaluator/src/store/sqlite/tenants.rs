@@ -1,14 +1,10 @@
 //! The rows of tenants and of their API keys.
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::caller::Caller;
 use crate::store::state::Result;
-use crate::store::state::tenants::{
-    ApiKeyRow, Quotas, ReadTenants, RunningShare, TenantRow, WriteTenants,
-};
+use crate::store::state::tenants::{ApiKeyRow, Quotas, ReadTenants, TenantRow, WriteTenants};
 use crate::time::Timestamp;
 
 const TENANT: &str = "name, bytes, queued, running, jobs_a_day, disabled, created_at";
@@ -41,19 +37,6 @@ impl ReadTenants for Connection {
         let of = params![caller.to_string(), day];
         let found = self.prepare_cached(query)?.query_row(of, |row| row.get(0)).optional()?;
         Ok(found.unwrap_or(0))
-    }
-
-    fn running_shares(&self) -> Result<HashMap<Caller, RunningShare>> {
-        let query = "SELECT tenants.name, tenants.running, coalesce(usage.running, 0)
-                     FROM tenants LEFT JOIN usage
-                         ON usage.scope = 'caller' AND usage.name = 'tenant:' || tenants.name
-                     WHERE tenants.running IS NOT NULL";
-        let mut query = self.prepare_cached(query)?;
-        let shares = query.query_map([], |row| {
-            let caller = Caller::of_tenant(&row.get::<_, String>(0)?);
-            Ok((caller, RunningShare { most: row.get(1)?, running: row.get(2)? }))
-        })?;
-        Ok(shares.collect::<rusqlite::Result<_>>()?)
     }
 }
 

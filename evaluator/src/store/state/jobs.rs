@@ -177,12 +177,6 @@ pub trait ReadJobs {
     /// When the database fails.
     fn unfinished_jobs(&self, keys: Uuid) -> Result<u32>;
 
-    /// The key sets of a job: the one it was submitted under first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    fn keys_of_job(&self, seq: i64) -> Result<(Owner, Vec<Uuid>)>;
-
     /// Jobs whose requests are needed, and runs whose results are.
     ///
     /// # Errors

@@ -124,6 +124,12 @@ pub trait ReadKeys {
         ids.iter().map(|&id| self.key_set(owner, id)).collect()
     }
 
+    /// The key sets of a job, as far as they are there: the one it was submitted under first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn key_sets_of_job(&self, seq: i64) -> Result<Vec<KeyRow>>;
+
     /// The key set of this owner with this bundle of these keys.
     ///
     /// # Errors

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::Result;
 use super::jobs::{JobError, JobRow, JobState};
+use super::tenants::RunningShare;
+use crate::caller::Caller;
 use crate::time::Timestamp;
 
 /// One run of a job. Only the last one may end it: its epoch keeps out whoever ran it before.
@@ -70,13 +72,19 @@ pub enum Warm {
     Nowhere,
 }
 
-/// A job that waits, and what its turn depends on.
+/// What the turn of a job that waits depends on.
 #[derive(Debug, Clone)]
 pub struct Waiting {
-    /// The job.
-    pub row: JobRow,
+    /// The job's place in the order of acceptance.
+    pub seq: i64,
+    /// Whose share it comes out of.
+    pub caller: Caller,
+    /// How long its run is expected to take.
+    pub cost_ms: u64,
     /// Virtual time of its caller.
     pub spent_ms: u64,
+    /// How much its caller runs, where that has a limit.
+    pub share: Option<RunningShare>,
     /// How long it has waited, by the database's clock.
     pub waited_ms: u64,
     /// Where the keys are that it was submitted under.

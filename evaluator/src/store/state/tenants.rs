@@ -1,7 +1,5 @@
 //! The rows of tenants, of their API keys, and of how much they did on a day.
 
-use std::collections::HashMap;
-
 use super::Result;
 use crate::caller::Caller;
 use crate::time::Timestamp;
@@ -95,12 +93,6 @@ pub trait ReadTenants {
     /// # Errors
     /// When the database fails.
     fn jobs_of_day(&self, caller: &Caller, day: i64) -> Result<u32>;
-
-    /// The tenants that have a quota of running jobs.
-    ///
-    /// # Errors
-    /// When the database fails.
-    fn running_shares(&self) -> Result<HashMap<Caller, RunningShare>>;
 }
 
 /// What can be done with tenants.

@@ -32,7 +32,13 @@ pub(crate) fn run(settings: &Settings) -> Outcome<(Value, bool)> {
     let mut dice = Dice::new(settings.seed);
     // A worker that is asked to end puts its job back, instead of ending that first.
     let flags = ["--finish-seconds", "0"].map(str::to_owned).to_vec();
-    let plan = Plan { name: "chaos", fronts: 2, lease_seconds: settings.lease_seconds, flags };
+    let plan = Plan {
+        name: "chaos",
+        fronts: 2,
+        lease_seconds: settings.lease_seconds,
+        with_wires: true,
+        flags,
+    };
     let world = World::start(plan)?;
     let mut scene = Scene::new(world, 3, Means::look(settings.long))?;
     let traffic = Traffic::start(&scene.world.addresses, CALLERS);

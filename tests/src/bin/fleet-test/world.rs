@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) name: &'static str,
     pub(crate) fronts: usize,
     pub(crate) lease_seconds: u64,
+    /// Whether workers hang on wires that can be cut. What is measured does not: a wire costs two hops.
+    pub(crate) with_wires: bool,
     /// Flags of workers.
     pub(crate) flags: Vec<String>,
 }
@@ -42,13 +44,13 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
 }
 
-/// A worker, and the wires that it hangs on.
+/// A worker, and the wires that it may hang on.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) process: Process,
     /// As the database knows it.
     pub(crate) name: String,
-    wires: [Relay; 2],
+    wires: Vec<Relay>,
     /// Where it runs, if not on this machine's own network.
     pub(crate) namespace: Option<Namespace>,
 }
@@ -167,11 +169,17 @@ impl World {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let (outside, inside) = namespace.as_ref().map_or((here, here), Namespace::addresses);
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.postgres.port));
-        let wires = [Relay::start(outside, server)?, Relay::start(outside, self.bucket_address)?];
-        let database =
-            self.rows.url.replacen(&server.to_string(), &wires[0].address.to_string(), 1);
-        let mut command =
-            self.node(&name, "worker", &database, wires[1].address, namespace.as_ref())?;
+        let (mut wires, mut ends) = (Vec::new(), [server, self.bucket_address]);
+        if self.plan.with_wires {
+            for end in &mut ends {
+                let wire = Relay::start(outside, *end)?;
+                *end = wire.address;
+                wires.push(wire);
+            }
+        }
+        let [database, bucket] = ends;
+        let database = self.rows.url.replacen(&server.to_string(), &database.to_string(), 1);
+        let mut command = self.node(&name, "worker", &database, bucket, namespace.as_ref())?;
         command.args(["--listen", &format!("{inside}:0"), "--open"]).args(&self.plan.flags);
         command.envs(environment.iter().cloned());
         let log = self.logs.join(format!("{name}.log"));

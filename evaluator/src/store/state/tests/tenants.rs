@@ -1,7 +1,5 @@
 //! Tenants, what people did, and what those ask who run the service.
 
-use std::collections::HashMap;
-
 use super::*;
 use crate::store::state::audit::AuditRow;
 use crate::store::state::tenants::{ApiKeyRow, Quotas, RunningShare, TenantRow};
@@ -100,16 +98,21 @@ fn who_runs_how_much_is_known_of_tenants_with_such_a_quota() {
                 &TenantRow { quotas: Quotas { running, ..Quotas::default() }, ..tenant(name) },
             );
         }
-        for (number, name) in [(100, "tenant:a"), (101, "tenant:a"), (102, "tenant:c")] {
+        for (number, name) in [(100, "tenant:a"), (101, "tenant:c")] {
             insert_job(db, number, name, 5);
             let waiting = db.read(|c| c.waiting_jobs(10)).unwrap();
             let last = waiting.last().unwrap().seq;
             db.write(|t| t.start_job(last, TENURE, Timestamp(60))).unwrap();
         }
-        let shares = db.read(|c| c.running_shares()).unwrap();
-        let share = |most, running| RunningShare { most, running };
-        let expected = [("tenant:a", share(2, 2)), ("tenant:b", share(1, 0))];
-        assert_eq!(shares, HashMap::from(expected.map(|(name, share)| (caller(name), share))));
+        let names = ["tenant:a", "tenant:b", "tenant:c", "d"];
+        for (number, name) in (200..).zip(names) {
+            insert_job(db, number, name, 5);
+        }
+        let next = db.read(|c| c.next_jobs(TENURE.worker, 9, 1)).unwrap();
+        let shares: Vec<_> = next.iter().map(|one| (one.caller.to_string(), one.share)).collect();
+        let share = |most, running| Some(RunningShare { most, running });
+        let expected = [share(2, 1), share(1, 0), None, None];
+        assert_eq!(shares, names.map(str::to_owned).into_iter().zip(expected).collect::<Vec<_>>());
     });
 }
 

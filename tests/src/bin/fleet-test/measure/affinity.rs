@@ -37,6 +37,7 @@ fn measure(settings: &Settings, name: &'static str, affinity: &str) -> Outcome<V
         name,
         fronts: 1,
         lease_seconds: settings.lease_seconds,
+        with_wires: false,
         flags: flags.map(str::to_owned).to_vec(),
     };
     let mut world = World::start(plan)?;

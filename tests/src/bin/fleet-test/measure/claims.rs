@@ -47,10 +47,11 @@ const INSERT: &str = "
 ";
 
 pub(crate) fn run(settings: &Settings) -> Outcome<Value> {
-    let jobs = if settings.long { 4000 } else { 600 };
+    let jobs = if settings.long { 4000 } else { 1500 };
     let flags = ["--jobs-at-once", "4"].map(str::to_owned).to_vec();
     let lease_seconds = settings.lease_seconds;
-    let mut world = World::start(Plan { name: "claims", fronts: 1, lease_seconds, flags })?;
+    let mut world =
+        World::start(Plan { name: "claims", fronts: 1, lease_seconds, with_wires: false, flags })?;
     let (client, keys) = keys(&world.addresses, 1, 1)?;
     // The pattern of all others. Its run takes no time.
     let pattern = submit(&client, &keys, 0)?;

@@ -17,7 +17,13 @@ const JOBS: usize = 20;
 
 pub(crate) fn run(settings: &Settings) -> Outcome<Value> {
     let lease_seconds = settings.lease_seconds;
-    let mut world = World::start(Plan { name: "drill", fronts: 1, lease_seconds, flags: vec![] })?;
+    let mut world = World::start(Plan {
+        name: "drill",
+        fronts: 1,
+        lease_seconds,
+        with_wires: false,
+        flags: vec![],
+    })?;
     let (client, keys) = keys(&world.addresses, 1, 1)?;
     let worker = world.start_worker(&[], None)?;
     let mut jobs = Vec::new();

@@ -20,7 +20,8 @@ const JOBS: usize = 250;
 
 pub(crate) fn run(settings: &Settings) -> Outcome<Value> {
     let lease_seconds = settings.lease_seconds;
-    let plan = Plan { name: "fairness", fronts: 2, lease_seconds, flags: vec![] };
+    let plan =
+        Plan { name: "fairness", fronts: 2, lease_seconds, with_wires: false, flags: vec![] };
     let mut world = World::start(plan)?;
     let fronts = world.addresses.clone();
     let (big, big_keys) = keys(&fronts, 1, 1)?;

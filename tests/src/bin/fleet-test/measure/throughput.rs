@@ -25,7 +25,13 @@ pub(crate) fn run(settings: &Settings) -> Outcome<Value> {
 
 /// Ends a second, by the database's clock.
 fn measure(settings: &Settings, name: &'static str, workers: usize, jobs: usize) -> Outcome<f64> {
-    let plan = Plan { name, fronts: 1, lease_seconds: settings.lease_seconds, flags: vec![] };
+    let plan = Plan {
+        name,
+        fronts: 1,
+        lease_seconds: settings.lease_seconds,
+        with_wires: false,
+        flags: vec![],
+    };
     let mut world = World::start(plan)?;
     let (client, keys) = keys(&world.addresses, 1, 1)?;
     for _ in 0..jobs {
