@@ -73,6 +73,12 @@ fleet-test *ARGS: setup faketime
     cargo build --locked -q -p blindsight-tests --bins
     exec "${CARGO_TARGET_DIR:-target}/debug/fleet-test" "$@"
 
+# Twenty pictures on three workers with the real evaluator, two of which are killed on the way: one line of
+# JSON. Takes some minutes.
+fleet-kill: sdk
+    cargo build --locked --release -q -p blindsight-evaluator -p blindsight-tests --bins
+    node tests/fleet-kill.mjs "${CARGO_TARGET_DIR:-target}/release"
+
 # Checks the files of deploy/ with their own programs, as far as those are there, and says what was not.
 deploy-check:
     deploy/check.sh

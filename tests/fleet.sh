@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A fleet on this machine, until Ctrl-C: PostgreSQL, a bucket, a front-end with the page, and two workers
-# with the real evaluator. Everything it keeps is in target/fleet. Flags go to the front-end.
+# with the real evaluator. Everything it keeps is in target/fleet. Flags go to the front-end. A worker may
+# be killed: its jobs go on elsewhere.
 #
-#   fleet.sh FOLDER_OF_PROGRAMS [FLAGS]
+#   BLINDSIGHT_FLEET_WORKERS=2 fleet.sh FOLDER_OF_PROGRAMS [FLAGS]
 set -euo pipefail
 
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
@@ -62,19 +63,22 @@ start() {
 start bucket "$programs/fleet-s3" "$fleet/bucket" 127.0.0.1:0
 export AWS_ENDPOINT=$address AWS_ALLOW_HTTP=true AWS_REGION=here
 export AWS_ACCESS_KEY_ID=fleet AWS_SECRET_ACCESS_KEY=fleet
-node=("$programs/blindsight-evaluator" serve --state "postgres://tester@127.0.0.1:$port/blindsight"
+state=postgres://tester@127.0.0.1:$port/blindsight
+echo "fleet: database: $state" >&2
+node=("$programs/blindsight-evaluator" serve --state "$state"
     --blobs s3://blindsight/fleet)
-# Two workers share the cores.
-threads=$((($(nproc) + 1) / 2))
-for number in 1 2; do
+# Workers share the cores.
+workers=${BLINDSIGHT_FLEET_WORKERS:-2}
+threads=$((($(nproc) + workers - 1) / workers))
+for ((number = 1; number <= workers; number++)); do
     start "worker-$number" "${node[@]}" --role worker --data "$fleet/worker-$number" \
         --listen 127.0.0.1:0 --threads "$threads"
-    echo "fleet: worker $number: $address/metrics" >&2
+    echo "fleet: worker $number: process $!, $address/metrics" >&2
 done
 start front "${node[@]}" --role front --data "$fleet/front" --web web/dist "$@"
 echo "fleet: logs are in $fleet" >&2
 echo "listening on $address"
-# Until Ctrl-C, or until one of them ends by itself.
-wait -n "${processes[@]}"
+# Until Ctrl-C, or until the bucket or the front-end ends by itself.
+wait -n "${processes[0]}" "${processes[-1]}"
 echo "fleet: a process has ended; its log is in $fleet" >&2
 exit 1

@@ -13,8 +13,10 @@ pub(super) enum Noted {
     Now(JobRow),
     /// It did before: an earlier try went through, and only the database's word for it was lost.
     Before(JobRow),
-    /// There is a later run, or the job was cancelled or deleted.
-    Refused,
+    /// There is a later run, or there will be one.
+    TakenOver,
+    /// The job was cancelled or deleted.
+    Unwanted,
 }
 
 impl Noted {
@@ -22,7 +24,7 @@ impl Noted {
     pub(super) fn into_row(self) -> Option<JobRow> {
         match self {
             Self::Now(row) | Self::Before(row) => Some(row),
-            Self::Refused => None,
+            Self::TakenOver | Self::Unwanted => None,
         }
     }
 }
@@ -38,14 +40,17 @@ pub(super) fn note_end(
     if let Some(row) = t.end_job(start, end, now)? {
         return Ok(Noted::Now(row));
     }
-    // Nobody but the run itself makes its job done.
-    let is_done = |row: &JobRow| row.epoch == start.epoch && row.state == JobState::Done;
-    if let Some(row) = t.jobs_named(&[run.job])?.into_iter().find(is_done) {
-        return Ok(Noted::Before(row));
-    }
+    let noted = match t.jobs_named(&[run.job])?.pop() {
+        // Nobody but the run itself makes its job done.
+        Some(row) if row.epoch == start.epoch && row.state == JobState::Done => {
+            return Ok(Noted::Before(row));
+        }
+        Some(row) if row.epoch != start.epoch || row.state == JobState::Queued => Noted::TakenOver,
+        _ => Noted::Unwanted,
+    };
     // It may have been stored before it was known that nobody wants it.
     t.discard(Discarded::Result(run), 0)?;
-    Ok(Noted::Refused)
+    Ok(noted)
 }
 
 #[cfg(test)]
@@ -121,7 +126,7 @@ mod tests {
         assert_eq!(results_to_delete(db), 0);
         // Another run of the same job has no such claim.
         let other = Start { epoch: start.epoch + 1, ..start };
-        assert!(matches!(note(other), Noted::Refused));
+        assert!(matches!(note(other), Noted::TakenOver));
         assert_eq!(results_to_delete(db), 1);
     }
 }

@@ -245,35 +245,29 @@ pub(super) fn end(
     // Who broke something waits a while.
     let goes_on = !jobs.lifecycle.is_stopping() && !matches!(outcome, Outcome::Broken(_));
     let evicted = if goes_on { jobs.keys.take_evicted() } else { vec![] };
-    let (row, taken) = jobs.store.db.write(|t| {
+    let (noted, taken) = jobs.store.db.write(|t| {
         let noted = note_end(t, claim.run(), claim.start, &end, now)?;
         if let Noted::Now(_) = noted {
             t.charge(&claim.caller, correction(claim, outcome))?;
         }
         let taken = if goes_on { take(jobs, t, &evicted)? } else { Taken::Nothing };
-        Ok::<_, StoreError>((noted.into_row(), taken))
+        Ok::<_, StoreError>((noted, taken))
     })?;
+    if let Noted::TakenOver = noted {
+        tracing::warn!(job = %claim.id, "another process has taken the job over");
+        jobs.metrics.fenced_commits.inc();
+    }
+    let row = noted.into_row();
     if row.as_ref().is_none_or(|row| row.state != JobState::Queued) {
         jobs.board.end(claim.id, row.as_ref());
     }
     // From here on the next job is in this process's hands, whatever fails.
     let next = begin(jobs, taken);
-    if row.is_none() && is_taken_over(jobs, claim).unwrap_or(false) {
-        tracing::warn!(job = %claim.id, "another process has taken the job over");
-        jobs.metrics.fenced_commits.inc();
-    }
     if let Err(error) = changed(jobs) {
         tracing::warn!(%error, "the queue cannot be looked at");
     }
     jobs.store.discarded.notify_one();
     Ok((row.map(|row| row.state), next))
-}
-
-/// Whether a run did not end because there is a later one.
-fn is_taken_over(jobs: &Jobs, claim: &Claim) -> Result<bool, StoreError> {
-    let rows = jobs.store.db.read(|c| c.jobs_named(&[claim.id]))?;
-    let is_lost = |row: &JobRow| row.epoch != claim.start.epoch || row.state == JobState::Queued;
-    Ok(rows.iter().any(is_lost))
 }
 
 /// What becomes of a job.

@@ -37,9 +37,12 @@ pub(super) fn settings(url: &str) -> Result<Config, StoreError> {
     // What is sent and never confirmed: the network is gone, and nobody says so.
     settings.tcp_user_timeout(Duration::from_secs(8));
     let own = settings.get_options().unwrap_or_default().to_owned();
-    // Whoever stops in the midst of a change, or is cut off, keeps all others from changing anything.
+    // Whoever stops in the midst of a change, or is cut off, keeps all others from changing anything;
+    // and as long as the server believes that somebody who was cut off is there, nobody takes over at
+    // once what that process runs when it really ends.
     let limits = "-c statement_timeout=30s -c lock_timeout=30s \
-                  -c idle_in_transaction_session_timeout=4s";
+                  -c idle_in_transaction_session_timeout=4s -c tcp_user_timeout=8s \
+                  -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3";
     settings.options(format!("{limits} {own}").trim());
     Ok(settings)
 }
