@@ -73,6 +73,12 @@ fleet-test *ARGS: setup faketime
     cargo build --locked -q -p blindsight-tests --bins
     exec "${CARGO_TARGET_DIR:-target}/debug/fleet-test" "$@"
 
+# Ten random faults against a fleet, each accepted job done exactly once; the seed is said first.
+test-fleet: setup faketime
+    # The same build as that of the tests in Rust.
+    cargo test --locked -q --workspace --no-run
+    "${CARGO_TARGET_DIR:-target}/debug/fleet-test" --only chaos
+
 # Twenty pictures on three workers with the real evaluator, two of which are killed on the way: one line of
 # JSON. Takes some minutes.
 fleet-kill: sdk
@@ -84,7 +90,7 @@ deploy-check:
     deploy/check.sh
 
 # Runs all tests, in Rust, in Node and in Chromium.
-test: test-rust test-postgres test-sdk test-web test-packaging test-browser
+test: test-rust test-postgres test-fleet test-sdk test-web test-packaging test-browser
 
 # Runs the tests in Rust, and checks that the client's side compiles to WebAssembly.
 test-rust: setup && check-wasm

@@ -111,15 +111,13 @@ fn take(jobs: &Jobs, t: &dyn Writes, evicted: &[[u8; 32]]) -> Result<Taken, Stor
         Choice::Later(wait) => return Ok(Taken::Later(wait)),
         Choice::Nothing => return Ok(Taken::Nothing),
     };
-    let Some(row) = t.start_job(seq, tenure(jobs), Timestamp::now())? else {
-        return Ok(Taken::Nothing);
-    };
+    let started = t.start_job_with_keys(seq, tenure(jobs), Timestamp::now())?;
+    let Some((row, sets)) = started else { return Ok(Taken::Nothing) };
     if let Some(passed) = passes_over {
         t.pass_over(passed)?;
     }
     // Paid in advance, so that what runs side by side is shared fairly too.
     t.charge(&row.caller, signed(row.cost_ms))?;
-    let sets = t.key_sets_of_job(seq)?;
     if jobs.shared().is_some()
         && !is_warm
         && let Some(set) = sets.first()

@@ -16,16 +16,7 @@ impl ReadKeys for Rows<'_> {
     }
 
     fn key_sets_of_job(&self, seq: i64) -> Result<Vec<KeyRow>> {
-        let query = format!(
-            "SELECT {COLUMNS} JOIN (
-                 SELECT keys AS id, owner, -1 AS turn FROM jobs WHERE seq = $1
-                 UNION ALL
-                 SELECT job_keys.keys, owner, job_keys.place
-                 FROM job_keys JOIN jobs ON jobs.seq = job_keys.job WHERE job = $1
-             ) AS used ON used.id = keys.id AND used.owner = keys.owner
-             ORDER BY used.turn"
-        );
-        self.all(&query, &[&seq], key_row)
+        self.all(&of_job(), &[&seq], key_row)
     }
 
     fn same_key_set(
@@ -72,7 +63,20 @@ const COLUMNS: &str =
      bundles.place, keys.id
      FROM keys JOIN bundles USING (sha256)";
 
-fn key_row(row: &Row) -> Result<KeyRow> {
+/// The key sets of the job `$1`.
+pub(super) fn of_job() -> String {
+    format!(
+        "SELECT {COLUMNS} JOIN (
+             SELECT keys AS id, owner, -1 AS turn FROM jobs WHERE seq = $1
+             UNION ALL
+             SELECT job_keys.keys, owner, job_keys.place
+             FROM job_keys JOIN jobs ON jobs.seq = job_keys.job WHERE job = $1
+         ) AS used ON used.id = keys.id AND used.owner = keys.owner
+         ORDER BY used.turn"
+    )
+}
+
+pub(super) fn key_row(row: &Row) -> Result<KeyRow> {
     Ok(KeyRow {
         id: get(row, 9)?,
         bundle: BundleName { sha256: hash(row, 0)?, place: get(row, 8)? },

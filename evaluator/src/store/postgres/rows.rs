@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 
 use deadpool_postgres::{Client, Object};
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join, join_all, join3};
 use tokio::runtime::Handle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -81,6 +81,21 @@ impl<'a> Rows<'a> {
     ) -> Result<T> {
         let found = self.maybe(query, parameters, read)?;
         found.ok_or_else(|| StateError::new(false, "a row that must be there is missing"))
+    }
+
+    /// What two questions bring, the second of which does not depend on the first one's answer.
+    pub(super) fn both(
+        &self,
+        (first, its): (&str, Parameters<'_>),
+        (second, others): (&str, Parameters<'_>),
+    ) -> Result<(Vec<Row>, Vec<Row>)> {
+        self.send(async |client: &Client| {
+            let first = client.prepare_cached(first).await?;
+            let second = client.prepare_cached(second).await?;
+            let (first, second) =
+                join(client.query(&first, its), client.query(&second, others)).await;
+            Ok((first?, second?))
+        })
     }
 
     /// Returns how many rows changed.

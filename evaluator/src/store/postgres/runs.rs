@@ -2,9 +2,10 @@
 
 use uuid::Uuid;
 
-use super::{Parameters, Rows, get, number, stored};
+use super::{Parameters, Rows, get, jobs, keys, number, stored};
 use crate::caller::Caller;
 use crate::store::state::jobs::{JobError, JobRow};
+use crate::store::state::keys::KeyRow;
 use crate::store::state::runs::{
     Lost, ReadRuns, Recovered, RunEnd, Start, Tenure, Waiting, Warm, Working, WriteRuns,
 };
@@ -91,15 +92,30 @@ impl ReadRuns for Rows<'_> {
     }
 }
 
+const START: &str =
+    "UPDATE jobs SET state = 'running', attempts = attempts + 1, epoch = epoch + 1, step = 0,
+                     started_at = $2, worker = $3, lease_until = now_ms() + $4,
+                     renewed_at = now_ms()
+     WHERE seq = $1 AND state = 'queued'";
+
 impl WriteRuns for Rows<'_> {
     fn start_job(&self, seq: i64, tenure: Tenure, now: Timestamp) -> Result<Option<JobRow>> {
-        self.changed(
-            "UPDATE jobs SET state = 'running', attempts = attempts + 1, epoch = epoch + 1, step = 0,
-                             started_at = $2, worker = $3, lease_until = now_ms() + $4,
-                             renewed_at = now_ms()
-             WHERE seq = $1 AND state = 'queued'",
-            &[&seq, &now.0, &tenure.worker, &stored(tenure.lease_ms)?],
-        )
+        let values: Parameters<'_> = &[&seq, &now.0, &tenure.worker, &stored(tenure.lease_ms)?];
+        self.changed(START, values)
+    }
+
+    fn start_job_with_keys(
+        &self,
+        seq: i64,
+        tenure: Tenure,
+        now: Timestamp,
+    ) -> Result<Option<(JobRow, Vec<KeyRow>)>> {
+        let start = format!("{START} RETURNING {}", jobs::COLUMNS);
+        let values: Parameters<'_> = &[&seq, &now.0, &tenure.worker, &stored(tenure.lease_ms)?];
+        let (started, sets) = self.both((&start, values), (&keys::of_job(), &[&seq]))?;
+        let Some(row) = started.first() else { return Ok(None) };
+        let sets = sets.iter().map(keys::key_row).collect::<Result<_>>()?;
+        Ok(Some((jobs::job(row)?, sets)))
     }
 
     fn pass_over(&self, seq: i64) -> Result<()> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::jobs::{JobError, JobRow, JobState};
+use super::keys::{KeyRow, ReadKeys};
 use super::tenants::RunningShare;
 use crate::caller::Caller;
 use crate::time::Timestamp;
@@ -191,12 +192,26 @@ pub trait ReadRuns {
 
 /// What can be done with runs. Every change asks for the state it starts from, so that a job ends
 /// once.
-pub trait WriteRuns {
+pub trait WriteRuns: ReadKeys {
     /// Starts a job that waits; `None` if it does not wait any more.
     ///
     /// # Errors
     /// When the database fails.
     fn start_job(&self, seq: i64, tenure: Tenure, now: Timestamp) -> Result<Option<JobRow>>;
+
+    /// The same, with the job's key sets, as far as they are there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn start_job_with_keys(
+        &self,
+        seq: i64,
+        tenure: Tenure,
+        now: Timestamp,
+    ) -> Result<Option<(JobRow, Vec<KeyRow>)>> {
+        let Some(row) = self.start_job(seq, tenure, now)? else { return Ok(None) };
+        Ok(Some((row, self.key_sets_of_job(seq)?)))
+    }
 
     /// Notes that a job of a later turn was taken before this one.
     ///

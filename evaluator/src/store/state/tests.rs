@@ -365,7 +365,10 @@ fn a_job_ends_once() {
         assert_eq!(sets_of(seq), [id(1), id(2)]);
 
         let start = || db.write(|t| t.start_job(seq, TENURE, Timestamp(60))).unwrap();
-        let job = start().unwrap();
+        let start_with_keys = || db.write(|t| t.start_job_with_keys(seq, TENURE, Timestamp(60)));
+        let (job, sets) = start_with_keys().unwrap().unwrap();
+        assert_eq!(sets.iter().map(|set| set.id).collect::<Vec<_>>(), [id(1), id(2)]);
+        assert!(start_with_keys().unwrap().is_none(), "it runs already");
         assert_eq!((job.state, job.attempts), (JobState::Running, 1));
         assert_eq!(job.started_at, Some(Timestamp(60)));
         assert!(start().is_none(), "it runs already");
