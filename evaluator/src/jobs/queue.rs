@@ -86,10 +86,11 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
     }
     let evicted = jobs.keys.take_evicted();
     let taken = jobs.store.db.write(|t| take(jobs, t, &evicted))?;
-    if let Taken::Job(..) = taken {
-        changed(jobs)?;
+    let claimed = begin(jobs, taken);
+    if let Claimed::Job(_) = claimed {
+        tell(jobs);
     }
-    Ok(begin(jobs, taken))
+    Ok(claimed)
 }
 
 /// What is taken in a change.
@@ -191,6 +192,13 @@ pub(super) fn changed(jobs: &Jobs) -> Result<(), StoreError> {
     if jobs.answers() { look(jobs) } else { Ok(()) }
 }
 
+/// The same for who has a job in hand, which must not get lost because the queue cannot be looked at.
+fn tell(jobs: &Jobs) {
+    if let Err(error) = changed(jobs) {
+        tracing::warn!(%error, "the queue cannot be looked at");
+    }
+}
+
 /// Brings the board in line with the rows. To be called where transitions are held.
 pub(super) fn look(jobs: &Jobs) -> Result<(), StoreError> {
     let (waiting, running) = jobs.store.db.read(|c| {
@@ -259,11 +267,8 @@ pub(super) fn end(
     if row.as_ref().is_none_or(|row| row.state != JobState::Queued) {
         jobs.board.end(claim.id, row.as_ref());
     }
-    // From here on the next job is in this process's hands, whatever fails.
     let next = begin(jobs, taken);
-    if let Err(error) = changed(jobs) {
-        tracing::warn!(%error, "the queue cannot be looked at");
-    }
+    tell(jobs);
     jobs.store.discarded.notify_one();
     Ok((row.map(|row| row.state), next))
 }

@@ -120,6 +120,7 @@ impl<'a> Rows<'a> {
         self.send(async |_: &Client| Ok(()))
     }
 
+    /// Makes all of it true at once, and for good.
     pub(super) fn commit(mut self) -> Result<()> {
         if self.has_failed.get() {
             self.roll_back()?;
@@ -132,6 +133,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// Makes all of it undone.
     pub(super) fn roll_back(mut self) -> Result<()> {
         self.later.take();
         if self.begin.take().is_none() {
