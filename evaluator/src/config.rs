@@ -116,6 +116,10 @@ pub struct Config {
     /// How it is logged.
     #[arg(long, env = "BLINDSIGHT_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+    /// Collector that traces are sent to by OTLP over HTTP, such as http://127.0.0.1:4318; none by
+    /// default. Further settings of it come from OTEL_* variables.
+    #[arg(long, env = "BLINDSIGHT_TRACES")]
+    pub traces: Option<String>,
 
     /// Jobs that may wait. Beyond, only callers are let in that have none waiting, up to eight
     /// times as many.
@@ -259,6 +263,18 @@ pub enum Role {
     Front,
     /// Runs jobs, and answers only how it is.
     Worker,
+}
+
+impl Role {
+    /// Its name in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Front => "front",
+            Self::Worker => "worker",
+        }
+    }
 }
 
 /// Whether something is done.

@@ -39,13 +39,18 @@ impl Gate {
     pub(crate) fn sender(&self, peer: IpAddr, forwarded_for: &[&str]) -> IpAddr {
         let mut sender = peer;
         let mut named = forwarded_for.iter().flat_map(|value| value.split(',')).rev();
-        while self.proxies.contains(&sender.to_canonical()) {
+        while self.trusts(sender) {
             match named.next().map(|text| text.trim().parse()) {
                 Some(Ok(address)) => sender = address,
                 _ => break,
             }
         }
         sender
+    }
+
+    /// Whether this is one of the proxies whose word counts.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.proxies.contains(&peer.to_canonical())
     }
 
     /// Refuses requests that were meant for somebody else: a page of another site can have its own

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::capability::{self, Owner};
+use crate::capability::Owner;
 use crate::config::{Config, Role};
 use crate::keys::KeySets;
 use crate::lifecycle::Lifecycle;
@@ -31,6 +31,7 @@ use crate::store::state::runs::{Lost, Recovered, RunName};
 use crate::store::state::shared::Shared;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
+use crate::traces::Traces;
 
 pub use board::{Board, Live};
 use miss::MissCost;
@@ -46,6 +47,7 @@ pub struct Jobs {
     keys: Arc<KeySets>,
     lifecycle: Arc<Lifecycle>,
     metrics: Arc<Metrics>,
+    traces: Arc<Traces>,
     /// What waits and what runs.
     pub board: Board,
     /// The name of this process among those that share the database.
@@ -66,6 +68,7 @@ impl Jobs {
         keys: &Arc<KeySets>,
         lifecycle: &Arc<Lifecycle>,
         metrics: &Arc<Metrics>,
+        (me, traces): (Uuid, &Arc<Traces>),
     ) -> Self {
         Self {
             config: config.clone(),
@@ -74,8 +77,9 @@ impl Jobs {
             keys: keys.clone(),
             lifecycle: lifecycle.clone(),
             metrics: metrics.clone(),
+            traces: traces.clone(),
             board: Board::default(),
-            me: capability::new_id(),
+            me,
             wake: Notify::new(),
             elsewhere: Notify::new(),
             key_miss: MissCost::default(),

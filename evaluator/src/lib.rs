@@ -32,5 +32,6 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod traces;
 pub mod upkeep;
 pub mod uploads;

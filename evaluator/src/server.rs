@@ -100,6 +100,7 @@ pub fn serve(
     // They end with the service, which has not begun where there was no address to be had.
     service.stop();
     let _ = background.block_on(async { tokio::join!(sweeper, disposer, orphans, watcher) });
+    service.traces.end();
     result
 }
 

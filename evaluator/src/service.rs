@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::blocking::blocking;
 use crate::caller::Caller;
-use crate::capability::Owner;
+use crate::capability::{self, Owner};
 use crate::config::Config;
 use crate::credentials::{Credentials, JwtKeysError};
 use crate::gate::Gate;
@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 use crate::store::state::audit::AuditRow;
 use crate::store::state::jobs::JobState;
 use crate::store::{Store, StoreError};
+use crate::traces::{Traces, TracesError};
 use crate::uploads::Uploads;
 
 /// A service. Its parts know each other only as far as they need each other; nothing but what
@@ -42,6 +43,8 @@ pub struct Service {
     pub lifecycle: Arc<Lifecycle>,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
+    /// Spans for who collects them.
+    pub traces: Arc<Traces>,
     pub(crate) gate: Gate,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) started: Instant,
@@ -60,6 +63,9 @@ pub enum OpenError {
     /// The keys of who signs JWTs cannot be read.
     #[error(transparent)]
     JwtKeys(#[from] JwtKeysError),
+    /// Traces are wanted, and cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
 }
 
 impl Service {
@@ -88,7 +94,10 @@ impl Service {
         let store = Arc::new(store()?);
         let keys = Arc::new(KeySets::new(&store, &config));
         let uploads = Uploads::new(&config, &store, &models, &keys, &lifecycle, &metrics);
-        let jobs = Jobs::new(&config, &store, &models, &keys, &lifecycle, &metrics);
+        let me = capability::new_id();
+        let traces = Arc::new(Traces::open(&config, me)?);
+        let with = (me, &traces);
+        let jobs = Jobs::new(&config, &store, &models, &keys, &lifecycle, &metrics, with);
         Ok(Arc::new(Self {
             gate: Gate::new(&config),
             credentials: Arc::new(Credentials::new(&config, &store)?),
@@ -101,6 +110,7 @@ impl Service {
             keys,
             lifecycle,
             metrics,
+            traces,
         }))
     }
 

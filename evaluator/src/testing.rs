@@ -28,6 +28,7 @@ pub(crate) fn job(number: u128) -> JobRow {
         error: None,
         evaluate_ms: None,
         cost_ms: 1000,
+        trace: None,
         created_at: Timestamp(0),
         started_at: None,
         finished_at: None,

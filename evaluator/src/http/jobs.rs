@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::web::{Data, Json, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 use super::access::{Holder, Name, Who};
@@ -11,6 +11,7 @@ use super::{body, ids};
 use crate::jobs::{JobView, NewJob};
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
+use crate::traces::TraceParent;
 
 /// Submits an encrypted input. The same `Idempotency-Key` with the same input and model is the same
 /// job.
@@ -64,9 +65,10 @@ pub(super) async fn submit(
         }
     };
     let limit = model.description().request_bytes();
+    let trace = request.extensions().get::<TraceParent>().copied();
     let request = body::read_all(&request, payload, limit, &service.config).await?;
     let caller = who.0;
-    let new = NewJob { keys: name.0, with, model, idempotency_key, request, caller };
+    let new = NewJob { keys: name.0, with, model, idempotency_key, request, caller, trace };
     let job = service.jobs.submit(holder.0, new).await?;
     let location = (header::LOCATION, format!("/v1/jobs/{}", job.id));
     Ok(HttpResponse::Accepted().insert_header(location).json(job))

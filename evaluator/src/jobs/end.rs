@@ -99,6 +99,7 @@ mod tests {
                 request_sha256: [6; 32],
                 request_bytes: 0,
                 cost_ms: 1,
+                trace: None,
                 created_at: NOW,
             })?;
             let seq = t.waiting_jobs(1)?[0].seq;

@@ -22,6 +22,7 @@ use crate::store::state::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure}
 use crate::store::state::shared::Note;
 use crate::store::state::{self, Reads, Writes};
 use crate::time::Timestamp;
+use crate::traces::TraceParent;
 
 /// A job that a runner took.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(super) struct Claim {
     pub(super) contract: [u8; 32],
     /// Its key sets that are there.
     pub(super) sets: Vec<KeyRow>,
+    /// The span that accepted it.
+    pub(super) trace: Option<TraceParent>,
     pub(super) interrupt: Interrupt,
 }
 
@@ -58,6 +61,18 @@ pub(super) enum Outcome {
     Broken(String),
     /// The service is stopping. The start does not count.
     Interrupted,
+}
+
+impl Outcome {
+    /// A word for it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Failed(_) => "failed",
+            Self::Broken(_) => "broken",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// What a runner got.
@@ -144,6 +159,7 @@ fn begin(jobs: &Jobs, taken: Taken) -> Claimed {
         model: row.model.clone(),
         contract: row.contract,
         sets,
+        trace: row.trace,
         interrupt: jobs.board.start(row),
     }))
 }

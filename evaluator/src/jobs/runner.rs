@@ -21,6 +21,7 @@ use crate::store::StoreError;
 use crate::store::blobs::Blob;
 use crate::store::state::jobs::JobState;
 use crate::store::state::shared::Note;
+use crate::traces::{Kind, Span};
 
 /// Threads that run jobs until the service stops.
 #[derive(Debug)]
@@ -132,8 +133,14 @@ impl Runner {
         let span = tracing::info_span!("job", %id, model, attempt);
         let _entered = span.enter();
         tracing::info!("job started");
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.evaluate(claim)))
+        let mut trace = self.begin_trace(claim);
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.evaluate(claim, &mut trace)))
             .unwrap_or_else(|_| Outcome::Broken("the evaluation panicked".to_owned()));
+        trace.text("blindsight.outcome", outcome.name());
+        if let Outcome::Broken(_) | Outcome::Failed(_) = outcome {
+            trace.fail(outcome.name());
+        }
+        let noting = trace.part("note the end");
         if let Outcome::Broken(cause) = &outcome {
             tracing::error!(cause, "job broke");
         }
@@ -152,6 +159,7 @@ impl Runner {
                 }
             }
         };
+        drop(noting);
         match ended {
             Some(JobState::Queued) => tracing::info!("job put back"),
             Some(state) => {
@@ -167,9 +175,20 @@ impl Runner {
         Some(next)
     }
 
-    fn evaluate(&self, claim: &Claim) -> Outcome {
-        match self.answer(claim) {
-            Ok((answer, seconds)) => self.keep(claim, answer, seconds),
+    fn begin_trace(&self, claim: &Claim) -> Span {
+        let mut trace = self.jobs.traces.begin(Kind::Consumer, "run", claim.trace);
+        trace.text("blindsight.job", claim.id);
+        trace.text("blindsight.model", &claim.model);
+        trace.number("blindsight.attempt", claim.attempts.into());
+        trace
+    }
+
+    fn evaluate(&self, claim: &Claim, trace: &mut Span) -> Outcome {
+        match self.answer(claim, trace) {
+            Ok((answer, seconds)) => {
+                let _keeping = trace.part("store the result");
+                self.keep(claim, answer, seconds)
+            }
             // Whatever went wrong then, nobody wants to know.
             Err(Outcome::Broken(_)) if self.is_unwanted(claim) => Outcome::Interrupted,
             Err(outcome) => outcome,
@@ -177,25 +196,32 @@ impl Runner {
     }
 
     /// The answer, and how long the run took; or the other outcome.
-    fn answer(&self, claim: &Claim) -> Result<(Vec<u8>, f64), Outcome> {
+    fn answer(&self, claim: &Claim, trace: &mut Span) -> Result<(Vec<u8>, f64), Outcome> {
         let give_up = || self.is_unwanted(claim);
         let (model, used) = self.find(claim).map_err(Outcome::Failed)?;
+        let reading = trace.part("read the request");
         let request = self.read(Blob::Request(claim.id));
+        drop(reading);
         let request = request.map_err(|error| Outcome::Broken(error.to_string()))?;
         // The model before the keys, here as everywhere: who waits for keys holds a model, and
         // nobody who holds keys waits for a model.
+        let loading = trace.part("make the model ready");
         let loaded = self.jobs.models.load(&*model, &self.pool, &give_up);
+        drop(loading);
         let loaded = loaded.map_err(|error| match error {
             AcquireError::GivenUp => Outcome::Interrupted,
             AcquireError::Load(error) => Outcome::Broken(error),
         })?;
         let read = |blob| self.read(blob);
         let (are_warm, start) = (self.jobs.keys.are_warm(&used), Instant::now());
+        let expanding = trace.part("make the keys ready");
         let expanded = self.jobs.keys.expand(&*model, &used, &self.pool, &give_up, &read);
         let expanded = expanded.map_err(|error| match error {
             ExpandError::Cancelled => Outcome::Interrupted,
             error => Outcome::Broken(error.to_string()),
         })?;
+        drop(expanding);
+        trace.text("blindsight.keys_were_here", are_warm);
         if are_warm {
             self.jobs.metrics.key_hits.inc();
         } else {
@@ -208,7 +234,9 @@ impl Runner {
         };
         let start = Instant::now();
         let run = || self.run_model(claim, &*model, &**loaded, &keys, &request);
+        let evaluating = trace.part("evaluate");
         let answer = self.pool.install(run);
+        drop(evaluating);
         let seconds = start.elapsed().as_secs_f64();
         match answer {
             Ok(answer) => Ok((answer, seconds)),

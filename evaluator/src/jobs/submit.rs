@@ -21,6 +21,7 @@ use crate::store::state::deletions::Discarded;
 use crate::store::state::jobs::{JobRow, JobState, NewRow};
 use crate::store::state::usage::Scope;
 use crate::time::Timestamp;
+use crate::traces::TraceParent;
 
 /// What a client submits.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct NewJob {
     pub request: Bytes,
     /// Whose share it comes out of.
     pub caller: Caller,
+    /// The span of the request, where traces are collected.
+    pub trace: Option<TraceParent>,
 }
 
 impl Jobs {
@@ -222,6 +225,7 @@ impl Row<'_> {
             request_sha256: self.sha256,
             request_bytes: new.request.len() as u64,
             cost_ms,
+            trace: new.trace,
             created_at,
         }
     }

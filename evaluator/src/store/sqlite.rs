@@ -125,13 +125,14 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// What takes an empty database to each version. Lines are only ever added.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
     include_str!("sqlite/schema_4.sql"),
     include_str!("sqlite/schema_5.sql"),
     include_str!("sqlite/schema_6.sql"),
+    include_str!("sqlite/schema_7.sql"),
 ];
 
 /// The newest schema that this program knows.

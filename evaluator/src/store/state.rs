@@ -167,6 +167,7 @@ impl StateError {
     }
 
     /// The database cannot be reached.
+    #[cfg(feature = "postgres")]
     pub(crate) fn away(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { is_full: false, is_away: true, source: source.into() }
     }

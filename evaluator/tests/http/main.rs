@@ -22,6 +22,8 @@ mod server;
 mod several_front_ends;
 mod several_keys;
 mod tenants;
+#[cfg(feature = "otlp")]
+mod traces;
 mod uploads;
 
 use blindsight_fake as fake;

@@ -25,6 +25,10 @@ app.kubernetes.io/component: {{ .role }}
   value: {{ .Values.blobs.address | quote }}
 - name: BLINDSIGHT_LEASE_SECONDS
   value: {{ .Values.leaseSeconds | quote }}
+{{- with .Values.traces.address }}
+- name: BLINDSIGHT_TRACES
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{/* A container that may do nothing but its work. */}}

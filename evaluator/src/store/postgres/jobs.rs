@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub(super) const COLUMNS: &str =
     "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
      error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
-     cost_ms, caller, epoch, worker, step";
+     cost_ms, caller, epoch, worker, step, trace";
 
 impl ReadJobs for Rows<'_> {
     fn job(&self, owner: Owner, id: Uuid) -> Result<Option<JobRow>> {
@@ -54,8 +54,8 @@ impl WriteJobs for Rows<'_> {
     fn insert_job(&self, new: &NewRow<'_>) -> Result<()> {
         let query = "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
                                        idempotency_key, request_sha256, request_bytes, created_at,
-                                       caller, cost_ms)
-                     VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $8, $9, $10, $11, $12)
+                                       caller, cost_ms, trace)
+                     VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $8, $9, $10, $11, $12, $13)
                      RETURNING seq";
         let values: Parameters<'_> = &[
             &new.id,
@@ -70,6 +70,7 @@ impl WriteJobs for Rows<'_> {
             &new.created_at.0,
             &new.caller.to_string(),
             &stored(new.cost_ms)?,
+            &new.trace.map(|trace| trace.to_string()),
         ];
         let seq: i64 = self.one(query, values, |row| get(row, 0))?;
         for (place, keys) in (0_i64..).zip(new.with) {
@@ -187,5 +188,7 @@ pub(super) fn job(row: &Row) -> Result<JobRow> {
         epoch: number(row, 18)?,
         worker: get(row, 19)?,
         step: number(row, 20)?,
+        // What another release wrote there, perhaps: a trace is not worth an error.
+        trace: get::<Option<&str>>(row, 21)?.and_then(|trace| trace.parse().ok()),
     })
 }

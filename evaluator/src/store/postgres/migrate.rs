@@ -10,12 +10,13 @@ use crate::store::schema::{Found, Migrated};
 use crate::store::state::StateError;
 
 /// What takes an empty database to each version. Lines are only ever added.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// The newest schema that this program knows.

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 pub(super) const COLUMNS: &str =
     "seq, id, keys, model, state, attempts, request_sha256, result_bytes,
      error_code, error_detail, evaluate_ms, created_at, started_at, finished_at, contract, steps,
-     cost_ms, caller, epoch, worker, step";
+     cost_ms, caller, epoch, worker, step, trace";
 
 impl ReadJobs for Connection {
     fn job(&self, owner: Owner, id: Uuid) -> Result<Option<JobRow>> {
@@ -58,8 +58,8 @@ impl WriteJobs for Connection {
         self.execute(
             "INSERT INTO jobs (id, owner, keys, model, contract, steps, state, attempts,
                                idempotency_key, request_sha256, request_bytes, created_at,
-                               caller, cost_ms, queued_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10, ?11, ?12,
+                               caller, cost_ms, trace, queued_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
                      CAST(unixepoch('subsec') * 1000 AS INTEGER))",
             params![
                 new.id.to_string(),
@@ -73,7 +73,8 @@ impl WriteJobs for Connection {
                 new.request_bytes,
                 new.created_at.0,
                 new.caller.to_string(),
-                new.cost_ms
+                new.cost_ms,
+                new.trace.map(|trace| trace.to_string())
             ],
         )?;
         let seq = self.last_insert_rowid();
@@ -177,6 +178,8 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<JobRow> {
         epoch: row.get(18)?,
         worker: maybe_uuid(row, 19)?,
         step: row.get(20)?,
+        // What another release wrote there, perhaps: a trace is not worth an error.
+        trace: row.get::<_, Option<String>>(21)?.and_then(|trace| trace.parse().ok()),
     })
 }
 

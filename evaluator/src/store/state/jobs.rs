@@ -9,6 +9,7 @@ use super::runs::RunName;
 use crate::caller::Caller;
 use crate::capability::Owner;
 use crate::time::Timestamp;
+use crate::traces::TraceParent;
 
 /// Where a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -97,6 +98,8 @@ pub struct JobRow {
     pub evaluate_ms: Option<u64>,
     /// How long its run was expected to take when it was accepted.
     pub cost_ms: u64,
+    /// The span that accepted it, where traces are collected.
+    pub trace: Option<TraceParent>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it was last started.
@@ -141,6 +144,8 @@ pub struct NewRow<'a> {
     pub request_bytes: u64,
     /// How long its run is expected to take.
     pub cost_ms: u64,
+    /// The span that accepts it, where traces are collected.
+    pub trace: Option<TraceParent>,
     /// When it was accepted.
     pub created_at: Timestamp,
 }

@@ -63,6 +63,7 @@ pub enum Note {
     Stop(Uuid),
 }
 
+#[cfg(any(feature = "postgres", test))]
 impl Note {
     /// As it is sent.
     pub(crate) fn to_text(self) -> String {

@@ -17,6 +17,7 @@ use crate::capability::Owner;
 use crate::store::sqlite::Sqlite;
 use crate::testing::TempFolder;
 use crate::time::Timestamp;
+use crate::traces::TraceParent;
 
 const OWNER: Owner = Owner([1; 32]);
 const SHA256: [u8; 32] = [7; 32];
@@ -104,6 +105,7 @@ fn insert_job(db: &Database, number: u128, name: &str, cost_ms: u64) {
         request_sha256: [6; 32],
         request_bytes: 20,
         cost_ms,
+        trace: TraceParent::new(1, number as u64, true),
         created_at: Timestamp(50),
     };
     db.write(|t| t.insert_job(&new)).unwrap();
