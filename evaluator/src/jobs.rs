@@ -9,6 +9,7 @@ mod queue;
 mod removal;
 mod runner;
 mod submit;
+mod together;
 mod view;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use board::{Board, Live};
 use miss::MissCost;
 pub use runner::Runners;
 pub use submit::NewJob;
+use together::Ends;
 pub use view::JobView;
 
 /// All jobs of a service.
@@ -56,6 +58,7 @@ pub struct Jobs {
     pub(crate) wake: Notify,
     /// Told when the rows have changed elsewhere.
     pub(crate) elsewhere: Notify,
+    ends: Ends,
     /// What fetching keys takes.
     pub(crate) key_miss: MissCost,
 }
@@ -82,6 +85,7 @@ impl Jobs {
             me,
             wake: Notify::new(),
             elsewhere: Notify::new(),
+            ends: Ends::default(),
             key_miss: MissCost::default(),
         }
     }

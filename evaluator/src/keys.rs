@@ -166,6 +166,11 @@ impl KeySets {
         std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Says so again: those who asked could not make use of it.
+    pub(crate) fn note_evicted(&self, bundles: Vec<[u8; 32]>) {
+        self.evicted.lock().unwrap_or_else(PoisonError::into_inner).extend(bundles);
+    }
+
     /// Whether all these keys are expanded.
     pub(crate) fn are_warm(&self, used: &[Used]) -> bool {
         let here = self.expanded.list();

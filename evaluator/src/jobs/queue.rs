@@ -7,7 +7,6 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::board::Interrupt;
-use super::end::{Noted, note_end};
 use super::order::Choice;
 use super::{Jobs, order};
 use crate::caller::Caller;
@@ -16,9 +15,9 @@ use crate::config::Switch;
 use crate::limits::quotas;
 use crate::refusal::{Code, Refusal};
 use crate::store::StoreError;
-use crate::store::state::jobs::{JobError, JobRow, JobState};
+use crate::store::state::jobs::JobRow;
 use crate::store::state::keys::KeyRow;
-use crate::store::state::runs::{Lost, Recovered, RunEnd, RunName, Start, Tenure};
+use crate::store::state::runs::{Lost, Recovered, RunName, Start, Tenure};
 use crate::store::state::shared::Note;
 use crate::store::state::{self, Reads, Writes};
 use crate::time::Timestamp;
@@ -100,7 +99,10 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
         return Ok(Claimed::Nothing);
     }
     let evicted = jobs.keys.take_evicted();
-    let taken = jobs.store.db.write(|t| take(jobs, t, &evicted))?;
+    let taken =
+        jobs.store.db.write(|t| take(jobs, t, &evicted)).inspect_err(|_: &StoreError| {
+            jobs.keys.note_evicted(evicted.clone());
+        })?;
     let claimed = begin(jobs, taken);
     if let Claimed::Job(_) = claimed {
         tell(jobs);
@@ -109,7 +111,7 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
 }
 
 /// What is taken in a change.
-enum Taken {
+pub(super) enum Taken {
     /// A job, and its key sets that are there.
     Job(Box<JobRow>, Vec<KeyRow>),
     /// Nothing; others are better suited to what waits, for so long.
@@ -117,8 +119,19 @@ enum Taken {
     Nothing,
 }
 
+impl Taken {
+    /// The same once more, if nothing was taken.
+    pub(super) fn nothing(&self) -> Option<Self> {
+        match self {
+            Self::Job(..) => None,
+            Self::Later(wait) => Some(Self::Later(*wait)),
+            Self::Nothing => Some(Self::Nothing),
+        }
+    }
+}
+
 /// Takes the job whose turn it is, as a part of a change. `evicted` are keys that are here no longer.
-fn take(jobs: &Jobs, t: &dyn Writes, evicted: &[[u8; 32]]) -> Result<Taken, StoreError> {
+pub(super) fn take(jobs: &Jobs, t: &dyn Writes, evicted: &[[u8; 32]]) -> Result<Taken, StoreError> {
     if jobs.shared().is_some() {
         evicted.iter().try_for_each(|bundle| t.note_warm(jobs.me, bundle, false))?;
     }
@@ -144,7 +157,7 @@ fn take(jobs: &Jobs, t: &dyn Writes, evicted: &[[u8; 32]]) -> Result<Taken, Stor
 }
 
 /// Puts what was taken on the board, once it is certain. To be called where transitions are held.
-fn begin(jobs: &Jobs, taken: Taken) -> Claimed {
+pub(super) fn begin(jobs: &Jobs, taken: Taken) -> Claimed {
     let (row, sets) = match taken {
         Taken::Job(row, sets) => (*row, sets),
         Taken::Later(wait) => return Claimed::Later(wait),
@@ -209,7 +222,7 @@ pub(super) fn changed(jobs: &Jobs) -> Result<(), StoreError> {
 }
 
 /// The same for who has a job in hand, which must not get lost because the queue cannot be looked at.
-fn tell(jobs: &Jobs) {
+pub(super) fn tell(jobs: &Jobs) {
     if let Err(error) = changed(jobs) {
         tracing::warn!(%error, "the queue cannot be looked at");
     }
@@ -254,73 +267,7 @@ pub(super) fn learn(jobs: &Jobs) -> Result<(), StoreError> {
 /// How many runs an estimate is made of.
 const RECENT: u32 = 64;
 
-/// Ends a run and takes the next job, in one change: of two, each would wait for its turn and for the
-/// disk. Returns the job's new state, or `None` if the job was cancelled or deleted meanwhile.
-pub(super) fn end(
-    jobs: &Jobs,
-    claim: &Claim,
-    outcome: &Outcome,
-) -> Result<(Option<JobState>, Claimed), StoreError> {
-    let _transitions = jobs.board.transitions();
-    let now = Timestamp::now();
-    let end = run_end(claim, outcome, jobs.config.max_attempts);
-    // Who broke something waits a while.
-    let goes_on = !jobs.lifecycle.is_stopping() && !matches!(outcome, Outcome::Broken(_));
-    let evicted = if goes_on { jobs.keys.take_evicted() } else { vec![] };
-    let (noted, taken) = jobs.store.db.write(|t| {
-        let noted = note_end(t, claim.run(), claim.start, &end, now)?;
-        if let Noted::Now(_) = noted {
-            t.charge(&claim.caller, correction(claim, outcome))?;
-        }
-        let taken = if goes_on { take(jobs, t, &evicted)? } else { Taken::Nothing };
-        Ok::<_, StoreError>((noted, taken))
-    })?;
-    if let Noted::TakenOver = noted {
-        tracing::warn!(job = %claim.id, "another process has taken the job over");
-        jobs.metrics.fenced_commits.inc();
-    }
-    let row = noted.into_row();
-    if row.as_ref().is_none_or(|row| row.state != JobState::Queued) {
-        jobs.board.end(claim.id, row.as_ref());
-    }
-    let next = begin(jobs, taken);
-    tell(jobs);
-    jobs.store.discarded.notify_one();
-    Ok((row.map(|row| row.state), next))
-}
-
-/// What becomes of a job.
-fn run_end(claim: &Claim, outcome: &Outcome, most_attempts: u32) -> RunEnd {
-    let attempts = claim.attempts;
-    let given_up = |state, code: Code, detail: String| {
-        RunEnd::GivenUp(state, JobError { code: code.as_str().to_owned(), detail })
-    };
-    match outcome {
-        &Outcome::Done { result_bytes, evaluate_ms } => RunEnd::Done { result_bytes, evaluate_ms },
-        Outcome::Failed(refusal) => {
-            given_up(JobState::Failed, refusal.code, refusal.detail.to_string())
-        }
-        Outcome::Broken(_) if attempts >= most_attempts => {
-            let detail = format!("The job was started {attempts} times and never ended.");
-            given_up(JobState::Dead, Code::Internal, detail)
-        }
-        Outcome::Broken(_) => RunEnd::Again { counted: true },
-        Outcome::Interrupted => RunEnd::Again { counted: false },
-    }
-}
-
-/// What a caller is charged beyond what was charged in advance.
-fn correction(claim: &Claim, outcome: &Outcome) -> i64 {
-    let real = match outcome {
-        Outcome::Done { evaluate_ms, .. } => *evaluate_ms,
-        // What a job breaks costs its caller a turn, what the service breaks off costs nothing.
-        Outcome::Failed(_) | Outcome::Broken(_) => claim.cost_ms,
-        Outcome::Interrupted => 0,
-    };
-    signed(real).saturating_sub(signed(claim.cost_ms))
-}
-
-fn signed(ms: u64) -> i64 {
+pub(super) fn signed(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
 }
 

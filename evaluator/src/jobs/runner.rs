@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use super::Jobs;
 use super::queue::{self, Claim, Claimed, Outcome};
 use super::submit::keys_do_not_fit;
+use super::together;
 use crate::keys::{Used, cover};
 use crate::models::{ExpandError, LoadedModel, RunError, RunKeys, ServedModel};
 use crate::refusal::{Code, Refusal};
@@ -146,7 +147,7 @@ impl Runner {
         }
         // The end of a run must be noted; until then there is nothing better to do.
         let (ended, next) = loop {
-            match queue::end(&self.jobs, claim, &outcome) {
+            match together::end(&self.jobs, claim, &outcome) {
                 Ok(ended) => break ended,
                 Err(error) if self.jobs.lifecycle.is_breaking_off() => {
                     tracing::error!(%error, "the job's end was not noted: it will run again");

@@ -13,6 +13,9 @@ use tokio_postgres::NoTls;
 /// The setting `blobs` of a service whose bytes are all objects, as in a bucket.
 pub(crate) const OBJECTS: &str = "objects";
 
+/// The lock that a change takes in PostgreSQL.
+const CHANGES: i64 = 0x626C_696E_6473_0001;
+
 /// Where a service has its rows.
 #[derive(Debug, Clone)]
 pub(crate) enum Rows {
@@ -80,6 +83,21 @@ impl Rows {
             }
             Self::Postgres(url) => in_postgres(url, statement),
         }
+    }
+
+    /// Has changes wait while `meanwhile` runs; `None` where others cannot.
+    pub(crate) fn while_changes_wait<T>(&self, meanwhile: impl FnOnce() -> T) -> Option<T> {
+        let Self::Postgres(url) = self else { return None };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.execute("SELECT pg_advisory_lock($1)", &[&CHANGES]).await.unwrap();
+            client
+        });
+        let result = meanwhile();
+        drop(client);
+        Some(result)
     }
 
     /// The one number that a question gives, which all services that share the rows see.

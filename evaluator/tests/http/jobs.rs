@@ -1,5 +1,7 @@
 //! Jobs: from a request to a result, or to the reason why there is none.
 
+use std::time::Duration;
+
 use crate::fake::{Behaviour, REQUEST_BYTES, STEPS, answer, request};
 use crate::server::Server;
 
@@ -22,6 +24,25 @@ fn a_request_gets_its_result() {
     // Cancelling what has ended changes nothing.
     let cancelled = server.delete(&job, &keys.capability);
     assert_eq!((cancelled.status, &cancelled.json()["state"]), (200, &"done".into()));
+}
+
+#[test]
+fn ends_that_wait_for_one_another_are_one_change() {
+    let server = Server::start(|config| config.jobs_at_once = 4);
+    let keys = server.keys(1);
+    let jobs = [100; 4].map(|step_ms| server.job(&keys, &request(step_ms, Behaviour::Works)));
+    jobs.iter().for_each(|job| server.runs(&keys, job));
+    // Long enough for all four to come to their ends, two after the other two.
+    let pause = || std::thread::sleep(Duration::from_secs(3));
+    if server.rows.while_changes_wait(pause).is_none() {
+        return;
+    }
+    for job in &jobs {
+        assert_eq!(server.end(&keys, job)["state"], "done");
+    }
+    // The first had begun to wait before there was another one.
+    let changes = "SELECT count(DISTINCT xmin::text) FROM jobs WHERE state = 'done'";
+    assert_eq!(server.rows.number(changes), 2);
 }
 
 #[test]

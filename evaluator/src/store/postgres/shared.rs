@@ -73,12 +73,17 @@ impl Shared for Between {
         let lease_ms = stored(lease_ms)?;
         self.wait(most, async {
             let client = self.leases.get().await?;
-            let query = "UPDATE jobs SET renewed_at = now_ms(), lease_until = now_ms() + $5,
-                                step = greatest(jobs.step, mine.step)
-                         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[])
-                             AS mine (seq, epoch, step)
-                         WHERE jobs.seq = mine.seq AND jobs.epoch = mine.epoch
-                             AND worker = $1 AND state = 'running'
+            // In the order in which several ends of one change are written: two who lock rows in different
+            // orders wait for each other.
+            let query = "WITH mine AS (
+                             SELECT jobs.seq, run.step
+                             FROM jobs JOIN unnest($2::bigint[], $3::bigint[], $4::bigint[])
+                                 AS run (seq, epoch, step) USING (seq, epoch)
+                             WHERE worker = $1 AND state = 'running'
+                             ORDER BY jobs.seq FOR UPDATE OF jobs)
+                         UPDATE jobs SET renewed_at = now_ms(), lease_until = now_ms() + $5,
+                             step = greatest(jobs.step, mine.step)
+                         FROM mine WHERE jobs.seq = mine.seq
                          RETURNING jobs.seq, jobs.epoch";
             let query = client.prepare_cached(query).await?;
             let rows = client.query(&query, &[&worker, &seqs, &epochs, &steps, &lease_ms]).await?;
