@@ -360,6 +360,8 @@ train NAME *ARGS: setup
     manifest=$PWD/crates/train/Cargo.toml
     # Paths among the arguments start where the command was given; networks go to this repository.
     cd {{ here }}
+    # Weights are the same for every instruction set, and found sooner with wide vectors.
+    export RUSTFLAGS="${RUSTFLAGS:-} -Ctarget-cpu=native"
     exec cargo run --locked --release -q --manifest-path "$manifest" -- \
         --folder "{{ justfile_directory() }}/models/train" "$@"
 

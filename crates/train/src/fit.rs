@@ -108,6 +108,12 @@ impl<'a> Fit<'a> {
         Self { shifts: Some(shifts), ..self }
     }
 
+    /// The same with no pictures shifted: distortion moves them too.
+    #[must_use]
+    pub const fn without_shifts(self) -> Self {
+        Self { shifts: None, ..self }
+    }
+
     /// Distorts pictures at random, after they were shifted.
     #[must_use]
     pub const fn distortion(self, distortion: Distortion) -> Self {

@@ -55,6 +55,14 @@ pub(crate) trait Learning: Send {
         0.0
     }
 
+    /// Around what its inputs should lie at first.
+    fn start(&self) -> f32 {
+        0.0
+    }
+
+    /// Has its results lie around a number, if it adds anything to them.
+    fn begin_at(&mut self, _: f32) {}
+
     /// Puts the nearest quadratic function in place of another, if this layer is to have one. False
     /// when there is none: too few values were met.
     fn replace_function(&mut self) -> bool {

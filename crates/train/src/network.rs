@@ -19,7 +19,12 @@ impl Network {
         let steps = architecture.steps().enumerate();
         let layers =
             steps.map(|(index, (layer, source, _))| learning(index, layer, source, &mut random));
-        Ok(Self { layers: layers.collect::<Result<_, _>>()? })
+        let mut layers: Vec<_> = layers.collect::<Result<_, _>>()?;
+        for at in 1..layers.len() {
+            let start = layers[at].start();
+            layers[at - 1].begin_at(start);
+        }
+        Ok(Self { layers })
     }
 
     /// The scores of a batch.
@@ -107,7 +112,7 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use blindsight_model::graph::ActivationKind;
-    use blindsight_model::sequential::Sequential;
+    use blindsight_model::sequential::{Activation, Sequential};
 
     use super::*;
 
@@ -127,6 +132,25 @@ mod tests {
         network.scale_by(&inputs());
         let deviation = network.forward(inputs(), Mode::default()).std(0.0);
         assert!((deviation - 1.0).abs() < 1e-3, "{deviation}");
+    }
+
+    #[test]
+    fn inputs_begin_where_functions_bend() {
+        let begin = |network: Sequential, kind| {
+            let network = network.activation(Activation::fitted(kind)).dense(2).build().unwrap();
+            let mut network = Network::new(&network, 1).unwrap();
+            network.values()
+        };
+        let dense = || Sequential::new([1, 4, 4]).dense(3);
+        // Weights and bias; gain, shift, mean and variance.
+        assert_eq!(begin(dense(), ActivationKind::Relu)[1], [0.0; 3]);
+        for (kind, place) in
+            [(ActivationKind::Sigmoid, -1.316_958), (ActivationKind::Tanh, -0.658_479)]
+        {
+            assert_eq!(begin(dense(), kind)[1], [place; 3]);
+            let normalised = begin(dense().batch_norm(), kind);
+            assert_eq!((&normalised[1], &normalised[3]), (&vec![0.0; 3], &vec![place; 3]));
+        }
     }
 
     #[test]

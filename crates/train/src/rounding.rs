@@ -7,7 +7,7 @@ use crate::TrainError;
 pub struct Bits(u32);
 
 /// Steps of the search for the best scale.
-const SCALES: u32 = 16;
+const SCALES: usize = 16;
 
 impl Bits {
     /// From 2 to 16 bits.
@@ -39,14 +39,18 @@ impl Bits {
     pub fn scale(self, weights: &[f32]) -> f32 {
         let most = weights.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let candidate =
-            |step: u32| most * (1.0 - step as f32 / (2 * SCALES) as f32) / self.largest() as f32;
-        let error = |scale: f32| {
-            weights
-                .iter()
-                .map(|&x| f64::from(x - self.integer(x, scale) * scale).powi(2))
-                .sum::<f64>()
-        };
-        let with_error = (0..SCALES).map(candidate).map(|scale| (error(scale), scale));
+            |step: usize| most * (1.0 - step as f32 / (2 * SCALES) as f32) / self.largest() as f32;
+        let scales: [f32; SCALES] = std::array::from_fn(candidate);
+        // All at once: this is done in every step, and one scale alone leaves vectors empty.
+        let mut errors = [0.0_f64; SCALES];
+        for &x in weights {
+            let each: [f32; SCALES] =
+                std::array::from_fn(|at| x - self.integer(x, scales[at]) * scales[at]);
+            for (error, each) in errors.iter_mut().zip(each) {
+                *error += f64::from(each) * f64::from(each);
+            }
+        }
+        let with_error = errors.into_iter().zip(scales);
         with_error.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0.0, |(_, scale)| scale)
     }
 
@@ -59,8 +63,17 @@ impl Bits {
 
     fn integer(self, x: f32, scale: f32) -> f32 {
         let most = self.largest() as f32;
-        if scale > 0.0 { (x / scale).round().clamp(-most, most) } else { 0.0 }
+        if scale > 0.0 { nearest((x / scale).clamp(-most, most)) } else { 0.0 }
     }
+}
+
+/// What [`f32::round`] makes of a number below 2^16, without a call, so that it is done in vectors.
+fn nearest(x: f32) -> f32 {
+    /// What is added to this loses its fraction: the nearest even integer for a half.
+    const WHOLE: f32 = 1.5 * (1 << 23) as f32;
+    let even = (x + WHOLE) - WHOLE;
+    let away = if x - even == 0.5_f32.copysign(x) { 1.0_f32.copysign(x) } else { 0.0 };
+    (even + away).copysign(x)
 }
 
 #[cfg(test)]
@@ -83,6 +96,18 @@ mod tests {
             assert!((integer - integer.round()).abs() < 1e-4 && integer.abs() < 7.01);
             assert!((x - rounded).abs() <= 0.51 * scale, "{x} {rounded}");
         }
+    }
+
+    #[test]
+    fn the_nearest_integer_is_that_of_round() {
+        let halves = (-140_000..=140_000).map(|x| x as f32 / 4.0);
+        for x in halves.filter(|x| x.abs() < 65_536.0) {
+            for x in [x.next_down(), x, x.next_up()] {
+                // A zero keeps its sign.
+                assert_eq!(nearest(x).to_bits(), x.round().to_bits(), "{x}");
+            }
+        }
+        assert_eq!(nearest(-0.0).to_bits(), (-0.0_f32).to_bits());
     }
 
     #[test]

@@ -63,6 +63,10 @@ impl Learning for Convolution {
         self.patches.scatter(&self.matrix.back(&gradient))
     }
 
+    fn begin_at(&mut self, start: f32) {
+        self.matrix.bias.values.fill(start);
+    }
+
     fn tensors(&mut self) -> Vec<&mut Tensor> {
         vec![&mut self.matrix.weights, &mut self.matrix.bias]
     }

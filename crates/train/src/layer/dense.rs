@@ -55,6 +55,10 @@ impl Learning for Dense {
         }
     }
 
+    fn begin_at(&mut self, start: f32) {
+        self.matrix.bias.values.fill(start);
+    }
+
     fn tensors(&mut self) -> Vec<&mut Tensor> {
         let gates = self.gates.as_mut().map(|gates| &mut gates.places);
         [&mut self.matrix.weights, &mut self.matrix.bias].into_iter().chain(gates).collect()

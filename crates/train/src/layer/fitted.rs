@@ -59,6 +59,10 @@ impl Learning for Fitted {
         self.current().penalty()
     }
 
+    fn start(&self) -> f32 {
+        self.function.bend()
+    }
+
     fn replace_function(&mut self) -> bool {
         let met = std::mem::take(&mut self.met);
         if self.is_fitted() {

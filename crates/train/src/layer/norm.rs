@@ -101,6 +101,10 @@ impl Learning for Norm {
         gradient
     }
 
+    fn begin_at(&mut self, start: f32) {
+        self.shift.values.fill(start);
+    }
+
     fn tensors(&mut self) -> Vec<&mut Tensor> {
         vec![&mut self.gain, &mut self.shift, &mut self.mean, &mut self.variance]
     }

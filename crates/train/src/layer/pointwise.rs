@@ -81,6 +81,17 @@ impl Function {
         };
         Some(Self { known, seen: Seen::default() })
     }
+
+    /// Where it bends most, upwards. Around zero some do not bend at all, and the parabola that is nearest
+    /// there is a line.
+    pub(super) const fn bend(&self) -> f32 {
+        match self.known {
+            Known::Square | Known::Relu | Known::Identity => 0.0,
+            // Where the third derivative is zero: at -ln(2 + sqrt(3)), and half of that.
+            Known::Sigmoid => -1.316_958,
+            Known::Tanh => -0.658_479,
+        }
+    }
 }
 
 impl Learning for Function {
