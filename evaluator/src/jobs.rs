@@ -1,6 +1,7 @@
 //! Jobs: one encrypted input each. The database says what was accepted and how it ended; the board
 //! in memory says who waits and how far who runs is.
 
+mod ahead;
 mod board;
 mod end;
 mod miss;
@@ -21,23 +22,26 @@ use uuid::Uuid;
 use crate::blocking::blocking;
 use crate::capability::Owner;
 use crate::config::{Config, Role};
-use crate::keys::KeySets;
+use crate::keys::{KeySets, Used, cover};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::models::Models;
+use crate::models::{Models, ServedModel};
 use crate::refusal::{Code, Refusal};
 use crate::store::blobs::Blob;
 use crate::store::state::jobs::{JobRow, JobState};
+use crate::store::state::keys::KeyRow;
 use crate::store::state::runs::{Lost, Recovered, RunName};
 use crate::store::state::shared::Shared;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::traces::Traces;
 
+use ahead::Ahead;
 pub use board::{Board, Live};
 use miss::MissCost;
 pub use runner::Runners;
 pub use submit::NewJob;
+use submit::keys_do_not_fit;
 use together::Ends;
 pub use view::JobView;
 
@@ -61,6 +65,8 @@ pub struct Jobs {
     ends: Ends,
     /// What fetching keys takes.
     pub(crate) key_miss: MissCost,
+    /// Keys of the job that comes next.
+    ahead: Ahead,
 }
 
 impl Jobs {
@@ -87,6 +93,7 @@ impl Jobs {
             elsewhere: Notify::new(),
             ends: Ends::default(),
             key_miss: MissCost::default(),
+            ahead: Ahead::default(),
         }
     }
 
@@ -133,9 +140,36 @@ impl Jobs {
         }
     }
 
+    /// The model of a job and the key sets it uses, if they are still what they were when the job
+    /// was accepted.
+    pub(super) fn model_and_keys(
+        &self,
+        model: &str,
+        contract: [u8; 32],
+        sets: &[KeyRow],
+    ) -> Result<(Arc<dyn ServedModel>, Vec<Used>), Refusal> {
+        let served = self.models.find(model)?;
+        if served.description().contract_sha256() != contract {
+            let detail = "The model was replaced by one with another contract; submit again.";
+            return Err(Refusal::new(Code::UnknownModel, detail));
+        }
+        let used = cover(&*served, sets).ok_or_else(|| keys_do_not_fit(model))?;
+        Ok((served, used))
+    }
+
     /// Jobs that this process can run side by side.
     pub(crate) fn slots(&self) -> usize {
         if self.config.role == Role::Front { 0 } else { self.config.jobs_at_once.max(1) }
+    }
+
+    /// Drops the keys that were fetched for a job to come.
+    pub(crate) fn drop_fetched_ahead(&self) {
+        self.ahead.clear(&self.keys);
+    }
+
+    /// Bytes of keys that were fetched for a job to come.
+    pub(crate) fn fetched_ahead_bytes(&self) -> u64 {
+        self.ahead.bytes()
     }
 
     /// Makes every run end.

@@ -31,7 +31,7 @@ pub struct KeySets {
     config: Arc<Config>,
     /// Expanded keys by the SHA-256 of their bundle.
     expanded: Shelf<[u8; 32], ExpandedKeys>,
-    /// Those that made room for others, since somebody asked.
+    /// Those that are here no longer, since somebody asked.
     evicted: Arc<Mutex<Vec<[u8; 32]>>>,
 }
 
@@ -161,14 +161,16 @@ impl KeySets {
         self.expanded.remove(sha256);
     }
 
-    /// The bundles whose expanded keys were dropped since this was last asked.
-    pub(crate) fn take_evicted(&self) -> Vec<[u8; 32]> {
-        std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Notes that a bundle that is said to be warm here is not, unless its keys are expanded.
+    pub(crate) fn note_gone(&self, sha256: &[u8; 32]) {
+        if !self.expanded.list().iter().any(|(here, _)| here == sha256) {
+            self.evicted.lock().unwrap_or_else(PoisonError::into_inner).push(*sha256);
+        }
     }
 
-    /// Says so again: those who asked could not make use of it.
-    pub(crate) fn note_evicted(&self, bundles: Vec<[u8; 32]>) {
-        self.evicted.lock().unwrap_or_else(PoisonError::into_inner).extend(bundles);
+    /// The bundles whose keys were dropped since this was last asked.
+    pub(crate) fn take_evicted(&self) -> Vec<[u8; 32]> {
+        std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether all these keys are expanded.

@@ -47,8 +47,13 @@ pub struct Metrics {
     pub fenced_commits: Counter,
     /// Runs whose keys were expanded already.
     pub key_hits: Counter,
-    /// Runs whose keys had to be fetched.
+    /// Runs whose keys had to be expanded, wherever they came from.
     pub key_misses: Counter,
+    /// How often keys of a job to come were fetched while another one ran.
+    pub keys_fetched_ahead: Counter,
+    /// Runs that found such keys, and had less to fetch for it.
+    pub keys_fetched_ahead_used: Counter,
+    fetched_ahead_bytes: Gauge,
     queue_age: Gauge<f64, AtomicU64>,
     free_slots: Gauge,
     deletions: Gauge,
@@ -66,6 +71,8 @@ pub(crate) struct Snapshot {
     pub(crate) free_slots: usize,
     /// Bytes and number of key sets that are kept expanded.
     pub(crate) cached: (u64, usize),
+    /// Bytes of keys that were fetched for a job to come.
+    pub(crate) fetched_ahead_bytes: u64,
     /// Loaded models with their own bytes.
     pub(crate) loaded: Vec<(String, u64)>,
     /// Bytes of all loaded models with what they share.
@@ -134,6 +141,9 @@ impl Metrics {
             fenced_commits: Counter::default(),
             key_hits: Counter::default(),
             key_misses: Counter::default(),
+            keys_fetched_ahead: Counter::default(),
+            keys_fetched_ahead_used: Counter::default(),
+            fetched_ahead_bytes: Gauge::default(),
             queue_age: Gauge::default(),
             free_slots: Gauge::default(),
             deletions: Gauge::default(),
@@ -174,7 +184,14 @@ impl Metrics {
         let text = "Ends of runs that were refused because a later run has the job";
         registry.register("fenced_commits", text, self.fenced_commits.clone());
         registry.register("key_hits", "Runs that found their keys expanded", self.key_hits.clone());
-        registry.register("key_misses", "Runs that fetched keys", self.key_misses.clone());
+        registry.register("key_misses", "Runs that expanded keys", self.key_misses.clone());
+        let text = "How often keys were fetched while another job ran";
+        registry.register("keys_fetched_ahead", text, self.keys_fetched_ahead.clone());
+        let text = "Runs that found keys fetched ahead";
+        registry.register("keys_fetched_ahead_used", text, self.keys_fetched_ahead_used.clone());
+        let text = "Keys fetched for a job to come";
+        let metric = self.fetched_ahead_bytes.clone();
+        registry.register_with_unit("keys_fetched_ahead", text, Unit::Bytes, metric);
         let metric = self.queue_age.clone();
         let text = "How long the oldest job has waited";
         registry.register_with_unit("queue_age", text, Unit::Seconds, metric);
@@ -243,6 +260,7 @@ impl Metrics {
         self.free_slots.set(now.free_slots as i64);
         self.cached_bytes.set(now.cached.0 as i64);
         self.cached_sets.set(now.cached.1 as i64);
+        self.fetched_ahead_bytes.set(now.fetched_ahead_bytes as i64);
         self.model_bytes.clear();
         for (model, bytes) in &now.loaded {
             self.model_bytes.get_or_create(&ModelLabels::of(model)).inc_by(*bytes as i64);

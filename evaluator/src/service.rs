@@ -118,6 +118,7 @@ impl Service {
     /// [`Service::break_off`] is called, as [`Config::finish_seconds`] says.
     pub fn stop(&self) {
         self.lifecycle.stop();
+        self.jobs.drop_fetched_ahead();
         self.jobs.wake.notify_waiters();
         if self.config.finish_seconds() == 0 {
             self.break_off();
@@ -180,6 +181,7 @@ impl Service {
             queued,
             running,
             cached: self.keys.cached(),
+            fetched_ahead_bytes: self.jobs.fetched_ahead_bytes(),
             loaded: loaded.into_iter().map(|(key, bytes)| (key.id.to_string(), bytes)).collect(),
             loaded_bytes,
             models: (catalogue.models().len(), catalogue.broken().len()),

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A moving average of how long keys took that had to be fetched and expanded. Before the first ones it is
-/// nothing: a process that holds no keys takes what waits, or it would never learn what that costs.
+/// A moving average of how long keys took that had to be fetched and expanded; those fetched ahead of
+/// their run took less, and are left out. Before the first ones it is nothing: a process that holds no
+/// keys takes what waits, or it would never learn what that costs.
 #[derive(Debug, Default)]
 pub(crate) struct MissCost(AtomicU64);
 

@@ -101,7 +101,7 @@ pub(super) fn claim(jobs: &Jobs) -> Result<Claimed, StoreError> {
     let evicted = jobs.keys.take_evicted();
     let taken =
         jobs.store.db.write(|t| take(jobs, t, &evicted)).inspect_err(|_: &StoreError| {
-            jobs.keys.note_evicted(evicted.clone());
+            evicted.iter().for_each(|bundle| jobs.keys.note_gone(bundle));
         })?;
     let claimed = begin(jobs, taken);
     if let Claimed::Job(_) = claimed {
@@ -187,8 +187,14 @@ pub(super) fn has_work(jobs: &Jobs) -> Result<Result<(), Claimed>, StoreError> {
     })
 }
 
-fn choice(jobs: &Jobs, rows: &(impl Reads + ?Sized)) -> state::Result<Choice> {
-    let with_affinity = jobs.shared().is_some() && jobs.config.affinity == Switch::On;
+/// Whether it matters whose keys are where.
+pub(super) fn has_affinity(jobs: &Jobs) -> bool {
+    jobs.shared().is_some() && jobs.config.affinity == Switch::On
+}
+
+/// What this process would do next.
+pub(super) fn choice(jobs: &Jobs, rows: &(impl Reads + ?Sized)) -> state::Result<Choice> {
+    let with_affinity = has_affinity(jobs);
     let each = if with_affinity { OF_EACH } else { 1 };
     let mut callers = CALLERS;
     let waiting = loop {

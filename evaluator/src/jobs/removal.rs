@@ -46,6 +46,7 @@ impl Jobs {
         let left = blocking(self, move |jobs| jobs.delete_rows(owner, id, condition)).await?;
         if let Some(sha256) = left {
             self.keys.forget(&sha256);
+            self.ahead.forget(&sha256, &self.keys);
         }
         self.store.discarded.notify_one();
         tracing::info!(keys = %id, "key set deleted");

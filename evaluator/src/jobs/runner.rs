@@ -11,10 +11,9 @@ use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
 use super::Jobs;
+use super::ahead;
 use super::queue::{self, Claim, Claimed, Outcome};
-use super::submit::keys_do_not_fit;
 use super::together;
-use crate::keys::{Used, cover};
 use crate::models::{ExpandError, LoadedModel, RunError, RunKeys, ServedModel};
 use crate::refusal::{Code, Refusal};
 use crate::shelf::AcquireError;
@@ -94,6 +93,8 @@ impl Runner {
                     self.wait(wait.clamp(Duration::from_millis(5), LOOK_ELSEWHERE));
                 }
                 Ok(Claimed::Nothing) => {
+                    // Who was to have the keys that were fetched is gone.
+                    self.jobs.drop_fetched_ahead();
                     self.jobs.lifecycle.note_storage(true);
                     self.wait(if self.jobs.shared().is_some() { LOOK_ELSEWHERE } else { LOOK });
                 }
@@ -199,7 +200,8 @@ impl Runner {
     /// The answer, and how long the run took; or the other outcome.
     fn answer(&self, claim: &Claim, trace: &mut Span) -> Result<(Vec<u8>, f64), Outcome> {
         let give_up = || self.is_unwanted(claim);
-        let (model, used) = self.find(claim).map_err(Outcome::Failed)?;
+        let found = self.jobs.model_and_keys(&claim.model, claim.contract, &claim.sets);
+        let (model, used) = found.map_err(Outcome::Failed)?;
         let reading = trace.part("read the request");
         let request = self.read(Blob::Request(claim.id));
         drop(reading);
@@ -213,7 +215,9 @@ impl Runner {
             AcquireError::GivenUp => Outcome::Interrupted,
             AcquireError::Load(error) => Outcome::Broken(error),
         })?;
-        let read = |blob| self.read(blob);
+        let fetched = self.jobs.ahead.take(&used);
+        let here = |blob| fetched.as_ref().and_then(|fetched| fetched.read(blob, &give_up));
+        let read = |blob| here(blob).map_or_else(|| self.read(blob), Ok);
         let (are_warm, start) = (self.jobs.keys.are_warm(&used), Instant::now());
         let expanding = trace.part("make the keys ready");
         let expanded = self.jobs.keys.expand(&*model, &used, &self.pool, &give_up, &read);
@@ -221,18 +225,25 @@ impl Runner {
             ExpandError::Cancelled => Outcome::Interrupted,
             error => Outcome::Broken(error.to_string()),
         })?;
+        let was_fetched_ahead = fetched.is_some_and(|fetched| fetched.was_read());
         drop(expanding);
         trace.text("blindsight.keys_were_here", are_warm);
+        trace.text("blindsight.keys_were_fetched_ahead", was_fetched_ahead);
         if are_warm {
             self.jobs.metrics.key_hits.inc();
         } else {
             self.jobs.metrics.key_misses.inc();
-            self.jobs.key_miss.note(start.elapsed());
+            if was_fetched_ahead {
+                self.jobs.metrics.keys_fetched_ahead_used.inc();
+            } else {
+                self.jobs.key_miss.note(start.elapsed());
+            }
         }
         let keys = RunKeys::of(expanded.values());
         let [loaded] = loaded.values() else {
             return Err(Outcome::Broken("the model is not there".to_owned()));
         };
+        let _looking = ahead::while_running(&self.jobs, claim.id, &self.io);
         let start = Instant::now();
         let run = || self.run_model(claim, &*model, &**loaded, &keys, &request);
         let evaluating = trace.part("evaluate");
@@ -247,18 +258,6 @@ impl Runner {
                 Err(Outcome::Failed(Refusal::new(Code::InvalidObject, error)))
             }
         }
-    }
-
-    /// The model of a job and the key sets it uses, if they are still what they were when the job
-    /// was accepted.
-    fn find(&self, claim: &Claim) -> Result<(Arc<dyn ServedModel>, Vec<Used>), Refusal> {
-        let model = self.jobs.models.find(&claim.model)?;
-        if model.description().contract_sha256() != claim.contract {
-            let detail = "The model was replaced by one with another contract; submit again.";
-            return Err(Refusal::new(Code::UnknownModel, detail));
-        }
-        let used = cover(&*model, &claim.sets).ok_or_else(|| keys_do_not_fit(&claim.model))?;
-        Ok((model, used))
     }
 
     fn run_model(

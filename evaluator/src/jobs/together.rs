@@ -145,7 +145,7 @@ fn change(jobs: &Jobs, ends: &[&End]) -> Result<Vec<(Noted, Taken)>, StoreError>
         Ok::<_, StoreError>(noted.into_iter().zip(taken).collect())
     });
     if changed.is_err() {
-        jobs.keys.note_evicted(evicted);
+        evicted.iter().for_each(|bundle| jobs.keys.note_gone(bundle));
     }
     changed
 }

@@ -70,6 +70,12 @@ impl Blobs {
         Ok(Self { store: Arc::new(local), folder: Some(folder.to_owned()) })
     }
 
+    /// Blobs in a store that was put together elsewhere: for tests, which make it slow.
+    #[must_use]
+    pub fn in_store(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store, folder: None }
+    }
+
     /// Blobs in the bucket of an address `s3://BUCKET/PREFIX`. Credentials, region and endpoint
     /// come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT`, ...).
     ///

@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod ahead;
 mod callers;
 mod database;
 mod document;

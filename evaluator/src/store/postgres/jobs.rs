@@ -29,6 +29,10 @@ impl ReadJobs for Rows<'_> {
         self.jobs_where("state = 'queued' ORDER BY seq LIMIT $1", &[&i64::from(most)])
     }
 
+    fn waiting_job(&self, seq: i64) -> Result<Option<JobRow>> {
+        self.job_where("seq = $1 AND state = 'queued'", &[&seq])
+    }
+
     fn jobs_named(&self, ids: &[Uuid]) -> Result<Vec<JobRow>> {
         self.jobs_where("id = ANY ($1)", &[&ids])
     }

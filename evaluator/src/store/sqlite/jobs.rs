@@ -31,6 +31,10 @@ impl ReadJobs for Connection {
         all(self, "state = 'queued' ORDER BY seq LIMIT ?1", [most])
     }
 
+    fn waiting_job(&self, seq: i64) -> Result<Option<JobRow>> {
+        one(self, "seq = ?1 AND state = 'queued'", [seq])
+    }
+
     fn jobs_named(&self, ids: &[Uuid]) -> Result<Vec<JobRow>> {
         let named = |id: &Uuid| one(self, "id = ?1", [id.to_string()]).transpose();
         ids.iter().filter_map(named).collect()

@@ -170,6 +170,12 @@ pub trait ReadJobs {
     /// When the database fails.
     fn waiting_jobs(&self, most: u32) -> Result<Vec<JobRow>>;
 
+    /// The job at this place in the order of acceptance, if it waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn waiting_job(&self, seq: i64) -> Result<Option<JobRow>>;
+
     /// Jobs of anybody by their names; what is not there is left out.
     ///
     /// # Errors

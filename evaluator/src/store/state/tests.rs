@@ -371,6 +371,8 @@ fn a_job_ends_once() {
         let (job, sets) = start_with_keys().unwrap().unwrap();
         assert_eq!(sets.iter().map(|set| set.id).collect::<Vec<_>>(), [id(1), id(2)]);
         assert!(start_with_keys().unwrap().is_none(), "it runs already");
+        let waits = |seq| db.read(|c| c.waiting_job(seq)).unwrap().map(|job| job.id);
+        assert_eq!((waits(seq), waits(waiting[1].seq)), (None, Some(id(101))));
         assert_eq!((job.state, job.attempts), (JobState::Running, 1));
         assert_eq!(job.started_at, Some(Timestamp(60)));
         assert!(start().is_none(), "it runs already");
