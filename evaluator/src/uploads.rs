@@ -50,11 +50,12 @@ pub struct Uploads {
     creations: Pace,
     /// Held while a key is checked: one at a time is in memory.
     frame_check: tokio::sync::Mutex<()>,
-    /// Taken while parts are read to make a key set: each is in memory whole.
+    /// Taken while an upload is made a key set.
     finishing: Semaphore,
 }
 
-/// Uploads that are finished at a time where they lie in parts.
+/// Uploads that are finished at a time where they lie in parts: each part is in memory whole. In a folder
+/// it is one: several would only take this machine's cores and disk from each other, and from requests.
 const FINISHING: usize = 4;
 
 /// How far an upload is.
@@ -99,7 +100,7 @@ impl Uploads {
                 Duration::from_secs(60) / config.uploads_per_minute.max(1),
             ),
             frame_check: tokio::sync::Mutex::new(()),
-            finishing: Semaphore::new(FINISHING),
+            finishing: Semaphore::new(if store.staging.has_parts() { FINISHING } else { 1 }),
         }
     }
 

@@ -29,10 +29,7 @@ use crate::time::Timestamp;
 ///
 /// Every step can be repeated: a process that ends in the middle starts over when it is back.
 pub(super) async fn finish(uploads: &Arc<Uploads>, owner: Owner, id: Uuid) -> Result<(), Refusal> {
-    let _turn = match uploads.store.staging.has_parts() {
-        true => Some(uploads.finishing.acquire().await.map_err(Refusal::internal)?),
-        false => None,
-    };
+    let _turn = uploads.finishing.acquire().await.map_err(Refusal::internal)?;
     let check = |row: &UploadRow| if row.received == row.length { Ok(()) } else { Err(shut_out()) };
     let found = blocking(uploads, move |uploads| {
         Ok(uploads.store.db.read(|c| {
