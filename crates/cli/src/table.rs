@@ -77,10 +77,9 @@ const fn row(
     Published { name, whose, how: How::Batch { agreement: None }, theirs }
 }
 
-/// A row whose squares of squares make large errors of small ones: digits that the network was not
-/// calibrated on need more than the usual precision.
-const fn exacting(row: Published) -> Published {
-    Published { how: How::Batch { agreement: Some(0.9996) }, ..row }
+/// A row with so many of the plain network's labels.
+const fn agreeing(agreement: f64, row: Published) -> Published {
+    Published { how: How::Batch { agreement: Some(agreement) }, ..row }
 }
 
 /// SEALion (van Elsloo et al. 2019), its tables; CryptoNets as SEALion gives it; CryptoDL (Hesamifard et
@@ -91,9 +90,12 @@ const PUBLISHED: [Published; 9] = [
     row("cnn-16", "SEALion CNN-16", Some(192.0), 153_600.0, 98.96),
     row("cnn-16-l0", "SEALion CNN-16, L0", Some(60.0), 491_520.0, 98.91),
     row("cryptonets", "CryptoNets", Some(250.0), 58_982.0, 98.95),
-    exacting(row("cryptodl-relu", "CryptoDL, ReLU", None, 164_000.0, 99.52)),
-    exacting(row("cryptodl-sigmoid", "CryptoDL, sigmoid", None, 164_000.0, 98.94)),
-    exacting(row("cryptodl-tanh", "CryptoDL, tanh", None, 164_000.0, 98.15)),
+    // Squares of squares make large errors of small ones: digits that the network was not calibrated on
+    // need more than the usual precision.
+    agreeing(0.9996, row("cryptodl-relu", "CryptoDL, ReLU", None, 164_000.0, 99.52)),
+    // As far as requests of 160 MB go.
+    agreeing(0.998, row("cryptodl-sigmoid", "CryptoDL, sigmoid", None, 164_000.0, 98.94)),
+    agreeing(0.998, row("cryptodl-tanh", "CryptoDL, tanh", None, 164_000.0, 98.15)),
     Published {
         name: "shallow-lenet5",
         whose: "one digit (LoLa)",

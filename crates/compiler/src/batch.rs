@@ -6,6 +6,7 @@
 //! of an input, runs the samples through the integer network with the noise that encryption will add,
 //! and takes the plan with the fewest limbs, then bits, whose labels agree as often as is wanted.
 
+mod alike;
 mod chain;
 mod integers;
 mod ring;
@@ -19,7 +20,7 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::batch::{BatchError, BatchPlan};
 use blindsight_contract::{
-    AnswerForm, BoxData, Contract, Forecast, ProductsData, RequestData, SchemeData, VERSION,
+    AnswerForm, BoxData, Contract, Forecast, Policy, ProductsData, RequestData, SchemeData, VERSION,
 };
 use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
@@ -57,7 +58,8 @@ pub enum BatchRefusal {
         /// `log2` of the smallest modulus that would do.
         bits: f64,
     },
-    /// Even the most precise integers do not agree often enough.
+    /// Even the most precise integers do not agree often enough, as far as a client takes requests that
+    /// carry them.
     #[error(
         "integer weights and squares agree in {:.2} % of inputs, {:.2} % are wanted",
         best * 100.0,
@@ -158,7 +160,7 @@ pub(crate) fn emit(
         }),
         forecast: Forecast { score_error: score_error * chain.unit, ..costs },
     };
-    let request_bytes = (shape.elements() * SeededCiphertext::byte_len(&set, level)) as u64;
+    let request_bytes = request_bytes(&set, shape.elements());
     Ok(Emitted { plan, contract, request_bytes, agreement })
 }
 
@@ -173,6 +175,7 @@ fn search(
         all.par_iter().map(|sample| chain.run(sample.values())).collect();
     let run = all.len().min(RUN);
     let (samples, expected) = (&all[..run], &all_expected[..run]);
+    let most_request_bytes = Policy::default().request_bytes;
     let mut least_bits = f64::INFINITY;
     let mut best_agreement = 0.0_f64;
     let mut best: Option<Trial> = None;
@@ -199,6 +202,9 @@ fn search(
                 let needed = plan.result_scale(scale).log2() + 1.0 + HEADROOM_BITS;
                 least_bits = least_bits.min(needed);
                 let Some(set) = ring::set(log_degree, needed, bits) else { break };
+                if request_bytes(&set, chain.inputs) > most_request_bytes {
+                    break;
+                }
                 let beaten = |best: &Trial| cost(&best.set) <= cost(&set);
                 if best.as_ref().is_some_and(beaten) {
                     break;
@@ -222,6 +228,11 @@ fn search(
         0.0 => BatchRefusal::Modulus { bits: least_bits },
         best => BatchRefusal::Agreement { best, wanted },
     })
+}
+
+/// A ciphertext for each value of an input.
+fn request_bytes(set: &Parameters, values: usize) -> u64 {
+    values as u64 * SeededCiphertext::byte_len(set, set.top_level()) as u64
 }
 
 /// What is made small: the limbs, which are the evaluator's work for an input, then the bits, which a
@@ -292,7 +303,7 @@ fn costs(set: &Arc<Parameters>, plan: &BatchPlan) -> Forecast {
     let level = set.top_level();
     let residues = (set.degree() * level) as u64;
     let expanded = 2 * plan.inputs as u64 * residues * 8;
-    let request = plan.inputs as u64 * SeededCiphertext::byte_len(set, level) as u64;
+    let request = request_bytes(set, plan.inputs);
     Forecast {
         seconds: cost::batch_seconds(plan.multiply_adds() * residues, expanded / 2),
         memory_bytes: expanded + request + plan.encoded_byte_len(level) as u64,

@@ -3,7 +3,7 @@
 use blindsight_ckks_eval::activation::{ChebyshevFit, Density};
 use blindsight_model::graph::ActivationKind;
 
-use super::BatchRefusal;
+use super::{BatchRefusal, alike};
 use crate::general::network::{Activation, Affine, Made, Network};
 use crate::general::sparse::{Sparse, windows};
 
@@ -76,6 +76,7 @@ impl Chain {
         layers.push(Layer::affine(reading, &network.scores, network.values.len())?);
         let mut chain = Self { inputs, layers, unit: network.bound };
         chain.drop_unread();
+        chain.layers.iter_mut().for_each(|layer| alike::fill(&mut layer.matrix));
         Ok(chain)
     }
 

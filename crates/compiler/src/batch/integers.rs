@@ -115,9 +115,10 @@ impl Layer {
         next.matrix = std::mem::take(&mut next.matrix).scaled(|_| 1.0, back);
     }
 
-    /// Whether all weights have one magnitude.
+    /// Whether all weights but zeros have one magnitude.
     fn is_alike(&self) -> bool {
-        let mut weights = self.matrix.rows.iter().flatten().map(|(_, w)| w.abs());
+        let weights = self.matrix.rows.iter().flatten().map(|(_, w)| w.abs());
+        let mut weights = weights.filter(|w| *w > 0.0);
         let first = weights.next().unwrap_or(0.0);
         weights.all(|w| (w - first).abs() <= 1e-6 * first)
     }
