@@ -37,6 +37,12 @@ pub static EXACT_SET: LazyLock<ExactParameters> = LazyLock::new(|| {
     ExactParameters::new(ExactLiteral::degree_2048(), &SET).expect("the set is sound")
 });
 
+/// Pixels of a picture for a network of signs: few, which keeps inputs short.
+pub const PIXELS: usize = 9;
+
+/// Scores of such a network, each of which has a mask of its own.
+pub const SCORES: usize = 1;
+
 /// The level of ciphertexts: the lowest keeps inputs short.
 pub const LEVEL: usize = 1;
 

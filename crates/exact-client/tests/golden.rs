@@ -15,10 +15,11 @@ use std::sync::LazyLock;
 use blindsight_ckks::parameters::{Literal as SchemeLiteral, Parameters};
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng};
 use blindsight_exact::label::LABEL_BITS;
+use blindsight_exact::picture::SCORE_BITS;
 use blindsight_exact::wire::KeyHead;
 use blindsight_exact::{
-    ClassSet, Decision, DecisionCode, ExactParameters, KeyPart, KeyPiece, LabelCiphertext,
-    LabelCode, Lead, Literal, Outcome, SeededPiece,
+    BinaryPicture, ClassSet, Decision, DecisionCode, ExactParameters, ExactScores, KeyPart,
+    KeyPiece, LabelCiphertext, LabelCode, Lead, Literal, Outcome, SeededPiece,
 };
 use blindsight_exact_client::{ExactFamily, Under};
 
@@ -34,17 +35,39 @@ static KEYS: LazyLock<KeyFamily> =
 static FAMILY: LazyLock<ExactFamily<'static>> =
     LazyLock::new(|| ExactFamily::new(&SET, &SCHEME, &KEYS).unwrap());
 
-/// A part of the circle under `S`, as an answer.
-fn answer(part: f64) -> LabelCiphertext {
-    let mut rng = SecretRng::from_key(&[2; 32]);
+/// A part of the circle under `S`, modulo `2^bits`: a mask and a body.
+fn sample(part: f64, bits: u32, rng: &mut SecretRng) -> (Vec<u16>, u16) {
     let mask: Vec<u16> =
-        (0..SET.degree()).map(|_| (rng.next_u64() >> (64 - LABEL_BITS)) as u16).collect();
-    let upper: Vec<u64> = mask.iter().map(|a| u64::from(*a) << (64 - LABEL_BITS)).collect();
+        (0..SET.degree()).map(|_| (rng.next_u64() >> (64 - bits)) as u16).collect();
+    let upper: Vec<u64> = mask.iter().map(|a| u64::from(*a) << (64 - bits)).collect();
     // Minus the mask times the secret, where the body is 0.
-    let product = FAMILY.phase(Under::Ring, &upper, 0) >> (64 - LABEL_BITS);
-    let message = (part * f64::from(1 << LABEL_BITS)).round() as u64;
-    let body = message.wrapping_sub(product) & ((1 << LABEL_BITS) - 1);
-    LabelCiphertext { mask, body: body as u16 }
+    let product = FAMILY.phase(Under::Ring, &upper, 0) >> (64 - bits);
+    let message = (part * f64::from(1 << bits)).round() as i64 as u64;
+    let body = message.wrapping_sub(product) & ((1 << bits) - 1);
+    (mask, body as u16)
+}
+
+/// A part of the circle, as an answer.
+fn answer(part: f64) -> LabelCiphertext {
+    let (mask, body) = sample(part, LABEL_BITS, &mut SecretRng::from_key(&[2; 32]));
+    LabelCiphertext { mask, body }
+}
+
+/// Dark and bright pixels, mixed.
+fn pixels() -> Vec<bool> {
+    (0..PIXELS as u32).map(|i| i.wrapping_mul(0x9E37_79B9) >> 31 == 1).collect()
+}
+
+fn picture() -> BinaryPicture {
+    FAMILY.encrypt_picture(&pixels(), &mut SecretRng::from_key(&[5; 32])).unwrap()
+}
+
+const PIXELS: usize = 784;
+const SCORES: [f64; 2] = [0.25, -0.125];
+
+fn scores() -> ExactScores {
+    let mut rng = SecretRng::from_key(&[6; 32]);
+    ExactScores(SCORES.iter().map(|part| sample(*part, SCORE_BITS, &mut rng)).collect())
 }
 
 fn shared(name: &str) -> PathBuf {
@@ -82,6 +105,38 @@ fn answer_of_a_third_of_the_circle() {
     assert_eq!(outcome(10, Decision::Label), Some(Outcome::Class(6)));
     assert_eq!(outcome(3, lead()), Some(Outcome::Class(1)));
     assert_eq!(outcome(10, among), Some(Outcome::Among(true)));
+}
+
+#[test]
+fn picture_for_signs() {
+    let file = golden(&shared("picture.bin"), &picture().to_bytes(&SET));
+    let read = BinaryPicture::from_bytes(&SET, PIXELS, &file).unwrap();
+    // Coefficient 0 of the body and of the mask times `S`, which is a mask of one number.
+    let mask = BinaryPicture::mask(&SET, &read.seed);
+    let turned: Vec<u64> =
+        std::iter::once(mask[0]).chain(mask[1..].iter().rev().map(|a| a.wrapping_neg())).collect();
+    let phase = FAMILY.phase(Under::Ring, &turned, read.body(0)) as i64;
+    assert_eq!(phase > 0, pixels()[0]);
+    assert!((phase.unsigned_abs() as f64 / 2_f64.powi(48) - 1.0).abs() < 0.01, "{phase}");
+}
+
+#[test]
+fn scores_of_signs() {
+    let file = golden(&shared("scores.bin"), &scores().to_bytes(&SET));
+    let read = ExactScores::from_bytes(&SET, SCORES.len(), &file).unwrap();
+    assert_eq!(FAMILY.decrypt_scores(&read), SCORES);
+}
+
+#[test]
+fn damaged_pictures_and_scores_are_refused_or_have_one_form() {
+    attack(&picture().to_bytes(&SET), 3000, |bytes| {
+        let read = BinaryPicture::from_bytes(&SET, PIXELS, bytes);
+        read.ok().map(|picture| picture.to_bytes(&SET))
+    });
+    attack(&scores().to_bytes(&SET), 3000, |bytes| {
+        let read = ExactScores::from_bytes(&SET, SCORES.len(), bytes);
+        read.ok().map(|scores| scores.to_bytes(&SET))
+    });
 }
 
 #[test]

@@ -18,9 +18,9 @@ use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use blindsight_engine::{Bundle, testing};
 use blindsight_exact::wire::KeyHead;
-use blindsight_exact::{KeyPart, KeyPiece, LabelCiphertext};
+use blindsight_exact::{ExactScores, KeyPart, KeyPiece, LabelCiphertext};
 use blindsight_exact_client::ExactFamily;
-use blindsight_fuzz::{EXACT_SET, LEVEL, RESPONSE, SET, SMALLEST_KEY};
+use blindsight_fuzz::{EXACT_SET, LEVEL, PIXELS, RESPONSE, SCORES, SET, SMALLEST_KEY};
 
 libfuzzer_sys::fuzz_target!(init: seed_and_exit(), |_data: &[u8]| {});
 
@@ -81,6 +81,10 @@ fn exact_answers(keys: &KeyFamily) -> Result<(), Box<dyn Error>> {
     let mask = (0..EXACT_SET.degree() as u16).collect();
     let answer = LabelCiphertext { mask, body: 4096 };
     write("exact_answer", &answer.to_bytes(&EXACT_SET))?;
+    let picture = family.encrypt_picture(&[true; PIXELS], &mut SecretRng::from_key(&[2; 32]))?;
+    write("exact_picture", &picture.to_bytes(&EXACT_SET))?;
+    let scores = ExactScores(vec![((0..EXACT_SET.degree() as u16).collect(), 77); SCORES]);
+    write("exact_scores", &scores.to_bytes(&EXACT_SET))?;
     Ok(())
 }
 
