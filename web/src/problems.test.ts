@@ -11,6 +11,7 @@ const CODES = [
   "network",
   "timeout",
   "server_busy",
+  "quota_exceeded",
   "server_error",
   "keys_lost",
   "upload_refused",

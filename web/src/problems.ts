@@ -49,6 +49,11 @@ const WORDS: Readonly<Record<string, Words>> = {
     "Too many pictures are waiting in its queue. Yours was not taken. Try again in a moment.",
     "retry",
   ],
+  quota_exceeded: [
+    "Enough for today",
+    "The server takes no more pictures from you until tomorrow (UTC). Yours was not taken.",
+    "none",
+  ],
   server_error: [
     "The server failed",
     "It reported a fault of its own. That is not about your picture, which it cannot see.",

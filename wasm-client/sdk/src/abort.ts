@@ -11,19 +11,44 @@ export function abortError(signal: AbortSignal): BlindsightError {
   return new BlindsightError("aborted", "the call was aborted", { cause: signal.reason });
 }
 
+/** Who wants to hear of a signal. One listener for all: a signal that many calls share has no more. */
+const hearers = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls back when the signal fires. Returns how to stop that. */
+export function onAbort(signal: AbortSignal, hear: () => void): () => void {
+  let all = hearers.get(signal);
+  if (!all) {
+    all = new Set();
+    hearers.set(signal, all);
+  }
+  const others = all;
+  if (others.size === 0) signal.addEventListener("abort", tellAll);
+  others.add(hear);
+  return () => {
+    others.delete(hear);
+    if (others.size === 0) signal.removeEventListener("abort", tellAll);
+  };
+}
+
+function tellAll(this: AbortSignal): void {
+  const all = hearers.get(this) ?? new Set();
+  // Whoever is let go of meanwhile hears nothing, as with listeners.
+  for (const hear of [...all]) if (all.has(hear)) hear();
+}
+
 /** Waits; an aborted wait rejects. */
 export function sleep(seconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(abortError(signal));
-    const stop = () => {
+    const unlink = onAbort(signal, () => {
+      unlink();
       clearTimeout(timer);
       reject(abortError(signal));
-    };
+    });
     const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
+      unlink();
       resolve();
     }, seconds * 1000);
-    signal.addEventListener("abort", stop, { once: true });
   });
 }
 
@@ -31,9 +56,8 @@ export function sleep(seconds: number, signal: AbortSignal): Promise<void> {
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(abortError(signal));
-    const stop = () => reject(abortError(signal));
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    const unlink = onAbort(signal, () => reject(abortError(signal)));
+    promise.then(resolve, reject).finally(unlink);
   });
 }
 
@@ -48,8 +72,7 @@ export class LinkedAbort {
       if (!signal) continue;
       const fire = () => this.controller.abort(signal.reason);
       if (signal.aborted) fire();
-      signal.addEventListener("abort", fire, { once: true });
-      this.#unlink.push(() => signal.removeEventListener("abort", fire));
+      this.#unlink.push(onAbort(signal, fire));
     }
   }
 

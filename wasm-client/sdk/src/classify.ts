@@ -1,4 +1,4 @@
-import { abortError, orAborted, throwIfAborted } from "./abort.js";
+import { abortError, onAbort, orAborted, throwIfAborted } from "./abort.js";
 import type { Context } from "./context.js";
 import type { Model } from "./contracts.js";
 import { BlindsightError } from "./errors.js";
@@ -77,7 +77,7 @@ export async function evaluate<N extends DecryptTask>(
   const { id } = submitted;
   // In the moment of the abort, not a turn later: a page that is left has no more turns.
   const cancel = () => cancelJob(context.http, { id, capability });
-  signal.addEventListener("abort", cancel, { once: true });
+  const unlink = onAbort(signal, cancel);
 
   try {
     if (signal.aborted) cancel();
@@ -128,7 +128,7 @@ export async function evaluate<N extends DecryptTask>(
     if (signal.aborted) throw abortError(signal);
     throw isGone(error) ? keysLost(error) : error;
   } finally {
-    signal.removeEventListener("abort", cancel);
+    unlink();
   }
 }
 

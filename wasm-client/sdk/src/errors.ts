@@ -22,6 +22,8 @@ export type BlindsightErrorCode =
   | "timeout"
   /** The server's queue stayed full for longer than `maxWaitSeconds`. */
   | "server_busy"
+  /** A quota is used up that is full again only later: no wait of minutes would help. */
+  | "quota_exceeded"
   /** The server answered with a failure of its own. */
   | "server_error"
   /** The server wants a (different) service token. */
@@ -63,6 +65,8 @@ export interface BlindsightErrorOptions extends ErrorOptions {
   status?: number;
   /** The server's own code (`code` of its problem document). */
   serverCode?: string;
+  /** After how many seconds the server wants to be asked again, if it said so. */
+  retryAfterSeconds?: number;
   /** Which of several inputs or examples is to blame, from 0. */
   index?: number;
 }
@@ -78,6 +82,8 @@ export class BlindsightError extends Error {
   readonly status: number | undefined;
   /** The server's own code (`code` of its problem document). */
   readonly serverCode: string | undefined;
+  /** After how many seconds the server wants to be asked again, if it said so. */
+  readonly retryAfterSeconds: number | undefined;
   /** Which of several inputs or examples is to blame, from 0. */
   readonly index: number | undefined;
 
@@ -88,6 +94,7 @@ export class BlindsightError extends Error {
     this.docs = `blindsight/ERRORS.md#${code}`;
     this.status = options.status;
     this.serverCode = options.serverCode;
+    this.retryAfterSeconds = options.retryAfterSeconds;
     this.index = options.index;
   }
 }

@@ -1,4 +1,4 @@
-import { abortError } from "./abort.js";
+import { abortError, onAbort } from "./abort.js";
 import { BlindsightError } from "./errors.js";
 import type { Platform, Port } from "./platform/platform.js";
 import type { ReplyMessage, TaskMessage, TaskName, Tasks } from "./worker/messages.js";
@@ -59,16 +59,15 @@ export class WorkerPool {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closed());
       if (signal.aborted) return reject(abortError(signal));
-      const stop = () => this.#stop(pending, abortError(signal));
+      const unlink = onAbort(signal, () => this.#stop(pending, abortError(signal)));
       const pending: Pending = {
         message: { id: this.#nextId++, task, input } as TaskMessage,
         transfer,
         signal,
         resolve: resolve as (output: unknown) => void,
         reject,
-        release: () => signal.removeEventListener("abort", stop),
+        release: unlink,
       };
-      signal.addEventListener("abort", stop, { once: true });
       this.#queue.push(pending);
       this.#advance();
     });

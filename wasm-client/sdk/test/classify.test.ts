@@ -170,6 +170,23 @@ describe("classification", () => {
       return true;
     };
     expect(await code(client.classify(PICTURE, { keys }))).toBe("server_busy");
+    // Tried once: the wait would be until tomorrow.
+    let tries = 0;
+    scene.server.fault = (request, response) => {
+      if (request.method !== "POST") return false;
+      tries += 1;
+      response.setHeader("Retry-After", "3600");
+      problem(response, 429, "daily_quota");
+      return true;
+    };
+    const patient = await scene.connect();
+    const others = await patient.keys();
+    await expect(patient.classify(PICTURE, { keys: others })).rejects.toMatchObject({
+      code: "quota_exceeded",
+      serverCode: "daily_quota",
+      retryAfterSeconds: 3600,
+    });
+    expect(tries).toBe(1);
     scene.server.fault = null;
     scene.server.uploads.clear();
     expect(await code(client.classify(PICTURE, { keys }))).toBe("keys_lost");

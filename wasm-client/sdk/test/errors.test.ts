@@ -36,7 +36,7 @@ describe("errors", () => {
     }
     const html = new Headers({ "content-type": "text/html", "retry-after": "soon" });
     const error = refusal(404, html, new TextEncoder().encode("<h1>"));
-    expect(error).toMatchObject({ code: "request_refused", retryAfterSeconds: null });
+    expect(error).toMatchObject({ code: "request_refused", retryAfterSeconds: undefined });
     const tomorrow = new Headers({ "retry-after": new Date(Date.now() + 60_000).toUTCString() });
     expect(refusal(503, tomorrow, body({})).retryAfterSeconds).toBeGreaterThan(50);
   });

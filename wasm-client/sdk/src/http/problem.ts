@@ -1,16 +1,15 @@
 import { BlindsightError } from "../errors.js";
 import type { BlindsightErrorCode } from "../errors.js";
 
-/** A refusal with the time after which the server wants to be asked again. */
+/** What the server refused, with its reason. */
 export class Refusal extends BlindsightError {
-  /** Seconds, if the server said so. */
-  readonly retryAfterSeconds: number | null;
-
   /** The refusal that a status and a problem document (RFC 9457) stand for. */
   constructor(status: number, serverCode: string | null, message: string, retry: number | null) {
-    const options = serverCode === null ? { status } : { status, serverCode };
-    super(codeOf(status), message, options);
-    this.retryAfterSeconds = retry;
+    super(codeOf(status, serverCode), message, {
+      status,
+      ...(serverCode !== null && { serverCode }),
+      ...(retry !== null && { retryAfterSeconds: retry }),
+    });
   }
 }
 
@@ -21,8 +20,9 @@ export function refusal(status: number, headers: Headers, body: Uint8Array): Ref
   return new Refusal(status, code, sentence, retryAfter(headers));
 }
 
-function codeOf(status: number): BlindsightErrorCode {
+function codeOf(status: number, serverCode: string | null): BlindsightErrorCode {
   if (status === 401) return "unauthorized";
+  if (serverCode === "daily_quota") return "quota_exceeded";
   if (status === 429) return "server_busy";
   if (status >= 500) return "server_error";
   return "request_refused";

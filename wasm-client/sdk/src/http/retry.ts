@@ -1,6 +1,5 @@
 import { sleep } from "../abort.js";
 import { BlindsightError } from "../errors.js";
-import { Refusal } from "./problem.js";
 
 /** A pause before another try. */
 export interface Pause {
@@ -58,7 +57,7 @@ export class Retry {
   }
 
   #pause(error: BlindsightError): number {
-    if (error instanceof Refusal && error.retryAfterSeconds !== null) {
+    if (error.retryAfterSeconds !== undefined) {
       return Math.min(Math.max(error.retryAfterSeconds, 0.1), LONGEST_RETRY_AFTER_SECONDS);
     }
     const longest = FIRST_PAUSE_SECONDS * 2 ** Math.min(this.#failures - 1, 10);
