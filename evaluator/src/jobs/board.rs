@@ -255,7 +255,7 @@ impl Inner {
     fn wait_of(&self, position: usize) -> Option<f64> {
         let running = self.running.values().map(|running| self.left_of(running));
         let waiting = self.queue.iter().take(position + 1);
-        running.chain(waiting.map(|record| self.times.of(&record.model))).sum()
+        estimate::wait(running, waiting.map(|record| self.times.of(&record.model)))
     }
 
     fn left_of(&self, running: &Running) -> Option<f64> {
