@@ -78,7 +78,8 @@ pub(crate) struct Means {
 impl Means {
     pub(crate) fn look(long: bool) -> Self {
         let no_namespaces = if long {
-            Namespace::make(0).err().map(|error| error.to_string())
+            let made = Namespace::sweep().and_then(|()| Namespace::make(0));
+            made.err().map(|error| error.to_string())
         } else {
             Some("only the long form uses them".to_owned())
         };

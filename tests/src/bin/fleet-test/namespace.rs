@@ -31,6 +31,18 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// Deletes those of tests that were killed: their cables have the addresses of new ones.
+    pub(crate) fn sweep() -> Outcome<()> {
+        let output = Command::new("ip").args(["netns", "list"]).stdin(Stdio::null()).output()?;
+        let list = String::from_utf8_lossy(&output.stdout);
+        for name in list.lines().filter_map(|line| line.split(' ').next()) {
+            if maker(name).is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+                ip(&["netns", "delete", name])?;
+            }
+        }
+        Ok(())
+    }
+
     fn cable(&self) -> String {
         format!("bs{}n{}", std::process::id() % 100_000, self.number)
     }
@@ -61,6 +73,13 @@ impl Drop for Namespace {
     }
 }
 
+/// The process that made a namespace of this name, if it is one of ours.
+fn maker(name: &str) -> Option<&str> {
+    let (process, number) = name.strip_prefix("blindsight-")?.split_once('-')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (is_number(process) && is_number(number)).then_some(process)
+}
+
 fn ip(arguments: &[&str]) -> Outcome<()> {
     let output = Command::new("ip").args(arguments).stdin(Stdio::null()).output()?;
     if output.status.success() {
@@ -68,4 +87,17 @@ fn ip(arguments: &[&str]) -> Outcome<()> {
     }
     let why = String::from_utf8_lossy(&output.stderr);
     Err(format!("ip {}: {}", arguments.join(" "), why.trim()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_who_made_them() {
+        assert_eq!(maker("blindsight-4711-3"), Some("4711"));
+        for other in ["blindsight-4711", "blindsight--3", "blindsight-a-3", "other-4711-3", ""] {
+            assert_eq!(maker(other), None, "{other}");
+        }
+    }
 }
