@@ -35,7 +35,7 @@ function sdk(parts: Partial<Sdk> = {}): Sdk & { calls: string[] } {
       return Promise.resolve({ persisted: persist });
     },
     classify: () => Promise.resolve(answer),
-    encoder: null,
+    encoders: [],
     embed: () => Promise.reject(failure("invalid_argument")),
     forget: () => {
       stored = { at: "none" };

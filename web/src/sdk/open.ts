@@ -48,10 +48,12 @@ export const open: Open = async (url, { token, onRequest }) => {
 
 function adapt(client: Client): Sdk {
   const models = offered(client.models);
-  const encoder = client.models.find(
-    ({ features, input }) => features !== null && input.kind !== "tensor",
-  );
-  let encoderKeys: Keys | null = null;
+  const encoders = client.models
+    .filter(({ features, input }) => features !== null && input.kind !== "tensor")
+    .map(encoderOf)
+    .toSorted((a, b) => a.seconds - b.seconds);
+  /** Keys of encoders, by the encoder's name. */
+  const encoderKeys = new Map<string, Keys>();
   let answer: LabelAnswer = "scores";
   // The SDK connects to no server without a model.
   let chosen = variant(models[0] as Offered, answer);
@@ -138,34 +140,27 @@ function adapt(client: Client): Sdk {
         throw error;
       }
     },
-    encoder: encoder === undefined ? null : encoderOf(encoder),
-    async embed(source, control) {
-      if (encoder === undefined) throw new Error("the server offers no encoder");
+    encoders,
+    async embed({ id: model, keyBytes }, source, control) {
       const { signal } = control;
-      const model = encoder.id;
       const onProgress = classifySteps(control);
       try {
-        encoderKeys ??= await client.keys({
-          model,
-          signal,
-          onProgress: keySteps(control, encoder.bytes.keys),
-        });
-        return await client.embed(asPicture(source), {
-          keys: encoderKeys,
-          model,
-          signal,
-          onProgress,
-        });
+        let mine = encoderKeys.get(model);
+        if (mine === undefined) {
+          mine = await client.keys({ model, signal, onProgress: keySteps(control, keyBytes) });
+          encoderKeys.set(model, mine);
+        }
+        return await client.embed(asPicture(source), { keys: mine, model, signal, onProgress });
       } catch (error) {
         // They may have been forgotten meanwhile, or have expired: the next try makes others.
-        encoderKeys = null;
+        encoderKeys.delete(model);
         throw error;
       }
     },
     async forget() {
-      const mine = [keys, encoderKeys];
+      const mine = [keys, ...encoderKeys.values()];
       keys = null;
-      encoderKeys = null;
+      encoderKeys.clear();
       for (const each of mine) await each?.forget();
       // Those of other schemes, and of earlier visits.
       await client.forgetStoredKeys();
@@ -233,8 +228,10 @@ function factsOf(client: Client, model: ModelInfo): Facts {
   };
 }
 
-function encoderOf({ id, title, contract, input, features }: ModelInfo): Encoder {
-  return { id, model: title, contract, input, features: features ?? 0 };
+function encoderOf(model: ModelInfo): Encoder {
+  const { id, title, contract, input, features, bytes, forecast } = model;
+  const costs = { keyBytes: bytes.keys, seconds: forecast.seconds };
+  return { id, model: title, contract, input, features: features ?? 0, ...costs };
 }
 
 function classifySteps(control: Control): (progress: ClassifyProgress) => void {

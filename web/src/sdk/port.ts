@@ -98,6 +98,9 @@ export interface Encoder {
   readonly input: ModelInput;
   /** How many numbers it gives. */
   readonly features: number;
+  /** What its keys come to, in bytes, and how long a run takes, as its compiler says. */
+  readonly keyBytes: number;
+  readonly seconds: number;
 }
 
 /** What there is of keys for the chosen model. */
@@ -167,10 +170,10 @@ export interface Sdk {
   prepareKeys(control: Control, options: { persist: boolean }): Promise<KeyFacts>;
   /** Encrypts, sends, waits, decrypts. Keys must have been prepared. */
   classify(source: Source, control: Control): Promise<Answer>;
-  /** The first encoder that reads pictures, if the server offers one. */
-  readonly encoder: Encoder | null;
-  /** The encoder's features of a picture or a drawing. Makes and uploads keys for it, if need be. */
-  embed(source: Source, control: Control): Promise<Float32Array>;
+  /** The encoders that read pictures, the fastest first. */
+  readonly encoders: readonly Encoder[];
+  /** What an encoder makes of a picture or a drawing. Makes and uploads keys for it, if need be. */
+  embed(encoder: Encoder, source: Source, control: Control): Promise<Float32Array>;
   /** Deletes the keys here and on the server. */
   forget(): Promise<void>;
   /** Ends it. What is kept stays. */

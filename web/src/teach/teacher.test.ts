@@ -2,7 +2,13 @@ import { expect, it } from "vitest";
 import type { Control, Encoder, Sdk } from "../sdk/port.ts";
 import { Teacher } from "./teacher.ts";
 
-const encoder = { contract: "one", features: 2, input: { kind: "grey" } } as unknown as Encoder;
+const encoder = {
+  id: "grey",
+  contract: "one",
+  features: 2,
+  input: { kind: "grey" },
+} as unknown as Encoder;
+const photos = { ...encoder, id: "photos", contract: "two" };
 const failure = (code: string): Error => Object.assign(new Error(code), { code });
 
 /** A teacher whose encoder takes texts for numbers, and a browser that stores one thing. */
@@ -10,15 +16,15 @@ function scene(stored: unknown = null) {
   const all = {
     sent: [] as unknown[],
     stored,
-    encoder,
+    encoders: [encoder, photos],
     embed: (source: unknown, _control: Control) =>
       Promise.resolve(Float32Array.from(String(source).split(" "), Number)),
   };
   const sdk = {
-    get encoder() {
-      return all.encoder;
+    get encoders() {
+      return all.encoders;
     },
-    embed(source: unknown, control: Control) {
+    embed(_encoder: Encoder, source: unknown, control: Control) {
       all.sent.push(source);
       return all.embed(source, control);
     },
@@ -63,12 +69,37 @@ it("keeps what it was taught, with this encoder alone, until it is forgotten", a
   expect(again.teacher.state.taught.lessons).toHaveLength(5);
   await again.teacher.ask("8 8");
   expect(again.teacher.state.verdict?.label).toBe("high");
-  again.all.encoder = { ...encoder, contract: "another" };
+  again.all.encoders = [{ ...encoder, contract: "another" }];
   again.teacher.meet();
   expect(again.teacher.state.taught.classes).toEqual([]);
   const third = scene(all.stored);
   third.teacher.forget();
   expect([third.all.stored, third.teacher.state.taught.classes]).toEqual([null, []]);
+});
+
+it("has lessons of its own for each encoder, and stays with the chosen one", async () => {
+  const { all, teacher } = await taught();
+  expect(teacher.state.encoder?.id).toBe("grey");
+  teacher.choose("photos");
+  expect([teacher.state.encoder?.id, teacher.state.taught.classes]).toEqual(["photos", []]);
+  teacher.addClass("sky");
+  await teacher.teach("sky", ["5 5"]);
+  all.encoders = [...all.encoders];
+  teacher.meet();
+  expect(teacher.state.encoder?.id).toBe("photos");
+  teacher.choose("grey");
+  expect(teacher.state.taught.classes).toEqual(["low", "high"]);
+  const later = scene(all.stored).teacher;
+  expect(later.state.taught.classes).toEqual(["low", "high"]);
+  later.choose("nothing");
+  later.choose("photos");
+  expect(later.state.taught.classes).toEqual(["sky"]);
+  // Forgetting is of one encoder's lessons.
+  teacher.forget();
+  expect(Object.keys(all.stored as object)).toEqual(["two"]);
+  teacher.choose("photos");
+  teacher.forget();
+  expect(all.stored).toBeNull();
 });
 
 it("asks nothing before there are examples of two classes", async () => {
@@ -118,6 +149,8 @@ it("does one thing at a time, and stops when told", async () => {
     });
   const first = teacher.teach("low", ["x"]);
   await teacher.teach("low", ["y"]);
+  teacher.choose("photos");
+  expect(teacher.state.encoder?.id).toBe("grey");
   teacher.forget();
   teacher.removeClass("low");
   expect(all.sent).toEqual(["x"]);

@@ -35,6 +35,8 @@ export interface Verdict extends Prediction {
 
 /** Everything that is shown of it. */
 export interface TeachState {
+  /** What can be chosen from. */
+  readonly encoders: readonly Encoder[];
   readonly encoder: Encoder | null;
   readonly taught: Taught;
   readonly work: Work;
@@ -53,6 +55,7 @@ export interface Surroundings {
 export class Teacher {
   readonly #around: Surroundings;
   #state: TeachState = {
+    encoders: [],
     encoder: null,
     taught: NOTHING,
     work: { at: "idle", line: "" },
@@ -68,16 +71,23 @@ export class Teacher {
     return this.#state;
   }
 
-  /** Looks which encoder there is now, and takes up what was taught with it. */
+  /** Looks which encoders there are now, and takes up what was taught with the chosen one. */
   meet(): void {
-    const encoder = this.#around.sdk()?.encoder ?? null;
+    const encoders = this.#around.sdk()?.encoders ?? [];
     const before = this.#state.encoder;
-    if (encoder === null || encoder.contract === before?.contract) return;
-    const stored = this.#around.kept.load() as { encoder?: unknown; taught?: unknown } | null;
-    // Features of another encoder mean something else.
-    const isOurs = stored?.encoder === encoder.contract;
-    const taught = isOurs ? readTaught(stored.taught, encoder.features) : NOTHING;
-    this.#set({ encoder, taught, verdict: null });
+    const encoder = encoders.find(({ id }) => id === before?.id) ?? encoders[0];
+    if (encoder === undefined) return;
+    if (encoder.contract !== before?.contract) this.#take(encoder, encoders);
+    else if (encoders !== this.#state.encoders) this.#set({ encoders });
+  }
+
+  /** Chooses another encoder, with what was taught with that one. */
+  choose(id: string): void {
+    const { encoders, encoder } = this.#state;
+    const chosen = encoders.find((each) => each.id === id);
+    if (chosen === undefined || chosen === encoder || this.#isBusy()) return;
+    this.#take(chosen, encoders);
+    this.#say("");
   }
 
   /** Makes a class; says what is wrong with its name. */
@@ -128,15 +138,15 @@ export class Teacher {
   /** Forgets everything that was taught. */
   forget(): void {
     if (this.#isBusy()) return;
-    this.#around.kept.remove();
-    this.#set({ taught: NOTHING, verdict: null });
+    this.#keep(NOTHING);
     this.#say("What you taught is forgotten.");
   }
 
   /** Embeds one after another; `take` says what became of each. */
   async #act(sources: readonly Source[], take: (features: number[]) => string): Promise<void> {
     const sdk = this.#around.sdk();
-    if (sdk === null || this.#isBusy()) return;
+    const { encoder } = this.#state;
+    if (sdk === null || encoder === null || this.#isBusy()) return;
     const abort = new AbortController();
     this.#abort = abort;
     const [total, running] = [sources.length, { at: "running", pause: null } as const];
@@ -152,7 +162,7 @@ export class Teacher {
           onPause: (pause) =>
             this.#set({ work: { at: "running", step: null, pause, done, total } }),
         };
-        line = take([...(await embedded(sdk, source, control))]);
+        line = take([...(await embedded(() => sdk.embed(encoder, source, control)))]);
       }
       this.#set({ work: { at: "idle", line } });
     } catch (error) {
@@ -168,11 +178,32 @@ export class Teacher {
     return this.#state.work.at === "running";
   }
 
+  /** Features of another encoder mean something else: each has its own lessons. */
+  #take(encoder: Encoder, encoders: readonly Encoder[]): void {
+    const taught = readTaught(this.#stored()[encoder.contract], encoder.features);
+    this.#set({ encoders, encoder, taught, verdict: null });
+  }
+
   #keep(taught: Taught): void {
-    const { encoder } = this.#state;
+    const { encoders, encoder } = this.#state;
     if (encoder === null) return;
     this.#set({ taught, verdict: null });
-    this.#around.kept.save({ encoder: encoder.contract, taught });
+    const stored = this.#stored();
+    const all = encoders.map(({ contract }): [string, unknown] => [
+      contract,
+      contract === encoder.contract ? taught : stored[contract],
+    ]);
+    // Not what encoders were taught that are no more.
+    const some = all.filter(([, each]) => each !== undefined && each !== NOTHING);
+    if (some.length > 0) this.#around.kept.save(Object.fromEntries(some));
+    else this.#around.kept.remove();
+  }
+
+  /** What each encoder was taught, by its contract; whatever it is. */
+  #stored(): Readonly<Record<string, unknown>> {
+    const stored = this.#around.kept.load();
+    if (typeof stored !== "object" || stored === null) return {};
+    return stored as Readonly<Record<string, unknown>>;
   }
 
   #say(line: string): void {
@@ -186,11 +217,11 @@ export class Teacher {
 }
 
 /** Keys expire on the server. Once, new ones are made without asking. */
-async function embedded(sdk: Sdk, source: Source, control: Control): Promise<Float32Array> {
+async function embedded(embed: () => Promise<Float32Array>): Promise<Float32Array> {
   try {
-    return await sdk.embed(source, control);
+    return await embed();
   } catch (error) {
     if (codeOf(error) !== "keys_lost") throw error;
-    return sdk.embed(source, control);
+    return embed();
   }
 }

@@ -4,6 +4,7 @@ import { percent } from "../format.ts";
 import { isDrawable } from "../reads.ts";
 import { canAsk, countOf, type Taught } from "../teach/taught.ts";
 import type { Teacher, TeachState, Verdict, Work } from "../teach/teacher.ts";
+import { encodersView } from "./encoders.ts";
 import { Strokes } from "./pen.ts";
 
 /** Who gets the pictures that are being chosen: a class, or nobody, who asks. */
@@ -17,6 +18,7 @@ export function teachView(teacher: Teacher): () => void {
   const field = byId("teach-field", HTMLElement);
   const ask = byId("teach-ask", HTMLButtonElement);
   const pick = byId("teach-pick", HTMLButtonElement);
+  const clear = byId("teach-clear", HTMLButtonElement);
   const cancel = byId("teach-cancel", HTMLButtonElement);
   const forget = byId("teach-forget", HTMLButtonElement);
   const text = byId("teach-line", HTMLElement);
@@ -29,6 +31,7 @@ export function teachView(teacher: Teacher): () => void {
     if (goal !== null) void teacher.teach(goal, chosen);
     else if (chosen[0] !== undefined) void teacher.ask(chosen[0]);
   });
+  const choice = encodersView(teacher);
   let shown: Taught | null = null;
 
   const add = (): void => {
@@ -40,7 +43,7 @@ export function teachView(teacher: Teacher): () => void {
     event.preventDefault();
     add();
   });
-  byId("teach-clear", HTMLButtonElement).addEventListener("click", () => pad.empty());
+  clear.addEventListener("click", () => pad.empty());
   ask.addEventListener("click", () => {
     const drawing = pad.drawing();
     if (drawing === null) setText(text, "Draw something first, or ask about a picture.");
@@ -83,6 +86,7 @@ export function teachView(teacher: Teacher): () => void {
     const { encoder, taught, work, verdict: found } = teacher.state;
     section.hidden = encoder === null;
     if (encoder === null) return;
+    choice(teacher.state);
     frame.hidden = !isDrawable(encoder.input);
     if (!field.isContentEditable) setAttribute(field, "contenteditable", "plaintext-only");
     if (taught !== shown) {
@@ -96,6 +100,7 @@ export function teachView(teacher: Teacher): () => void {
     const isBusy = work.at === "running";
     setAttribute(ask, "aria-disabled", String(isBusy || !canAsk(taught)));
     ask.hidden = frame.hidden;
+    clear.hidden = frame.hidden;
     cancel.hidden = !isBusy;
     forget.hidden = taught.classes.length === 0;
     setText(text, lineOf(work, teacher.state));

@@ -6,8 +6,8 @@
  * `unfinished`, `kept`, `token` (which is "sesame"), `revoked` (the same, from the first
  * classification on), `models` (three of them, of which two share all keys), `digits` (the first
  * reads grey pictures), `numbers` (the first reads numbers), `teach` (there is an encoder for digits),
- * `label` (three models: with and without the label alone, and with nothing else), `withheld` (one,
- * with the label alone); `&speed=10` makes all of it ten times as fast, and `&hold=evaluating` stops
+ * `encoders` (and one for photos), `label` (three models: with and without the label alone, and with
+ * nothing else), `withheld` (one, with the label alone); `&speed=10` makes all of it ten times as fast, and `&hold=evaluating` stops
  * there.
  */
 import { DIGIT_SIDE, Drawing } from "../../src/digit.ts";
@@ -60,6 +60,17 @@ const ENCODER: Encoder = {
   contract: "ab".repeat(32),
   input: reads("grey", 1, DIGIT_SIDE),
   features: 2,
+  keyBytes: 900_000,
+  seconds: 0.05,
+};
+const PHOTOS: Encoder = {
+  ...ENCODER,
+  id: "photos",
+  model: "Features of photos",
+  contract: "cd".repeat(32),
+  input: PHOTO,
+  keyBytes: 89_000_000,
+  seconds: 5,
 };
 const SCENARIOS: Readonly<Record<string, readonly Facts[]>> = {
   models: [
@@ -71,6 +82,10 @@ const SCENARIOS: Readonly<Record<string, readonly Facts[]>> = {
   numbers: [NUMBERS, DIGITS],
   label: [RESNET20, { ...DIGITS, answer: "label" }, model("resnet56", "ResNet56")],
   withheld: [{ ...RESNET20, answer: "label" }],
+};
+const ENCODERS: Readonly<Record<string, readonly Encoder[]>> = {
+  teach: [ENCODER],
+  encoders: [ENCODER, PHOTOS],
 };
 /** Models with both answers. */
 const BOTH: readonly string[] = scenario === "label" ? ["resnet20"] : [];
@@ -229,8 +244,8 @@ function fake(record: Book): Sdk {
         seconds: { encrypt: 0.21, evaluate: 9.2, decrypt: 0.043, total: 9.8 },
       };
     },
-    encoder: scenario === "teach" ? ENCODER : null,
-    async embed(source, control) {
+    encoders: ENCODERS[scenario] ?? [],
+    async embed(_encoder, source, control) {
       await step(control, { at: "encrypting" }, 100);
       const { rgb } = await pictureOf(source, DIGIT_SIDE);
       record("classification-request", "POST", "/v1/keys/0b7c9d2e4f6a8b1c/jobs", 92_253, 412);

@@ -91,3 +91,25 @@ it("takes several pictures of a class at once, and says which cannot be read", a
   expect(visit.complaints).toEqual([]);
   await visit.close();
 });
+
+it("lets people choose what they show, where there is more than one encoder", async () => {
+  const visit = await all.open("case=encoders&speed=40");
+  const { page } = visit;
+  await visit.phase("waiting");
+  expect(await page.getByTestId("encoder-encoder").isChecked()).toBe(true);
+  expect(await page.getByTestId("teach-pad").isVisible()).toBe(true);
+  await addClass(visit, "up");
+  await page.getByTestId("encoder-photos").check();
+  // Nothing is drawn of photos, and what was taught of drawings is none of theirs.
+  expect(await page.getByTestId("teach-pad").isVisible()).toBe(false);
+  expect(await page.getByTestId("teach-clear").isVisible()).toBe(false);
+  expect(await page.getByTestId("teach-class-up").count()).toBe(0);
+  await addClass(visit, "sky");
+  await page.reload();
+  await visit.phase("waiting");
+  await page.getByTestId("teach-class-up").waitFor();
+  await page.getByTestId("encoder-photos").check();
+  await page.getByTestId("teach-class-sky").waitFor();
+  expect(visit.complaints).toEqual([]);
+  await visit.close();
+});
