@@ -11,6 +11,7 @@
 mod creation;
 mod hostile;
 mod leftovers;
+mod tenants;
 mod visit;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,12 +43,13 @@ fn strangers_keep_nobody_out() {
     // The first visit of a process makes the model ready; the second is what others are compared
     // with.
     let idle = visit::whole(&api.clone().from(1), &me, 2).min(idle);
-    let siege = siege(&api, &stranger, &me);
+    let siege = siege((&api.clone().from(3), &stranger), (&api.clone().from(1), &me));
     evaluator.assert_alive("the attacks");
     let served = siege["visit_seconds"].as_f64().unwrap();
     let run = idle.run_seconds;
 
     evaluator.terminate(Duration::from_secs(30));
+    let tenants = tenants::attacks(folder.path(), &stranger, &me);
     let summary = json!({
         "seconds_of_each_attack": duration().as_secs(),
         "first_creation_under_a_flood": flood,
@@ -55,6 +57,7 @@ fn strangers_keep_nobody_out() {
         "visit_idle_run_seconds": run,
         "siege": siege,
         "visit_under_siege_times_idle": (served - run).max(0.0) / idle.seconds,
+        "tenants": tenants,
         "left_behind_by_one_caller": leftovers::of_strangers(&data),
         "creation_with_10000_uploads": creation::database_time(),
     });
@@ -97,12 +100,11 @@ fn flood_of_creations(api: &Api, length: usize) -> Value {
 
 /// Sixteen slow uploads, idle ones, two hundred event streams and a full queue of one caller, and
 /// readers who do not read; somebody else visits.
-fn siege(api: &Api, stranger: &Client, me: &Client) -> Value {
-    let there = api.clone().from(3);
+fn siege((there, stranger): (&Api, &Client), (here, me): (&Api, &Client)) -> Value {
     let holding = there.upload(&stranger.bundle);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let (stop, there, holding) = (&stop, &there, &holding);
+        let (stop, holding) = (&stop, &holding);
         let length = stranger.bundle.len();
         let request = stranger.request("04-deer-3.png", 9);
         let jobs = hostile::fill_the_queue(there, holding, &request);
@@ -115,7 +117,7 @@ fn siege(api: &Api, stranger: &Client, me: &Client) -> Value {
         let health = scope.spawn(move || hostile::health(&there.clone().from(9), stop));
 
         std::thread::sleep(Duration::from_secs(2));
-        let visit = visit::whole(&api.clone().from(1), me, 3);
+        let visit = visit::whole(here, me, 3);
         std::thread::sleep(duration());
         stop.store(true, Ordering::Relaxed);
         let opened = flood.join().unwrap();

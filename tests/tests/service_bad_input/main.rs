@@ -9,6 +9,7 @@
 mod access;
 mod bundles;
 mod creation;
+mod credentials;
 mod jobs;
 mod parts;
 mod raw;
@@ -41,7 +42,8 @@ fn every_bad_input_has_its_answer() {
     let mut table = Table::new();
 
     let before = world.evaluator.peak_rss_bytes();
-    let areas: [(&str, Rows); 7] = [
+    let areas: [(&str, Rows); 8] = [
+        ("credentials", credentials::rows),
         ("creation", creation::rows),
         ("parts", parts::rows),
         ("bundles", bundles::rows),

@@ -9,6 +9,11 @@ use tempfile::TempDir;
 
 /// The service token of the process.
 pub(crate) const TOKEN: &str = "token-of-the-table";
+/// The key of an issuer of JWTs; nobody has the other half.
+const ISSUER: &str = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEATe0HIPC0Qx+8KCmNpP4ayiKV9sQfWlmz6s6cxexAS/E=
+-----END PUBLIC KEY-----
+";
 /// What lies beside the page, where no request may get.
 pub(crate) const SECRET: &str = "what nobody may read";
 
@@ -40,12 +45,15 @@ impl World {
 
         let tokens = folder.path().join("tokens");
         fs::write(&tokens, TOKEN).unwrap();
+        let issuer = folder.path().join("issuer.pem");
+        fs::write(&issuer, ISSUER).unwrap();
         let part = PART.to_string();
         let flags = [
             ["--token-file", tokens.to_str().unwrap()],
             // All questions come from one address.
             ["--uploads-per-minute", "100000"],
             ["--uploads-per-caller", "64"],
+            ["--jwt-keys", issuer.to_str().unwrap()],
             ["--web", web.to_str().unwrap()],
             ["--part-bytes", &part],
             ["--body-pause-seconds", "1"],
@@ -55,7 +63,8 @@ impl World {
             // Made ready beside the requests, it would be in what refusing them takes.
             ["--preload", "none"],
         ];
-        let evaluator = Evaluator::start(&folder.path().join("data"), &flags.concat());
+        let flags = [&flags.concat()[..], &["--require-keys"]].concat();
+        let evaluator = Evaluator::start(&folder.path().join("data"), &flags);
         let api = Api::of(&evaluator).with_token(TOKEN);
         let client = Client::new(1);
         let mine = api.create(client.bundle.len());
