@@ -85,8 +85,9 @@ fleet-kill: sdk
     cargo build --locked --release -q -p blindsight-evaluator -p blindsight-tests --bins
     node tests/fleet-kill.mjs "${CARGO_TARGET_DIR:-target}/release"
 
-# Checks the files of deploy/ with their own programs, as far as those are there, and says what was not.
+# Checks the files of deploy/, by programs that it installs into target/deploy-check; says what was not checked.
 deploy-check:
+    deploy/check/tools.sh
     deploy/check.sh
 
 # Runs all tests, in Rust, in Node and in Chromium.

@@ -1,7 +1,7 @@
 {{/* Labels of all objects. */}}
 {{- define "blindsight.labels" -}}
 app.kubernetes.io/name: blindsight
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
@@ -9,7 +9,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* Labels of the pods of a role: (dict "root" . "role" "front"). */}}
 {{- define "blindsight.selector" -}}
 app.kubernetes.io/name: blindsight
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .role }}
 {{- end }}
 
@@ -17,10 +17,10 @@ app.kubernetes.io/component: {{ .role }}
 {{- define "blindsight.places" -}}
 - name: BLINDSIGHT_STATE
   valueFrom:
-    secretKeyRef: {name: {{ .Values.state.secret }}, key: {{ .Values.state.addressKey }}}
+    secretKeyRef: {name: {{ .Values.state.secret | quote }}, key: {{ .Values.state.addressKey | quote }}}
 - name: PGPASSWORD
   valueFrom:
-    secretKeyRef: {name: {{ .Values.state.secret }}, key: {{ .Values.state.passwordKey }}}
+    secretKeyRef: {name: {{ .Values.state.secret | quote }}, key: {{ .Values.state.passwordKey | quote }}}
 - name: BLINDSIGHT_BLOBS
   value: {{ .Values.blobs.address | quote }}
 - name: BLINDSIGHT_LEASE_SECONDS
@@ -38,7 +38,7 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 ports:
   - {name: http, containerPort: 8080}
 envFrom:
-  - secretRef: {name: {{ .Values.blobs.secret }}}
+  - secretRef: {name: {{ .Values.blobs.secret | quote }}}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
