@@ -24,6 +24,7 @@ VARIANTS = {
     "scaled-to-nothing": "autoscaling.enabled=true,autoscaling.minReplicas=0,autoscaling.maxReplicas=5,"
     "autoscaling.queueAgeSeconds=30,autoscaling.secret=scaler,autoscaling.connectionKey=address",
     "open": "tokens.secret=",
+    "rights-of-the-pod": "blobs.secret=,serviceAccount=bucket-user",
     "traces": "traces.address=http://collector:4318",
     "proxies": "hosts={a.example,b.example},trustedProxies={10.0.0.1,fd00::1}",
     "one-host": "hosts=a.example",

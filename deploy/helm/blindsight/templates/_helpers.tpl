@@ -37,8 +37,10 @@ image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.App
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 ports:
   - {name: http, containerPort: 8080}
+{{- with .Values.blobs.secret }}
 envFrom:
-  - secretRef: {name: {{ .Values.blobs.secret | quote }}}
+  - secretRef: {name: {{ . | quote }}}
+{{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -60,6 +62,9 @@ readinessProbe:
 
 {{- define "blindsight.pod" -}}
 automountServiceAccountToken: false
+{{- with .Values.serviceAccount }}
+serviceAccountName: {{ . | quote }}
+{{- end }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 10001
