@@ -15,7 +15,8 @@ const browser = await chromium.launch({
   args: FLAGS,
 });
 const page = await browser.newPage({
-  viewport: { width: WIDTH, height: 1640 },
+  // All of it at once: nothing has to be scrolled to.
+  viewport: { width: WIDTH, height: 2400 },
   colorScheme: "light",
   reducedMotion: "reduce",
 });
@@ -25,6 +26,7 @@ await page.locator('main[data-phase="ready"]').waitFor();
 await page.getByTestId("classify").click();
 await page.locator('main[data-phase="done"]').waitFor({ timeout: 300_000 });
 await page.mouse.move(0, 0);
+await page.evaluate(() => scrollTo(0, 0));
 await page.waitForTimeout(500);
 const result = await page.getByTestId("result").boundingBox();
 if (result === null) throw new Error("no result to be seen");
