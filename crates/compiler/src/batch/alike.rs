@@ -16,6 +16,10 @@ const READ: usize = 7;
 /// Blocks that a row is compared with.
 const MOST_COMPARED: usize = 1024;
 
+/// Words of all rows' columns beyond which rows stay as they are: more takes seconds and memory, and no
+/// network of that size runs on batches.
+const MOST_WORDS: usize = 1 << 22;
+
 /// Rows that read the same.
 struct Block {
     /// A bit for each column.
@@ -26,6 +30,9 @@ struct Block {
 /// Gives rows that read nearly the same what it takes to be a block, unless that saves less than a
 /// fifth.
 pub(super) fn fill(matrix: &mut Sparse) {
+    if matrix.rows.len().saturating_mul(words(matrix)) > MOST_WORDS {
+        return;
+    }
     let alone = rows_of_the_same(matrix);
     let before: usize = alone.iter().map(Block::cost).sum();
     let together = together(alone);
@@ -47,8 +54,13 @@ pub(super) fn fill(matrix: &mut Sparse) {
     }
 }
 
+/// With a bit for each column.
+fn words(matrix: &Sparse) -> usize {
+    matrix.columns().div_ceil(64)
+}
+
 fn rows_of_the_same(matrix: &Sparse) -> Vec<Block> {
-    let words = matrix.columns().div_ceil(64);
+    let words = words(matrix);
     let mut blocks: BTreeMap<Vec<u64>, Vec<usize>> = BTreeMap::new();
     for (row, entries) in matrix.rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
         let mut columns = vec![0_u64; words];
@@ -149,6 +161,12 @@ mod tests {
             fill(&mut filled);
             assert_eq!(filled, found);
         }
+        // Two channels of 2^21 places: too many to be compared.
+        let places = (0..2).flat_map(|_| (0..1 << 21).map(|at| vec![(at, 1.0)]));
+        let found = Sparse { rows: places.collect() };
+        let mut filled = found.clone();
+        fill(&mut filled);
+        assert!(filled == found);
         let mut empty = Sparse { rows: vec![Vec::new(); 3] };
         fill(&mut empty);
         assert_eq!(empty.rows, vec![Vec::new(); 3]);
