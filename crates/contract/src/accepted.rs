@@ -13,8 +13,8 @@ use crate::error::ContractError;
 use crate::input::Input;
 use crate::policy::Policy;
 use crate::raw::{Contract, Forecast, KeyData, KeyKindData};
+use crate::request::Request;
 use crate::sets;
-use crate::slot_map::Request;
 use crate::text;
 
 /// A contract that keeps a [`Policy`]: what client and evaluator work with.
@@ -74,10 +74,12 @@ impl AcceptedContract {
         limit("residues of a polynomial", residues, policy.residues)?;
         let set = sets::parameters(contract.scheme.literal())?;
         let keys = key_list(&set, &contract.keys)?;
-        let request = Request::new(contract.request, &set, input.shape(), policy)?;
         let answer = Answer::new(contract.answer, contract.classes.len(), &set, policy)?;
-        let exact = answer.label().map(|label| label.exact().clone());
-        let keys = KeyBundle::new(keys, exact);
+        let request = Request::new(contract.request, &set, &input, &answer, policy)?;
+        if request.signs().is_some() {
+            limit("keys of CKKS for a network of signs", keys.len() as u64, 0)?;
+        }
+        let keys = KeyBundle::new(keys, answer.exact().cloned());
         limit("bytes of evaluation keys", keys.byte_len(&set), policy.key_bytes)?;
         limit("bytes an answer", answer.byte_len(&set), policy.answer_bytes)?;
         if request.inputs() > 1 && answer.products().is_none() {

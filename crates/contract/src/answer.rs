@@ -1,10 +1,12 @@
 //! How an answer is read.
 
 mod compact;
+mod exact;
 mod label;
 mod products;
 
 use blindsight_ckks::parameters::Parameters;
+use blindsight_exact::ExactParameters;
 use serde::Serialize;
 
 use crate::error::ContractError;
@@ -12,6 +14,7 @@ use crate::policy::Policy;
 use crate::raw::AnswerForm;
 
 pub use compact::CompactAnswer;
+pub use exact::ExactAnswer;
 pub use label::LabelAnswer;
 pub use products::ProductAnswer;
 
@@ -24,6 +27,8 @@ pub enum Answer {
     Products(ProductAnswer),
     /// The label of one input.
     Label(LabelAnswer),
+    /// The scores of a network of signs, of one input.
+    Exact(ExactAnswer),
 }
 
 /// What an answer tells whom it is for.
@@ -53,6 +58,7 @@ impl Answer {
             AnswerForm::Compact(data) => CompactAnswer::new(data, set, most).map(Self::Compact),
             AnswerForm::Products(data) => ProductAnswer::new(data, set, most).map(Self::Products),
             AnswerForm::Label(data) => LabelAnswer::new(&data, set, classes).map(Self::Label),
+            AnswerForm::Exact(data) => ExactAnswer::new(&data, set, most).map(Self::Exact),
         }
     }
 
@@ -63,6 +69,7 @@ impl Answer {
             Self::Compact(answer) => answer.values(),
             Self::Products(answer) => answer.values(),
             Self::Label(_) => 0,
+            Self::Exact(answer) => answer.values(),
         }
     }
 
@@ -73,6 +80,7 @@ impl Answer {
             Self::Compact(answer) => answer.unit(),
             Self::Products(answer) => answer.unit(),
             Self::Label(_) => 1.0,
+            Self::Exact(answer) => answer.unit(),
         }
     }
 
@@ -83,6 +91,7 @@ impl Answer {
             Self::Compact(answer) => answer.byte_len(set),
             Self::Products(answer) => answer.byte_len(set),
             Self::Label(answer) => answer.byte_len(),
+            Self::Exact(answer) => answer.byte_len(),
         }
     }
 
@@ -91,7 +100,7 @@ impl Answer {
     pub fn compact(&self) -> Option<&CompactAnswer> {
         match self {
             Self::Compact(answer) => Some(answer),
-            Self::Products(_) | Self::Label(_) => None,
+            _ => None,
         }
     }
 
@@ -100,7 +109,7 @@ impl Answer {
     pub fn products(&self) -> Option<&ProductAnswer> {
         match self {
             Self::Products(answer) => Some(answer),
-            Self::Compact(_) | Self::Label(_) => None,
+            _ => None,
         }
     }
 
@@ -109,6 +118,16 @@ impl Answer {
     pub fn label(&self) -> Option<&LabelAnswer> {
         match self {
             Self::Label(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
+    /// The parameter set of TFHE, if the answer is under one.
+    #[must_use]
+    pub fn exact(&self) -> Option<&ExactParameters> {
+        match self {
+            Self::Label(answer) => Some(answer.exact()),
+            Self::Exact(answer) => Some(answer.exact()),
             Self::Compact(_) | Self::Products(_) => None,
         }
     }

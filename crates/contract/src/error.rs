@@ -101,6 +101,9 @@ pub enum ContractError {
         /// The exponent.
         exponent: u32,
     },
+    /// Requests that are signs have an answer of TFHE, and scores of TFHE such requests.
+    #[error("requests of signs and answers of TFHE belong together")]
+    Request,
     /// A box reaches beyond the input, or its inputs beyond a ciphertext.
     #[error("box {index} of the request reaches beyond the input or a ciphertext")]
     BoxOutside {

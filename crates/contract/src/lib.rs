@@ -17,6 +17,7 @@ mod error;
 mod input;
 mod policy;
 mod raw;
+mod request;
 mod sets;
 mod slot_map;
 #[cfg(any(test, feature = "testing"))]
@@ -26,13 +27,15 @@ mod tests;
 mod text;
 
 pub use accepted::{AcceptedContract, Meaning};
-pub use answer::{Answer, AnswerKind, CompactAnswer, LabelAnswer, ProductAnswer};
+pub use answer::{Answer, AnswerKind, CompactAnswer, ExactAnswer, LabelAnswer, ProductAnswer};
 pub use bundle::{HeadError, Key, KeyBundle, PartError};
 pub use error::ContractError;
 pub use input::{Input, LARGEST_VALUE, Preparation};
 pub use policy::Policy;
 pub use raw::{
-    AnswerData, AnswerForm, BoxData, Contract, ExactSetData, Forecast, InputData, KeyData,
-    KeyKindData, LabelData, PreparationData, ProductsData, RequestData, SchemeData, VERSION,
+    AnswerData, AnswerForm, BoxData, Contract, ExactData, ExactSetData, Forecast, InputData,
+    KeyData, KeyKindData, LabelData, PreparationData, ProductsData, RequestData, RequestForm,
+    SchemeData, SignsData, VERSION,
 };
-pub use slot_map::{Request, SlotMap};
+pub use request::{Request, SignRequest};
+pub use slot_map::{SlotMap, SlotRequest};

@@ -1,6 +1,8 @@
 //! A contract as plain data: what the compiler writes, and what nobody should act upon.
 
+mod exact;
 mod label;
+mod request;
 
 use blindsight_ckks::keys::{KeyKind, KeySpec};
 use blindsight_ckks::parameters::Literal;
@@ -8,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ContractError;
 
-pub use label::{ExactSetData, LabelData};
+pub use exact::{ExactData, ExactSetData};
+pub use label::LabelData;
+pub use request::{BoxData, RequestData, RequestForm, SignsData};
 
 /// The version of the contract's format that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
@@ -35,7 +39,7 @@ pub struct Contract {
     /// The evaluation keys.
     pub keys: Vec<KeyData>,
     /// How a request is packed and encrypted.
-    pub request: RequestData,
+    pub request: RequestForm,
     /// How an answer is read.
     pub answer: AnswerForm,
     /// What the model will cost, as its compiler says: for people, never acted upon.
@@ -119,53 +123,6 @@ pub enum KeyKindData {
     SparseToDense,
 }
 
-/// A request: the slots of one ciphertext or more, one after another, which hold one input or more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(deny_unknown_fields)]
-pub struct RequestData {
-    /// Limbs.
-    pub level: u32,
-    /// What values are multiplied by.
-    pub scale: f64,
-    /// Ciphertexts.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
-    pub ciphertexts: u32,
-    /// The most inputs that one request holds: each stands one slot after the one before.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
-    pub inputs: u32,
-    /// Where the values of the (first) input go.
-    pub slots: Vec<BoxData>,
-}
-
-/// What is not said is one: contracts of one ciphertext and one input need no more words.
-const fn one() -> u32 {
-    1
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
-const fn is_one(count: &u32) -> bool {
-    *count == 1
-}
-
-/// A box of the input's values and its place in the slots: the value at `from + (c, y, x)` goes to
-/// slot `slot + strides . (c, y, x)`, modulo the number of slots of all ciphertexts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(deny_unknown_fields)]
-pub struct BoxData {
-    /// The first channel, row and column.
-    pub from: [u32; 3],
-    /// Channels, rows and columns.
-    pub extent: [u32; 3],
-    /// The slot of the first value.
-    pub slot: u32,
-    /// The distance in slots between neighbouring channels, rows and columns.
-    pub strides: [u32; 3],
-}
-
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
@@ -177,6 +134,8 @@ pub enum AnswerForm {
     Products(ProductsData),
     /// To one input: the label alone.
     Label(LabelData),
+    /// To one input: the scores of a network of signs.
+    Exact(ExactData),
 }
 
 /// The answer to all inputs of a request: each value is a ciphertext of several parts, whose slots

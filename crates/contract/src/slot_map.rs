@@ -10,9 +10,9 @@ use crate::error::ContractError;
 use crate::policy::Policy;
 use crate::raw::{BoxData, RequestData};
 
-/// How a request is packed and encrypted.
+/// How values are packed into slots and encrypted under CKKS.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Request {
+pub struct SlotRequest {
     level: usize,
     scale: f64,
     ciphertexts: usize,
@@ -39,7 +39,7 @@ const HEADROOM_BITS: f64 = 8.0;
 /// Largest `log2` of a scale: with the largest values, messages stay below `2^60`.
 const MOST_LOG2_SCALE: f64 = 54.0;
 
-impl Request {
+impl SlotRequest {
     pub(crate) fn new(
         data: RequestData,
         set: &Parameters,
@@ -100,7 +100,7 @@ impl Request {
 
     /// Where values go.
     #[must_use]
-    pub fn slots(&self) -> &SlotMap {
+    pub fn map(&self) -> &SlotMap {
         &self.slots
     }
 

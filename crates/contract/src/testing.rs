@@ -6,13 +6,15 @@ use std::sync::LazyLock;
 
 use blindsight_ckks::keys::{KeyKind, KeyLayout, KeyList, KeySpec};
 use blindsight_ckks::parameters::{Literal, Parameters};
+use blindsight_exact::Literal as ExactLiteral;
 use blindsight_ring::GaloisElement;
 
 pub use damage::{Dice, NumberPlaces};
 
 use crate::raw::{
-    AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, PreparationData,
-    ProductsData, RequestData, SchemeData, VERSION,
+    AnswerData, AnswerForm, BoxData, Contract, ExactData, ExactSetData, Forecast, InputData,
+    KeyData, PreparationData, ProductsData, RequestData, RequestForm, SchemeData, SignsData,
+    VERSION,
 };
 
 /// Slots of the sample's ring.
@@ -35,13 +37,13 @@ pub fn sample() -> Contract {
         },
         scheme: SchemeData::of(&Literal::bootstrapped_2_15()),
         keys: keys(),
-        request: RequestData {
+        request: RequestForm::Slots(RequestData {
             level: 4,
             scale: 29.5_f64.exp2(),
             ciphertexts: 1,
             inputs: 1,
             slots: boxes(),
-        },
+        }),
         answer: AnswerForm::Compact(AnswerData {
             log2_modulus: 22,
             period: 16,
@@ -76,7 +78,7 @@ pub fn batch_sample() -> Contract {
             sparse_weight: None,
         },
         keys: Vec::new(),
-        request: RequestData {
+        request: RequestForm::Slots(RequestData {
             level: 1,
             scale: 4096.0,
             ciphertexts: 6,
@@ -87,7 +89,7 @@ pub fn batch_sample() -> Contract {
                 slot: 0,
                 strides: [0, 3 * slots, slots],
             }],
-        },
+        }),
         answer: AnswerForm::Products(ProductsData {
             values: 2,
             parts: 3,
@@ -96,6 +98,35 @@ pub fn batch_sample() -> Contract {
             unit: 1.0,
         }),
         ..sample()
+    }
+}
+
+/// A contract of a network of signs: inputs of 1 x 28 x 28 numbers, ten classes.
+#[must_use]
+pub fn sign_sample() -> Contract {
+    Contract {
+        id: "sample-signs".to_owned(),
+        input: InputData { shape: [1, 28, 28], preparation: PreparationData::Tensor {} },
+        keys: Vec::new(),
+        request: RequestForm::Signs(SignsData { signs: 784 }),
+        answer: AnswerForm::Exact(ExactData {
+            exact: ExactSetData::of(&ExactLiteral::degree_2048()),
+            values: 10,
+            unit: 80.0,
+        }),
+        ..sample()
+    }
+}
+
+/// The request of a contract whose inputs go into slots.
+///
+/// # Panics
+/// When they do not.
+#[must_use]
+pub fn slots(contract: &mut Contract) -> &mut RequestData {
+    match &mut contract.request {
+        RequestForm::Slots(request) => request,
+        RequestForm::Signs(_) => unreachable!("the request has slots"),
     }
 }
 

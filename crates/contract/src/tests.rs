@@ -1,10 +1,11 @@
 mod hostile;
 mod label;
 mod mutations;
+mod signs;
 
 use blindsight_ckks::encoding::Complex64;
 
-use crate::testing::{batch_sample, compact, sample};
+use crate::testing::{batch_sample, compact, sample, slots};
 use crate::{AcceptedContract, Contract, ContractError, Meaning, Policy, Preparation};
 
 /// Through the door.
@@ -19,7 +20,7 @@ fn the_sample_is_accepted_and_says_what_it_is() {
     assert_eq!((contract.classes().len(), contract.keys().len()), (10, 6));
     assert_eq!(contract.input().shape(), [3, 32, 32]);
     assert!(matches!(contract.input().preparation(), Preparation::Picture { .. }));
-    assert_eq!((contract.request().level(), contract.answer().values()), (4, 10));
+    assert_eq!((contract.request().slots().unwrap().level(), contract.answer().values()), (4, 10));
     assert_eq!(contract.bundle().keys().count(), 6);
     assert!(contract.request().byte_len(contract.set()) > 300_000);
     assert!(contract.answer().byte_len(contract.set()) > 90_000);
@@ -91,7 +92,7 @@ fn limits_are_the_policys() {
 fn values_go_to_their_slots_and_nowhere_else() {
     let contract = parse(&sample()).unwrap();
     let values: Vec<f32> = (0..3 * 32 * 32).map(|i| i as f32 + 1.0).collect();
-    let slots = contract.request().slots().pack(&values).unwrap();
+    let slots = contract.request().slots().unwrap().map().pack(&values).unwrap();
     let at = |channel: usize, row: usize, column: usize| {
         slots[(row * 512 + column * 16 + channel + (1 << 14) - 511) % (1 << 14)]
     };
@@ -112,7 +113,7 @@ fn values_go_to_their_slots_and_nowhere_else() {
     }
     let filled = slots.iter().filter(|slot| **slot != 0.0).count();
     assert_eq!(filled, 3 * 32 * (32 + 31 + 31));
-    assert!(contract.request().slots().pack(&values[1..]).is_none());
+    assert!(contract.request().slots().unwrap().map().pack(&values[1..]).is_none());
 }
 
 #[test]
@@ -132,17 +133,19 @@ fn the_largest_values_fit_at_the_largest_scale() {
     // What the door lets through must not fail later, when that would tell something of the input.
     for level in 1..=19 {
         let mut data = sample();
-        data.request.level = level;
+        slots(&mut data).level = level;
         let set = parse(&sample()).unwrap().set().clone();
         let bits = (set.modulus(level as usize).log2() - 8.0).min(54.0);
-        data.request.scale = (bits - 1e-9).exp2();
+        slots(&mut data).scale = (bits - 1e-9).exp2();
         let contract = parse(&data).unwrap();
-        let slots = vec![Complex64::new(crate::LARGEST_VALUE, 0.0); set.slots()];
-        let coefficients = set.encoder().to_coefficients(&slots);
+        let largest = vec![Complex64::new(crate::LARGEST_VALUE, 0.0); set.slots()];
+        let coefficients = set.encoder().to_coefficients(&largest);
         let largest = coefficients.iter().fold(0.0_f64, |most, c| most.max(c.abs()));
         let quarter = set.modulus(level as usize).log2() - 2.0;
-        assert!((largest * contract.request().scale()).log2() <= quarter.min(62.0));
-        data.request.scale = (bits + 1e-9).exp2();
+        assert!(
+            (largest * contract.request().slots().unwrap().scale()).log2() <= quarter.min(62.0)
+        );
+        slots(&mut data).scale = (bits + 1e-9).exp2();
         assert!(matches!(parse(&data), Err(ContractError::Number { .. })));
     }
 }

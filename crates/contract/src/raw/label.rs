@@ -1,9 +1,9 @@
 //! An answer that is a label alone, as plain data.
 
-use blindsight_exact::{Decomposition, Lead, Literal};
+use blindsight_exact::{Lead, Literal};
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerForm, Contract, Forecast};
+use super::{AnswerForm, Contract, ExactSetData, Forecast};
 use crate::error::ContractError;
 
 /// An answer that holds the label of one input and nothing else, decided by TFHE: docs/exact.md.
@@ -20,27 +20,6 @@ pub struct LabelData {
     pub lead: Option<f64>,
 }
 
-/// A parameter set of TFHE. Digits are `log2` of their base and their number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(deny_unknown_fields)]
-pub struct ExactSetData {
-    /// The dimension of the secret under which a bootstrap reads.
-    pub lwe_dimension: u32,
-    /// `log2` of the degree of the secret under which it ends.
-    pub log2_degree: u32,
-    /// `log2` of the bound of errors under the first.
-    pub lwe_log2_error: u32,
-    /// `log2` of the bound of errors under the second.
-    pub ring_log2_error: u32,
-    /// Digits of the accumulator in a blind rotation.
-    pub bootstrap: [u32; 2],
-    /// Digits of the key switch from the second secret to the first.
-    pub key_switch: [u32; 2],
-    /// Digits of the bridge from the secret of CKKS.
-    pub bridge: [u32; 2],
-}
-
 /// What one sign bootstrap takes on two threads of the machine of docs/benchmarks.md, the rest of a
 /// decision with it: 0.48 s for 61 of them.
 const SIGN_SECONDS: f64 = 0.008;
@@ -53,13 +32,17 @@ impl Contract {
     /// leads by so much. It has a name of its own, because its answers and its keys are others.
     #[must_use]
     pub fn with_label_alone(self, lead: Option<Lead>) -> Self {
-        let exact = ExactSetData::of(&Literal::degree_2048());
+        // A network of signs has such keys already.
+        let (exact, key_memory) = match self.answer {
+            AnswerForm::Exact(data) => (data.exact, 0),
+            _ => (ExactSetData::of(&Literal::degree_2048()), KEY_MEMORY),
+        };
         let classes = self.classes.len() as f64;
         let more = if lead.is_some() { classes } else { 2.0 * (classes - 2.0) };
         let signs = classes * (classes - 1.0) / 2.0 + more;
         let forecast = Forecast {
             seconds: self.forecast.seconds + signs.max(1.0) * SIGN_SECONDS,
-            memory_bytes: self.forecast.memory_bytes.saturating_add(KEY_MEMORY),
+            memory_bytes: self.forecast.memory_bytes.saturating_add(key_memory),
             ..self.forecast
         };
         Self {
@@ -80,35 +63,5 @@ impl Contract {
     /// When they hold none of this version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ContractError> {
         Self::read(bytes)
-    }
-}
-
-impl ExactSetData {
-    /// The data of a parameter set.
-    #[must_use]
-    pub fn of(literal: &Literal) -> Self {
-        let digits = |d: Decomposition| [d.log2_base, d.levels];
-        Self {
-            lwe_dimension: literal.lwe_dimension,
-            log2_degree: literal.log2_degree,
-            lwe_log2_error: literal.lwe_log2_error,
-            ring_log2_error: literal.ring_log2_error,
-            bootstrap: digits(literal.bootstrap),
-            key_switch: digits(literal.key_switch),
-            bridge: digits(literal.bridge),
-        }
-    }
-
-    pub(crate) fn literal(self) -> Literal {
-        let digits = |[log2_base, levels]: [u32; 2]| Decomposition { log2_base, levels };
-        Literal {
-            lwe_dimension: self.lwe_dimension,
-            log2_degree: self.log2_degree,
-            lwe_log2_error: self.lwe_log2_error,
-            ring_log2_error: self.ring_log2_error,
-            bootstrap: digits(self.bootstrap),
-            key_switch: digits(self.key_switch),
-            bridge: digits(self.bridge),
-        }
     }
 }

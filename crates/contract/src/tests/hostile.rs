@@ -7,11 +7,8 @@ use blindsight_ckks::parameters::{Literal, ParameterError, Parameters};
 use blindsight_ring::{GaloisElement, PrimeError};
 
 use super::parse;
-use crate::testing::{compact, sample};
-use crate::{
-    BoxData, Contract, ContractError as E, KeyData, KeyKindData, Policy, PreparationData,
-    RequestData,
-};
+use crate::testing::{compact, sample, slots};
+use crate::{BoxData, Contract, ContractError as E, KeyData, KeyKindData, Policy, PreparationData};
 
 type Change = fn(&mut Contract);
 type Refused = fn(&E) -> bool;
@@ -294,49 +291,45 @@ const KEYS: &[(&str, Change, Refused)] = &[
 ];
 
 fn one_box(contract: &mut Contract) -> &mut BoxData {
-    contract.request.slots.truncate(1);
-    &mut contract.request.slots[0]
-}
-
-fn whole(slots: Vec<BoxData>, request: &mut RequestData) {
-    request.slots = slots;
+    slots(contract).slots.truncate(1);
+    &mut slots(contract).slots[0]
 }
 
 const REQUEST: &[(&str, Change, Refused)] = &[
     (
         "a request at level 0",
-        |c| c.request.level = 0,
+        |c| slots(c).level = 0,
         |e| matches!(e, E::Number { field: "the level of requests", .. }),
     ),
     (
         "a request above the chain",
-        |c| c.request.level = 20,
+        |c| slots(c).level = 20,
         |e| matches!(e, E::Number { field: "the level of requests", .. }),
     ),
     (
         "a scale that overflows the level",
-        |c| c.request.scale = 84_f64.exp2(),
+        |c| slots(c).scale = 84_f64.exp2(),
         |e| matches!(e, E::Number { field: "the scale of requests", .. }),
     ),
     (
         "a scale beyond whole numbers of 64 bits",
-        |c| (c.request.level, c.request.scale) = (19, 55_f64.exp2()),
+        |c| (slots(c).level, slots(c).scale) = (19, 55_f64.exp2()),
         |e| matches!(e, E::Number { field: "the scale of requests", .. }),
     ),
     (
         "a scale of zero",
-        |c| c.request.scale = 0.0,
+        |c| slots(c).scale = 0.0,
         |e| matches!(e, E::Number { field: "the scale of requests", .. }),
     ),
     (
         "a negative scale",
-        |c| c.request.scale = -1e9,
+        |c| slots(c).scale = -1e9,
         |e| matches!(e, E::Number { field: "the scale of requests", .. }),
     ),
-    ("a scale that is no number", |c| c.request.scale = f64::NAN, |e| matches!(e, E::Malformed(_))),
+    ("a scale that is no number", |c| slots(c).scale = f64::NAN, |e| matches!(e, E::Malformed(_))),
     (
         "two values in one slot",
-        |c| c.request.slots[1].slot = c.request.slots[0].slot,
+        |c| slots(c).slots[1].slot = slots(c).slots[0].slot,
         |e| matches!(e, E::SlotTwice { index: 1, .. }),
     ),
     (
@@ -346,7 +339,7 @@ const REQUEST: &[(&str, Change, Refused)] = &[
     ),
     (
         "a box given twice",
-        |c| c.request.slots.push(c.request.slots[0].clone()),
+        |c| slots(c).slots.extend_from_within(..1),
         |e| matches!(e, E::SlotTwice { index: 3, .. }),
     ),
     (
@@ -356,7 +349,7 @@ const REQUEST: &[(&str, Change, Refused)] = &[
     ),
     (
         "no slots at all",
-        |c| whole(Vec::new(), &mut c.request),
+        |c| slots(c).slots = Vec::new(),
         |e| matches!(e, E::ValueLost { value: 0 }),
     ),
     ("a box outside", |c| one_box(c).from = [0, 1, 0], |e| matches!(e, E::BoxOutside { index: 0 })),
@@ -397,7 +390,7 @@ const REQUEST: &[(&str, Change, Refused)] = &[
         "more boxes than slots",
         |c| {
             let tiny = BoxData { from: [0; 3], extent: [1; 3], slot: 0, strides: [0; 3] };
-            c.request.slots = vec![tiny; (1 << 14) + 1];
+            slots(c).slots = vec![tiny; (1 << 14) + 1];
         },
         |e| matches!(e, E::TooMany { what: "boxes in a request", .. } | E::TooLong { .. }),
     ),

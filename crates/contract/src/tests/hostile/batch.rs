@@ -1,7 +1,7 @@
 //! The sample for batches, changed in one way each.
 
 use super::{Change, Refused, parse};
-use crate::testing::{batch_sample, sample};
+use crate::testing::{batch_sample, sample, slots};
 use crate::{AnswerForm, Contract, ContractError as E, ProductsData};
 
 fn products(contract: &mut Contract) -> &mut ProductsData {
@@ -14,37 +14,37 @@ fn products(contract: &mut Contract) -> &mut ProductsData {
 const BATCH: &[(&str, Change, Refused)] = &[
     (
         "no ciphertexts",
-        |c| c.request.ciphertexts = 0,
+        |c| slots(c).ciphertexts = 0,
         |e| matches!(e, E::Number { field: "the ciphertexts of a request", .. }),
     ),
     (
         "more ciphertexts than anybody can send",
-        |c| c.request.ciphertexts = u32::MAX,
+        |c| slots(c).ciphertexts = u32::MAX,
         |e| matches!(e, E::TooMany { what: "bytes a request", .. }),
     ),
     (
         "a ciphertext too few",
-        |c| c.request.ciphertexts = 5,
+        |c| slots(c).ciphertexts = 5,
         |e| matches!(e, E::SlotTwice { index: 0, .. }),
     ),
     (
         "no inputs",
-        |c| c.request.inputs = 0,
+        |c| slots(c).inputs = 0,
         |e| matches!(e, E::Number { field: "the inputs of a request", .. }),
     ),
     (
         "more inputs than slots",
-        |c| c.request.inputs = 1025,
+        |c| slots(c).inputs = 1025,
         |e| matches!(e, E::TooMany { what: "inputs of a request", .. }),
     ),
     (
         "inputs that reach into the next ciphertext",
-        |c| c.request.slots[0].slot = 1,
+        |c| slots(c).slots[0].slot = 1,
         |e| matches!(e, E::BoxOutside { index: 0 }),
     ),
     (
         "inputs that overlap",
-        |c| c.request.slots[0].strides[2] = 512,
+        |c| slots(c).slots[0].strides[2] = 512,
         |e| matches!(e, E::BoxOutside { .. } | E::SlotTwice { .. }),
     ),
     (
@@ -87,7 +87,7 @@ const BATCH: &[(&str, Change, Refused)] = &[
         |c| {
             c.scheme.log2_degree = 14;
             c.scheme.chain = primes_of_a_large_ring(6);
-            c.request.level = 6;
+            slots(c).level = 6;
             products(c).level = 6;
         },
         |e| matches!(e, E::Number { field: "log2 of the modulus of answers", .. }),
@@ -131,13 +131,13 @@ fn hostile_batches() {
 fn inputs_stand_side_by_side() {
     let contract = parse(&batch_sample()).unwrap();
     assert!(contract.keys().is_empty());
-    let request = contract.request();
+    let request = contract.request().slots().unwrap();
     assert_eq!((request.ciphertexts(), request.inputs()), (6, 1024));
     for inputs in [1, 2, 1024] {
         let values: Vec<f32> = (0..inputs * 6).map(|i| i as f32 + 1.0).collect();
-        let slots = request.slots().pack(&values).unwrap();
-        assert_eq!(slots.len(), 6 * 1024);
-        for (place, slot) in slots.iter().enumerate() {
+        let packed = request.map().pack(&values).unwrap();
+        assert_eq!(packed.len(), 6 * 1024);
+        for (place, slot) in packed.iter().enumerate() {
             let (value, input) = (place / 1024, place % 1024);
             // Again and again, where there are fewer than there is room for.
             let expected = (input % inputs) * 6 + value + 1;
@@ -145,7 +145,7 @@ fn inputs_stand_side_by_side() {
         }
     }
     for wrong in [0, 5, 7, 6 * 1025] {
-        assert!(request.slots().pack(&vec![0.0; wrong]).is_none());
+        assert!(request.map().pack(&vec![0.0; wrong]).is_none());
     }
     let answer = contract.answer().products().unwrap();
     assert_eq!((answer.values(), answer.parts(), answer.level()), (2, 3, 1));
