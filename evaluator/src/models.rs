@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 use crate::shelf::{AcquireError, Lease, Shelf, Wanted};
 use folder::Folder;
 
+pub use blindsight_engine::RequestError;
 pub use catalogue::{Broken, Catalogue};
 pub use compiled::CompiledModel;
 pub use description::{Description, Listing};

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use blindsight_contract::{AcceptedContract, Answer, Contract, Policy, testing};
+use blindsight_contract::{AcceptedContract, Answer, Contract, Policy, Request, testing};
 
 /// Whose tables all those share that leave the scheme alone: making them takes most of the time.
 static SAMPLE: LazyLock<AcceptedContract> = LazyLock::new(|| {
@@ -18,13 +18,20 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     };
     // What was accepted does what it says.
     let values = vec![1.0; contract.input().values()];
-    let slots = contract.request().slots().pack(&values);
-    let count = contract.request().ciphertexts() * contract.set().slots();
-    assert!(slots.is_some_and(|slots| slots.len() == count));
+    match contract.request() {
+        Request::Slots(request) => {
+            let count = request.ciphertexts() * contract.set().slots();
+            assert!(request.map().pack(&values).is_some_and(|slots| slots.len() == count));
+        }
+        Request::Signs(request) => {
+            assert!(request.of(&values).is_some_and(|signs| signs.len() == values.len()));
+            assert!(contract.answer().exact().is_some_and(|exact| exact == request.exact()));
+        }
+    }
     let (values, classes) = (contract.answer().values(), contract.classes().len());
     match contract.answer() {
         // An encoder has no classes.
-        Answer::Compact(_) | Answer::Products(_) => assert!(values == classes || classes == 0),
+        Answer::Compact(_) | Answer::Products(_) | Answer::Exact(_) => assert!(values == classes || classes == 0),
         Answer::Label(label) => assert_eq!(label.code().classes(), classes),
     }
     if let Some(answer) = contract.answer().compact() {

@@ -185,7 +185,7 @@ fn entropy() -> Result<SecretRng, ClientError> {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_contract::testing::{batch_sample, sample};
+    use blindsight_contract::testing::{batch_sample, sample, slots};
     use blindsight_contract::{InputData, PreparationData};
 
     use super::*;
@@ -214,9 +214,9 @@ mod tests {
         let mut batch = batch_sample();
         let preparation = PreparationData::Picture { mean: vec![0.0], deviation: vec![1.0] };
         batch.input = InputData { shape: [1, 2, 2], preparation };
-        batch.request.ciphertexts = 4;
-        batch.request.slots[0].extent = [1, 2, 2];
-        batch.request.slots[0].strides = [0, 2048, 1024];
+        slots(&mut batch).ciphertexts = 4;
+        slots(&mut batch).slots[0].extent = [1, 2, 2];
+        slots(&mut batch).slots[0].strides = [0, 2048, 1024];
         let contract = ModelContract::accept(&batch.to_bytes()).unwrap();
         let keys = keys(&contract);
         let request = |length: usize| {

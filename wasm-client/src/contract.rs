@@ -202,7 +202,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_contract::testing::{batch_sample, sample};
+    use blindsight_contract::testing::{batch_sample, sample, slots};
     use blindsight_contract::{InputData, KeyBundle, PreparationData};
 
     use super::*;
@@ -250,8 +250,8 @@ mod tests {
         let kind = |channels: u32, preparation| {
             let mut contract = sample();
             contract.input = InputData { shape: [channels, 28, 28], preparation };
-            contract.request.slots.truncate(1);
-            contract.request.slots[0].extent = contract.input.shape;
+            slots(&mut contract).slots.truncate(1);
+            slots(&mut contract).slots[0].extent = contract.input.shape;
             let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
             contract.description().input.kind
         };

@@ -112,7 +112,7 @@ fn refusal(error: PictureError) -> ClientError {
 #[cfg(test)]
 mod tests {
     use blindsight_contract::PreparationData;
-    use blindsight_contract::testing::sample;
+    use blindsight_contract::testing::{sample, slots};
 
     use super::*;
 
@@ -121,8 +121,8 @@ mod tests {
         contract.input.shape = shape;
         contract.input.preparation = preparation.unwrap_or(PreparationData::Tensor {});
         let [channels, rows, columns] = shape;
-        contract.request.slots.truncate(1);
-        contract.request.slots[0].extent = [channels, rows, columns];
+        slots(&mut contract).slots.truncate(1);
+        slots(&mut contract).slots[0].extent = [channels, rows, columns];
         let contract = ModelContract::accept(&contract.to_bytes()).unwrap();
         side_of(contract.accepted().input()).map_err(|error| error.code)
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use blindsight_contract::AcceptedContract;
-use blindsight_engine::{Engine, KeySet, Model};
+use blindsight_engine::{Engine, Model};
 use blindsight_model::dataset::Dataset;
 use blindsight_model::tensor::Tensor;
 use clap::Args;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::encrypted::classes;
 use crate::files::{model_file, read_bundle};
 use crate::plain::{PlainReference, preparation};
-use blindsight_encrypted::{Client, best};
+use blindsight_encrypted::{Client, Keys, best};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let requests: Vec<Vec<u8>> =
         pictures.chunks(batch).map(&mut encrypt).collect::<Result<_, _>>()?;
     let start = Instant::now();
-    let answers = evaluate(&model, &keys.set, &requests, side_by_side)?;
+    let answers = evaluate(&model, &keys, &requests, side_by_side)?;
     let wall = start.elapsed().as_secs_f64();
 
     let mut outcomes = Vec::with_capacity(pictures.len());
@@ -154,14 +154,14 @@ fn pictures(
 /// Evaluates requests, so many at a time; each answer comes with its own duration.
 fn evaluate(
     model: &Model,
-    keys: &KeySet,
+    keys: &Keys,
     requests: &[Vec<u8>],
     side_by_side: usize,
 ) -> Result<Vec<(Vec<u8>, f64)>, String> {
     let done = AtomicUsize::new(0);
     let one = |request: &Vec<u8>| {
         let start = Instant::now();
-        let answer = model.evaluate(keys, request, &mut ()).map_err(|e| e.to_string())?;
+        let answer = keys.evaluate(model, request, &mut ()).map_err(|e| e.to_string())?;
         eprint!("\r{} of {}", done.fetch_add(1, Ordering::Relaxed) + 1, requests.len());
         Ok((answer, start.elapsed().as_secs_f64()))
     };

@@ -284,7 +284,7 @@ fn report(
         "request_bytes": figures.request_bytes,
         "response_bytes": figures.response_bytes,
         "loaded_bytes": compiled.loaded_bytes,
-        "inputs": compiled.contract.request.inputs,
+        "inputs": compiled.contract.request.inputs(),
         "plan": compiled.candidates,
         "seconds": { "calibrate": calibrated, "total": seconds },
     }))

@@ -65,7 +65,7 @@ pub(crate) fn run(bundle: &Bundle, photo: &Path) -> Result<Encrypted, Box<dyn Er
 
     let (request, encrypt) = timed(|| client.encrypt(&contract, input.values()));
     let request = request?;
-    let (answer, evaluate) = timed(|| model.evaluate(&keys.set, &request, &mut Progress));
+    let (answer, evaluate) = timed(|| keys.evaluate(&model, &request, &mut Progress));
     let answer = answer?;
     let (values, decrypt) = timed(|| client.decrypt(&contract, &answer));
     let mut values = values?;

@@ -117,7 +117,7 @@ impl Network {
         };
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let trained = TrainedNetwork::from_safetensors(&read(&path)?).map_err(|e| named(&e))?;
-        let signs = sign_network(set, trained.graph()).map_err(|e| named(&e))?;
+        let signs = sign_network(set, trained.graph()).map_err(|e| named(&e))?.network;
         let about = trained.about();
         let usual = InputNormalisation { mean: vec![0.5], deviation: vec![0.5] };
         let InputNormalisation { mean, deviation } = about.normalisation.as_ref().unwrap_or(&usual);

@@ -20,7 +20,8 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_eval::batch::{BatchError, BatchPlan};
 use blindsight_contract::{
-    AnswerForm, BoxData, Contract, Forecast, Policy, ProductsData, RequestData, SchemeData, VERSION,
+    AnswerForm, BoxData, Contract, Forecast, Policy, ProductsData, RequestData, RequestForm,
+    SchemeData, VERSION,
 };
 use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
@@ -81,6 +82,8 @@ pub enum BatchRefusal {
 pub(crate) struct Emitted {
     pub(crate) plan: BatchPlan,
     pub(crate) contract: Contract,
+    /// Bytes of the loaded model.
+    pub(crate) loaded_bytes: u64,
     /// Bytes of a request.
     pub(crate) request_bytes: u64,
     /// The part of the samples that is expected to get the plain network's label.
@@ -144,13 +147,13 @@ pub(crate) fn emit(
         input: input_data(shape, &description.input),
         scheme: SchemeData::of(set.literal()),
         keys: Vec::new(),
-        request: RequestData {
+        request: RequestForm::Slots(RequestData {
             level: level as u32,
             scale,
             ciphertexts: shape.elements() as u32,
             inputs: set.slots() as u32,
             slots: vec![a_value_a_ciphertext(shape, set.slots())],
-        },
+        }),
         answer: AnswerForm::Products(ProductsData {
             values: result.values as u32,
             parts: result.parts as u32,
@@ -161,7 +164,8 @@ pub(crate) fn emit(
         forecast: Forecast { score_error: score_error * chain.unit, ..costs },
     };
     let request_bytes = request_bytes(&set, shape.elements());
-    Ok(Emitted { plan, contract, request_bytes, agreement })
+    let loaded_bytes = plan.encoded_byte_len(level) as u64;
+    Ok(Emitted { plan, contract, loaded_bytes, request_bytes, agreement })
 }
 
 /// The plan with the fewest limbs, then bits, that agrees as often as is wanted.
@@ -322,8 +326,7 @@ impl Emitted {
 
     /// The compiled model, of which this is the only candidate.
     pub(crate) fn compiled(self, candidate: Candidate) -> Compiled {
-        let Self { plan, contract, .. } = self;
-        let loaded_bytes = plan.encoded_byte_len(contract.request.level as usize) as u64;
+        let Self { plan, contract, loaded_bytes, .. } = self;
         Compiled { contract, code: Code::Batch(plan), loaded_bytes, candidates: vec![candidate] }
     }
 }

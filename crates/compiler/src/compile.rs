@@ -7,7 +7,11 @@ use blindsight_ckks_eval::batch::BatchPlan;
 use blindsight_ckks_eval::bootstrap::BootstrapParameterError;
 use blindsight_contract::{Contract, Forecast};
 use blindsight_engine::{Bundle, BundleError, Checked, Program, ProgramError};
+#[cfg(feature = "exact")]
+use blindsight_exact_eval::SignNetwork;
 use blindsight_model::calibration::Calibration;
+#[cfg(feature = "exact")]
+use blindsight_model::graph::ActivationKind;
 use blindsight_model::graph::Graph;
 use blindsight_model::plain::PlainError;
 use blindsight_model::tensor::Tensor;
@@ -20,6 +24,8 @@ use crate::cost::Machine;
 use crate::general::{self, GeneralError};
 use crate::planner::{Candidate, Goal, Way, Wishes};
 use crate::residual::lowering::LoweringError;
+#[cfg(feature = "exact")]
+use crate::signs;
 use crate::{contract, planner, residual};
 
 /// What a network does not say of itself.
@@ -75,6 +81,9 @@ pub enum Code {
     Steps(Program),
     /// A network on batches.
     Batch(BatchPlan),
+    /// A network of signs.
+    #[cfg(feature = "exact")]
+    Signs(SignNetwork),
 }
 
 /// Why a network cannot be compiled.
@@ -87,6 +96,10 @@ pub enum CompileError {
     /// The network's matrices fit no ring.
     #[error(transparent)]
     General(#[from] GeneralError),
+    /// The network has signs, and is none of signs.
+    #[cfg(feature = "exact")]
+    #[error(transparent)]
+    Signs(#[from] signs::SignsError),
     /// The network cannot be run on batches.
     #[error("on batches: {0}")]
     Batch(#[from] BatchRefusal),
@@ -190,6 +203,10 @@ pub fn compile(
     let (purpose, machine) = (description.purpose(), wishes.machine);
     let task = Task { graph, calibration, samples, purpose, machine };
     task.check_classes(description)?;
+    #[cfg(feature = "exact")]
+    if has_signs(graph) {
+        return signs::compile(task, description, wishes);
+    }
     let mut passed = Vec::new();
     if wishes.goal == Goal::Throughput {
         // No other form comes near it, and none is compiled beside it.
@@ -269,14 +286,27 @@ pub enum Form {
     Leveled,
     /// As matrices between bootstraps.
     Bootstrapped,
+    /// As sums and signs, by TFHE.
+    #[cfg(feature = "exact")]
+    Signs,
+}
+
+/// Whether a sign is one of its activations: no polynomial stands for it.
+#[cfg(feature = "exact")]
+fn has_signs(graph: &Graph) -> bool {
+    graph.activations().any(|(_, kind)| kind == ActivationKind::Sign)
 }
 
 /// How a graph without batch normalisations can be run, as far as its ranges are no matter. A
 /// shallow network may still be run bootstrapped, where the planner finds that better.
 ///
 /// # Errors
-/// [`CompileError::General`] when it cannot be run.
+/// When it cannot be run.
 pub fn check(graph: &Graph) -> Result<Form, CompileError> {
+    #[cfg(feature = "exact")]
+    if has_signs(graph) {
+        return signs::check(graph).map(|()| Form::Signs);
+    }
     if residual::lowering::check(graph).is_ok() {
         Ok(Form::Residual)
     } else if general::check_leveled(graph).is_ok() {
@@ -305,6 +335,8 @@ impl Compiled {
         Ok(match &self.code {
             Code::Steps(program) => Bundle::write(&self.contract, program, self.loaded_bytes)?,
             Code::Batch(plan) => Bundle::write_batch(&self.contract, plan)?,
+            #[cfg(feature = "exact")]
+            Code::Signs(network) => Bundle::write_signs(&self.contract, network)?,
         })
     }
 }

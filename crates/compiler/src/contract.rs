@@ -2,7 +2,7 @@
 
 use blindsight_contract::{
     AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, PreparationData,
-    RequestData, SchemeData, VERSION,
+    RequestData, RequestForm, SchemeData, VERSION,
 };
 use blindsight_engine::Checked;
 use blindsight_model::tensor::Shape;
@@ -50,13 +50,13 @@ pub(crate) fn contract(
         input: input_data(formats.input, &description.input),
         scheme: SchemeData::of(set.literal()),
         keys: checked.keys.specs().iter().map(KeyData::of).collect(),
-        request: RequestData {
+        request: RequestForm::Slots(RequestData {
             level: request.level as u32,
             scale: request.scale,
             ciphertexts: formats.ciphertexts as u32,
             inputs: 1,
             slots: formats.boxes.clone(),
-        },
+        }),
         answer: AnswerForm::Compact(AnswerData {
             log2_modulus: formats.answer_log2_modulus,
             period: formats.answer_period as u32,

@@ -6,6 +6,7 @@
 //! signs are made. Scores are as large as two of them, whatever the signs, stay apart by less than half
 //! the circle.
 
+mod compile;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use blindsight_model::graph::{ActivationKind, Graph, Node, SIGN_NOISE, SIGN_SPAN
 use thiserror::Error;
 
 use crate::general::sparse::{Sparse, TooManyEntries, of_node};
+
+pub(crate) use compile::{check, compile};
 
 /// Why a network is none of signs that can be evaluated.
 #[derive(Debug, Error, Clone, PartialEq)]
@@ -62,6 +65,9 @@ pub enum SignsError {
         /// Standard deviation, where [`SIGN_SPAN`] is half the circle.
         found: f64,
     },
+    /// The parameter set does not stand beside the scheme.
+    #[error(transparent)]
+    Set(blindsight_exact::ParameterError),
     /// A layer is too large.
     #[error("a layer has more weights than can be held")]
     Entries,
@@ -76,11 +82,20 @@ pub const LARGEST_WEIGHT: i32 = 127;
 /// How far scores reach at most: a little is left for noise.
 const REACH: f64 = 0.475;
 
+/// A graph on the circle.
+#[derive(Debug)]
+pub struct Signs {
+    /// The network.
+    pub network: SignNetwork,
+    /// What once around the circle is in the graph's scores.
+    pub unit: f64,
+}
+
 /// The network of signs of a graph.
 ///
 /// # Errors
 /// [`SignsError`] when the graph is none, or would be read with too much noise.
-pub fn sign_network(set: &ExactParameters, graph: &Graph) -> Result<SignNetwork, SignsError> {
+pub fn sign_network(set: &ExactParameters, graph: &Graph) -> Result<Signs, SignsError> {
     let chain = chain(graph)?;
     let last = chain.len().saturating_sub(1);
     let scaled = |(layer, affine): (usize, &Affine)| match layer {
@@ -99,7 +114,9 @@ pub fn sign_network(set: &ExactParameters, graph: &Graph) -> Result<SignNetwork,
             return Err(SignsError::Noise { layer, found });
         }
     }
-    Ok(network)
+    // Scores share one.
+    let unit = rounds.last().and_then(|rounds| rounds.first()).copied().unwrap_or(1.0);
+    Ok(Signs { network, unit })
 }
 
 /// What stands between two signs.
@@ -200,7 +217,8 @@ impl Affine {
         let sum = |(index, (row, bias)): (usize, (&Row, &f64))| {
             let whole = |w: f32| (f64::from(w) / unit(index)).round() as i32;
             let terms = row.iter().map(|&(at, w)| (at, whole(w))).filter(|(_, w)| *w != 0);
-            Sum { terms: terms.collect(), constant: bias / rounds[index] }
+            // As files have it.
+            Sum { terms: terms.collect(), constant: f64::from((bias / rounds[index]) as f32) }
         };
         self.matrix.rows.iter().zip(&self.bias).enumerate().map(sum).collect()
     }

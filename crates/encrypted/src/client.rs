@@ -8,7 +8,9 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks_client::sampling::SecretRng;
 use blindsight_ckks_client::{ClientSeed, EncryptError, KeyFamily, encrypt};
 use blindsight_contract::{AcceptedContract, Key};
-use blindsight_engine::{KeySet, Model};
+#[cfg(feature = "exact")]
+use blindsight_engine::label::{ExactError, ExactKey, LabelError};
+use blindsight_engine::{KeySet, Model, RunObserver};
 use blindsight_exact::{ExactParameters, KeyPiece};
 use blindsight_session::{Session, SessionError};
 
@@ -26,12 +28,44 @@ pub struct Client {
 /// What the evaluator got from making keys, and what it cost.
 #[derive(Debug)]
 pub struct Keys {
-    /// The keys, expanded.
+    /// Those of CKKS, expanded.
     pub set: KeySet,
+    /// That for exact answers, where a model wants it.
+    #[cfg(feature = "exact")]
+    pub exact: Option<ExactKey>,
     /// What was sent of them.
     pub bytes: usize,
     /// Time in the client: generating and serialising.
     pub generate_seconds: f64,
+}
+
+impl Keys {
+    fn of_scheme(set: KeySet, bytes: usize, generate_seconds: f64) -> Self {
+        Self {
+            set,
+            #[cfg(feature = "exact")]
+            exact: None,
+            bytes,
+            generate_seconds,
+        }
+    }
+
+    /// Runs a model with these keys: from the bytes of a request to those of an answer with values.
+    ///
+    /// # Errors
+    /// When the request is none for this model, a key is missing, or the observer ends the run.
+    pub fn evaluate(
+        &self,
+        model: &Model,
+        request: &[u8],
+        observer: &mut impl RunObserver,
+    ) -> Result<Vec<u8>, EncryptedError> {
+        #[cfg(feature = "exact")]
+        if let (Some(_), Some(key)) = (model.signs(), &self.exact) {
+            return Ok(model.sign_scores(key, request, observer)?);
+        }
+        Ok(model.evaluate(&self.set, request, observer)?)
+    }
 }
 
 impl Client {
@@ -83,7 +117,18 @@ impl Client {
             set.insert(Model::read_key(contract, &contract.keys().specs()[index], bytes)?);
             Ok::<_, EncryptedError>(())
         })?;
-        Ok(Keys { set, bytes, generate_seconds })
+        #[cfg_attr(not(feature = "exact"), expect(unused_mut, reason = "no other keys follow"))]
+        let mut keys = Keys::of_scheme(set, bytes, generate_seconds);
+        #[cfg(feature = "exact")]
+        if let Some(set) = contract.bundle().exact() {
+            let start = Instant::now();
+            let pieces = self.make_exact_keys(set)?;
+            keys.generate_seconds += start.elapsed().as_secs_f64();
+            keys.bytes += pieces.values().map(Vec::len).sum::<usize>();
+            let key = ExactKey::read(set, |piece| Ok::<_, ExactError>(&pieces[&piece]));
+            keys.exact = Some(key.map_err(LabelError::from)?);
+        }
+        Ok(keys)
     }
 
     /// Makes the keys for exact answers: their pieces as they travel.

@@ -65,6 +65,10 @@ pub enum EncryptedError {
     /// The evaluator refuses.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// The same of a network of signs.
+    #[cfg(feature = "exact")]
+    #[error(transparent)]
+    Signs(#[from] blindsight_engine::label::LabelError),
     /// The plain network does not run.
     #[error(transparent)]
     Plain(#[from] PlainError),

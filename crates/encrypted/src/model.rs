@@ -157,7 +157,7 @@ impl EncryptedModel {
     /// # Errors
     /// [`EncryptedError`] when the request is no request for this model.
     pub fn predict_encrypted(&self, request: &Request) -> Result<Answer, EncryptedError> {
-        let bytes = self.model.evaluate(&self.keys.set, &request.bytes, &mut ())?;
+        let bytes = self.keys.evaluate(&self.model, &request.bytes, &mut ())?;
         Ok(Answer { bytes, inputs: request.inputs })
     }
 

@@ -8,7 +8,7 @@
 //! | 4, 4, 8 | lengths of the three parts |
 //! | 8, 8 | lengths of the second and third part unpacked |
 //! | | the contract, as it is handed out |
-//! | | the program (JSON, deflated): steps, or the layers of a network on batches |
+//! | | the program (JSON, deflated): steps, the layers of a network on batches, or of one of signs |
 //! | | its constants: `f32`, little-endian (deflated) |
 //!
 //! A bundle in memory is small: the constants stay packed until a model is loaded.
@@ -18,6 +18,7 @@ mod data;
 mod error;
 mod pack;
 mod read;
+mod signs;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -26,8 +27,10 @@ use std::sync::Arc;
 
 use blindsight_ckks_eval::batch::{BatchPlan, STRETCHES};
 use blindsight_ckks_eval::linear_transform::TransformPlan;
-use blindsight_contract::{AcceptedContract, Contract, Policy};
+use blindsight_contract::{AcceptedContract, Answer, Contract, Policy, SlotRequest};
 use blindsight_exact::Lead;
+#[cfg(feature = "exact")]
+use blindsight_exact_eval::SignNetwork;
 
 use crate::program::{
     Checked, PlaintextData, Program, ProgramError, ValueType, check_plaintext, check_plan,
@@ -63,12 +66,15 @@ pub struct LabelContract {
 enum Code {
     Steps(Arc<data::ProgramData>),
     Batch(Arc<batch::BatchData>),
+    Signs(Arc<signs::SignsData>),
 }
 
 /// What a bundle holds, checked.
 pub(crate) enum CheckedCode<'a> {
     Steps(Box<CheckedProgram<'a>>),
     Batch(&'a BatchPlan),
+    #[cfg(feature = "exact")]
+    Signs(Box<SignNetwork>),
 }
 
 /// How much a bundle may ask for.
@@ -102,12 +108,21 @@ impl Bundle {
     }
 
     /// The contract of the same model when it answers with the label alone, or with the label if it
-    /// leads by so much; none of a model that has no scores of one input, or more classes than there
-    /// is room for.
+    /// leads by so much; none of a model that has no scores of one input, or more classes or a larger
+    /// lead than there is room for.
     #[must_use]
     pub fn label_contract(&self, lead: Option<Lead>) -> Option<LabelContract> {
-        let Code::Steps(data) = &self.code else { return None };
-        self.contract.answer().compact().filter(|_| data.ends_with_a_rescale())?;
+        let decides = match (&self.code, self.contract.answer()) {
+            (Code::Steps(data), Answer::Compact(_)) => data.ends_with_a_rescale(),
+            // The bound of scores is half their reach.
+            (Code::Signs(data), Answer::Exact(_)) => {
+                data.reach * (1.0 + lead.map_or(0.0, Lead::get) / 2.0) < 0.5
+            }
+            _ => false,
+        };
+        if !decides {
+            return None;
+        }
         let raw = Contract::from_bytes(&self.contract_bytes).ok()?;
         let bytes = raw.with_label_alone(lead).to_bytes();
         let accepted = Contract::parse(&bytes, &Policy::default()).ok()?;
@@ -126,6 +141,7 @@ impl Bundle {
         match &self.code {
             Code::Steps(data) => data.steps.last().map_or(0, |step| step.layer.saturating_add(1)),
             Code::Batch(_) => STRETCHES,
+            Code::Signs(data) => data.layers(),
         }
     }
 
@@ -136,6 +152,7 @@ impl Bundle {
         match &self.code {
             Code::Steps(data) => data.loaded_bytes,
             Code::Batch(data) => data.loaded_bytes,
+            Code::Signs(data) => data.loaded_bytes,
         }
     }
 
@@ -154,10 +171,17 @@ impl Bundle {
             Code::Batch(data) => {
                 let plan = &data.plan;
                 batch::check(plan, &self.contract)?;
-                let level = self.contract.request().level();
+                let level = slots(&self.contract)?.level();
                 check_memory(data.loaded_bytes, plan.encoded_byte_len(level) as u64)?;
                 Ok(CheckedCode::Batch(plan))
             }
+            #[cfg(feature = "exact")]
+            Code::Signs(data) => {
+                let constants = pack::unpack_constants(&self.constants, self.constants_len)?;
+                Ok(CheckedCode::Signs(Box::new(data.network(&self.contract, &constants)?)))
+            }
+            #[cfg(not(feature = "exact"))]
+            Code::Signs(_) => Err(BundleError::WithoutExact),
         }
     }
 
@@ -221,12 +245,12 @@ fn check_memory(declared: u64, needed: u64) -> Result<(), BundleError> {
 
 /// Checks a program, whose constants are sound, against its contract.
 fn check_steps(program: &Program, contract: &AcceptedContract) -> Result<Checked, ProgramError> {
-    let checked = program.check_steps(contract.set(), request(contract))?;
+    let checked = program.check_steps(contract.set(), request(contract)?)?;
     if checked.keys != *contract.keys() {
         return Err(ProgramError::Keys);
     }
     let form = contract.answer().compact().ok_or(ProgramError::OneInput)?;
-    let (named, sent) = (program.ciphertexts(), contract.request().ciphertexts());
+    let (named, sent) = (program.ciphertexts(), slots(contract)?.ciphertexts());
     if named != sent {
         return Err(ProgramError::Ciphertexts { named, sent });
     }
@@ -240,7 +264,12 @@ fn check_steps(program: &Program, contract: &AcceptedContract) -> Result<Checked
     Ok(checked)
 }
 
-fn request(contract: &AcceptedContract) -> ValueType {
-    let request = contract.request();
-    ValueType { level: request.level(), scale: request.scale() }
+fn request(contract: &AcceptedContract) -> Result<ValueType, ProgramError> {
+    let request = slots(contract)?;
+    Ok(ValueType { level: request.level(), scale: request.scale() })
+}
+
+/// The requests of a program that reads slots.
+pub(crate) fn slots(contract: &AcceptedContract) -> Result<&SlotRequest, ProgramError> {
+    contract.request().slots().ok_or(ProgramError::Form)
 }

@@ -11,7 +11,7 @@ use blindsight_ckks_eval::linear_transform::LinearTransform;
 use blindsight_ckks_eval::{Bootstrapper, Context, Plaintext};
 use thiserror::Error;
 
-use crate::bundle::{Bundle, BundleError, CheckedCode, CheckedProgram};
+use crate::bundle::{Bundle, BundleError, CheckedCode, CheckedProgram, slots};
 use crate::model::{Code, Model, StepModel};
 use crate::program::{Circuit, PlaintextData, ProgramError};
 
@@ -53,10 +53,15 @@ impl Engine {
         let source = match bundle.code()? {
             CheckedCode::Steps(source) => *source,
             CheckedCode::Batch(plan) => {
-                let (level, scale) = (contract.request().level(), contract.request().scale());
+                let request = slots(&contract).map_err(BundleError::Program)?;
+                let (level, scale) = (request.level(), request.scale());
                 let circuit = BatchCircuit::new(contract.set(), level, scale, plan)
                     .map_err(|source| BundleError::Program(ProgramError::Batch { source }))?;
                 return Ok(Model { contract, code: Code::Batch(circuit) });
+            }
+            #[cfg(feature = "exact")]
+            CheckedCode::Signs(network) => {
+                return Ok(Model { contract, code: Code::Signs(network) });
             }
         };
         let scheme = self.scheme(&source.checked.circuit);

@@ -18,7 +18,7 @@ pub use bundle::{Bundle, BundleError, BundleLimits, LabelContract};
 pub use engine::{Engine, LoadError, Scheme};
 #[cfg(feature = "exact")]
 pub use model::label;
-pub use model::{EvaluateError, Model, RunError, RunObserver, StepModel};
+pub use model::{EvaluateError, Model, RequestError, RunError, RunObserver, StepModel};
 pub use program::{
     Checked, Circuit, Operation, PlaintextData, PolynomialData, Program, ProgramError, Step, Value,
     ValueType,

@@ -2,7 +2,10 @@
 
 #[cfg(feature = "exact")]
 pub mod label;
+mod request;
 mod run;
+#[cfg(feature = "exact")]
+mod signs;
 
 use std::sync::Arc;
 
@@ -11,17 +14,20 @@ use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks::keys::KeySpec;
 use blindsight_ckks::product::ProductCiphertext;
 use blindsight_ckks::response::{CompactCiphertext, CompactError};
-use blindsight_ckks::wire::{ExpectedScale, ReadError};
+use blindsight_ckks::wire::ReadError;
 use blindsight_ckks_eval::batch::{BatchCircuit, BatchError, STRETCHES};
 use blindsight_ckks_eval::linear_transform::LinearTransform;
 use blindsight_ckks_eval::{BootstrapError, EvalError, KeySet, Plaintext};
 use blindsight_contract::AcceptedContract;
+#[cfg(feature = "exact")]
+use blindsight_exact_eval::SignNetwork;
 use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::engine::Scheme;
 use crate::program::{Checked, Program};
 
+pub use request::RequestError;
 pub use run::RunObserver;
 
 /// A model that can be run. Its weights are encoded once and serve all clients.
@@ -38,6 +44,9 @@ pub(crate) enum Code {
     Steps(Box<StepModel>),
     /// A network on batches.
     Batch(BatchCircuit),
+    /// A network of signs.
+    #[cfg(feature = "exact")]
+    Signs(Box<SignNetwork>),
 }
 
 /// A program of steps with its constants encoded.
@@ -84,7 +93,7 @@ impl From<BootstrapError> for RunError {
 pub enum EvaluateError {
     /// The request is not a well-formed ciphertext for this model.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] RequestError),
     /// The run failed or was cancelled.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -97,12 +106,12 @@ impl Model {
         &self.contract
     }
 
-    /// The program of steps, unless the model is a network on batches.
+    /// The program of steps, unless the model is a network on batches or of signs.
     #[must_use]
     pub fn steps(&self) -> Option<&StepModel> {
         match &self.code {
             Code::Steps(steps) => Some(steps),
-            Code::Batch(_) => None,
+            _ => None,
         }
     }
 
@@ -112,6 +121,8 @@ impl Model {
         match &self.code {
             Code::Steps(steps) => steps.byte_len(),
             Code::Batch(circuit) => circuit.byte_len(),
+            #[cfg(feature = "exact")]
+            Code::Signs(network) => network.byte_len(),
         }
     }
 
@@ -119,27 +130,6 @@ impl Model {
     #[must_use]
     pub fn shared_byte_len(&self) -> usize {
         self.steps().map_or(0, |steps| steps.scheme.byte_len())
-    }
-
-    /// Reads a request for a model with this contract: its ciphertexts, one after another.
-    ///
-    /// # Errors
-    /// When the bytes are not ciphertexts of the number, level and scale that requests have.
-    pub fn read_request(
-        contract: &AcceptedContract,
-        bytes: &[u8],
-    ) -> Result<Vec<SeededCiphertext>, ReadError> {
-        let (set, request) = (contract.set(), contract.request());
-        let scale = ExpectedScale::Exactly(request.scale());
-        let each = SeededCiphertext::byte_len(set, request.level());
-        let last = request.ciphertexts() - 1;
-        let one = |index: usize| {
-            // Of a request that is too short or too long, one of these is.
-            let start = bytes.len().min(index * each);
-            let end = if index == last { bytes.len() } else { bytes.len().min(start + each) };
-            SeededCiphertext::from_bytes(set, &bytes[start..end], request.level(), scale)
-        };
-        (0..=last).into_par_iter().map(one).collect()
     }
 
     /// Reads a key of a model with this contract and expands it.
@@ -156,7 +146,8 @@ impl Model {
         Ok(EvaluationKey::expand(contract.set(), key))
     }
 
-    /// Runs the model on an encrypted input: from the bytes of a request to those of an answer.
+    /// Runs the model on an encrypted input: from the bytes of a request to those of an answer. A network
+    /// of signs has another key, and so another function.
     ///
     /// # Errors
     /// When the request is not a ciphertext for this model, a key is missing, or the observer ends
@@ -167,7 +158,7 @@ impl Model {
         request: &[u8],
         observer: &mut impl RunObserver,
     ) -> Result<Vec<u8>, EvaluateError> {
-        let request = Self::read_request(&self.contract, request)?;
+        let request = request::read_slots(&self.contract, request)?;
         match &self.code {
             Code::Steps(steps) => {
                 let request = request.into_iter().map(SeededCiphertext::expand).collect();
@@ -185,6 +176,8 @@ impl Model {
                 let bytes = |product: &ProductCiphertext| product.to_bytes(self.contract.set());
                 Ok(results.par_iter().map(bytes).collect::<Vec<_>>().concat())
             }
+            #[cfg(feature = "exact")]
+            Code::Signs(_) => Err(RequestError::Form.into()),
         }
     }
 

@@ -183,7 +183,9 @@ pub fn leveled_contract() -> Contract {
     let ValueType { level, scale } = leveled_request();
     let strides = [1024, 32, 1];
     let slots = vec![BoxData { from: [0; 3], extent: [3, 32, 32], slot: 0, strides }];
-    contract.request = RequestData { level: level as u32, scale, ciphertexts: 1, inputs: 1, slots };
+    let level = level as u32;
+    *blindsight_contract::testing::slots(&mut contract) =
+        RequestData { level, scale, ciphertexts: 1, inputs: 1, slots };
     let answer = blindsight_contract::testing::compact(&mut contract);
     let modulus = 2_f64.powi(answer.log2_modulus as i32);
     answer.scale = program.polynomials[0].scale * modulus / set.prime(1);
@@ -216,8 +218,8 @@ pub fn contract(program: &Program, request: ValueType) -> Contract {
     let mut contract = blindsight_contract::testing::sample();
     let checked = program.check(&SET, request).expect("the program is sound");
     contract.keys = checked.keys.specs().iter().map(KeyData::of).collect();
-    contract.request.level = request.level as u32;
-    contract.request.scale = request.scale;
+    let sent = blindsight_contract::testing::slots(&mut contract);
+    (sent.level, sent.scale) = (request.level as u32, request.scale);
     contract
 }
 

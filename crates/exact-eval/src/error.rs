@@ -57,6 +57,9 @@ pub enum ExactError {
         /// What the picture has.
         found: usize,
     },
+    /// Whoever watched ended the run.
+    #[error("the run was ended")]
+    Ended,
     /// The system has no random bytes.
     #[error("the system has no random bytes to hide an answer with")]
     Entropy,

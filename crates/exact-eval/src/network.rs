@@ -13,6 +13,8 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
+
 use blindsight_exact::picture::ExactScores;
 use blindsight_exact::{BinaryPicture, ExactParameters, LabelCiphertext};
 use rayon::prelude::*;
@@ -68,18 +70,27 @@ pub const MOST_SCORES: usize = 256;
 /// The largest sum of magnitudes of weights: with it, products of pixels still fit their primes.
 const LARGEST_NORM: i64 = 1 << 26;
 
+/// After so many signs a thread, whoever watches is asked whether to go on.
+const SIGNS_A_LOOK: usize = 64;
+
 /// In rounds of the circle.
 const LARGEST_CONSTANT: f64 = 1024.0;
 
-/// Who watches a network run.
+/// Who watches a network run, and may end it.
 pub trait SignsObserver {
     /// The signs of a layer's sums, under `S`.
-    fn signs(&mut self, layer: usize, signs: &[Lwe]);
+    fn signs(&mut self, layer: usize, signs: &[Lwe]) {
+        let _ = (layer, signs);
+    }
+
+    /// Told again and again while the signs of a layer are taken; returning `Break` ends the run.
+    fn within(&mut self, layer: usize) -> ControlFlow<()> {
+        let _ = layer;
+        ControlFlow::Continue(())
+    }
 }
 
-impl SignsObserver for () {
-    fn signs(&mut self, _: usize, _: &[Lwe]) {}
-}
+impl SignsObserver for () {}
 
 impl SignNetwork {
     /// Checks the layers of a network on pictures of so many pixels.
@@ -136,6 +147,26 @@ impl SignNetwork {
         self.layers.last().map_or(0, |layer| layer.sums.len())
     }
 
+    /// The parameter set.
+    #[must_use]
+    pub fn set(&self) -> &ExactParameters {
+        &self.set
+    }
+
+    /// How far two of the scores can be from each other, or one from zero, whatever the signs.
+    #[must_use]
+    pub fn reach(&self) -> f64 {
+        // It was computed when the network was checked.
+        self.layers.last().and_then(Layer::largest_difference).unwrap_or(0.5)
+    }
+
+    /// The bytes that it occupies in memory.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        let sums = self.layers.iter().flat_map(|layer| &layer.sums);
+        sums.map(|sum| size_of::<Sum>() + sum.terms.len() * size_of::<(u32, i32)>()).sum()
+    }
+
     fn hidden(&self) -> impl Iterator<Item = &Layer> {
         self.layers.iter().take(self.layers.len() - 1)
     }
@@ -145,7 +176,8 @@ impl ExactKey {
     /// The scores of a picture, under `S`, with differences between -1/2 and 1/2.
     ///
     /// # Errors
-    /// When the network is one of another set, or the picture has another number of pixels.
+    /// When the network is one of another set, the picture has another number of pixels, or the
+    /// observer ends the run.
     pub fn network_scores(
         &self,
         network: &SignNetwork,
@@ -161,8 +193,15 @@ impl ExactKey {
         }
         let mut sums = network.first.sums(&self.set, picture, &network.layers[0]);
         for (index, layer) in network.layers.iter().enumerate().skip(1) {
-            let inputs = sums.into_iter().map(|sum| (sum, layer.magnitude)).collect();
-            let signs = self.signs(inputs);
+            let mut sums_left = sums.into_iter().map(|sum| (sum, layer.magnitude));
+            let mut signs = Vec::with_capacity(sums_left.len());
+            while sums_left.len() > 0 {
+                if observer.within(index - 1) == ControlFlow::Break(()) {
+                    return Err(ExactError::Ended);
+                }
+                let look = SIGNS_A_LOOK * rayon::current_num_threads();
+                signs.extend(self.signs(sums_left.by_ref().take(look).collect()));
+            }
             observer.signs(index - 1, &signs);
             let sum = |sum: &Sum| {
                 let term = |&(at, factor): &(u32, i32)| (i64::from(factor), &signs[at as usize]);

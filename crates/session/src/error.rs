@@ -4,6 +4,7 @@ use blindsight_ckks::keys::KeyError;
 use blindsight_ckks::wire::ReadError;
 use blindsight_ckks_client::EncryptError;
 use blindsight_contract::LARGEST_VALUE;
+use blindsight_exact_client::TooManyPixels;
 use thiserror::Error;
 
 /// Why a session does not do what was asked.
@@ -39,6 +40,9 @@ pub enum SessionError {
     /// The request cannot be encrypted, which no accepted contract leads to.
     #[error(transparent)]
     Encrypt(#[from] EncryptError),
+    /// The same of signs.
+    #[error(transparent)]
+    Signs(#[from] TooManyPixels),
     /// The answer is malformed.
     #[error("the answer: {0}")]
     Answer(#[from] ReadError),
@@ -50,7 +54,7 @@ pub enum SessionError {
         /// `log2` of the contract's.
         expected: u32,
     },
-    /// The answer is malformed, where a label belongs.
+    /// The answer is malformed, where a label or scores under TFHE belong.
     #[error("the answer: {0}")]
     Label(#[from] blindsight_exact::wire::ReadError),
     /// What the answer holds is no label.

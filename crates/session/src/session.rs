@@ -12,9 +12,10 @@ use blindsight_ckks_client::{
     ClientSeed, KeyFamily, SecretRng, decrypt_product, decrypt_response, encrypt_all,
 };
 use blindsight_contract::{
-    AcceptedContract, Answer, CompactAnswer, Key, KeyBundle, LARGEST_VALUE, ProductAnswer,
+    AcceptedContract, Answer, CompactAnswer, ExactAnswer, Key, KeyBundle, LARGEST_VALUE,
+    ProductAnswer, Request, SignRequest, SlotRequest,
 };
-use blindsight_exact::{ExactParameters, LabelCiphertext, Outcome};
+use blindsight_exact::{ExactParameters, ExactScores, LabelCiphertext, Outcome};
 use blindsight_exact_client::ExactFamily;
 use zeroize::Zeroizing;
 
@@ -142,17 +143,13 @@ impl Session {
         if let Some(index) = values.iter().position(|value| !fits(value)) {
             return Err(SessionError::Value { index });
         }
-        let request = contract.request();
+        let encrypted = match contract.request() {
+            Request::Slots(request) => self.encrypt_slots(request, values, rng)?,
+            Request::Signs(request) => self.encrypt_signs(request, values, rng)?,
+        };
         let (found, expected) = (values.len(), contract.input().values());
-        let most = request.inputs();
-        let packed = request.slots().pack(values);
-        let packed = Zeroizing::new(packed.ok_or(SessionError::Count { found, expected, most })?);
-        let (set, secret) = (&self.set, self.family.secret());
-        let (scale, level) = (request.scale(), request.level());
-        let encrypted = encrypt_all(set, secret, &packed, scale, level, rng)?;
-        let mut bytes = Vec::with_capacity(request.byte_len(set) as usize);
-        encrypted.iter().for_each(|ciphertext| bytes.extend(ciphertext.to_bytes(set)));
-        Ok(bytes)
+        let most = contract.request().inputs();
+        encrypted.ok_or(SessionError::Count { found, expected, most })
     }
 
     /// Decrypts an answer: the values that the contract names, in units, all finite; where a request
@@ -174,6 +171,7 @@ impl Session {
             Answer::Products(reading) => {
                 self.decrypt_products(reading, contract.request().inputs(), answer)?
             }
+            Answer::Exact(reading) => self.decrypt_exact(reading, answer)?,
             Answer::Label(_) => return Err(SessionError::LabelAlone),
         };
         if values.iter().all(|value| value.is_finite()) {
@@ -206,6 +204,36 @@ impl Session {
         }
     }
 
+    /// Values in slots, if there are as many as an input has, or several inputs.
+    fn encrypt_slots(
+        &self,
+        request: &SlotRequest,
+        values: &[f32],
+        rng: &mut SecretRng,
+    ) -> Result<Option<Vec<u8>>, SessionError> {
+        let Some(packed) = request.map().pack(values).map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        let (set, secret) = (&self.set, self.family.secret());
+        let (scale, level) = (request.scale(), request.level());
+        let encrypted = encrypt_all(set, secret, &packed, scale, level, rng)?;
+        let mut bytes = Vec::with_capacity(request.byte_len(set) as usize);
+        encrypted.iter().for_each(|ciphertext| bytes.extend(ciphertext.to_bytes(set)));
+        Ok(Some(bytes))
+    }
+
+    /// The signs of values, if there are as many as an input has.
+    fn encrypt_signs(
+        &self,
+        request: &SignRequest,
+        values: &[f32],
+        rng: &mut SecretRng,
+    ) -> Result<Option<Vec<u8>>, SessionError> {
+        let Some(signs) = request.of(values).map(Zeroizing::new) else { return Ok(None) };
+        let encrypted = self.exact(request.exact())?.encrypt_picture(&signs, rng)?;
+        Ok(Some(encrypted.to_bytes(request.exact())))
+    }
+
     fn exact<'a>(&'a self, set: &'a ExactParameters) -> Result<ExactFamily<'a>, SessionError> {
         ExactFamily::new(set, &self.set, &self.family).map_err(|_| SessionError::OtherScheme)
     }
@@ -224,6 +252,17 @@ impl Session {
         let mut real = Zeroizing::new(vec![0.0; slots.len()]);
         real.iter_mut().zip(slots.iter()).for_each(|(to, slot)| *to = slot.re);
         Ok(Zeroizing::new(reading.read(&real).ok_or(SessionError::AnswerValues)?))
+    }
+
+    fn decrypt_exact(
+        &self,
+        reading: &ExactAnswer,
+        answer: &[u8],
+    ) -> Result<Zeroizing<Vec<f64>>, SessionError> {
+        let answer = ExactScores::from_bytes(reading.exact(), reading.values(), answer)?;
+        let mut scores = Zeroizing::new(self.exact(reading.exact())?.decrypt_scores(&answer));
+        scores.iter_mut().for_each(|score| *score *= reading.unit());
+        Ok(scores)
     }
 
     fn decrypt_products(

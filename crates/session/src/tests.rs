@@ -6,7 +6,7 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::ExpectedScale;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, decrypt, encrypt};
-use blindsight_contract::testing::sample;
+use blindsight_contract::testing::{sample, slots};
 use blindsight_contract::{
     AcceptedContract, Contract, Key, KeyBundle, Policy, PreparationData, SchemeData,
 };
@@ -45,10 +45,10 @@ fn other_scheme() -> AcceptedContract {
         let layout = KeyLayout::balanced(&set, 2, 1).unwrap();
         let spec = KeySpec::new(&set, KeyKind::Relinearisation, layout).unwrap();
         contract.keys = vec![blindsight_contract::KeyData::of(&spec)];
-        contract.request.slots.truncate(1);
-        contract.request.slots[0].slot = 0;
+        slots(contract).slots.truncate(1);
+        slots(contract).slots[0].slot = 0;
         // 8192 slots: rows of 32 pixels with 8 slots each.
-        contract.request.slots[0].strides = [1, 256, 8];
+        slots(contract).slots[0].strides = [1, 256, 8];
     })
 }
 
@@ -60,12 +60,14 @@ fn a_request_holds_the_slots() {
         let request = session.encrypt(&contract, &values, &mut rng(1)).unwrap();
         let set = contract.set();
         assert_eq!(request.len() as u64, contract.request().byte_len(set));
-        let scale = ExpectedScale::Exactly(contract.request().scale());
-        let level = contract.request().level();
+        let scale = ExpectedScale::Exactly(contract.request().slots().unwrap().scale());
+        let level = contract.request().slots().unwrap().level();
         let read = SeededCiphertext::from_bytes(set, &request, level, scale).unwrap();
         let family = KeyFamily::new(set, &seed());
         let slots = decrypt(set, family.secret(), &read.expand());
-        for (slot, value) in slots.iter().zip(contract.request().slots().pack(&values).unwrap()) {
+        for (slot, value) in
+            slots.iter().zip(contract.request().slots().unwrap().map().pack(&values).unwrap())
+        {
             assert!((slot.re - value).abs() < 1e-4, "{slot} is not {value}");
         }
         let again = session.encrypt(&contract, &values, &mut rng(2)).unwrap();
@@ -277,8 +279,8 @@ fn one_channel_is_grey_and_tensors_are_no_pictures() {
         contract.input.shape = [1, 16, 16];
         contract.input.preparation =
             PreparationData::Picture { mean: vec![0.0], deviation: vec![1.0] };
-        contract.request.slots.truncate(1);
-        contract.request.slots[0].extent = [1, 16, 16];
+        slots(contract).slots.truncate(1);
+        slots(contract).slots[0].extent = [1, 16, 16];
     });
     let pixels = [[255, 255, 255], [0, 0, 0], [100, 100, 100], [255, 0, 0]];
     let rgb = pixels.repeat(64).concat();

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::evaluation_key::SeededKey;
-use blindsight_ckks::wire::ReadError;
 use blindsight_contract::{AnswerKind, Key, KeyBundle};
 use blindsight_engine::{
     Bundle, BundleError, BundleLimits, Engine, EvaluateError, LabelContract, Model, Observer,
-    RunObserver, Stage,
+    RequestError, RunObserver, Stage,
 };
 use blindsight_exact::SeededPiece;
 use bytes::Bytes;
@@ -94,8 +93,8 @@ impl ServedModel for CompiledModel {
         Ok(())
     }
 
-    fn check_request(&self, bytes: &[u8]) -> Result<(), ReadError> {
-        Model::read_request(self.bundle.contract(), bytes).map(drop)
+    fn check_request(&self, bytes: &[u8]) -> Result<(), RequestError> {
+        Model::check_request(self.bundle.contract(), bytes)
     }
 
     fn expand(
@@ -148,7 +147,7 @@ impl LoadedModel for EncodedModel {
     ) -> Result<Vec<u8>, RunError> {
         let mut progress = Progress { tell: progress, done: 0, total: 0 };
         if let AnswerKind::Scores | AnswerKind::Features = answer {
-            return Ok(self.model.evaluate(&keys.scheme, request, &mut progress)?);
+            return labels::values(&self.model, keys, request, &mut progress);
         }
         match self.labels.iter().find(|(kind, _)| *kind == answer) {
             Some((_, labels)) => labels.run(&self.model, keys, request, &mut progress),

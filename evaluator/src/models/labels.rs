@@ -1,13 +1,15 @@
-//! Labels alone, decided by TFHE: what they take of a model and of a client's keys. Without the cargo
-//! feature `exact` there are none.
+//! Labels alone and networks of signs, both by TFHE: what they take of a model and of a client's keys.
+//! Without the cargo feature `exact` there are none.
 
 use std::sync::Arc;
 
 use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_contract::KeyBundle;
+use blindsight_engine::Model;
 use bytes::Bytes;
 
-use super::{ExpandError, ExpandedKeys};
+use super::compiled::Progress;
+use super::{ExpandError, ExpandedKeys, RunError, RunKeys};
 
 #[cfg(feature = "exact")]
 pub(super) use decided::Labels;
@@ -36,13 +38,27 @@ pub(super) fn expand(
     Ok(ExpandedKeys::of_scheme(scheme))
 }
 
+/// Runs a model to its scores or features.
+pub(super) fn values(
+    model: &Model,
+    keys: &RunKeys,
+    request: &[u8],
+    progress: &mut Progress<'_>,
+) -> Result<Vec<u8>, RunError> {
+    #[cfg(feature = "exact")]
+    if model.signs().is_some() {
+        return Ok(model.sign_scores(decided::key(keys)?, request, progress)?);
+    }
+    Ok(model.evaluate(&keys.scheme, request, progress)?)
+}
+
 #[cfg(feature = "exact")]
 mod decided {
     use std::ops::ControlFlow;
 
     use blindsight_contract::AcceptedContract;
     use blindsight_engine::Model;
-    use blindsight_engine::label::{self, Entropy, LabelError};
+    use blindsight_engine::label::{self, Entropy, ExactKey, LabelError};
 
     use super::super::compiled::Progress;
     use super::super::{RunError, RunKeys};
@@ -70,9 +86,11 @@ mod decided {
             request: &[u8],
             progress: &mut Progress<'_>,
         ) -> Result<Vec<u8>, RunError> {
-            let Some(key) = &keys.exact else {
-                return Err(RunError::Failed("the keys for exact answers are missing".to_owned()));
-            };
+            let key = key(keys)?;
+            if model.signs().is_some() {
+                let mut entropy = Entropy::from_os().map_err(LabelError::from)?;
+                return Ok(model.sign_label(&self.0, key, request, progress, &mut entropy)?);
+            }
             let scores = model.unfinished_scores(&self.0, &keys.scheme, request, progress)?;
             if progress.again() == ControlFlow::Break(()) {
                 return Err(RunError::Cancelled);
@@ -80,6 +98,11 @@ mod decided {
             let mut entropy = Entropy::from_os().map_err(LabelError::from)?;
             Ok(model.label_answer(&self.0, key, &scores, &mut entropy)?)
         }
+    }
+
+    pub(super) fn key(keys: &RunKeys) -> Result<&ExactKey, RunError> {
+        let missing = || RunError::Failed("the keys for exact answers are missing".to_owned());
+        keys.exact.as_deref().ok_or_else(missing)
     }
 
     impl From<LabelError> for RunError {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks::wire::ReadError;
 use blindsight_contract::{AnswerKind, HeadError, KeyBundle};
-use blindsight_engine::KeySet;
 #[cfg(feature = "exact")]
 use blindsight_engine::label::ExactKey;
+use blindsight_engine::{KeySet, RequestError};
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -34,7 +34,7 @@ pub trait ServedModel: Send + Sync {
     ///
     /// # Errors
     /// When the bytes are not a request for this model.
-    fn check_request(&self, bytes: &[u8]) -> Result<(), ReadError>;
+    fn check_request(&self, bytes: &[u8]) -> Result<(), RequestError>;
 
     /// Expands a client's keys. `read` gives frame `i + 1` of the bundle for key `i`; between keys
     /// it is the place to stop.
@@ -176,7 +176,7 @@ pub enum ExpandError {
 pub enum RunError {
     /// The request is not a well-formed ciphertext for this model.
     #[error(transparent)]
-    Request(#[from] ReadError),
+    Request(#[from] RequestError),
     /// Whoever watched ended the run.
     #[error("the run was cancelled")]
     Cancelled,

@@ -2,6 +2,7 @@
 
 use blindsight_ckks::wire::ReadError;
 use blindsight_ckks::wire::frame::{ObjectKind, WireError};
+use blindsight_engine::RequestError;
 
 use super::{Code, Refusal};
 
@@ -52,6 +53,17 @@ impl From<blindsight_exact::wire::ReadError> for Refusal {
             _ => Code::InvalidObject,
         };
         Self::new(code, sentence(&error.to_string()))
+    }
+}
+
+impl From<RequestError> for Refusal {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Scheme(error) => error.into(),
+            RequestError::Signs(error) => error.into(),
+            // A model is run in the way of its own contract.
+            error => Self::new(Code::WrongKind, sentence(&error.to_string())),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use blindsight_ckks::wire::KeySetManifest;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_contract::{
     AnswerData, AnswerForm, BoxData, Contract, Forecast, InputData, KeyData, Policy,
-    PreparationData, RequestData, SchemeData, VERSION,
+    PreparationData, RequestData, RequestForm, SchemeData, VERSION,
 };
 use blindsight_engine::{Bundle, Operation, Program, Step, ValueType};
 use blindsight_evaluator::models::{Answers, CompiledModel};
@@ -64,13 +64,13 @@ impl Real {
             input: InputData { shape: [1, 1, 1], preparation: PreparationData::Tensor {} },
             scheme: SchemeData::of(set.literal()),
             keys: keys.specs().iter().map(KeyData::of).collect(),
-            request: RequestData {
+            request: RequestForm::Slots(RequestData {
                 level: REQUEST.level as u32,
                 scale: REQUEST.scale,
                 ciphertexts: 1,
                 inputs: 1,
                 slots: vec![BoxData { from: [0; 3], extent: [1; 3], slot: 0, strides: [0; 3] }],
-            },
+            }),
             answer: AnswerForm::Compact(AnswerData {
                 log2_modulus: 20,
                 period: 4,

@@ -17,11 +17,11 @@ use blindsight_ckks::wire::frame::{ObjectKind, WireError};
 use blindsight_ckks::wire::{KeySetManifest, ReadError};
 use blindsight_contract::{
     AcceptedContract, AnswerData, AnswerForm, AnswerKind, BoxData, Contract, Forecast, InputData,
-    KeyBundle, KeyData, Policy, PreparationData, RequestData, SchemeData, VERSION,
+    KeyBundle, KeyData, Policy, PreparationData, RequestData, RequestForm, SchemeData, VERSION,
 };
 use blindsight_evaluator::models::{
-    Description, ExpandError, ExpandedKeys, FrameError, LoadedModel, Parse, RunError, RunKeys,
-    ServedFile, ServedModel,
+    Description, ExpandError, ExpandedKeys, FrameError, LoadedModel, Parse, RequestError, RunError,
+    RunKeys, ServedFile, ServedModel,
 };
 use blindsight_evaluator::shelf::Weight;
 use blindsight_ring::GaloisElement;
@@ -119,7 +119,7 @@ impl Spec {
             input: InputData { shape: [1, 1, 2], preparation: PreparationData::Tensor {} },
             scheme: SchemeData::of(set.literal()),
             keys: self.list().specs().iter().map(KeyData::of).collect(),
-            request: RequestData {
+            request: RequestForm::Slots(RequestData {
                 level: 1,
                 scale: 64.0,
                 ciphertexts: 1,
@@ -130,7 +130,7 @@ impl Spec {
                     slot: 0,
                     strides: [0, 0, 1],
                 }],
-            },
+            }),
             answer: AnswerForm::Compact(AnswerData {
                 log2_modulus: 12,
                 period: 2,
@@ -286,14 +286,14 @@ impl ServedModel for FakeModel {
         }
     }
 
-    fn check_request(&self, bytes: &[u8]) -> Result<(), ReadError> {
+    fn check_request(&self, bytes: &[u8]) -> Result<(), RequestError> {
         match bytes {
             [b'R', ..] if bytes.len() == REQUEST_BYTES => Ok(()),
             [b'R', ..] => {
                 let (needed, found) = (REQUEST_BYTES as u64, bytes.len());
-                Err(WireError::Truncated { needed, found }.into())
+                Err(ReadError::from(WireError::Truncated { needed, found }).into())
             }
-            _ => Err(WireError::Checksum.into()),
+            _ => Err(ReadError::from(WireError::Checksum).into()),
         }
     }
 

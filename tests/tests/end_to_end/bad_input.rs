@@ -9,7 +9,7 @@ use blindsight_ckks::wire::ReadError;
 use blindsight_ckks::wire::frame::{ObjectKind, WireError};
 use blindsight_ckks_client::{ClientSeed, KeyFamily, encrypt};
 use blindsight_ckks_eval::{EvalError, KeySet, MissingKey};
-use blindsight_engine::{EvaluateError, Model, RunError};
+use blindsight_engine::{EvaluateError, Model, RequestError, RunError};
 use blindsight_tests::client::rng;
 
 use crate::fixture::{client, contract, model, sample};
@@ -35,7 +35,7 @@ fn key() -> &'static [u8] {
 /// What is wrong with the bytes of a request. Nothing is computed: there are no keys.
 fn request_error(bytes: &[u8]) -> ReadError {
     match model().evaluate(&KeySet::default(), bytes, &mut ()) {
-        Err(EvaluateError::Read(error)) => error,
+        Err(EvaluateError::Read(RequestError::Scheme(error))) => error,
         other => panic!("not a read error: {other:?}"),
     }
 }
@@ -104,7 +104,10 @@ fn objects_of_another_kind_or_parameter_set() {
 
     let other = other_set();
     let family = KeyFamily::new(&other, &ClientSeed::from_bytes(&[42; 32]));
-    let (scale, level) = (contract().request().scale(), contract().request().level());
+    let (scale, level) = (
+        contract().request().slots().unwrap().scale(),
+        contract().request().slots().unwrap().level(),
+    );
     let foreign = encrypt(&other, family.secret(), &[Complex64::ONE], scale, level, &mut rng(43));
     let (expected, found) = (contract().set().fingerprint(), other.fingerprint());
     let parameters = ReadError::Frame(WireError::Parameters { expected, found });
@@ -116,7 +119,10 @@ fn objects_of_another_kind_or_parameter_set() {
 #[test]
 fn requests_at_another_level_or_scale() {
     let set = contract().set();
-    let (level, scale) = (contract().request().level(), contract().request().scale());
+    let (level, scale) = (
+        contract().request().slots().unwrap().level(),
+        contract().request().slots().unwrap().scale(),
+    );
     let made = |scale, level| {
         let slots = [Complex64::ONE];
         encrypt(set, client().family.secret(), &slots, scale, level, &mut rng(45)).unwrap()

@@ -25,7 +25,7 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
     let longer = [&request[..], &[0]].concat();
     table.refused(api, large, "a byte more", &submit(&longer));
     table.refused(api, large, "a bundle for a request", &submit(&client.bundle[..8 << 20]));
-    let format = client::contract().request();
+    let format = client::contract().request().slots().unwrap();
     let higher = client.request_at(SAMPLE, 3, format.level() + 1, format.scale());
     table.refused(api, large, "a level more", &submit(&higher));
     let chunked = submit(&[]).header("Transfer-Encoding", "chunked");
@@ -65,7 +65,7 @@ pub(crate) fn rows(world: &World, table: &mut Table) {
 }
 
 fn objects(world: &World, request: &[u8]) -> Vec<(String, &'static str, Vec<u8>)> {
-    let format = client::contract().request();
+    let format = client::contract().request().slots().unwrap();
     let header = |at, bytes: &[u8]| forge::header(request, at, bytes);
     let payload = |at, bytes: &[u8]| forge::payload(request, at, bytes);
     let scale = |scale: f64| payload(SCALE_AT, &scale.to_le_bytes());

@@ -45,6 +45,8 @@ pub(super) fn run(path: &Path, sides: &[usize]) -> Result<(), Box<dyn Error>> {
         Form::Residual => "as a residual network, with a bootstrap for each block",
         Form::Bootstrapped => "with a bootstrap for each activation",
         Form::Leveled => "without bootstraps",
+        #[cfg(feature = "exact")]
+        Form::Signs => "as sums and signs, by TFHE",
     });
     if let Some(form) = form {
         println!("the network can be run encrypted, {form}");

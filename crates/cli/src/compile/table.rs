@@ -18,7 +18,7 @@ impl Figures {
     pub(super) fn of(compiled: &Compiled) -> Result<Self, Box<dyn Error>> {
         let contract = Contract::parse(&compiled.contract.to_bytes(), &Policy::default())?;
         Ok(Self {
-            keys: contract.keys().len(),
+            keys: contract.bundle().len(),
             key_bytes: contract.bundle().byte_len(contract.set()),
             request_bytes: contract.request().byte_len(contract.set()),
             response_bytes: contract.answer().byte_len(contract.set()),
@@ -35,8 +35,10 @@ pub(super) fn render(compiled: &Compiled) -> Result<String, Box<dyn Error>> {
     let bootstraps = match &compiled.code {
         Code::Steps(program) => count_bootstraps(program),
         Code::Batch(_) => 0,
+        #[cfg(feature = "exact")]
+        Code::Signs(network) => network.signs(),
     };
-    let inputs = compiled.contract.request.inputs;
+    let inputs = compiled.contract.request.inputs();
     let rows = [
         ("keys, sent once", format!("{} of {}", figures.keys, megabytes(figures.key_bytes))),
         ("request", kilobytes(figures.request_bytes)),

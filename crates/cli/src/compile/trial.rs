@@ -37,11 +37,11 @@ pub(super) fn run(
     let mut client = Client::new(&contract)?;
     let keys = client.register(&contract)?;
     let request = client.encrypt(&contract, input.values())?;
-    let mut answer = model.evaluate(&keys.set, &request, &mut ())?;
+    let mut answer = keys.evaluate(&model, &request, &mut ())?;
     let mut seconds = f64::INFINITY;
     for _ in 0..runs.max(1) {
         let start = Instant::now();
-        answer = model.evaluate(&keys.set, &request, &mut ())?;
+        answer = keys.evaluate(&model, &request, &mut ())?;
         seconds = seconds.min(start.elapsed().as_secs_f64());
     }
     let mut found = client.decrypt(&contract, &answer)?;

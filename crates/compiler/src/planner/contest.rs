@@ -26,7 +26,7 @@ const TAKEN: &str = "taken";
 
 impl Candidate {
     /// The best one.
-    pub(super) fn taken(name: String, costs: Costs) -> Self {
+    pub(crate) fn taken(name: String, costs: Costs) -> Self {
         Self { name, costs: Some(costs), verdict: TAKEN.to_owned() }
     }
 

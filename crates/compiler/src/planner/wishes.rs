@@ -80,7 +80,7 @@ impl Wishes {
     }
 
     /// Whether there is memory enough for a candidate.
-    pub(super) fn room(&self, costs: &Costs) -> bool {
+    pub(crate) fn room(&self, costs: &Costs) -> bool {
         self.memory.is_none_or(|most| costs.memory_bytes <= most)
     }
 

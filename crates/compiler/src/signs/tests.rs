@@ -64,7 +64,7 @@ fn sums_are_those_of_the_graph() {
         .activation(ActivationKind::Sign)
         .dense(5);
     let graph = graph(network, quarters);
-    let lowered = sign_network(set(), &graph).unwrap();
+    let lowered = sign_network(set(), &graph).unwrap().network;
     assert_eq!((lowered.pixels(), lowered.signs(), lowered.scores()), (64, 4 * 36 + 9, 5));
     let shape = graph.shape(graph.input());
     let plain = PlainNetwork::new(graph);

@@ -30,7 +30,7 @@ pub(super) fn check(
     plan: &BatchPlan,
     contract: &AcceptedContract,
 ) -> Result<BatchResult, BundleError> {
-    let (set, request) = (contract.set(), contract.request());
+    let (set, request) = (contract.set(), super::slots(contract)?);
     let result = plan
         .check(set, request.level(), request.scale())
         .map_err(|source| ProgramError::Batch { source })?;

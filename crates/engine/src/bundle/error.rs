@@ -66,6 +66,10 @@ pub enum BundleError {
     /// A polynomial, a rotation or a number of the program is impossible.
     #[error("{0} of the program is impossible")]
     Number(&'static str),
+    /// The model is a network of signs.
+    #[cfg(not(feature = "exact"))]
+    #[error("networks of signs are run by TFHE, and this program was built without it")]
+    WithoutExact,
     /// The program cannot be run under its contract.
     #[error("the program: {0}")]
     Program(#[from] ProgramError),

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::batch::{self, BatchFile};
 use super::data::ProgramData;
+use super::signs::{self, SignsFile};
 use super::{Bundle, BundleError, BundleLimits, Code, pack};
+use crate::program::ProgramError;
 
 pub(super) const MAGIC: [u8; 8] = *b"BSMODEL\0";
 pub(super) const VERSION: u32 = 1;
@@ -43,6 +45,11 @@ impl Bundle {
         let code = if program.starts_with(batch::START) {
             let BatchFile { batch } = serde_json::from_slice(&program)?;
             Code::Batch(Arc::new(batch))
+        } else if program.starts_with(signs::START) {
+            let SignsFile { signs } = serde_json::from_slice(&program)?;
+            let request = accepted.request().signs().ok_or(ProgramError::Form)?;
+            signs.check_constants(request.signs(), header.constants_len as usize / 4)?;
+            Code::Signs(Arc::new(signs))
         } else {
             let data: ProgramData = serde_json::from_slice(&program)?;
             let most_values = limits.constant_bytes / size_of::<[f64; 2]>();

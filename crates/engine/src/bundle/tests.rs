@@ -73,7 +73,7 @@ fn what_cannot_be_run_is_not_written() {
     let missing = write(&other, &program, loaded);
     assert!(matches!(missing, BundleError::Program(ProgramError::Keys)), "{missing}");
     let mut more = contract.clone();
-    more.request.ciphertexts = 2;
+    blindsight_contract::testing::slots(&mut more).ciphertexts = 2;
     let unread = write(&more, &program, loaded);
     assert!(
         matches!(unread, BundleError::Program(ProgramError::Ciphertexts { named: 1, sent: 2 })),
@@ -89,6 +89,6 @@ fn what_cannot_be_run_is_not_written() {
 fn steps(bundle: &Bundle) -> CheckedProgram<'_> {
     match bundle.code().unwrap() {
         CheckedCode::Steps(program) => *program,
-        CheckedCode::Batch(_) => unreachable!("a bundle of steps"),
+        _ => unreachable!("a bundle of steps"),
     }
 }

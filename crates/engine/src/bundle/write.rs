@@ -2,12 +2,16 @@
 
 use blindsight_ckks_eval::batch::BatchPlan;
 use blindsight_contract::{Contract, Policy};
+#[cfg(feature = "exact")]
+use blindsight_exact_eval::SignNetwork;
 use sha2::{Digest, Sha256};
 
 use super::batch::{self, BatchData, BatchFile};
 use super::data::ProgramData;
 use super::read::{FINGERPRINT_END, MAGIC, VERSION};
-use super::{Bundle, BundleError, check_memory, check_steps, pack, request};
+#[cfg(feature = "exact")]
+use super::signs::{SignsData, SignsFile};
+use super::{Bundle, BundleError, check_memory, check_steps, pack, request, slots};
 use crate::program::Program;
 
 impl Bundle {
@@ -23,7 +27,7 @@ impl Bundle {
     ) -> Result<Vec<u8>, BundleError> {
         let contract = contract.to_bytes();
         let accepted = Contract::parse(&contract, &Policy::default())?;
-        program.check(accepted.set(), request(&accepted))?;
+        program.check(accepted.set(), request(&accepted)?)?;
         check_steps(program, &accepted)?;
         check_memory(loaded_bytes, program.encoded_byte_len(accepted.set()))?;
         let mut constants = Vec::new();
@@ -41,11 +45,28 @@ impl Bundle {
         let contract = contract.to_bytes();
         let accepted = Contract::parse(&contract, &Policy::default())?;
         batch::check(plan, &accepted)?;
-        let loaded_bytes = plan.encoded_byte_len(accepted.request().level()) as u64;
+        let loaded_bytes = plan.encoded_byte_len(slots(&accepted)?.level()) as u64;
         let data = serde_json::to_vec(&BatchFile {
             batch: BatchData { loaded_bytes, plan: plan.clone() },
         })?;
         Ok(assemble(&contract, &data, &[]))
+    }
+
+    /// The file of a network of signs.
+    ///
+    /// # Errors
+    /// When the contract would be refused, or the network cannot be run under it.
+    #[cfg(feature = "exact")]
+    pub fn write_signs(contract: &Contract, network: &SignNetwork) -> Result<Vec<u8>, BundleError> {
+        let contract = contract.to_bytes();
+        let accepted = Contract::parse(&contract, &Policy::default())?;
+        let mut constants = Vec::new();
+        let data = SignsData::new(network, &mut constants);
+        // What is written is what is read: weights and constants have fewer bits in a file.
+        data.network(&accepted, &constants)?;
+        let data = serde_json::to_vec(&SignsFile { signs: data })?;
+        let constants: Vec<u8> = constants.iter().flat_map(|c| c.to_le_bytes()).collect();
+        Ok(assemble(&contract, &data, &constants))
     }
 }
 

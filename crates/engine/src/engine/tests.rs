@@ -99,7 +99,7 @@ fn a_run_gives_what_the_plain_program_gives() {
     assert_eq!(watch.steps, 3);
     let contract = MODEL.contract();
     let values = session.decrypt(contract, &answer).unwrap();
-    let x = contract.request().slots().pack(&input()).unwrap();
+    let x = contract.request().slots().unwrap().map().pack(&input()).unwrap();
     let slots = x.len();
     let result = |j: usize| {
         0.5 * x[j] + 0.25 * x[(j + 1) % slots] + if j.is_multiple_of(2) { 0.5 } else { -0.25 }

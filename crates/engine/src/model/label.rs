@@ -15,6 +15,7 @@ use thiserror::Error;
 
 pub use blindsight_exact_eval::{Entropy, ExactError, ExactKey};
 
+use super::request::read_slots;
 use super::run::rescaled;
 use super::{Code, EvaluateError, Model, RunError, RunObserver, StepModel};
 use crate::program::{Operation, Value};
@@ -24,9 +25,20 @@ use crate::program::{Operation, Value};
 pub struct Labels {
     set: ExactParameters,
     code: DecisionCode,
-    selection: ScoreSelection,
-    /// The value that the last step would rescale.
-    scores: Value,
+    source: Source,
+}
+
+/// Where the scores come from.
+#[derive(Debug)]
+enum Source {
+    /// Slots of CKKS.
+    Slots {
+        selection: ScoreSelection,
+        /// The value that the last step would rescale.
+        scores: Value,
+    },
+    /// A network of signs, one bound of whose scores is so much of the circle.
+    Signs { unit: f64 },
 }
 
 /// Why there is no label.
@@ -66,6 +78,10 @@ impl Model {
         set: ExactParameters,
         code: DecisionCode,
     ) -> Result<Labels, LabelError> {
+        if let Code::Signs(network) = &self.code {
+            let source = Source::Signs { unit: network.reach() / 2.0 };
+            return Ok(Labels { set, code, source });
+        }
         let steps = self.label_steps()?;
         let answer = self.contract.answer().compact().ok_or(LabelError::Form)?;
         let scores = match steps.program.steps.last().map(|step| &step.operation) {
@@ -86,7 +102,7 @@ impl Model {
             bound: code.decision().reach() / 2.0,
         };
         let selection = ScoreSelection::new(steps.scheme.context(), &layout)?;
-        Ok(Labels { set, code, selection, scores })
+        Ok(Labels { set, code, source: Source::Slots { selection, scores } })
     }
 
     /// Runs the model but for its last step: what both kinds of answers are made of.
@@ -101,10 +117,13 @@ impl Model {
         observer: &mut impl RunObserver,
     ) -> Result<Ciphertext, LabelError> {
         let steps = self.label_steps()?;
-        let request = Self::read_request(&self.contract, request).map_err(EvaluateError::from)?;
+        let Source::Slots { scores: wanted, .. } = &labels.source else {
+            return Err(LabelError::Form);
+        };
+        let request = read_slots(&self.contract, request).map_err(EvaluateError::from)?;
         let request = request.into_iter().map(SeededCiphertext::expand).collect();
         let before_last = steps.program.steps.len().saturating_sub(1);
-        let scores = steps.run_until(before_last, labels.scores, keys, request, observer);
+        let scores = steps.run_until(before_last, *wanted, keys, request, observer);
         Ok(scores.map_err(EvaluateError::from)?)
     }
 
@@ -136,7 +155,10 @@ impl Model {
         let context = self.label_steps()?.scheme.context();
         // The products need no key.
         let evaluator = Evaluator { context, keys: &KeySet::default() };
-        let scores = labels.selection.apply(evaluator, scores)?;
+        let Source::Slots { selection, .. } = &labels.source else {
+            return Err(LabelError::Form);
+        };
+        let scores = selection.apply(evaluator, scores)?;
         let scores = scores.par_iter().map(|score| key.bridge().coefficient_0(score));
         let scores: Vec<Lwe> = scores.collect::<Result<_, _>>()?;
         let answer = key.decide(&labels.code, labels.unit(), &scores, entropy)?;
@@ -146,7 +168,7 @@ impl Model {
     fn label_steps(&self) -> Result<&StepModel, LabelError> {
         match &self.code {
             Code::Steps(steps) => Ok(steps),
-            Code::Batch(_) => Err(LabelError::Form),
+            Code::Batch(_) | Code::Signs(_) => Err(LabelError::Form),
         }
     }
 }
@@ -161,13 +183,23 @@ impl Labels {
     /// The bytes that they occupy in memory.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.selection.byte_len()
+        match &self.source {
+            Source::Slots { selection, .. } => selection.byte_len(),
+            Source::Signs { .. } => 0,
+        }
+    }
+
+    pub(super) fn code(&self) -> &DecisionCode {
+        &self.code
     }
 
     /// The part of the circle that a difference of two scores of one unit is.
     #[must_use]
     pub fn unit(&self) -> f64 {
-        self.selection.unit()
+        match &self.source {
+            Source::Slots { selection, .. } => selection.unit(),
+            Source::Signs { unit } => *unit,
+        }
     }
 }
 

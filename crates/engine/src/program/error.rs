@@ -124,4 +124,15 @@ pub enum ProgramError {
     /// The contract's keys are not those that the program uses.
     #[error("the contract lists other keys than the program uses")]
     Keys,
+    /// A program on slots is under a contract whose requests are signs, or the other way round.
+    #[error("the program reads requests of another form than its contract has")]
+    Form,
+    /// The layers are no network of signs.
+    #[cfg(feature = "exact")]
+    #[error("the network of signs: {0}")]
+    Signs(blindsight_exact_eval::NetworkError),
+    /// A network of signs ends with another number of scores than its contract says.
+    #[cfg(feature = "exact")]
+    #[error("the network of signs has other scores than its contract says")]
+    Scores,
 }
