@@ -57,7 +57,7 @@ impl Asked {
         contract: &AcceptedContract,
     ) -> Result<Option<Decision>, Box<dyn std::error::Error>> {
         let classes = encrypted::classes(contract)?;
-        Ok(self.with(classes, contract.answer().unit())?)
+        Ok(self.with(classes, contract.answer().bound())?)
     }
 
     fn with(&self, classes: &[String], bound: f64) -> Result<Option<Decision>, QuestionError> {

@@ -9,6 +9,9 @@ use blindsight_engine::{Bundle, BundleLimits};
 /// Where models are looked for by name.
 pub(crate) const MODELS: &str = "models";
 
+/// Where networks lie there that `train` made.
+const TRAINED: &str = "train";
+
 /// Reads a file, naming it in the error.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -33,10 +36,14 @@ pub(crate) fn read_bundle(path: &Path) -> Result<Bundle, Box<dyn Error>> {
     Ok(bundle.map_err(|error| format!("{}: {error}", path.display()))?)
 }
 
-/// The network that a model was compiled from: the file of the same name beside it.
+/// The network that a model was compiled from: the file of the same name beside it, or in the folder
+/// of trained networks there.
 pub(crate) fn network_file(model: &Path) -> Result<PathBuf, String> {
-    let candidates = ["onnx", "safetensors"].map(|ending| model.with_extension(ending));
-    candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+    let of = |model: &Path| ["onnx", "safetensors"].map(|ending| model.with_extension(ending));
+    let name = model.file_name().unwrap_or_default();
+    let trained = model.with_file_name(TRAINED).join(name);
+    let mut candidates = of(model).into_iter().chain(of(&trained));
+    candidates.find(|path| path.is_file()).ok_or_else(|| {
         let model = model.display();
         format!("the network that {model} was compiled from is not beside it: name it by --network")
     })

@@ -5,9 +5,8 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_contract::AcceptedContract;
-use blindsight_engine::label::Labels;
+use blindsight_engine::label::{Labels, Undecided};
 use blindsight_engine::{Bundle, Engine, Model, RunObserver, memory};
 use blindsight_exact::{Decision, DecisionCode, ExactParameters, LabelCiphertext, Outcome};
 use blindsight_exact_client::ExactFamily;
@@ -161,7 +160,7 @@ pub(crate) fn accuracy<'a>(
 ) -> Result<(), Box<dyn Error>> {
     let mut both = Both::new(bundle, decision)?;
     let count = inputs.len();
-    let bound = both.contract.answer().unit();
+    let bound = both.contract.answer().bound();
     let (mut same, mut not_sure, mut near_ties, mut right, mut known) = (0, 0, 0, 0, 0);
     let (mut different, mut seconds_decide) = (Vec::new(), Vec::new());
     for (index, (input, class)) in inputs.enumerate() {
@@ -169,7 +168,7 @@ pub(crate) fn accuracy<'a>(
         let scores = both.scores(&request, &mut ())?;
         let (answer, seconds) = timed(|| both.decide(&scores));
         let outcome = both.decrypt(&answer?)?;
-        let answer = both.model.score_answer(&scores)?;
+        let answer = both.model.score_answer(&both.exact.key, &scores)?;
         let scores = both.client.decrypt(&both.contract, &answer)?;
         let lead = lead(&scores);
         near_ties += usize::from(lead < 0.6);
@@ -219,7 +218,7 @@ impl Both {
         let labels = model.decisions(set.clone(), code.clone())?;
         eprintln!("model loaded in {load:.2} s");
         let client = Client::new(&contract)?;
-        let keys = client.register(&contract)?;
+        let keys = client.register_scheme(&contract)?;
         let exact = Exact::new(&set, &client)?;
         let megabytes = |bytes: usize| bytes as f64 / 1e6;
         eprintln!(
@@ -236,11 +235,12 @@ impl Both {
         &self,
         request: &[u8],
         observer: &mut impl RunObserver,
-    ) -> Result<Ciphertext, Box<dyn Error>> {
-        Ok(self.model.unfinished_scores(&self.labels, &self.keys.set, request, observer)?)
+    ) -> Result<Undecided, Box<dyn Error>> {
+        let keys = (&self.keys.set, &self.exact.key);
+        Ok(self.model.unfinished_scores(&self.labels, keys, request, observer)?)
     }
 
-    fn decide(&self, scores: &Ciphertext) -> Result<Vec<u8>, Box<dyn Error>> {
+    fn decide(&self, scores: &Undecided) -> Result<Vec<u8>, Box<dyn Error>> {
         let mut entropy = Entropy::from_os()?;
         Ok(self.model.label_answer(&self.labels, &self.exact.key, scores, &mut entropy)?)
     }

@@ -84,6 +84,16 @@ impl Answer {
         }
     }
 
+    /// What scores stay within, as leads are parts of it: compilers choose the unit for that. Two
+    /// scores under TFHE differ by less than half the circle.
+    #[must_use]
+    pub fn bound(&self) -> f64 {
+        match self {
+            Self::Exact(answer) => answer.unit() * ExactAnswer::BOUND,
+            _ => self.unit(),
+        }
+    }
+
     /// The length of every answer in bytes.
     #[must_use]
     pub fn byte_len(&self, set: &Parameters) -> u64 {

@@ -40,16 +40,6 @@ pub struct Keys {
 }
 
 impl Keys {
-    fn of_scheme(set: KeySet, bytes: usize, generate_seconds: f64) -> Self {
-        Self {
-            set,
-            #[cfg(feature = "exact")]
-            exact: None,
-            bytes,
-            generate_seconds,
-        }
-    }
-
     /// Runs a model with these keys: from the bytes of a request to those of an answer with values.
     ///
     /// # Errors
@@ -112,23 +102,42 @@ impl Client {
     /// # Errors
     /// When the contract is of another scheme.
     pub fn register(&self, contract: &AcceptedContract) -> Result<Keys, EncryptedError> {
+        let keys = self.register_scheme(contract)?;
+        #[cfg(feature = "exact")]
+        if let Some(set) = contract.bundle().exact() {
+            return self.with_exact(keys, set);
+        }
+        Ok(keys)
+    }
+
+    #[cfg(feature = "exact")]
+    fn with_exact(&self, keys: Keys, set: &ExactParameters) -> Result<Keys, EncryptedError> {
+        let start = Instant::now();
+        let pieces = self.make_exact_keys(set)?;
+        let generate_seconds = keys.generate_seconds + start.elapsed().as_secs_f64();
+        let bytes = keys.bytes + pieces.values().map(Vec::len).sum::<usize>();
+        let exact = ExactKey::read(set, |piece| Ok::<_, ExactError>(&pieces[&piece]));
+        let exact = Some(exact.map_err(LabelError::from)?);
+        Ok(Keys { exact, bytes, generate_seconds, ..keys })
+    }
+
+    /// The same, of the keys of CKKS alone.
+    ///
+    /// # Errors
+    /// When the contract is of another scheme.
+    pub fn register_scheme(&self, contract: &AcceptedContract) -> Result<Keys, EncryptedError> {
         let mut set = KeySet::default();
         let (bytes, generate_seconds) = self.make_keys(contract, |index, bytes| {
             set.insert(Model::read_key(contract, &contract.keys().specs()[index], bytes)?);
             Ok::<_, EncryptedError>(())
         })?;
-        #[cfg_attr(not(feature = "exact"), expect(unused_mut, reason = "no other keys follow"))]
-        let mut keys = Keys::of_scheme(set, bytes, generate_seconds);
-        #[cfg(feature = "exact")]
-        if let Some(set) = contract.bundle().exact() {
-            let start = Instant::now();
-            let pieces = self.make_exact_keys(set)?;
-            keys.generate_seconds += start.elapsed().as_secs_f64();
-            keys.bytes += pieces.values().map(Vec::len).sum::<usize>();
-            let key = ExactKey::read(set, |piece| Ok::<_, ExactError>(&pieces[&piece]));
-            keys.exact = Some(key.map_err(LabelError::from)?);
-        }
-        Ok(keys)
+        Ok(Keys {
+            set,
+            #[cfg(feature = "exact")]
+            exact: None,
+            bytes,
+            generate_seconds,
+        })
     }
 
     /// Makes the keys for exact answers: their pieces as they travel.

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use blindsight_ckks_eval::batch::{BatchPlan, STRETCHES};
 use blindsight_ckks_eval::linear_transform::TransformPlan;
-use blindsight_contract::{AcceptedContract, Answer, Contract, Policy, SlotRequest};
+use blindsight_contract::{AcceptedContract, Answer, Contract, ExactAnswer, Policy, SlotRequest};
 use blindsight_exact::Lead;
 #[cfg(feature = "exact")]
 use blindsight_exact_eval::SignNetwork;
@@ -114,9 +114,9 @@ impl Bundle {
     pub fn label_contract(&self, lead: Option<Lead>) -> Option<LabelContract> {
         let decides = match (&self.code, self.contract.answer()) {
             (Code::Steps(data), Answer::Compact(_)) => data.ends_with_a_rescale(),
-            // The bound of scores is half their reach.
+            // Signs are taken of differences, and of those less a lead.
             (Code::Signs(data), Answer::Exact(_)) => {
-                data.reach * (1.0 + lead.map_or(0.0, Lead::get) / 2.0) < 0.5
+                data.reach + lead.map_or(0.0, Lead::get) * ExactAnswer::BOUND < 0.5
             }
             _ => false,
         };

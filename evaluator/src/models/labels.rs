@@ -87,11 +87,8 @@ mod decided {
             progress: &mut Progress<'_>,
         ) -> Result<Vec<u8>, RunError> {
             let key = key(keys)?;
-            if model.signs().is_some() {
-                let mut entropy = Entropy::from_os().map_err(LabelError::from)?;
-                return Ok(model.sign_label(&self.0, key, request, progress, &mut entropy)?);
-            }
-            let scores = model.unfinished_scores(&self.0, &keys.scheme, request, progress)?;
+            let keys = (&keys.scheme, key);
+            let scores = model.unfinished_scores(&self.0, keys, request, progress)?;
             if progress.again() == ControlFlow::Break(()) {
                 return Err(RunError::Cancelled);
             }

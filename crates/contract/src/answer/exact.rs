@@ -16,6 +16,9 @@ pub struct ExactAnswer {
 }
 
 impl ExactAnswer {
+    /// The bound of scores, as a part of the circle.
+    pub const BOUND: f64 = 0.25;
+
     pub(super) fn new(
         data: &ExactData,
         set: &Parameters,

@@ -4,11 +4,12 @@
 //! others: one plaintext product for each class rescales and takes its score out of the slots, and
 //! TFHE decides. So every model that answers with scores can answer with their label, and takes no
 //! further key of CKKS for it. Its contract for that is [`Bundle::label_contract`](crate::Bundle::label_contract).
+//! Networks of signs leave their scores where TFHE decides.
 
 use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
 use blindsight_ckks_eval::{Evaluator, KeySet};
-use blindsight_contract::AcceptedContract;
-use blindsight_exact::{DecisionCode, ExactParameters};
+use blindsight_contract::{AcceptedContract, ExactAnswer};
+use blindsight_exact::{Decision, DecisionCode, ExactParameters};
 use blindsight_exact_eval::{Lwe, ScoreLayout, ScoreSelection};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -37,8 +38,17 @@ enum Source {
         /// The value that the last step would rescale.
         scores: Value,
     },
-    /// A network of signs, one bound of whose scores is so much of the circle.
-    Signs { unit: f64 },
+    /// A network of signs.
+    Signs,
+}
+
+/// Scores that are not decided on, and told to nobody yet.
+#[derive(Debug)]
+pub enum Undecided {
+    /// In slots, before the last step.
+    Slots(Ciphertext),
+    /// Of a network of signs.
+    Signs(Vec<Lwe>),
 }
 
 /// Why there is no label.
@@ -51,6 +61,9 @@ pub enum LabelError {
     /// The program has no room for the selection of scores.
     #[error("the program does not end with the rescaling of its scores from level 2 or above")]
     LastStep,
+    /// So large a lead would leave half the circle.
+    #[error("the lead leaves no room for the scores of this network of signs")]
+    Lead,
     /// A step of the decision.
     #[error(transparent)]
     Exact(#[from] ExactError),
@@ -79,8 +92,11 @@ impl Model {
         code: DecisionCode,
     ) -> Result<Labels, LabelError> {
         if let Code::Signs(network) = &self.code {
-            let source = Source::Signs { unit: network.reach() / 2.0 };
-            return Ok(Labels { set, code, source });
+            let lead = code.decision().reach() - Decision::Label.reach();
+            if network.reach() + lead * ExactAnswer::BOUND >= 0.5 {
+                return Err(LabelError::Lead);
+            }
+            return Ok(Labels { set, code, source: Source::Signs });
         }
         let steps = self.label_steps()?;
         let answer = self.contract.answer().compact().ok_or(LabelError::Form)?;
@@ -112,26 +128,30 @@ impl Model {
     pub fn unfinished_scores(
         &self,
         labels: &Labels,
-        keys: &KeySet,
+        (keys, key): (&KeySet, &ExactKey),
         request: &[u8],
         observer: &mut impl RunObserver,
-    ) -> Result<Ciphertext, LabelError> {
-        let steps = self.label_steps()?;
+    ) -> Result<Undecided, LabelError> {
         let Source::Slots { scores: wanted, .. } = &labels.source else {
-            return Err(LabelError::Form);
+            return self.run_signs(key, request, observer).map(Undecided::Signs);
         };
+        let steps = self.label_steps()?;
         let request = read_slots(&self.contract, request).map_err(EvaluateError::from)?;
         let request = request.into_iter().map(SeededCiphertext::expand).collect();
         let before_last = steps.program.steps.len().saturating_sub(1);
         let scores = steps.run_until(before_last, *wanted, keys, request, observer);
-        Ok(scores.map_err(EvaluateError::from)?)
+        Ok(Undecided::Slots(scores.map_err(EvaluateError::from)?))
     }
 
     /// The bytes of the answer with scores.
     ///
     /// # Errors
     /// When the scores are of another model.
-    pub fn score_answer(&self, scores: &Ciphertext) -> Result<Vec<u8>, LabelError> {
+    pub fn score_answer(&self, key: &ExactKey, scores: &Undecided) -> Result<Vec<u8>, LabelError> {
+        let scores = match scores {
+            Undecided::Slots(scores) => scores,
+            Undecided::Signs(scores) => return Ok(key.scores_answer(scores).to_bytes(key.set())),
+        };
         let steps = self.label_steps()?;
         let answer = steps.finish(scores).map_err(EvaluateError::from)?;
         let answer = self.compact(&answer).map_err(EvaluateError::from)?;
@@ -146,23 +166,38 @@ impl Model {
         &self,
         labels: &Labels,
         key: &ExactKey,
-        scores: &Ciphertext,
+        scores: &Undecided,
         entropy: &mut Entropy,
     ) -> Result<Vec<u8>, LabelError> {
         if *key.set() != labels.set {
             return Err(ExactError::OtherSet.into());
         }
+        let answer = match (scores, &labels.source) {
+            (Undecided::Slots(scores), Source::Slots { selection, .. }) => {
+                let scores = self.selected(selection, key, scores)?;
+                key.decide(&labels.code, labels.unit(), &scores, entropy)?
+            }
+            (Undecided::Signs(scores), Source::Signs) => {
+                key.decide(&labels.code, labels.unit(), scores, entropy)?
+            }
+            _ => return Err(LabelError::Form),
+        };
+        Ok(answer.to_bytes(&labels.set))
+    }
+
+    /// Scores out of their slots, under the secret of TFHE.
+    fn selected(
+        &self,
+        selection: &ScoreSelection,
+        key: &ExactKey,
+        scores: &Ciphertext,
+    ) -> Result<Vec<Lwe>, LabelError> {
         let context = self.label_steps()?.scheme.context();
         // The products need no key.
         let evaluator = Evaluator { context, keys: &KeySet::default() };
-        let Source::Slots { selection, .. } = &labels.source else {
-            return Err(LabelError::Form);
-        };
         let scores = selection.apply(evaluator, scores)?;
         let scores = scores.par_iter().map(|score| key.bridge().coefficient_0(score));
-        let scores: Vec<Lwe> = scores.collect::<Result<_, _>>()?;
-        let answer = key.decide(&labels.code, labels.unit(), &scores, entropy)?;
-        Ok(answer.to_bytes(&labels.set))
+        Ok(scores.collect::<Result<_, _>>()?)
     }
 
     fn label_steps(&self) -> Result<&StepModel, LabelError> {
@@ -185,20 +220,16 @@ impl Labels {
     pub fn byte_len(&self) -> usize {
         match &self.source {
             Source::Slots { selection, .. } => selection.byte_len(),
-            Source::Signs { .. } => 0,
+            Source::Signs => 0,
         }
     }
 
-    pub(super) fn code(&self) -> &DecisionCode {
-        &self.code
-    }
-
-    /// The part of the circle that a difference of two scores of one unit is.
+    /// The part of the circle that a difference of two scores of one bound is.
     #[must_use]
     pub fn unit(&self) -> f64 {
         match &self.source {
             Source::Slots { selection, .. } => selection.unit(),
-            Source::Signs { unit } => *unit,
+            Source::Signs => ExactAnswer::BOUND,
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use blindsight_exact_eval::network::SignsObserver;
-use blindsight_exact_eval::{Entropy, ExactError, ExactKey, Lwe, SignNetwork};
+use blindsight_exact_eval::{ExactError, ExactKey, Lwe, SignNetwork};
 
-use super::label::{LabelError, Labels};
+use super::label::LabelError;
 use super::request::read_signs;
 use super::{Code, EvaluateError, Model, RunError, RunObserver};
 
@@ -34,24 +34,8 @@ impl Model {
         Ok(key.scores_answer(&scores).to_bytes(key.set()))
     }
 
-    /// The same, to those of the answer with the label, or what else is decided, alone.
-    ///
-    /// # Errors
-    /// As [`Model::sign_scores`].
-    pub fn sign_label(
-        &self,
-        labels: &Labels,
-        key: &ExactKey,
-        request: &[u8],
-        observer: &mut impl RunObserver,
-        entropy: &mut Entropy,
-    ) -> Result<Vec<u8>, LabelError> {
-        let scores = self.run_signs(key, request, observer)?;
-        let answer = key.decide(labels.code(), labels.unit(), &scores, entropy)?;
-        Ok(answer.to_bytes(key.set()))
-    }
-
-    fn run_signs(
+    /// The scores of a request.
+    pub(super) fn run_signs(
         &self,
         key: &ExactKey,
         request: &[u8],
