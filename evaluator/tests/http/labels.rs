@@ -1,9 +1,11 @@
 //! Labels alone, of a real, if very small, compiled model.
 
+use std::path::Path;
+
 use blindsight_contract::{AcceptedContract, Contract, Key, KeyBundle, Policy};
 use blindsight_evaluator::config::Config;
 use blindsight_evaluator::models::{Answers, CompiledModel};
-use blindsight_exact::{LabelCiphertext, SeededPiece};
+use blindsight_exact::{BinaryPicture, ExactScores, LabelCiphertext, SeededPiece};
 use blindsight_ring::sampling::Seed;
 use serde_json::json;
 
@@ -12,6 +14,11 @@ use crate::server::Server;
 
 /// A service with a model that has scores, and so a label, and with one that has not.
 fn serve(name: &str, labels_only: &[&str]) -> (Server, Real) {
+    serve_with(name, labels_only, |_| ())
+}
+
+/// The same, with more in the folder of models.
+fn serve_with(name: &str, labels_only: &[&str], more: impl FnOnce(&Path)) -> (Server, Real) {
     let data = std::env::temp_dir().join(format!("blindsight-{name}-{}", std::process::id()));
     let config = Config {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -27,6 +34,7 @@ fn serve(name: &str, labels_only: &[&str]) -> (Server, Real) {
     let two = Real::with_classes("two", 1, &["no", "yes"]);
     two.write(&config.models);
     Real::with_classes("one", 1, &["only"]).write(&config.models);
+    more(&config.models);
     let answers = Answers::of(&config).unwrap();
     (Server::start_with(config, CompiledModel::reader(answers)), two)
 }
@@ -90,6 +98,39 @@ fn labels_are_answered_beside_scores_with_keys_of_their_own() {
     let metrics = server.send("GET", "/metrics", &[], &[]).text();
     assert!(metrics.contains("blindsight_model_loads_total{model=\"two\"} 1"), "{metrics}");
     assert!(!metrics.contains("model_loads_total{model=\"two.label\"}"), "{metrics}");
+}
+
+#[test]
+fn networks_of_signs_are_served_as_all_models_are() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/dinn-100.bs");
+    let (server, _) = serve_with("signs", &[], |models| {
+        std::fs::copy(file, models.join("dinn-100.bs")).unwrap();
+    });
+    let said = server.send("GET", "/v1/models/dinn-100/contract", &[], &[]);
+    let contract = Contract::parse(&said.body, &Policy::default()).unwrap();
+    let exact = contract.bundle().exact().unwrap();
+    let keys = server.keys_beside(("dinn-100", ""), &exact_keys(&contract), None);
+    let (seed, bodies) = (Seed::from_bytes([4; 32]), vec![0; 784]);
+    let request = BinaryPicture { seed, bodies }.to_bytes(exact);
+    for (way, length) in [
+        ("dinn-100", ExactScores::byte_len(exact, 10)),
+        ("dinn-100.label", LabelCiphertext::byte_len(exact)),
+        ("dinn-100.lead", LabelCiphertext::byte_len(exact)),
+    ] {
+        let submitted = server.submit_to(&keys, &format!("?model={way}"), &request, &[]);
+        assert_eq!(submitted.status, 202, "{}", submitted.text());
+        let job = submitted.header("location").unwrap();
+        assert_eq!(server.end(&keys, &job)["state"], "done");
+        let answer = server.get(&format!("{job}/result"), &keys.capability).body;
+        assert_eq!(answer.len(), length, "{way}");
+    }
+    let mut damaged = request.clone();
+    damaged[50] ^= 1;
+    let cut = &request[..request.len() - 1];
+    for (bytes, code) in [(&damaged[..], "damaged"), (cut, "truncated")] {
+        let refused = server.submit_to(&keys, "?model=dinn-100", bytes, &[]).refusal();
+        assert_eq!(refused.1, code);
+    }
 }
 
 #[test]

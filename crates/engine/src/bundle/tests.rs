@@ -2,6 +2,8 @@ mod batch;
 mod hostile;
 mod mutations;
 mod parts;
+#[cfg(feature = "exact")]
+mod signs;
 
 use super::{Bundle, BundleError, BundleLimits, CheckedCode, CheckedProgram};
 use crate::program::{Program, ProgramError};
