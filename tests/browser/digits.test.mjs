@@ -2,25 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { draw, ONE, SEVEN } from "./lib/drawing.mjs";
 import { note } from "./lib/figures.mjs";
 import { plainScores, prepared } from "./lib/plain.mjs";
 import { Secrets } from "./lib/secrets.mjs";
 import { strangers, uploaded } from "./lib/tap.mjs";
 import { eventually, settings } from "./lib/wait.mjs";
 import { world } from "./lib/world.mjs";
-
-/** Lines as people draw them, as parts of the pad. */
-const SEVEN = [
-  [0.28, 0.2],
-  [0.72, 0.22],
-  [0.6, 0.5],
-  [0.44, 0.85],
-];
-const ONE = [
-  [0.55, 0.15],
-  [0.5, 0.5],
-  [0.46, 0.85],
-];
 
 let page;
 const here = world({
@@ -33,7 +21,7 @@ const here = world({
 });
 
 test("a drawn digit has the label of the plain network", settings, async () => {
-  await draw(SEVEN);
+  await draw(page, SEVEN);
   await page.phase("ready");
   const began = performance.now();
   assert.equal(await page.classify(), "7");
@@ -46,7 +34,7 @@ test("the next one is classified by itself, without keys to send", settings, asy
   await page.phase("waiting");
   here.tap.clear();
   const began = performance.now();
-  await draw(ONE);
+  await draw(page, ONE);
   await page.phase("ready", "preparing", "encrypting", "sending", "queued", "evaluating", "done");
   assert.equal(await page.answer(), "1");
   const total = (performance.now() - began) / 1000;
@@ -59,18 +47,6 @@ test("the next one is classified by itself, without keys to send", settings, asy
   assert.deepEqual(strangers(here.visitor, here.tap), []);
   assert.deepEqual(here.visitor.complaints, []);
 });
-
-/** Draws a line on the pad with the mouse. */
-async function draw(places) {
-  await page.byId("pad").scrollIntoViewIfNeeded();
-  const box = await page.byId("pad").boundingBox();
-  const [first, ...rest] = places.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);
-  const { mouse } = page.tab;
-  await mouse.move(...first);
-  await mouse.down();
-  for (const place of rest) await mouse.move(...place, { steps: 12 });
-  await mouse.up();
-}
 
 /** Compares with the plain network on the pixels that the page shows; returns them. */
 async function check() {

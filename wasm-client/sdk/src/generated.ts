@@ -28,7 +28,7 @@ slots: Array<number>, };
 /**
  * An answer.
  */
-export type AnswerForm = AnswerData | ProductsData | LabelData;
+export type AnswerForm = AnswerData | ProductsData | LabelData | ExactData;
 
 /**
  * What an answer tells whom it is for.
@@ -94,7 +94,7 @@ keys: Array<KeyData>,
 /**
  * How a request is packed and encrypted.
  */
-request: RequestData,
+request: RequestForm,
 /**
  * How an answer is read.
  */
@@ -144,6 +144,23 @@ keyList: string, keys: Array<KeyDescription>,
  * The length of the manifest of all keys.
  */
 manifestBytes: number, input: InputDescription, requestBytes: number, answerBytes: number, forecast: ForecastDescription, };
+
+/**
+ * The answer of a network of signs to one input: scores on the circle, docs/exact.md.
+ */
+export type ExactData = {
+/**
+ * The parameter set of request, keys and scores.
+ */
+exact: ExactSetData,
+/**
+ * How many scores.
+ */
+values: number,
+/**
+ * What once around the circle means.
+ */
+unit: number, };
 
 /**
  * A parameter set of TFHE. Digits are `log2` of their base and their number.
@@ -353,6 +370,11 @@ inputs?: number,
 slots: Array<BoxData>, };
 
 /**
+ * A request.
+ */
+export type RequestForm = RequestData | SignsData;
+
+/**
  * A parameter set.
  */
 export type SchemeData = {
@@ -376,3 +398,13 @@ narrow_special: Array<number>,
  * The weight of the sparse secret, where there is one.
  */
 sparse_weight: number | null, };
+
+/**
+ * A request to a network of signs: of every value of the input, whether it is positive. They are the
+ * coefficients of one ring sample under the parameter set of the answer.
+ */
+export type SignsData = {
+/**
+ * How many: as many as the input has values.
+ */
+signs: number, };
