@@ -18,7 +18,7 @@ const here = world({
   async ready() {
     page = await here.visitor.open(here.evaluator.url);
     await page.phase("waiting");
-    await page.byId("model-dinn-100").click();
+    await page.byId("model-signs-100").click();
     await page.byId("pad").waitFor();
   },
 });
@@ -47,7 +47,7 @@ test("its label alone takes no further key", settings, async () => {
   const jobs = here.tap.requests.filter(({ path }) => path.endsWith("/jobs"));
   assert.deepEqual(
     jobs.map(({ sent, url }) => [sent, new URL(url).searchParams.get("model")]),
-    [[REQUEST_BYTES, "dinn-100.label"]],
+    [[REQUEST_BYTES, "signs-100.label"]],
   );
 });
 

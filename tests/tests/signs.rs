@@ -22,7 +22,10 @@ use blindsight_tests::client::rng;
 use blindsight_tests::repository;
 
 /// A hundred signs: a second of two cores.
-const NAME: &str = "dinn-100";
+const NAME: &str = "signs-100";
+
+/// What it was compiled from.
+const NETWORK: &str = "dinn-100";
 
 static BUNDLE: LazyLock<Bundle> = LazyLock::new(|| {
     let file = fs::read(repository().join(format!("models/{NAME}.bs"))).unwrap();
@@ -97,7 +100,7 @@ impl RunObserver for Watch {
 fn scores_and_labels_are_those_of_the_plain_network() {
     let Visit { model, session, key } = &*VISIT;
     let contract = model.contract();
-    let file = fs::read(repository().join(format!("models/train/{NAME}.safetensors"))).unwrap();
+    let file = fs::read(repository().join(format!("models/train/{NETWORK}.safetensors"))).unwrap();
     let plain = PlainNetwork::new(TrainedNetwork::from_safetensors(&file).unwrap().graph().clone());
     let label = BUNDLE.label_contract(None).unwrap().accepted;
     let labels = model.labels(&label).unwrap();

@@ -102,20 +102,20 @@ fn labels_are_answered_beside_scores_with_keys_of_their_own() {
 
 #[test]
 fn networks_of_signs_are_served_as_all_models_are() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/dinn-100.bs");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/signs-100.bs");
     let (server, _) = serve_with("signs", &[], |models| {
-        std::fs::copy(file, models.join("dinn-100.bs")).unwrap();
+        std::fs::copy(file, models.join("signs-100.bs")).unwrap();
     });
-    let said = server.send("GET", "/v1/models/dinn-100/contract", &[], &[]);
+    let said = server.send("GET", "/v1/models/signs-100/contract", &[], &[]);
     let contract = Contract::parse(&said.body, &Policy::default()).unwrap();
     let exact = contract.bundle().exact().unwrap();
-    let keys = server.keys_beside(("dinn-100", ""), &exact_keys(&contract), None);
+    let keys = server.keys_beside(("signs-100", ""), &exact_keys(&contract), None);
     let (seed, bodies) = (Seed::from_bytes([4; 32]), vec![0; 784]);
     let request = BinaryPicture { seed, bodies }.to_bytes(exact);
     for (way, length) in [
-        ("dinn-100", ExactScores::byte_len(exact, 10)),
-        ("dinn-100.label", LabelCiphertext::byte_len(exact)),
-        ("dinn-100.lead", LabelCiphertext::byte_len(exact)),
+        ("signs-100", ExactScores::byte_len(exact, 10)),
+        ("signs-100.label", LabelCiphertext::byte_len(exact)),
+        ("signs-100.lead", LabelCiphertext::byte_len(exact)),
     ] {
         let submitted = server.submit_to(&keys, &format!("?model={way}"), &request, &[]);
         assert_eq!(submitted.status, 202, "{}", submitted.text());
@@ -128,7 +128,7 @@ fn networks_of_signs_are_served_as_all_models_are() {
     damaged[50] ^= 1;
     let cut = &request[..request.len() - 1];
     for (bytes, code) in [(&damaged[..], "damaged"), (cut, "truncated")] {
-        let refused = server.submit_to(&keys, "?model=dinn-100", bytes, &[]).refusal();
+        let refused = server.submit_to(&keys, "?model=signs-100", bytes, &[]).refusal();
         assert_eq!(refused.1, code);
     }
 }
