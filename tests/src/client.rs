@@ -93,8 +93,12 @@ impl Client {
 
     /// A request at a level and with a scale that may be wrong.
     pub fn request_at(&self, sample: &str, seed: u8, level: usize, scale: f64) -> Vec<u8> {
-        let slots =
-            contract().request().slots().unwrap().map().pack(input(contract(), sample).values());
+        let slots = contract()
+            .request()
+            .slots()
+            .expect("it has slots")
+            .map()
+            .pack(input(contract(), sample).values());
         let slots = slots.expect("a picture has a picture's shape");
         let slots: Vec<Complex64> = slots.iter().map(|&x| Complex64::new(x, 0.0)).collect();
         let request = encrypt(set(), self.family.secret(), &slots, scale, level, &mut rng(seed));

@@ -51,7 +51,7 @@ fn exact_key(session: &Session, contract: &AcceptedContract) -> ExactKey {
     let mut pieces = contract.bundle().keys();
     let mut next = |_| match pieces.next() {
         Some(key @ Key::Exact(..)) => Ok::<_, ExactError>(session.key(&key).unwrap()),
-        other => panic!("{other:?} is no key for exact answers"),
+        other => unreachable!("{other:?} is no key for exact answers"),
     };
     ExactKey::read(contract.bundle().exact().unwrap(), &mut next).unwrap()
 }
@@ -61,7 +61,7 @@ fn digits() -> Vec<Tensor> {
     let contract = BUNDLE.contract();
     let [channels, rows, columns] = contract.input().shape();
     let Rule::Picture { mean, deviation } = contract.input().preparation() else {
-        panic!("it reads pictures")
+        unreachable!("it reads pictures")
     };
     let shape = Shape::new(channels, rows, columns).unwrap();
     let preparation = Preparation::new(shape, mean, deviation).unwrap();

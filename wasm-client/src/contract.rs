@@ -202,7 +202,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use blindsight_contract::testing::{batch_sample, sample, slots};
+    use blindsight_contract::testing::{batch_sample, sample, sign_sample, slots};
     use blindsight_contract::{InputData, KeyBundle, PreparationData};
 
     use super::*;
@@ -241,6 +241,7 @@ mod tests {
         assert_eq!(described(&label), (AnswerKind::Label, 10, None, 21));
         contract.classes.clear();
         assert_eq!(described(&contract), (AnswerKind::Features, 0, Some(10), 6));
+        assert_eq!(described(&sign_sample()), (AnswerKind::Scores, 10, None, 15));
         let batch = ModelContract::accept(&batch_sample().to_bytes()).unwrap();
         assert_eq!(batch.description().inputs, 1024);
     }

@@ -6,12 +6,12 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::response::CompactCiphertext;
 use blindsight_ckks::wire::ExpectedScale;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, decrypt, encrypt};
-use blindsight_contract::testing::{sample, slots};
+use blindsight_contract::testing::{sample, sign_sample, slots};
 use blindsight_contract::{
     AcceptedContract, Contract, Key, KeyBundle, Policy, PreparationData, SchemeData,
 };
 use blindsight_exact::label::LABEL_BITS;
-use blindsight_exact::{LabelCiphertext, Lead, SeededPiece};
+use blindsight_exact::{ExactScores, LabelCiphertext, Lead, SeededPiece};
 
 use crate::{PrepareError, Session, SessionError, prepare};
 
@@ -257,6 +257,40 @@ fn labels_are_decrypted() {
     assert_eq!(session.decrypt_label(&scores, &nothing), Err(SessionError::NoLabel));
     let other = session.decrypt_label(&other_scheme(), &nothing);
     assert_eq!(other, Err(SessionError::OtherScheme));
+}
+
+#[test]
+fn scores_of_signs_are_decrypted() {
+    let contract = accepted(|contract| *contract = sign_sample());
+    let session = Session::new(&contract, &seed());
+    let exact = contract.answer().exact().unwrap();
+    // Under a mask of zeros, a body is what it holds: a quarter of the circle and its negative.
+    let score = |body: u16| (vec![0; exact.degree()], body);
+    let scores: Vec<_> = (0..10).map(|i| score(if i == 3 { 1 << 14 } else { 3 << 14 })).collect();
+    let bytes = ExactScores(scores).to_bytes(exact);
+    assert_eq!(bytes.len() as u64, contract.answer().byte_len(contract.set()));
+    let found = session.decrypt(&contract, &bytes).unwrap();
+    for (index, score) in found.iter().enumerate() {
+        assert_eq!(*score, if index == 3 { 20.0 } else { -20.0 }, "a quarter of 80");
+    }
+    for wrong in [&[][..], b"BSGT", &bytes[1..], &bytes[..bytes.len() - 1]] {
+        let refused = session.decrypt(&contract, wrong);
+        assert!(matches!(refused, Err(SessionError::Label(_))), "{refused:?}");
+    }
+    assert_eq!(session.decrypt_label(&contract, &bytes), Err(SessionError::NoLabel));
+}
+
+#[test]
+fn signs_of_values_are_all_that_is_sent_of_them() {
+    let contract = accepted(|contract| *contract = sign_sample());
+    let session = Session::new(&contract, &seed());
+    let request = |scale: f32, seed| {
+        let values: Vec<f32> = (0..784).map(|i| (i as f32).sin() * scale).collect();
+        session.encrypt(&contract, &values, &mut rng(seed)).unwrap()
+    };
+    assert_eq!(request(1.0, 1), request(60.0, 1), "the same signs");
+    assert_ne!(request(1.0, 1), request(-1.0, 1));
+    assert_ne!(request(1.0, 1), request(1.0, 2));
 }
 
 #[test]

@@ -64,6 +64,9 @@ fn seed() -> Result<(), Box<dyn Error>> {
     write_as("bundle", "leveled", &Bundle::write(&contract, &program, 0)?)?;
     let contract = blindsight_contract::testing::batch_sample();
     write_as("contract", "batch", &contract.to_bytes())?;
+    let signs = blindsight_contract::testing::sign_sample();
+    write_as("contract", "signs", &signs.to_bytes())?;
+    write_as("contract", "label", &signs.with_label_alone(None).to_bytes())?;
     write_as("bundle", "batch", &Bundle::write_batch(&contract, &testing::batch())?)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use blindsight_ckks::parameters::{Literal as SchemeLiteral, Parameters};
+use blindsight_engine::{Bundle, BundleLimits};
 use blindsight_exact::Literal;
 use blindsight_model::graph::{GraphBuilder, Linear, NodeId};
 use blindsight_model::plain::PlainNetwork;
@@ -10,6 +11,8 @@ use blindsight_model::sequential::{About, Sequential, TrainedNetwork};
 use blindsight_model::tensor::{Shape, Tensor};
 
 use super::*;
+use crate::testing::calibration;
+use crate::{Code, CompileError, Description, Form, InputRule, Wishes, compile};
 
 fn set() -> &'static ExactParameters {
     static SET: LazyLock<ExactParameters> = LazyLock::new(|| {
@@ -130,4 +133,38 @@ fn branches_are_refused() {
     let graph = builder.finish(sum).unwrap();
     let refused = sign_network(set(), &graph).unwrap_err();
     assert_eq!(refused, SignsError::NoChain { node: 2 });
+}
+
+/// Some inputs.
+fn samples(shape: Shape) -> Vec<Tensor> {
+    let sample = |seed| Tensor::new(shape, numbers(shape.elements(), seed).collect()).unwrap();
+    (0..24).map(sample).collect()
+}
+
+#[test]
+fn networks_of_signs_are_planned_with_their_noise() {
+    let graph = graph(signs().dense(12).activation(ActivationKind::Sign).dense(3), quarters);
+    let shape = graph.shape(graph.input());
+    let description = Description {
+        id: "signs".to_owned(),
+        title: "Signs".to_owned(),
+        classes: (0..3).map(|class| class.to_string()).collect(),
+        input: InputRule::Tensor,
+    };
+    let (samples, calibration) = (samples(shape), calibration(&graph));
+    let planned = |wishes| compile(&graph, &calibration, &description, &samples, wishes);
+    let compiled = planned(Wishes::default()).unwrap();
+    let Code::Signs(network) = &compiled.code else { panic!("{:?}", compiled.code) };
+    assert_eq!((network.signs(), network.scores()), (12, 3));
+    let costs = compiled.candidates[0].costs.unwrap();
+    assert!((0.5..=1.0).contains(&costs.agreement), "{costs:?}");
+    assert!(costs.score_error > 0.0 && costs.key_bytes > 22_000_000, "{costs:?}");
+    let bytes = compiled.to_bytes().unwrap();
+    let bundle = Bundle::parse(&bytes, &BundleLimits::default()).unwrap();
+    assert_eq!(bundle.contract().request().byte_len(bundle.contract().set()), costs.request_bytes);
+    assert_eq!(crate::check(&graph).unwrap(), Form::Signs);
+    let memory = planned(Wishes { memory: Some(1_000_000), ..Wishes::default() }).unwrap_err();
+    assert!(matches!(memory, CompileError::Memory { most: 1_000_000, .. }), "{memory}");
+    let agreement = planned(Wishes { agreement: Some(1.1), ..Wishes::default() }).unwrap_err();
+    assert!(matches!(agreement, CompileError::Agreement { .. }), "{agreement}");
 }

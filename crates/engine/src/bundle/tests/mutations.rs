@@ -5,9 +5,22 @@ use blindsight_contract::testing::{Dice, NumberPlaces};
 use super::parts::{HEADER, Parts, seal};
 use super::read;
 
+/// The bundles that are changed.
+fn bundles() -> Vec<Parts> {
+    vec![
+        Parts::light(),
+        #[cfg(feature = "exact")]
+        super::signs::parts(),
+    ]
+}
+
 #[test]
 fn changed_bytes_never_panic() {
-    let good = Parts::light().join();
+    bundles().iter().for_each(change_bytes);
+}
+
+fn change_bytes(parts: &Parts) {
+    let good = parts.join();
     let mut dice = Dice::new(3);
     let _kept = read(&good).unwrap();
     for _ in 0..1_500 {
@@ -47,7 +60,10 @@ const NUMBERS: [&str; 20] = [
 /// Other numbers and missing pieces: what gets past unpacking.
 #[test]
 fn changed_programs_never_panic() {
-    let parts = Parts::light();
+    bundles().iter().for_each(change_programs);
+}
+
+fn change_programs(parts: &Parts) {
     let text = serde_json::to_vec(&parts.program).unwrap();
     let places = NumberPlaces::of(&text);
     let mut dice = Dice::new(4);

@@ -79,10 +79,14 @@ fn what_does_not_fit_its_contract_is_not_written() {
     assert!(matches!(batch, BundleError::Program(ProgramError::Form)), "{batch}");
 }
 
+/// The parts of a file.
+pub(super) fn parts() -> Parts {
+    Parts::of(&Bundle::write_signs(&sign_sample(), &network(0.4)).unwrap())
+}
+
 /// The file with another program or other constants.
 fn with(change: impl FnOnce(&mut serde_json::Value, &mut Vec<u8>)) -> Result<Bundle, BundleError> {
-    let bytes = Bundle::write_signs(&sign_sample(), &network(0.4)).unwrap();
-    let mut parts = Parts::of(&bytes);
+    let mut parts = parts();
     change(&mut parts.program, &mut parts.constants);
     read(&parts.join())
 }
