@@ -111,7 +111,7 @@ fn scores_and_labels_are_those_of_the_plain_network() {
         let keys = (&KeySet::default(), key);
         let scores = model.unfinished_scores(&labels, keys, &request, &mut watch).unwrap();
         assert_eq!((watch.told[0], watch.told.last()), ((0, 2), Some(&(2, 2))));
-        let answer = model.score_answer(key, &scores).unwrap();
+        let answer = model.score_answer(keys, &scores).unwrap();
         assert_eq!(answer.len() as u64, contract.answer().byte_len(contract.set()));
         let found = session.decrypt(contract, &answer).unwrap();
         let expected = plain.run(digit).unwrap();

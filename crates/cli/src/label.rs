@@ -168,7 +168,7 @@ pub(crate) fn accuracy<'a>(
         let scores = both.scores(&request, &mut ())?;
         let (answer, seconds) = timed(|| both.decide(&scores));
         let outcome = both.decrypt(&answer?)?;
-        let answer = both.model.score_answer(&both.exact.key, &scores)?;
+        let answer = both.model.score_answer((&both.keys.set, &both.exact.key), &scores)?;
         let scores = both.client.decrypt(&both.contract, &answer)?;
         let lead = lead(&scores);
         near_ties += usize::from(lead < 0.6);

@@ -32,6 +32,8 @@ use blindsight_exact::Lead;
 #[cfg(feature = "exact")]
 use blindsight_exact_eval::SignNetwork;
 
+#[cfg(feature = "exact")]
+use crate::program::End;
 use crate::program::{
     Checked, PlaintextData, Program, ProgramError, ValueType, check_plaintext, check_plan,
     check_polynomial,
@@ -113,7 +115,7 @@ impl Bundle {
     #[must_use]
     pub fn label_contract(&self, lead: Option<Lead>) -> Option<LabelContract> {
         let decides = match (&self.code, self.contract.answer()) {
-            (Code::Steps(data), Answer::Compact(_)) => data.ends_with_a_rescale(),
+            (Code::Steps(data), Answer::Compact(_)) => data.end().is_some(),
             // Signs are taken of differences, and of those less a lead.
             (Code::Signs(data), Answer::Exact(_)) => {
                 data.reach + lead.map_or(0.0, Lead::get) * ExactAnswer::BOUND < 0.5
@@ -127,6 +129,15 @@ impl Bundle {
         let bytes = raw.with_label_alone(lead).to_bytes();
         let accepted = Contract::parse(&bytes, &Policy::default()).ok()?;
         Some(LabelContract { accepted: Arc::new(accepted), bytes: bytes.into() })
+    }
+
+    /// The linear end of its program, if it is one of steps that has one.
+    #[cfg(feature = "exact")]
+    pub(crate) fn end(&self) -> Option<End> {
+        match &self.code {
+            Code::Steps(data) => data.end(),
+            Code::Batch(_) | Code::Signs(_) => None,
+        }
     }
 
     /// SHA-256 of contract, program and constants.

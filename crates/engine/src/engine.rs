@@ -12,6 +12,8 @@ use blindsight_ckks_eval::{Bootstrapper, Context, Plaintext};
 use thiserror::Error;
 
 use crate::bundle::{Bundle, BundleError, CheckedCode, CheckedProgram, slots};
+#[cfg(feature = "exact")]
+use crate::model::tail::Tail;
 use crate::model::{Code, Model, StepModel};
 use crate::program::{Circuit, PlaintextData, ProgramError};
 
@@ -77,10 +79,20 @@ impl Engine {
         };
         let plaintexts = (0..source.program.plaintexts.len()).map(plaintext);
         let plaintexts = plaintexts.collect::<Result<_, BundleError>>()?;
+        #[cfg(feature = "exact")]
+        let tail = tail(bundle, &source)?;
         let CheckedProgram { mut program, checked, .. } = source;
         program.transforms = Vec::new();
         program.plaintexts = Vec::new();
-        let steps = StepModel { scheme, program, checked, transforms, plaintexts };
+        let steps = StepModel {
+            scheme,
+            program,
+            checked,
+            transforms,
+            plaintexts,
+            #[cfg(feature = "exact")]
+            tail,
+        };
         Ok(Model { contract, code: Code::Steps(Box::new(steps)) })
     }
 
@@ -99,6 +111,18 @@ impl Engine {
             scheme
         })
     }
+}
+
+/// What scores are made of, where a label can be answered.
+#[cfg(feature = "exact")]
+fn tail(bundle: &Bundle, source: &CheckedProgram<'_>) -> Result<Option<Tail>, BundleError> {
+    let contract = bundle.contract();
+    let (Some(end), Some(answer)) = (bundle.end(), contract.answer().compact()) else {
+        return Ok(None);
+    };
+    // Without a label, nobody asks.
+    let tail = || Tail::new(source, end, answer, contract.set().slots());
+    bundle.label_contract(None).map(|_| tail()).transpose()
 }
 
 impl Scheme {

@@ -6,6 +6,8 @@ mod request;
 mod run;
 #[cfg(feature = "exact")]
 mod signs;
+#[cfg(feature = "exact")]
+pub(crate) mod tail;
 
 use std::sync::Arc;
 
@@ -26,6 +28,8 @@ use thiserror::Error;
 
 use crate::engine::Scheme;
 use crate::program::{Checked, Program};
+#[cfg(feature = "exact")]
+use tail::Tail;
 
 pub use request::RequestError;
 pub use run::RunObserver;
@@ -58,6 +62,9 @@ pub struct StepModel {
     pub(crate) checked: Checked,
     pub(crate) transforms: Vec<LinearTransform>,
     pub(crate) plaintexts: Vec<Plaintext>,
+    /// What scores are made of, where a label can be answered.
+    #[cfg(feature = "exact")]
+    pub(crate) tail: Option<Tail>,
 }
 
 /// Why a run ended without an answer.

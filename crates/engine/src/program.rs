@@ -5,6 +5,7 @@
 
 mod check;
 mod circuit;
+mod end;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use blindsight_ring::Prime;
 pub use check::{Checked, ValueType};
 pub(crate) use check::{check_plaintext, check_plan, check_polynomial};
 pub use circuit::Circuit;
+pub(crate) use end::End;
 pub use error::ProgramError;
 
 /// Names the request's first ciphertext (0) or the result of step `i - 1`.

@@ -26,4 +26,4 @@ pub use error::ExactError;
 pub use key::ExactKey;
 pub use lwe::Lwe;
 pub use network::{NetworkError, SignNetwork};
-pub use scores::{ScoreLayout, ScoreSelection};
+pub use scores::{ScoreFactor, ScoreLayout, ScoreProducts, ScoreSelection};

@@ -159,7 +159,7 @@ fn selection(slots: usize, bound: f64) -> (Context, ScoreSelection) {
     let context = Context::new(both().scheme.clone());
     let scale = 2_f64.powf(29.5);
     let layout = ScoreLayout { level: 2, scale, period: 16, slots: (0..slots).collect(), bound };
-    let selection = ScoreSelection::new(&context, &layout).unwrap();
+    let selection = ScoreSelection::new(&context, &layout.products().unwrap()).unwrap();
     (context, selection)
 }
 
@@ -170,7 +170,7 @@ fn scores_under_s(scores: &[f64], bound: f64, seed: u8) -> (Vec<Lwe>, f64) {
     let ciphertext = ciphertext(&slots, 2_f64.powf(29.5), 2, seed);
     let (context, selection) = selection(scores.len(), bound);
     let evaluator = Evaluator { context: &context, keys: &KeySet::default() };
-    let selected = selection.apply(evaluator, &ciphertext).unwrap();
+    let selected = selection.apply(evaluator, &[ciphertext]).unwrap();
     let bridge = both().evaluator.bridge();
     (selected.iter().map(|c| bridge.coefficient_0(c).unwrap()).collect(), selection.unit())
 }
@@ -193,7 +193,8 @@ fn scores_come_out_of_their_slots() {
     slots.resize(16, -0.7);
     let (context, selection) = selection(10, 1.0);
     let evaluator = Evaluator { context: &context, keys: &KeySet::default() };
-    let selected = selection.apply(evaluator, &ciphertext(&slots, 2_f64.powf(29.5), 2, 5)).unwrap();
+    let selected =
+        selection.apply(evaluator, &[ciphertext(&slots, 2_f64.powf(29.5), 2, 5)]).unwrap();
     for (score, selected) in scores.iter().zip(&selected) {
         let found = phase(&both.evaluator.bridge().coefficient_0(selected).unwrap());
         let error = found - score * selection.unit();
@@ -251,7 +252,8 @@ fn wrong_inputs_are_typed_errors() {
     for (index, change) in changes.into_iter().enumerate() {
         let mut layout = good.clone();
         change(&mut layout);
-        assert!(ScoreSelection::new(&context, &layout).is_err(), "change {index}");
+        let refused = layout.products().and_then(|p| ScoreSelection::new(&context, &p));
+        assert!(refused.is_err(), "change {index}");
     }
 }
 

@@ -10,7 +10,7 @@ use blindsight_ring::GaloisElement;
 use serde::{Deserialize, Serialize};
 
 use super::BundleError;
-use crate::program::{Operation, PlaintextData, PolynomialData, Program, Step, Value};
+use crate::program::{End, Operation, PlaintextData, PolynomialData, Program, Step, Value};
 use constants::{Constants, Reference};
 
 /// A program.
@@ -134,11 +134,11 @@ struct PlaintextReference {
 }
 
 impl ProgramData {
-    /// Whether the last step rescales to the base prime: docs/exact.md says what stands in for it where
-    /// a label alone is answered.
-    pub(super) fn ends_with_a_rescale(&self) -> bool {
-        let last = self.steps.last().map(|step| &step.operation);
-        matches!(last, Some(OperationData::Rescale { level: 1, .. }))
+    /// The linear end of the program: docs/exact.md says what stands in for it where a label alone is
+    /// answered.
+    pub(super) fn end(&self) -> Option<End> {
+        let steps: Vec<Step> = self.steps.iter().map(StepData::step).collect();
+        End::of(&steps, |transform| self.transforms.get(transform).map(|t| t.rescales))
     }
 
     /// The data of a program; its constants are appended to `arena`.

@@ -1,7 +1,7 @@
 //! Answers that are a label alone: docs/exact.md.
 //!
-//! A program for scores ends by rescaling them to the base prime. For a label, that step gives way to
-//! others: one plaintext product for each class rescales and takes its score out of the slots, and
+//! A program for scores ends with linear steps to the base prime: a rescale, or a matrix. For a label, they
+//! give way to others: one plaintext product for each class takes its score out of what they read, and
 //! TFHE decides. So every model that answers with scores can answer with their label, and takes no
 //! further key of CKKS for it. Its contract for that is [`Bundle::label_contract`](crate::Bundle::label_contract).
 //! Networks of signs leave their scores where TFHE decides.
@@ -10,16 +10,15 @@ use blindsight_ckks::ciphertext::{Ciphertext, SeededCiphertext};
 use blindsight_ckks_eval::{Evaluator, KeySet};
 use blindsight_contract::{AcceptedContract, ExactAnswer};
 use blindsight_exact::{Decision, DecisionCode, ExactParameters};
-use blindsight_exact_eval::{Lwe, ScoreLayout, ScoreSelection};
+use blindsight_exact_eval::{Lwe, ScoreFactor, ScoreProducts, ScoreSelection};
 use rayon::prelude::*;
 use thiserror::Error;
 
 pub use blindsight_exact_eval::{Entropy, ExactError, ExactKey};
 
 use super::request::read_slots;
-use super::run::rescaled;
-use super::{Code, EvaluateError, Model, RunError, RunObserver, StepModel};
-use crate::program::{Operation, Value};
+use super::{Code, EvaluateError, Model, RunObserver, StepModel};
+use crate::program::Value;
 
 /// What a model's labels, or other decisions on its scores, are made with, once for all clients.
 #[derive(Debug)]
@@ -32,12 +31,8 @@ pub struct Labels {
 /// Where the scores come from.
 #[derive(Debug)]
 enum Source {
-    /// Slots of CKKS.
-    Slots {
-        selection: ScoreSelection,
-        /// The value that the last step would rescale.
-        scores: Value,
-    },
+    /// Slots of CKKS, before the linear end of the program.
+    Slots(ScoreSelection),
     /// A network of signs.
     Signs,
 }
@@ -45,8 +40,8 @@ enum Source {
 /// Scores that are not decided on, and told to nobody yet.
 #[derive(Debug)]
 pub enum Undecided {
-    /// In slots, before the last step.
-    Slots(Ciphertext),
+    /// What the linear end of the program reads.
+    Slots(Vec<Ciphertext>),
     /// Of a network of signs.
     Signs(Vec<Lwe>),
 }
@@ -59,8 +54,8 @@ pub enum LabelError {
     #[error("only a model that answers one input with scores can answer with their label")]
     Form,
     /// The program has no room for the selection of scores.
-    #[error("the program does not end with the rescaling of its scores from level 2 or above")]
-    LastStep,
+    #[error("the program does not end with linear steps from level 2 or above to its scores")]
+    End,
     /// So large a lead would leave half the circle.
     #[error("the lead leaves no room for the scores of this network of signs")]
     Lead,
@@ -99,26 +94,20 @@ impl Model {
             return Ok(Labels { set, code, source: Source::Signs });
         }
         let steps = self.label_steps()?;
-        let answer = self.contract.answer().compact().ok_or(LabelError::Form)?;
-        let scores = match steps.program.steps.last().map(|step| &step.operation) {
-            Some(Operation::Rescale { input, level: 1, .. }) => *input,
-            _ => return Err(LabelError::LastStep),
+        let tail = steps.tail.as_ref().ok_or(LabelError::End)?;
+        let factor = |(&value, weights): (&Value, &Vec<_>)| {
+            let read = steps.checked.values[value];
+            ScoreFactor { level: read.level, scale: read.scale, weights: weights.clone() }
         };
-        let before = steps.checked.values[scores];
-        if before.level < 2 {
-            return Err(LabelError::LastStep);
-        }
-        let layout = ScoreLayout {
-            level: before.level,
-            scale: before.scale,
-            period: answer.period(),
-            slots: answer.slots().collect(),
+        let products = ScoreProducts {
+            factors: tail.end.reads.iter().zip(&tail.weights).map(factor).collect(),
+            constants: tail.constants.clone(),
             // Compilers choose the unit so that scores stay within one of it. What is compared may
             // be more than a difference of two.
             bound: code.decision().reach() / 2.0,
         };
-        let selection = ScoreSelection::new(steps.scheme.context(), &layout)?;
-        Ok(Labels { set, code, source: Source::Slots { selection, scores } })
+        let selection = ScoreSelection::new(steps.scheme.context(), &products)?;
+        Ok(Labels { set, code, source: Source::Slots(selection) })
     }
 
     /// Runs the model but for its last step: what both kinds of answers are made of.
@@ -132,14 +121,14 @@ impl Model {
         request: &[u8],
         observer: &mut impl RunObserver,
     ) -> Result<Undecided, LabelError> {
-        let Source::Slots { scores: wanted, .. } = &labels.source else {
+        if let Source::Signs = &labels.source {
             return self.run_signs(key, request, observer).map(Undecided::Signs);
-        };
+        }
         let steps = self.label_steps()?;
+        let tail = steps.tail.as_ref().ok_or(LabelError::End)?;
         let request = read_slots(&self.contract, request).map_err(EvaluateError::from)?;
         let request = request.into_iter().map(SeededCiphertext::expand).collect();
-        let before_last = steps.program.steps.len().saturating_sub(1);
-        let scores = steps.run_until(before_last, *wanted, keys, request, observer);
+        let scores = steps.run_until(&tail.end.reads, keys, request, observer);
         Ok(Undecided::Slots(scores.map_err(EvaluateError::from)?))
     }
 
@@ -147,13 +136,18 @@ impl Model {
     ///
     /// # Errors
     /// When the scores are of another model.
-    pub fn score_answer(&self, key: &ExactKey, scores: &Undecided) -> Result<Vec<u8>, LabelError> {
+    pub fn score_answer(
+        &self,
+        (keys, key): (&KeySet, &ExactKey),
+        scores: &Undecided,
+    ) -> Result<Vec<u8>, LabelError> {
         let scores = match scores {
             Undecided::Slots(scores) => scores,
             Undecided::Signs(scores) => return Ok(key.scores_answer(scores).to_bytes(key.set())),
         };
         let steps = self.label_steps()?;
-        let answer = steps.finish(scores).map_err(EvaluateError::from)?;
+        let tail = steps.tail.as_ref().ok_or(LabelError::End)?;
+        let answer = steps.finish(&tail.end, keys, scores).map_err(EvaluateError::from)?;
         let answer = self.compact(&answer).map_err(EvaluateError::from)?;
         Ok(answer.to_bytes(self.contract.set()))
     }
@@ -173,7 +167,7 @@ impl Model {
             return Err(ExactError::OtherSet.into());
         }
         let answer = match (scores, &labels.source) {
-            (Undecided::Slots(scores), Source::Slots { selection, .. }) => {
+            (Undecided::Slots(scores), Source::Slots(selection)) => {
                 let scores = self.selected(selection, key, scores)?;
                 key.decide(&labels.code, labels.unit(), &scores, entropy)?
             }
@@ -190,7 +184,7 @@ impl Model {
         &self,
         selection: &ScoreSelection,
         key: &ExactKey,
-        scores: &Ciphertext,
+        scores: &[Ciphertext],
     ) -> Result<Vec<Lwe>, LabelError> {
         let context = self.label_steps()?.scheme.context();
         // The products need no key.
@@ -219,7 +213,7 @@ impl Labels {
     #[must_use]
     pub fn byte_len(&self) -> usize {
         match &self.source {
-            Source::Slots { selection, .. } => selection.byte_len(),
+            Source::Slots(selection) => selection.byte_len(),
             Source::Signs => 0,
         }
     }
@@ -228,21 +222,8 @@ impl Labels {
     #[must_use]
     pub fn unit(&self) -> f64 {
         match &self.source {
-            Source::Slots { selection, .. } => selection.unit(),
+            Source::Slots(selection) => selection.unit(),
             Source::Signs => ExactAnswer::BOUND,
-        }
-    }
-}
-
-impl StepModel {
-    /// The last step alone.
-    fn finish(&self, scores: &Ciphertext) -> Result<Ciphertext, RunError> {
-        match self.program.steps.last().map(|step| &step.operation) {
-            Some(Operation::Rescale { level, scale, .. }) => {
-                Ok(rescaled(self.scheme.context(), scores, *level, *scale)?)
-            }
-            // No labels are made for a program that ends otherwise.
-            _ => Ok(scores.clone()),
         }
     }
 }

@@ -12,6 +12,8 @@ use blindsight_ckks_eval::{
 use rayon::prelude::*;
 
 use super::{RunError, StepModel};
+#[cfg(feature = "exact")]
+use crate::program::End;
 use crate::program::{Operation, Step, Value};
 
 /// Watches a run: what a service shows as progress, and what tests and measurements look at. It can
@@ -40,21 +42,23 @@ impl StepModel {
         request: Vec<Ciphertext>,
         observer: &mut impl RunObserver,
     ) -> Result<Ciphertext, RunError> {
-        let steps = self.program.steps.len();
-        self.run_until(steps, steps, keys, request, observer)
+        let last = [self.program.steps.len()];
+        let mut answer = self.run_until(&last, keys, request, observer)?.into_iter();
+        answer.next().ok_or(RunError::Eval(EvalError::Empty { operation: "a run" }))
     }
 
-    /// The same, up to so many steps, for one of the values that are then still there.
+    /// The same, for other values than the last, in ascending order: up to the step that makes the last
+    /// of them.
     pub(super) fn run_until(
         &self,
-        steps: usize,
-        wanted: Value,
+        wanted: &[Value],
         keys: &KeySet,
         request: Vec<Ciphertext>,
         observer: &mut impl RunObserver,
-    ) -> Result<Ciphertext, RunError> {
+    ) -> Result<Vec<Ciphertext>, RunError> {
         let evaluator = Evaluator { context: self.scheme.context(), keys };
-        let steps = &self.program.steps[..steps];
+        // Step `i` makes value `i + 1`.
+        let steps = &self.program.steps[..wanted.last().copied().unwrap_or(0)];
         let total = self.program.layers();
         let mut values = Values::new(request);
         let most = rayon::current_num_threads();
@@ -68,14 +72,36 @@ impl StepModel {
             for (index, (step, result)) in (index..).zip(together.iter().zip(results)) {
                 observer.step(index, step, &result);
                 values.made.push(Some(result));
-                for &dead in &self.checked.dead_after[index] {
+                let dead = self.checked.dead_after[index].iter();
+                for &dead in dead.filter(|value| wanted.binary_search(value).is_err()) {
                     values.made[dead] = None;
                 }
             }
         }
-        let answer = values.take(wanted)?;
+        let found = wanted.iter().map(|value| values.take(*value)).collect::<Result<_, _>>()?;
         let _ = observer.progress(total, total);
-        Ok(answer)
+        Ok(found)
+    }
+
+    /// The answer, by the steps of a linear end from what it reads.
+    #[cfg(feature = "exact")]
+    pub(super) fn finish(
+        &self,
+        end: &End,
+        keys: &KeySet,
+        read: &[Ciphertext],
+    ) -> Result<Ciphertext, RunError> {
+        let evaluator = Evaluator { context: self.scheme.context(), keys };
+        let made = vec![None; self.program.steps.len() + 1];
+        let mut values = Values { request: Vec::new(), made };
+        for (&value, ciphertext) in end.reads.iter().zip(read) {
+            values.made[value] = Some(ciphertext.clone());
+        }
+        for &index in &end.steps {
+            let result = self.step(evaluator, &self.program.steps[index], &values, &mut ())?;
+            values.made[index + 1] = Some(result);
+        }
+        values.take(self.program.steps.len())
     }
 
     /// The results of steps that do not read each other's. Several at a time keep all threads busy
@@ -165,7 +191,7 @@ impl<O: Observer> Observer for Shared<'_, &mut O> {
 }
 
 /// A value at a lower level and with exactly this scale.
-pub(super) fn rescaled(
+fn rescaled(
     context: &Context,
     value: &Ciphertext,
     level: usize,
@@ -216,7 +242,7 @@ impl Values {
         found.ok_or(RunError::Eval(EvalError::Empty { operation: "a step" }))
     }
 
-    fn take(mut self, value: Value) -> Result<Ciphertext, RunError> {
+    fn take(&mut self, value: Value) -> Result<Ciphertext, RunError> {
         let found = self.made.get_mut(value).and_then(Option::take);
         found.ok_or(RunError::Eval(EvalError::Empty { operation: "a run" }))
     }
