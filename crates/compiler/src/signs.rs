@@ -7,6 +7,7 @@
 //! the circle.
 
 mod compile;
+mod prune;
 #[cfg(test)]
 mod tests;
 
@@ -103,7 +104,8 @@ pub fn sign_network(set: &ExactParameters, graph: &Graph) -> Result<Signs, Signs
         _ if layer == last => affine.scores().ok_or(SignsError::Weights { layer }),
         _ => affine.of_signs().ok_or(SignsError::Weights { layer }),
     };
-    let scaled = chain.iter().enumerate().map(scaled).collect::<Result<Vec<_>, _>>()?;
+    let mut scaled = chain.iter().enumerate().map(scaled).collect::<Result<Vec<_>, _>>()?;
+    prune::prune(&mut scaled);
     let (layers, rounds): (Vec<Layer>, Vec<Vec<f64>>) =
         scaled.into_iter().map(|scaled| (scaled.layer, scaled.rounds)).unzip();
     let network = SignNetwork::new(set, graph.shape(graph.input()).elements(), layers)?;

@@ -46,7 +46,7 @@ pub struct ScoreProducts {
 /// A ciphertext that scores are made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreFactor {
-    /// The level of the ciphertext: at least 2.
+    /// The level of the ciphertext.
     pub level: usize,
     /// Its scale.
     pub scale: f64,
@@ -155,7 +155,7 @@ impl ScoreFactor {
     fn masks(&self, context: &Context, unit: f64) -> Result<Vec<LinearTransform>, ExactError> {
         let wrong = |what| Err(ExactError::Layout { what });
         let (set, scale) = (context.set(), self.scale);
-        if !(2..=set.top_level()).contains(&self.level) {
+        if !(1..=set.top_level()).contains(&self.level) {
             return wrong("the level");
         }
         if !(scale.is_finite() && scale > 0.0) {

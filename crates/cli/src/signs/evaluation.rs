@@ -174,8 +174,12 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// The probability that normal noise of this deviation takes a sum across zero.
+/// The probability that normal noise of this deviation takes a sum across zero; none does so without
+/// any.
 pub(super) fn crosses(sum: f64, deviation: f64) -> f64 {
+    if deviation == 0.0 {
+        return 0.0;
+    }
     0.5 * (1.0 - erf(sum.abs() / (deviation * std::f64::consts::SQRT_2)))
 }
 

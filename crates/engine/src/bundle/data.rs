@@ -138,7 +138,7 @@ impl ProgramData {
     /// answered.
     pub(super) fn end(&self) -> Option<End> {
         let steps: Vec<Step> = self.steps.iter().map(StepData::step).collect();
-        End::of(&steps, |transform| self.transforms.get(transform).map(|t| t.rescales))
+        End::of(&steps)
     }
 
     /// The data of a program; its constants are appended to `arena`.

@@ -1,20 +1,20 @@
-//! The linear end of a program: the steps at the lowest level, down to values that are above it.
+//! The linear end of a program: its last matrix or rescale, and what is added afterwards.
 
 use super::{Operation, Step, Value};
 
-/// The steps that lie at the lowest level, all of them linear.
+/// The last steps of a program, all of them linear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
-    /// The values above that level that they begin with, in ascending order.
+    /// The values that they begin with, in ascending order.
     pub(crate) reads: Vec<Value>,
     /// The steps, in ascending order; the last one is that of the answer.
     pub(crate) steps: Vec<usize>,
 }
 
 impl End {
-    /// The end of a program whose answer is at the lowest level; `rescales` tells how many primes a
-    /// transform divides by. None where something on the way is not linear.
-    pub(crate) fn of(steps: &[Step], rescales: impl Fn(usize) -> Option<usize>) -> Option<Self> {
+    /// The end of a program: it begins with one transform or rescale on every way to the answer. None
+    /// where something on the way is not linear.
+    pub(crate) fn of(steps: &[Step]) -> Option<Self> {
         let mut end = Self { reads: Vec::new(), steps: Vec::new() };
         // Value `i` is the result of step `i - 1`.
         let mut wanted = vec![false; steps.len() + 1];
@@ -24,8 +24,7 @@ impl End {
                 continue;
             }
             let begins = match step.operation {
-                Operation::Rescale { .. } => true,
-                Operation::Transform { transform, .. } => rescales(transform)? > 0,
+                Operation::Rescale { .. } | Operation::Transform { .. } => true,
                 Operation::Combine { .. } | Operation::AddPlaintext { .. } => false,
                 _ => return None,
             };
@@ -38,7 +37,7 @@ impl End {
                 }
             }
         }
-        // The request itself is above the lowest level, or nothing was done to it.
+        // Nothing was done to the request.
         if wanted[0] || end.reads.is_empty() {
             return None;
         }
@@ -55,8 +54,7 @@ mod tests {
 
     fn end(operations: Vec<Operation>) -> Option<End> {
         let steps = operations.into_iter().map(|operation| Step { operation, layer: 0 });
-        // Transform 0 divides by nothing.
-        End::of(&steps.collect::<Vec<_>>(), |transform| Some(usize::from(transform > 0)))
+        End::of(&steps.collect::<Vec<_>>())
     }
 
     fn transform(input: Value) -> Operation {
@@ -68,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_begin_above_the_lowest_level() {
+    fn ends_begin_with_a_transform_or_a_rescale() {
         let rescale = Operation::Rescale { input: 2, level: 1, scale: 1.0 };
         let found = end(vec![square(0), transform(1), rescale]).unwrap();
         assert_eq!(found, End { reads: vec![2], steps: vec![2] });
@@ -85,7 +83,5 @@ mod tests {
         let bias = |input| Operation::AddPlaintext { input, plaintext: 0 };
         assert_eq!(end(vec![bias(0)]), None, "the request is the answer");
         assert_eq!(end(vec![square(0), bias(1)]), None);
-        let still = Operation::Transform { input: 1, transform: 0 };
-        assert_eq!(end(vec![square(0), still]), None);
     }
 }

@@ -29,12 +29,16 @@ impl SignNetwork {
         (0..self.layers.len()).map(of_layer).collect()
     }
 
-    /// That of one sum.
+    /// That of one sum: none, where it is a constant.
     ///
     /// # Panics
     /// If there is no such layer or value.
     #[must_use]
     pub fn noise_of(&self, layer: usize, value: usize) -> f64 {
+        // What reads nothing is no ciphertext: it has no mask.
+        if self.layers[layer].sums[value].terms.is_empty() {
+            return 0.0;
+        }
         let noise = self.set.noise();
         let source = if layer == 0 { BinaryPicture::noise() } else { noise.bootstrap };
         let summed = source * self.layers[layer].sums[value].norm();
