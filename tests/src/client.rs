@@ -7,6 +7,7 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::parameters::Parameters;
 use blindsight_ckks_client::{ClientSeed, KeyFamily, SecretRng, encrypt};
 use blindsight_contract::{AcceptedContract, Key, Preparation as Rule};
+use blindsight_engine::label::{ExactError, ExactKey};
 use blindsight_engine::{Bundle, BundleLimits};
 use blindsight_model::picture::Preparation;
 use blindsight_model::tensor::{Shape, Tensor};
@@ -32,6 +33,17 @@ pub fn bundle_of(model: &str) -> Bundle {
     let bytes = std::fs::read(repository().join("models").join(format!("{model}.bs")));
     let bundle = Bundle::parse(&bytes.expect("a compiled model"), &BundleLimits::default());
     bundle.expect("the repository's models are sound")
+}
+
+/// A client's key for exact answers, as the evaluator has it.
+pub fn exact_key(session: &Session, contract: &AcceptedContract) -> ExactKey {
+    let mut pieces = contract.bundle().keys().filter(|key| matches!(key, Key::Exact(..)));
+    let exact = contract.bundle().exact().expect("it wants such a key");
+    let next = |_| {
+        let piece = pieces.next().expect("there are as many pieces as are read");
+        Ok::<_, ExactError>(session.key(&piece).expect("the key is of the contract"))
+    };
+    ExactKey::read(exact, next).expect("the pieces are those of a key")
 }
 
 /// The parameter set of the service.

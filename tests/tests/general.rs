@@ -11,12 +11,13 @@ use blindsight_compiler::testing::{
 };
 use blindsight_compiler::{Description, Form, InputRule, Wishes, check, compile};
 use blindsight_contract::{AcceptedContract, Meaning};
+use blindsight_engine::label::Entropy;
 use blindsight_engine::{Bundle, BundleLimits, Engine, KeySet, Model};
 use blindsight_model::graph::{ActivationKind, Graph};
 use blindsight_model::plain::PlainNetwork;
 use blindsight_model::tensor::Tensor;
 use blindsight_session::Session;
-use blindsight_tests::client::{bundle_of, input, rng};
+use blindsight_tests::client::{bundle_of, exact_key, input, rng};
 use blindsight_tests::repository;
 
 /// A model with the keys of one client.
@@ -108,6 +109,43 @@ fn encrypted_networks_compute_what_plain_ones_compute() {
         assert!(error < 0.04, "{name}: {error:.1e}");
         assert!((0.4..2.5).contains(&ratio), "{name}: {ratio:.2} times the forecast");
     }
+}
+
+/// The label alone of networks whose last matrix takes the answer to the lowest level.
+#[test]
+fn shallow_networks_answer_with_labels() {
+    let mut clear = 0;
+    for (name, graph) in shallow() {
+        let bundle = compiled(&graph, Form::Leveled);
+        let label = bundle.label_contract(None).unwrap().accepted;
+        let Visit { model, session, keys } = Visit::new(&bundle);
+        let exact = exact_key(&session, &label);
+        let labels = model.labels(&label).unwrap();
+        for (number, input) in inputs(graph.shape(graph.input())).iter().take(3).enumerate() {
+            let contract = model.contract();
+            let request = session.encrypt(contract, input.values(), &mut rng(number as u8));
+            let (request, both) = (request.unwrap(), (&keys, &exact));
+            let undecided = model.unfinished_scores(&labels, both, &request, &mut ()).unwrap();
+            // The rest of the program is what it would have been.
+            let scores = model.score_answer(both, &undecided).unwrap();
+            let answer = model.evaluate(&keys, &request, &mut ()).unwrap();
+            assert_eq!(scores, answer, "{name}");
+            let scores = session.decrypt(contract, &scores).unwrap();
+            let mut entropy = Entropy::from_key([number as u8; 32]);
+            let answer = model.label_answer(&labels, &exact, &undecided, &mut entropy).unwrap();
+            let found = session.decrypt_label(&label, &answer).unwrap().unwrap();
+            let lead = |class: usize| {
+                let others = scores.iter().enumerate().filter(|(other, _)| *other != class);
+                scores[class] - others.map(|(_, score)| *score).fold(f64::MIN, f64::max)
+            };
+            // Weights are rounded once more, and comparisons have noise of their own.
+            let near = 12.0 * contract.forecast().score_error + 0.05 * contract.answer().bound();
+            println!("{name}: lead {:.3}, near {near:.3}", lead(found));
+            assert!(lead(found) > -near, "{name}: {found} of {scores:?}");
+            clear += usize::from(lead(found) > near);
+        }
+    }
+    assert!(clear >= 5, "{clear}");
 }
 
 #[test]

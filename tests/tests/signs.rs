@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use blindsight_ckks_client::ClientSeed;
-use blindsight_contract::{AcceptedContract, Key, Preparation as Rule};
-use blindsight_engine::label::{Entropy, ExactError, ExactKey, LabelError};
+use blindsight_contract::Preparation as Rule;
+use blindsight_engine::label::{Entropy, ExactKey, LabelError};
 use blindsight_engine::{
     Bundle, BundleLimits, Engine, EvaluateError, KeySet, Model, Observer, RequestError, RunError,
     RunObserver,
@@ -18,7 +18,7 @@ use blindsight_model::plain::PlainNetwork;
 use blindsight_model::sequential::TrainedNetwork;
 use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_session::{Session, SessionError};
-use blindsight_tests::client::rng;
+use blindsight_tests::client::{exact_key, rng};
 use blindsight_tests::repository;
 
 /// A hundred signs: a second of two cores.
@@ -45,15 +45,6 @@ struct Visit {
     model: Model,
     session: Session,
     key: ExactKey,
-}
-
-fn exact_key(session: &Session, contract: &AcceptedContract) -> ExactKey {
-    let mut pieces = contract.bundle().keys();
-    let mut next = |_| match pieces.next() {
-        Some(key @ Key::Exact(..)) => Ok::<_, ExactError>(session.key(&key).unwrap()),
-        other => unreachable!("{other:?} is no key for exact answers"),
-    };
-    ExactKey::read(contract.bundle().exact().unwrap(), &mut next).unwrap()
 }
 
 /// Some digits of the samples, as the model reads them.
