@@ -56,6 +56,9 @@ fn divide_pair(
 
 fn divide_poly(basis: &Basis, tables: &DivisionTables, poly: &Poly<Ntt>) -> Poly<Ntt> {
     let (kept, dropped) = poly.limbs().split_at(tables.kept);
+    if dropped.is_empty() {
+        return Poly::from_limbs(basis, kept.to_vec());
+    }
     let lifted: Vec<Limb> = dropped
         .par_iter()
         .enumerate()

@@ -117,6 +117,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let contract = bundle.contract().clone();
     let input = preparation(&contract)?.decode(&read(&arguments.photo)?)?;
     let engine = Engine::default();
+    if contract.request().signs().is_some() {
+        let id = contract.id();
+        return Err(
+            format!("the model {id} is a network of signs: `just dinn` measures these").into()
+        );
+    }
     eprintln!("encoding the model");
     let model = engine.load(&bundle)?;
     let mut client = Client::new(&contract)?;

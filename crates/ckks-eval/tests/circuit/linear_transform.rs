@@ -1,7 +1,7 @@
 //! Linear transforms against the product with their matrix.
 
 use blindsight_ckks::encoding::Complex64;
-use blindsight_ckks::keys::KeyKind;
+use blindsight_ckks::keys::{KeyKind, Special};
 use blindsight_ckks_eval::linear_transform::{LinearTransform, Node, Term, TransformPlan};
 use blindsight_ckks_eval::{EvalError, MissingKey};
 use blindsight_ring::GaloisElement;
@@ -115,6 +115,38 @@ impl Place {
             giant,
             weight_scale: self.dropped(),
             rescales: self.rescales,
+        }
+    }
+}
+
+/// Weights alone, at the lowest level: nothing is divided by, neither special primes nor any of the chain.
+#[test]
+fn a_transform_that_divides_by_nothing_leaves_the_products() {
+    let fixture = small();
+    let input = fixture.encrypt(&complexes(fixture.set().slots(), 57), 1e6, 1, 58);
+    let none = Special { wide: 0, narrow: 0 };
+    let weights = vec![Complex64::new(2.0, 0.0)];
+    let plan = TransformPlan {
+        level: 1,
+        baby_special: none,
+        giant_special: none,
+        nodes: vec![Node::Input { mask: None }],
+        masks: Vec::new(),
+        mask_scale: 1.0,
+        sums: vec![vec![Term { node: 0, weights }]],
+        giant: None,
+        weight_scale: 1.0,
+        rescales: 0,
+    };
+    let transform = LinearTransform::new(&fixture.context, plan);
+    let twice = blindsight_ckks_eval::add(&fixture.context, &input, &input).unwrap();
+    for _ in 0..20 {
+        // What is not written would be what memory held before.
+        drop(vec![input.clone(); 8]);
+        let found = transform.apply(fixture.evaluator(), &input).unwrap();
+        for (found, twice) in [(&found.c0, &twice.c0), (&found.c1, &twice.c1)] {
+            let [found, twice] = [found, twice].map(|poly| &poly.limbs()[0]);
+            assert!((0..twice.len()).all(|i| found.get(i) == twice.get(i)));
         }
     }
 }
