@@ -34,6 +34,12 @@ impl Purpose {
     }
 }
 
+/// The index of the largest score; of none, none.
+pub(crate) fn best(scores: &[f64]) -> Option<usize> {
+    let scores = scores.iter().enumerate();
+    scores.max_by(|(_, x), (_, y)| x.total_cmp(y)).map(|(index, _)| index)
+}
+
 fn lead(scores: &[f64]) -> f64 {
     let mut sorted = scores.to_vec();
     sorted.sort_by(|x, y| y.total_cmp(x));

@@ -27,7 +27,7 @@ use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::agreement::{Leads, Purpose};
+use crate::agreement::{Leads, Purpose, best};
 use crate::compile::{Code, CompileError, Compiled, Description, Task};
 use crate::contract::input_data;
 use crate::cost;
@@ -272,11 +272,6 @@ fn labels_kept(plan: &BatchPlan, samples: &[Tensor], expected: &[Vec<f64>], nois
     };
     let kept = samples.par_iter().enumerate().filter(keeps).count();
     if samples.is_empty() { 1.0 } else { kept as f64 / samples.len() as f64 }
-}
-
-fn best(scores: &[f64]) -> Option<usize> {
-    let scores = scores.iter().enumerate();
-    scores.max_by(|(_, x), (_, y)| x.total_cmp(y)).map(|(index, _)| index)
 }
 
 /// The scores of one run as integers, with noise on every value of the input.

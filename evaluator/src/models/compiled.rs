@@ -114,9 +114,9 @@ impl ServedModel for CompiledModel {
         let model = self.engine.load(&self.bundle).map_err(|error| error.to_string())?;
         let labels = self.labels.iter().map(|label| {
             let contract = &label.accepted;
-            Ok((contract.tells(), Labels::new(&model, contract)?))
+            (contract.tells(), Labels::new(&model, contract))
         });
-        let labels = labels.collect::<Result<_, String>>()?;
+        let labels = labels.collect();
         Ok(Arc::new(EncodedModel { model, labels }))
     }
 }
@@ -124,7 +124,8 @@ impl ServedModel for CompiledModel {
 /// A model with its constants encoded.
 struct EncodedModel {
     model: Model,
-    labels: Vec<(AnswerKind, Labels)>,
+    /// Or why there are none: its scores can be told nevertheless.
+    labels: Vec<(AnswerKind, Result<Labels, String>)>,
 }
 
 impl LoadedModel for EncodedModel {
@@ -134,7 +135,9 @@ impl LoadedModel for EncodedModel {
             let scheme = steps.scheme();
             (Arc::as_ptr(scheme) as usize, scheme.byte_len() as u64)
         });
-        let labels: usize = self.labels.iter().map(|(_, labels)| labels.byte_len()).sum();
+        let labels = self.labels.iter().filter_map(|(_, labels)| labels.as_ref().ok());
+        let labels =
+            labels.map(Labels::byte_len).sum::<usize>() + labels::tail_byte_len(&self.model);
         Weight { bytes: (self.model.byte_len() + labels) as u64, shared }
     }
 
@@ -150,7 +153,8 @@ impl LoadedModel for EncodedModel {
             return labels::values(&self.model, keys, request, &mut progress);
         }
         match self.labels.iter().find(|(kind, _)| *kind == answer) {
-            Some((_, labels)) => labels.run(&self.model, keys, request, &mut progress),
+            Some((_, Ok(labels))) => labels.run(&self.model, keys, request, &mut progress),
+            Some((_, Err(reason))) => Err(RunError::Failed(reason.clone())),
             None => Err(RunError::Failed("this model does not answer so".to_owned())),
         }
     }

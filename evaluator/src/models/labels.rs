@@ -38,6 +38,17 @@ pub(super) fn expand(
     Ok(ExpandedKeys::of_scheme(scheme))
 }
 
+/// The bytes of what labels are made from, beside the model's own constants.
+pub(super) fn tail_byte_len(model: &Model) -> usize {
+    #[cfg(feature = "exact")]
+    return model.tail_byte_len();
+    #[cfg(not(feature = "exact"))]
+    {
+        let _ = model;
+        0
+    }
+}
+
 /// Runs a model to its scores or features.
 pub(super) fn values(
     model: &Model,

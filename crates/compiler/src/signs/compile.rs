@@ -14,6 +14,7 @@ use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::{Signs, SignsError, sign_network};
+use crate::agreement::best;
 use crate::compile::{Code, CompileError, Compiled, Description, Task};
 use crate::contract::input_data;
 use crate::cost::NO_FAILURE;
@@ -135,9 +136,4 @@ fn noisy_scores(network: &SignNetwork, sample: &Tensor, noise: &mut Gaussian) ->
         signs = sums.iter().map(|sum| sum - sum.round() > 0.0).collect();
     }
     sums
-}
-
-fn best(scores: &[f64]) -> usize {
-    let order = |&a: &usize, &b: &usize| scores[a].total_cmp(&scores[b]).then(b.cmp(&a));
-    (0..scores.len()).max_by(order).unwrap_or(0)
 }

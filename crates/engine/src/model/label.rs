@@ -17,6 +17,7 @@ use thiserror::Error;
 pub use blindsight_exact_eval::{Entropy, ExactError, ExactKey};
 
 use super::request::read_slots;
+use super::tail::Tail;
 use super::{Code, EvaluateError, Model, RunObserver, StepModel};
 use crate::program::Value;
 
@@ -54,7 +55,7 @@ pub enum LabelError {
     #[error("only a model that answers one input with scores can answer with their label")]
     Form,
     /// The program has no room for the selection of scores.
-    #[error("the program does not end with linear steps from level 2 or above to its scores")]
+    #[error("the program does not end with linear steps to its scores")]
     End,
     /// So large a lead would leave half the circle.
     #[error("the lead leaves no room for the scores of this network of signs")]
@@ -199,6 +200,15 @@ impl Model {
             Code::Steps(steps) => Ok(steps),
             Code::Batch(_) | Code::Signs(_) => Err(LabelError::Form),
         }
+    }
+}
+
+impl Model {
+    /// The bytes in memory of what labels are made from, beside the model's own constants.
+    #[must_use]
+    pub fn tail_byte_len(&self) -> usize {
+        let tail = self.steps().and_then(|steps| steps.tail.as_ref());
+        tail.map_or(0, Tail::byte_len)
     }
 }
 

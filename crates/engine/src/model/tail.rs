@@ -28,6 +28,11 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
+    pub(crate) fn byte_len(&self) -> usize {
+        let numbers: usize = self.weights.iter().flatten().map(Vec::len).sum();
+        numbers * size_of::<Complex64>()
+    }
+
     /// The linear end of a program whose answer is read so.
     pub(crate) fn new(
         source: &CheckedProgram<'_>,
