@@ -12,7 +12,9 @@ mod features;
 mod infer;
 mod layers;
 mod padding;
+mod polynomial;
 mod pool;
+mod quadratic;
 mod rearrangement;
 mod selection;
 
@@ -27,7 +29,9 @@ pub(crate) use infer::convolved_sides;
 pub(crate) use layers::count;
 pub use layers::{BatchNorm, Linear, MAX_WEIGHTS, ParameterError};
 pub use padding::Padding;
+pub use polynomial::Polynomial;
 pub use pool::Pool;
+pub(crate) use quadratic::quadratic;
 pub use rearrangement::Rearrangement;
 pub use selection::{Pick, Selection};
 

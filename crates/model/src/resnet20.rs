@@ -3,13 +3,16 @@
 //! A 3x3 convolution to 16 channels, then three stages of three residual blocks with 16, 32 and
 //! 64 channels at 32x32, 16x16 and 8x8, the average of every channel, and ten scores: 19
 //! convolutions, each followed by batch normalisation and, after a possible sum, an activation.
+//!
+//! Or, as in AutoFHE (Ao and Boddeti 2024), without normalisations, and with a quadratic function for
+//! every channel, whose coefficients are tensors.
 
 use thiserror::Error;
 
 use crate::classes::CLASSES;
 use crate::graph::{
     ActivationKind, BatchNorm, Conv2d, Graph, GraphBuilder, GraphError, Linear, Node, NodeId,
-    ParameterError,
+    ParameterError, quadratic,
 };
 use crate::tensor::Shape;
 use crate::weights::{Weights, WeightsError};
@@ -38,7 +41,8 @@ pub enum Shortcut {
 
 /// Builds the network, batch normalisations still apart.
 ///
-/// The shortcut is of type B if the weights hold tensors for it, else of type A.
+/// The shortcut is of type B if the weights hold tensors for it, else of type A. Where they hold
+/// quadratic functions, those are the activations, and there are no normalisations.
 ///
 /// # Errors
 /// [`ResNet20Error`] when a tensor is missing, extra or misshapen, or holds impossible numbers.
@@ -47,10 +51,14 @@ pub fn resnet20(weights: Weights, activation: ActivationKind) -> Result<Graph, R
         (2..=3).any(|stage| weights.contains(&format!("layer{stage}.0.{name}.0.weight")))
     });
     let builder = GraphBuilder::new(Shape::PICTURE);
+    let activation = match weights.contains(&format!("{FIRST_QUADRATIC}.w2")) {
+        true => Activations::Quadratic,
+        false => Activations::Normalised(activation),
+    };
     let mut assembly = Assembly { weights, builder, activation, downsample };
     let mut last = assembly.builder.input();
     last = assembly.conv_norm(last, ["conv1", "bn1"], [STAGES[0], 3, 3, 3], 1)?;
-    last = assembly.activate(last)?;
+    last = assembly.activate(last, FIRST_QUADRATIC, STAGES[0])?;
     let mut channels = STAGES[0];
     for (stage, wider) in (1..).zip(STAGES) {
         for block in 0..BLOCKS {
@@ -93,11 +101,23 @@ pub enum ResNet20Error {
     Graph(#[from] GraphError),
 }
 
+/// What AutoFHE calls the first quadratic function.
+const FIRST_QUADRATIC: &str = "herpn";
+
+/// What follows convolutions.
+#[derive(Clone, Copy)]
+enum Activations {
+    /// A batch normalisation, and then, after a possible sum, a function.
+    Normalised(ActivationKind),
+    /// After a possible sum a quadratic function of every channel.
+    Quadratic,
+}
+
 /// The graph under construction and the weights not yet used.
 struct Assembly {
     weights: Weights,
     builder: GraphBuilder,
-    activation: ActivationKind,
+    activation: Activations,
     /// Name of the type-B shortcut's tensors; `None` means type A.
     downsample: Option<&'static str>,
 }
@@ -114,7 +134,7 @@ impl Assembly {
         let names = |i: usize| [format!("{name}.conv{i}"), format!("{name}.bn{i}")];
         let stride = if wider == channels { 1 } else { 2 };
         let mut branch = self.conv_norm(source, names(1), [wider, channels, 3, 3], stride)?;
-        branch = self.activate(branch)?;
+        branch = self.activate(branch, &format!("{name}.{FIRST_QUADRATIC}1"), wider)?;
         branch = self.conv_norm(branch, names(2), [wider, wider, 3, 3], 1)?;
         let shortcut = match self.downsample {
             _ if stride == 1 => source,
@@ -125,10 +145,17 @@ impl Assembly {
             }
         };
         let sum = self.builder.add(Node::Add { left: branch, right: shortcut })?;
-        self.activate(sum)
+        if matches!(self.activation, Activations::Quadratic) {
+            // Where values lay in training, which nothing here goes by.
+            for range in ["min_val", "max_val"] {
+                self.weights.take(&format!("{name}.{range}"), &[1])?;
+            }
+        }
+        self.activate(sum, &format!("{name}.{FIRST_QUADRATIC}2"), wider)
     }
 
-    /// A convolution that keeps the picture's size up to the stride, then its normalisation.
+    /// A convolution that keeps the picture's size up to the stride, then its normalisation, if there
+    /// are any.
     fn conv_norm(
         &mut self,
         source: NodeId,
@@ -142,6 +169,9 @@ impl Assembly {
         let built = Conv2d::new(dims, weights, None, stride, padding);
         let built = built.map_err(|reason| impossible(conv, reason))?;
         let source = self.builder.add(Node::Conv2d { source, conv: built })?;
+        if matches!(self.activation, Activations::Quadratic) {
+            return Ok(source);
+        }
 
         let mut take = |part| self.weights.take(&format!("{norm}.{part}"), &[dims[0]]);
         let (gain, shift) = (take("weight")?, take("bias")?);
@@ -151,8 +181,22 @@ impl Assembly {
         Ok(self.builder.add(Node::BatchNorm { source, norm: built })?)
     }
 
-    fn activate(&mut self, source: NodeId) -> Result<NodeId, ResNet20Error> {
-        Ok(self.builder.add(Node::Activation { source, kind: self.activation })?)
+    /// The activation, which is called `name` where it has numbers of its own.
+    fn activate(
+        &mut self,
+        source: NodeId,
+        name: &str,
+        channels: usize,
+    ) -> Result<NodeId, ResNet20Error> {
+        let Activations::Normalised(kind) = self.activation else {
+            let mut coefficients = Vec::with_capacity(3 * channels);
+            for power in ["w2", "w1", "w0"] {
+                coefficients.extend(self.weights.take(&format!("{name}.{power}"), &[channels])?);
+            }
+            let impossible = |reason| impossible(name, reason);
+            return quadratic(&mut self.builder, source, &coefficients, impossible);
+        };
+        Ok(self.builder.add(Node::Activation { source, kind })?)
     }
 
     /// The layer of the scores, after which no tensor may be left.
@@ -255,6 +299,45 @@ pub(crate) mod tests {
             let graph = graph.unwrap();
             assert_eq!(shortcut(&graph), Shortcut::Convolution);
             assert_eq!(graph.activations().count(), ACTIVATIONS);
+        }
+    }
+
+    /// Without normalisations, and with three numbers for every channel.
+    fn with_quadratic(entries: &mut Vec<Entry>) {
+        let (norms, mut others): (Vec<_>, Vec<_>) =
+            std::mem::take(entries).into_iter().partition(|entry| entry.name.contains("bn"));
+        for norm in norms.iter().filter(|norm| norm.name.ends_with(".weight")) {
+            let name = norm.name.strip_suffix(".weight").unwrap();
+            let name = if name == "bn1" { "herpn".to_owned() } else { name.replace("bn", "herpn") };
+            for (power, centre) in [("w2", 0.3), ("w1", 0.5), ("w0", 0.0)] {
+                push(&mut others, &format!("{name}.{power}"), &norm.dims, centre);
+            }
+            if let Some(block) = name.strip_suffix(".herpn2") {
+                push(&mut others, &format!("{block}.min_val"), &[1], -1.0);
+                push(&mut others, &format!("{block}.max_val"), &[1], 1.0);
+            }
+        }
+        *entries = others;
+    }
+
+    #[test]
+    fn quadratic_functions_are_recognised_by_their_tensors() {
+        let graph = build(with_quadratic).unwrap();
+        assert_eq!(graph.activations().count(), ACTIVATIONS);
+        for (_, node) in graph.nodes() {
+            assert!(!matches!(node, Node::BatchNorm { .. }));
+            let Node::Activation { kind, .. } = node else { continue };
+            assert_eq!(*kind, ActivationKind::Square);
+        }
+        for missing in ["layer2.1.herpn2.w1", "layer3.0.max_val"] {
+            let refused = build(|entries| {
+                with_quadratic(entries);
+                entries.retain(|entry| entry.name != missing);
+            });
+            assert!(matches!(
+                refused,
+                Err(ResNet20Error::Weights(WeightsError::Missing { name })) if name == missing
+            ));
         }
     }
 

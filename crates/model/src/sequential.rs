@@ -27,14 +27,15 @@ mod architecture;
 mod assemble;
 mod error;
 mod file;
+mod fitted;
 mod layer;
-mod quadratic;
 
 use crate::graph::Padding;
 pub use architecture::{Architecture, MAX_LAYERS, MAX_NUMBERS, Parameter};
 pub use assemble::EPSILON;
 pub use error::{DescriptionError, FileError, LayerError, SequentialError};
 pub use file::{About, InputNormalisation, MAX_DESCRIPTION_BYTES, TrainedNetwork};
+pub use fitted::{Degree, Fitted, Nearest};
 pub use layer::{Activation, Layer, Quadratic};
 
 /// The layers of a network as they are written, one after the other.
@@ -106,6 +107,13 @@ impl Sequential {
         self.layer(Layer::Dense { units })
     }
 
+    /// The code of a variational autoencoder, of so many numbers: a fully connected layer to their means
+    /// and variances, and these drawn in training. What follows is the decoder.
+    #[must_use]
+    pub fn latent(self, units: usize) -> Self {
+        self.dense(units.saturating_mul(2)).layer(Layer::Latent)
+    }
+
     /// Checks all layers.
     ///
     /// # Errors
@@ -133,6 +141,7 @@ impl Sequential {
 mod tests {
     use super::*;
     use crate::graph::ActivationKind;
+    use crate::tensor::Shape;
 
     #[test]
     fn layers_are_written_down_in_order() {
@@ -148,6 +157,20 @@ mod tests {
         let square = Layer::Activation(Activation::Function(ActivationKind::Square));
         let conv = Layer::Conv2d { filters: 5, kernel: 5, stride: 2, padding };
         assert_eq!(network.layers(), [conv, square, Layer::Dense { units: 10 }]);
+    }
+
+    #[test]
+    fn a_code_is_half_of_what_is_read() {
+        let network = Sequential::new([1, 8, 8]).latent(3).dense(64).build().unwrap();
+        assert_eq!(network.layers()[..2], [Layer::Dense { units: 6 }, Layer::Latent]);
+        let widths: Vec<usize> = network.steps().map(|(_, _, result)| result.elements()).collect();
+        assert_eq!(widths, [6, 3, 64]);
+        for source in [[1, 8, 8], [3, 1, 1]] {
+            let refused = Architecture::new(source, vec![Layer::Latent]).unwrap_err();
+            let shape = Shape::new(source[0], source[1], source[2]).unwrap();
+            let reason = LayerError::NoHalves(shape);
+            assert_eq!(refused, SequentialError::Layer { index: 0, layer: "latent code", reason });
+        }
     }
 
     #[test]

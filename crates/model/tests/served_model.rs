@@ -65,6 +65,19 @@ fn every_sample_is_classified_as_labelled() {
     assert_eq!(right, 40);
 }
 
+/// AutoFHE's network with a quadratic function for every channel, too.
+#[test]
+fn the_network_of_squares_knows_most_samples() {
+    let model =
+        Model::from_safetensors(&read("models/train/resnet20-quadratic.safetensors")).unwrap();
+    assert_eq!(model.metadata().activation, ActivationKind::Square);
+    let knows = |class: &ClassIndex| {
+        let name = format!("{:02}-{}-0.png", class.index(), class_name(&model, *class));
+        scores(&model, &sample(&name)).best() == *class
+    };
+    assert!(ClassIndex::all().filter(knows).count() >= 9);
+}
+
 #[test]
 fn folding_changes_no_value_noticeably() {
     let weights = Weights::parse(&read(MODEL)).unwrap();

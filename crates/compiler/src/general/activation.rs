@@ -131,7 +131,7 @@ pub(super) fn least_depth(graph: &Graph, squares: bool) -> usize {
                     2
                 }
             }
-            Node::Activation { .. } => 1 + polynomial::depth(DEGREES[0] + 1),
+            Node::Activation { kind, .. } => 1 + polynomial::depth(degrees(*kind)[0] + 1),
             _ => 0,
         };
         depths[id.index()] = before + own;
@@ -158,7 +158,7 @@ fn leveled(activation: &Activation, worst: f64) -> Result<Form, Misfit> {
             return Ok(Form::Polynomial(fit));
         }
     }
-    Err(Misfit { degree: DEGREES[DEGREES.len() - 1], error })
+    Err(Misfit { degree: highest_degree(activation), error })
 }
 
 /// Polynomials of all degrees that are not too far off.
@@ -171,7 +171,7 @@ fn polynomials(activation: &Activation) -> Result<Vec<Form>, Misfit> {
     let good = fits.into_iter().filter(|fit| fit.rms_error() <= WORST_OF_POLYNOMIALS);
     let forms: Vec<Form> = good.map(Form::Polynomial).collect();
     if forms.is_empty() {
-        return Err(Misfit { degree: DEGREES[DEGREES.len() - 1], error });
+        return Err(Misfit { degree: highest_degree(activation), error });
     }
     Ok(forms)
 }
@@ -182,7 +182,19 @@ fn fits(activation: &Activation) -> impl Iterator<Item = Option<ChebyshevFit>> {
     // Where nothing was measured, every input is as likely as any other.
     let density = Density::new(low, high, &masses).ok();
     let fit = move |degree| ChebyshevFit::new(|u| activation.eval(u), degree, density.as_ref());
-    DEGREES.into_iter().map(fit)
+    degrees(activation.kind).into_iter().map(fit)
+}
+
+/// Degrees that are tried for an activation: a polynomial has its own.
+fn degrees(kind: ActivationKind) -> Vec<usize> {
+    match kind {
+        ActivationKind::Polynomial(polynomial) => vec![polynomial.degree()],
+        _ => DEGREES.to_vec(),
+    }
+}
+
+fn highest_degree(activation: &Activation) -> usize {
+    degrees(activation.kind).into_iter().max().unwrap_or(0)
 }
 
 fn bootstrapped(activation: &Activation, bootstrap: &BootstrapParameters) -> Result<Form, Misfit> {

@@ -2,9 +2,10 @@
 
 use blindsight_engine::Operation;
 use blindsight_model::calibration::Calibration;
-use blindsight_model::graph::{ActivationKind, Graph};
+use blindsight_model::graph::{ActivationKind, Graph, Polynomial};
 use blindsight_model::tensor::Tensor;
 
+use super::activation::Form;
 use super::simulate::{Exact, Simulation};
 use super::*;
 use crate::agreement::Purpose;
@@ -124,6 +125,32 @@ fn other_activations_are_polynomials() {
                 assert!(error < 0.1, "{kind}: {error}");
             }
         }
+    }
+}
+
+/// What is a polynomial is computed exactly, whatever error would be borne.
+#[test]
+fn polynomials_stay_what_they_are() {
+    // One is largest in the middle and zero at the bound, for some ranges.
+    for coefficients in
+        [&[0.2, -0.1, 0.5, 0.1][..], &[-0.05, 0.1, 0.3, 0.4, -0.2], &[-0.5, 0.0, 1.0]]
+    {
+        let polynomial = Polynomial::new(coefficients).unwrap();
+        let graph = perceptron(ActivationKind::Polynomial(polynomial));
+        let calibration = calibration(&graph);
+        let network = Network::new(&graph, &calibration, Refreshes::LeftOut).unwrap();
+        for degrees in [Degrees::Within { percent: 5.0 }, Degrees::Keeping { agreement: 0.5 }] {
+            let forms = degrees.forms(&network, &[], Purpose::Labels).unwrap();
+            for activation in 0..2 {
+                let Form::Polynomial(fit) = forms.get(activation) else { panic!("no polynomial") };
+                assert_eq!(fit.coefficients().len(), coefficients.len());
+                assert!(fit.rms_error() < 1e-6, "{:e}", fit.rms_error());
+            }
+        }
+        let emitted = emit_leveled(task(&graph, &calibration)).unwrap();
+        let error = error(&graph, &emitted, plain_scores(&graph));
+        assert!(error < 1e-4, "{coefficients:?}: {error:.1e}");
+        assert!(emit_bootstrapped(task(&graph, &calibration)).is_ok(), "{coefficients:?}");
     }
 }
 

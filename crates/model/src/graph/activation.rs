@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::polynomial::Polynomial;
+
 /// A real function applied to every element of a feature map.
 ///
 /// Under CKKS each but the sign is replaced by a polynomial of about the same shape; these are the
@@ -40,6 +42,8 @@ pub enum ActivationKind {
     Elu,
     /// x where it is positive, a part of it elsewhere.
     LeakyRelu(Slope),
+    /// A polynomial of low degree, of the same coefficients in every channel.
+    Polynomial(Polynomial),
     /// 1 where x is positive, -1 elsewhere: the activation of networks of signs, which TFHE evaluates
     /// and no polynomial comes near. What it reads is to lie within [`SIGN_SPAN`].
     Sign,
@@ -89,7 +93,7 @@ impl TryFrom<f32> for Slope {
 }
 
 impl ActivationKind {
-    /// Every kind but the sign: those that a polynomial can stand for.
+    /// Every kind with a name for it alone, but the sign: those that a polynomial can stand for.
     pub const CONTINUOUS: [Self; 13] = [
         Self::Relu,
         Self::Silu,
@@ -123,6 +127,7 @@ impl ActivationKind {
             Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
             Self::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
             Self::LeakyRelu(slope) => x.max(0.0) + f64::from(slope.value()) * x.min(0.0),
+            Self::Polynomial(polynomial) => polynomial.eval(x),
             Self::Sign => {
                 if x > 0.0 {
                     1.0
@@ -130,6 +135,16 @@ impl ActivationKind {
                     -1.0
                 }
             }
+        }
+    }
+
+    /// The largest |f(x)| where |x| is at most the bound.
+    #[must_use]
+    pub fn largest_within(self, bound: f64) -> f64 {
+        match self {
+            Self::Polynomial(polynomial) => polynomial.largest_within(bound),
+            // All others have it at the bound.
+            _ => self.eval(bound).abs(),
         }
     }
 
@@ -147,7 +162,8 @@ impl ActivationKind {
             | Self::HardSwish
             | Self::HardSigmoid
             | Self::Softplus
-            | Self::Elu => false,
+            | Self::Elu
+            | Self::Polynomial(_) => false,
         }
     }
 
@@ -168,6 +184,7 @@ impl ActivationKind {
             Self::Softplus => "softplus",
             Self::Elu => "elu",
             Self::LeakyRelu(_) => "leakyrelu",
+            Self::Polynomial(_) => "polynomial",
             Self::Sign => "sign",
         }
     }
@@ -271,6 +288,20 @@ mod tests {
         for kind in all() {
             for x in [-1e30, -800.0, 800.0, 1e30] {
                 assert!(kind.eval(x).is_finite(), "{kind}({x})");
+            }
+        }
+    }
+
+    #[test]
+    fn no_value_is_larger_than_the_largest() {
+        let cubic = Polynomial::new(&[0.5, -1.0, -0.25, 2.0]).map(ActivationKind::Polynomial);
+        for kind in all().chain(cubic) {
+            for bound in [0.01, 0.3, 1.5, 8.0] {
+                let largest = kind.largest_within(bound);
+                for step in -1000..=1000 {
+                    let value = kind.eval(bound * f64::from(step) / 1000.0);
+                    assert!(value.abs() <= largest, "{kind}, {bound}, {step}");
+                }
             }
         }
     }

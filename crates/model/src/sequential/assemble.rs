@@ -1,8 +1,10 @@
 //! From layers and tensors to a graph.
 
-use super::quadratic::quadratic;
-use super::{Activation, Architecture, FileError, Layer};
-use crate::graph::{BatchNorm, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId, Pool};
+use super::{Activation, Architecture, Degree, FileError, Fitted, Layer};
+use crate::graph::{
+    ActivationKind, BatchNorm, Conv2d, Graph, GraphBuilder, Linear, Node, NodeId, ParameterError,
+    Pick, Polynomial, Pool, Selection, quadratic,
+};
 use crate::tensor::Shape;
 use crate::weights::Weights;
 
@@ -60,8 +62,17 @@ impl Assembly {
                 Node::BatchNorm { source, norm: norm.map_err(impossible)? }
             }
             Layer::Activation(Activation::Function(kind)) => Node::Activation { source, kind },
-            Layer::Activation(Activation::Quadratic(_) | Activation::Fitted(_)) => {
-                return quadratic(&mut self.builder, source, shape, &next(), impossible);
+            Layer::Activation(
+                Activation::Quadratic(_)
+                | Activation::Fitted(Fitted { degree: Degree::Quadratic, .. }),
+            ) => {
+                return quadratic(&mut self.builder, source, &next(), impossible);
+            }
+            Layer::Activation(Activation::Fitted(_)) => {
+                let polynomial = Polynomial::new(&next());
+                let polynomial = polynomial
+                    .ok_or(impossible(ParameterError::NotFinite { what: "polynomial" }))?;
+                Node::Activation { source, kind: ActivationKind::Polynomial(polynomial) }
             }
             Layer::AveragePool { side } => {
                 let pool = Pool::new([side; 2], [side; 2]).map_err(impossible)?;
@@ -70,6 +81,16 @@ impl Assembly {
             Layer::Dense { units } => {
                 let linear = Linear::new([units, shape.elements()], next(), next());
                 Node::Linear { source, linear: linear.map_err(impossible)? }
+            }
+            Layer::Latent => {
+                let means = (0..shape.channels() / 2).map(|from| Pick {
+                    from: Some(from),
+                    factor: 1.0,
+                    offset: 0.0,
+                });
+                let all = Selection::everything([shape.channels(), 1, 1]);
+                let selection = all.with_channels(means.collect()).map_err(impossible)?;
+                Node::Select { source, selection }
             }
         };
         Ok(self.builder.add(node)?)

@@ -7,7 +7,7 @@ use crate::classes::ClassNamesError;
 use crate::fold::FoldError;
 use crate::graph::{GraphError, NodeError, ParameterError};
 use crate::picture::PreparationError;
-use crate::tensor::TensorError;
+use crate::tensor::{Shape, TensorError};
 use crate::weights::WeightsError;
 
 /// Why layers are no network.
@@ -57,6 +57,9 @@ pub enum LayerError {
     /// It is impossible by itself.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
+    /// What is read is no vector of an even length, one half means and the other variances.
+    #[error("a code is read from a vector of an even length, not from {0}")]
+    NoHalves(Shape),
     /// It does not fit what it reads.
     #[error(transparent)]
     Shape(#[from] NodeError),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LayerError;
+use super::{Fitted, LayerError};
 use crate::graph::{self, ActivationKind, NodeError, Padding, Pool};
 use crate::tensor::Shape;
 
@@ -36,6 +36,10 @@ pub enum Layer {
         /// Length of the result.
         units: usize,
     },
+    /// The code of a variational autoencoder (Kingma and Welling 2014). Of what is read the first half
+    /// are means, the other half logarithms of variances. The result is the means; in training it is
+    /// drawn from the normal distributions that these are of.
+    Latent,
 }
 
 /// A function of every element.
@@ -47,9 +51,8 @@ pub enum Activation {
     Function(ActivationKind),
     /// A quadratic function that is learnt.
     Quadratic(Quadratic),
-    /// The quadratic function that is nearest to another on the values that it meets: its three
-    /// numbers are weights that are fitted once, and not learnt.
-    Fitted(ActivationKind),
+    /// A polynomial that takes the place of another function.
+    Fitted(Fitted),
 }
 
 /// The function `a x^2 + b x + c`, whose three numbers are weights.
@@ -79,6 +82,10 @@ impl Layer {
                 Ok(Shape::new(source.channels(), sides[0], sides[1]).map_err(NodeError::Shape)?)
             }
             Self::Dense { units } => Ok(Shape::vector(units).map_err(NodeError::Shape)?),
+            Self::Latent if source.plane() == 1 && source.channels().is_multiple_of(2) => {
+                Ok(Shape::vector(source.channels() / 2).map_err(NodeError::Shape)?)
+            }
+            Self::Latent => Err(LayerError::NoHalves(source)),
         }
     }
 
@@ -95,8 +102,12 @@ impl Layer {
             Self::Activation(Activation::Quadratic(quadratic)) => {
                 vec![("coefficients", vec![3, quadratic.functions(channels)])]
             }
-            Self::Activation(Activation::Fitted(_)) => vec![("coefficients", vec![3, 1])],
-            Self::Activation(Activation::Function(_)) | Self::AveragePool { .. } => Vec::new(),
+            Self::Activation(Activation::Fitted(fitted)) => {
+                vec![("coefficients", vec![fitted.degree.value() + 1, 1])]
+            }
+            Self::Activation(Activation::Function(_)) | Self::AveragePool { .. } | Self::Latent => {
+                Vec::new()
+            }
             Self::Dense { units } => {
                 vec![("weight", vec![units, source.elements()]), ("bias", vec![units])]
             }
@@ -112,6 +123,7 @@ impl Layer {
             Self::Activation(_) => "activation",
             Self::AveragePool { .. } => "average pool",
             Self::Dense { .. } => "fully connected layer",
+            Self::Latent => "latent code",
         }
     }
 }
@@ -136,14 +148,6 @@ impl Quadratic {
             Self::Layer => 1,
             Self::Channel => channels,
         }
-    }
-}
-
-impl Activation {
-    /// The quadratic function nearest to `kind`, in the least squares over the values that it meets.
-    #[must_use]
-    pub const fn fitted(kind: ActivationKind) -> Self {
-        Self::Fitted(kind)
     }
 }
 

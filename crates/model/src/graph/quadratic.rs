@@ -1,8 +1,8 @@
 //! Quadratic functions as nodes of a graph.
 
-use super::FileError;
-use crate::graph::{ActivationKind, GraphBuilder, Node, NodeId, ParameterError, Pick, Selection};
-use crate::tensor::Shape;
+use super::{
+    ActivationKind, GraphBuilder, GraphError, Node, NodeId, ParameterError, Pick, Selection,
+};
 
 /// How far a parabola's vertex may lie from zero. Beyond it the square is so much larger than the
 /// function that rounding of the square would show.
@@ -14,13 +14,17 @@ const MAX_VERTEX: f64 = 16.0;
 /// Where it can be, it is `a (x + b / 2a)^2 + (c - b^2 / 4a)`: a square between numbers times
 /// channels plus numbers, which the compiler multiplies into the linear layers around, so that under
 /// encryption it costs what a square costs. A parabola that is nearly a line is a sum instead.
-pub(super) fn quadratic(
+pub(crate) fn quadratic<E: From<GraphError>>(
     builder: &mut GraphBuilder,
     source: NodeId,
-    shape: Shape,
     coefficients: &[f32],
-    impossible: impl Fn(ParameterError) -> FileError,
-) -> Result<NodeId, FileError> {
+    impossible: impl Fn(ParameterError) -> E,
+) -> Result<NodeId, E> {
+    let square = |source| Node::Activation { source, kind: ActivationKind::Square };
+    let Some(shape) = builder.shape(source) else {
+        // Which says that there is no such source.
+        return Ok(builder.add(square(source))?);
+    };
     let functions = coefficients.len() / 3;
     let of_channel = |channel: usize| {
         let at = if functions == 1 { 0 } else { channel };
@@ -34,9 +38,8 @@ pub(super) fn quadratic(
         };
         let all = Selection::everything([shape.channels(), shape.height(), shape.width()]);
         let selection = all.with_channels(channels.iter().enumerate().map(pick).collect());
-        Ok::<_, FileError>(Node::Select { source, selection: selection.map_err(&impossible)? })
+        Ok::<_, E>(Node::Select { source, selection: selection.map_err(&impossible)? })
     };
-    let square = |source| Node::Activation { source, kind: ActivationKind::Square };
     let near = |[a, b, _]: &[f64; 3]| *a != 0.0 && b.abs() <= 2.0 * MAX_VERTEX * a.abs();
     if channels.iter().all(near) {
         let shifted = builder.add(affine(source, &|[a, b, _]| (1.0, b / (2.0 * a)))?)?;
@@ -54,7 +57,8 @@ pub(super) fn quadratic(
 mod tests {
     use super::*;
     use crate::plain::PlainNetwork;
-    use crate::tensor::Tensor;
+    use crate::sequential::FileError;
+    use crate::tensor::{Shape, Tensor};
 
     /// What the nodes make of two channels of two numbers, and how many nodes there are.
     fn run(coefficients: &[f32], input: [f32; 4]) -> (Vec<f32>, usize) {
@@ -62,7 +66,7 @@ mod tests {
         let mut builder = GraphBuilder::new(shape);
         let input_node = builder.input();
         let impossible = |reason| FileError::Parameters { index: 0, reason };
-        let end = quadratic(&mut builder, input_node, shape, coefficients, impossible).unwrap();
+        let end = quadratic(&mut builder, input_node, coefficients, impossible).unwrap();
         let graph = builder.finish(end).unwrap();
         let nodes = graph.nodes().len();
         let input = Tensor::new(shape, input.to_vec()).unwrap();
