@@ -49,6 +49,14 @@ pub enum TrainError {
         /// What a sample has.
         found: usize,
     },
+    /// The results are no inputs again.
+    #[error("the network gives {found} numbers, and its inputs have {expected}")]
+    NoReconstruction {
+        /// Numbers of an input.
+        expected: usize,
+        /// Numbers of a result.
+        found: usize,
+    },
     /// A label is no class of the network.
     #[error("there are labels up to {found}, but the network has {classes} classes")]
     Label {
@@ -70,7 +78,7 @@ pub enum TrainError {
         what: &'static str,
     },
     /// A function that is to be replaced has not been, for want of values.
-    #[error("the function of layer {index} is not fitted: it must meet three different values")]
+    #[error("the function of layer {index} is not fitted: it has met too few different values")]
     NotFitted {
         /// Position of the layer.
         index: usize,

@@ -287,14 +287,13 @@ fn epochs(model: &mut Model, samples: &Samples, fit: Fit<'_>) -> Result<Vec<Epoc
 
 /// Gathers the gradients of a batch. Fails with the first layer whose result is not finite.
 fn learn(model: &mut Model, batch: Batch, fit: Fit<'_>) -> Result<f64, Option<usize>> {
-    let Batch { inputs, labels } = batch;
     let Fit { rounding, range, .. } = fit;
     let mode = Mode { training: true, rounding, range, counting: false };
     let network = &mut model.network;
-    let (loss, gradient) = model.loss.of(&network.forward(inputs.clone(), mode), &labels);
+    let (loss, gradient) = model.loss.of(&network.forward(batch.inputs.clone(), mode), &batch);
     let loss = loss + network.penalty();
     if !loss.is_finite() {
-        return Err(network.first_not_finite(&inputs, mode));
+        return Err(network.first_not_finite(&batch.inputs, mode));
     }
     network.backward(gradient);
     Ok(loss)

@@ -4,9 +4,12 @@ mod convolution;
 mod dense;
 mod fitted;
 mod gates;
+mod latent;
 mod matrix;
+mod moments;
 mod norm;
 mod pointwise;
+mod polynomial;
 mod pool;
 mod sign;
 
@@ -63,7 +66,7 @@ pub(crate) trait Learning: Send {
     /// Has its results lie around a number, if it adds anything to them.
     fn begin_at(&mut self, _: f32) {}
 
-    /// Puts the nearest quadratic function in place of another, if this layer is to have one. False
+    /// Puts the nearest polynomial in place of another function, if this layer is to have one. False
     /// when there is none: too few values were met.
     fn replace_function(&mut self) -> bool {
         true
@@ -127,12 +130,13 @@ pub(crate) fn learning(
         Layer::Activation(Activation::Quadratic(quadratic)) => {
             Box::new(pointwise::Parabola::new(source, quadratic))
         }
-        Layer::Activation(Activation::Fitted(kind)) => {
-            let unknown = || TrainError::Activation { index, activation: kind.to_string() };
-            Box::new(fitted::Fitted::new(source, kind).ok_or_else(unknown)?)
+        Layer::Activation(Activation::Fitted(fitted)) => {
+            let unknown = || TrainError::Activation { index, activation: fitted.kind.to_string() };
+            Box::new(fitted::Fitting::new(fitted).ok_or_else(unknown)?)
         }
         Layer::AveragePool { side } => Box::new(pool::Pool::new(source, side)),
         Layer::Dense { units } => Box::new(dense::Dense::new(source.elements(), units, random)),
+        Layer::Latent => Box::new(latent::Latent::new(source.elements() / 2, random)),
         other => return Err(TrainError::Activation { index, activation: other.name().to_owned() }),
     })
 }

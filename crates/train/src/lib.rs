@@ -49,7 +49,7 @@ pub use curve::curve;
 pub use distortion::Distortion;
 pub use error::TrainError;
 pub use fit::{Epoch, Fit, L0, Range};
-pub use loss::CrossEntropy;
+pub use loss::{CrossEntropy, Loss, Reconstruction};
 pub use model::{Compile, Evaluation, Model};
 pub use optimiser::Adam;
 pub use progress::Progress;

@@ -62,14 +62,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut model = recipe.network.clone().compile(recipe.optimiser, recipe.loss)?;
     let [mean, deviation] = recipe.normalisation;
     let preparation = Preparation::new(model.architecture().input(), &[mean], &[deviation])?;
-    // A network with fewer scores than there are digits learns the first of them alone.
-    let classes = model.architecture().output().elements();
+    let classes = recipe.digits;
     let digits = Samples::mnist(&arguments.data, "train", &preparation)?;
     let (train, held_out) = digits.split(HELD_OUT, HELD_OUT_SEED);
     let (train, held_out) = (train.of_classes(classes)?, held_out.of_classes(classes)?);
 
     let start = Instant::now();
-    let about = about(&recipe, &arguments, classes);
+    let about = about(&recipe, &arguments);
     let trained = train_model(&mut model, &recipe, &arguments, &train, &held_out);
     if let Err(TrainError::NotFinite { .. }) = &trained {
         model.save(&files.stopped, &about)?;
@@ -77,7 +76,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let Trained { history, refined } = trained?;
     let seconds = start.elapsed().as_secs_f64();
-    model.save(&files.weights, &about)?;
+    match recipe.kept {
+        Some(layers) => model.first_layers(layers)?.save(&files.weights, &about)?,
+        None => model.save(&files.weights, &about)?,
+    }
     std::fs::write(&files.picture, curve(recipe.title, &history))?;
     eprintln!("written to {} and {}", files.weights.display(), files.picture.display());
 
@@ -179,10 +181,11 @@ fn append(history: &mut Vec<Epoch>, more: Vec<Epoch>) {
 }
 
 fn say(what: &str, evaluation: Evaluation) {
-    eprintln!("{what}: {:.2} % of the digits held out are right", 100.0 * evaluation.accuracy);
+    let Evaluation { accuracy, loss } = evaluation;
+    eprintln!("{what}: {:.2} % right of what was held out, loss {loss:.4}", 100.0 * accuracy);
 }
 
-fn about(recipe: &Recipe, arguments: &Arguments, classes: usize) -> About {
+fn about(recipe: &Recipe, arguments: &Arguments) -> About {
     let Arguments { name, seed, epochs, .. } = arguments;
     let [mean, deviation] = recipe.normalisation;
     let epochs = epochs.map(|epochs| format!(" --epochs {epochs}")).unwrap_or_default();
@@ -191,7 +194,7 @@ fn about(recipe: &Recipe, arguments: &Arguments, classes: usize) -> About {
         source: Some("Blindsight, trained on MNIST (LeCun, Cortes and Burges)".to_owned()),
         licence: Some("MIT OR Apache-2.0".to_owned()),
         command: Some(format!("just train {name} --data FOLDER --seed {seed}{epochs}")),
-        classes: (0..classes).map(|digit| digit.to_string()).collect(),
+        classes: recipe.classes(),
         normalisation: Some(InputNormalisation { mean: vec![mean], deviation: vec![deviation] }),
     }
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use blindsight_model::sequential::{About, Architecture, Sequential, TrainedNetwork};
+use blindsight_model::tensor::Shape;
 
 use crate::batches::{in_order, shuffled};
 use crate::fit::{self, Epoch, Fit};
-use crate::layer::{Kind, Maps, Mode};
+use crate::layer::{Kind, Mode};
 use crate::network::Network;
 use crate::rounding::Bits;
-use crate::{Adam, CrossEntropy, Samples, TrainError};
+use crate::{Adam, Loss, Samples, TrainError};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -23,11 +24,11 @@ pub trait Compile {
     ///
     /// # Errors
     /// [`TrainError`] when the layers are no network, or one of them cannot be trained.
-    fn compile(self, optimiser: Adam, loss: CrossEntropy) -> Result<Model, TrainError>;
+    fn compile(self, optimiser: Adam, loss: impl Into<Loss>) -> Result<Model, TrainError>;
 }
 
 impl Compile for Sequential {
-    fn compile(self, optimiser: Adam, loss: CrossEntropy) -> Result<Model, TrainError> {
+    fn compile(self, optimiser: Adam, loss: impl Into<Loss>) -> Result<Model, TrainError> {
         Model::new(self.build()?, optimiser, loss)
     }
 }
@@ -37,7 +38,7 @@ pub struct Model {
     architecture: Architecture,
     pub(crate) network: Network,
     pub(crate) optimiser: Adam,
-    pub(crate) loss: CrossEntropy,
+    pub(crate) loss: Loss,
     /// Whether the weights are still those that it began with.
     fresh: bool,
 }
@@ -45,7 +46,8 @@ pub struct Model {
 /// What a model makes of labelled samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
-    /// The part whose highest score is that of their class.
+    /// The part whose highest score is that of their class; where inputs are to come again, the part of
+    /// their numbers that come out on the right side of a half.
     pub accuracy: f64,
     /// The mean loss.
     pub loss: f64,
@@ -59,11 +61,21 @@ impl Model {
     pub fn new(
         architecture: Architecture,
         optimiser: Adam,
-        loss: CrossEntropy,
+        loss: impl Into<Loss>,
     ) -> Result<Self, TrainError> {
         optimiser.check()?;
-        if !(0.0..1.0).contains(&loss.smoothing) {
-            return Err(TrainError::Setting { what: "the smoothing" });
+        let loss = loss.into();
+        match loss {
+            Loss::CrossEntropy(loss) => {
+                loss.mistake().map_or(Ok(()), |what| Err(TrainError::Setting { what }))?;
+            }
+            Loss::Reconstruction => {
+                let [expected, found] =
+                    [architecture.input(), architecture.output()].map(Shape::elements);
+                if expected != found {
+                    return Err(TrainError::NoReconstruction { expected, found });
+                }
+            }
         }
         let network = Network::new(&architecture, 0)?;
         Ok(Self { architecture, network, optimiser, loss, fresh: true })
@@ -149,6 +161,21 @@ impl Model {
         }
     }
 
+    /// The network of the first layers with their weights, such as the encoder of an autoencoder. It
+    /// is for saving: what it learnt from may not fit it.
+    ///
+    /// # Errors
+    /// [`TrainError`] when there are not so many layers.
+    pub fn first_layers(&mut self, count: usize) -> Result<Self, TrainError> {
+        let input = self.architecture.input();
+        let layers = self.architecture.layers().iter().copied().take(count).collect();
+        let sides = [input.channels(), input.height(), input.width()];
+        let architecture = Architecture::new(sides, layers)?;
+        let mut network = Network::new(&architecture, 0)?;
+        network.set(&self.network.values());
+        Ok(Self { architecture, network, optimiser: self.optimiser, loss: self.loss, fresh: false })
+    }
+
     /// The file of the network.
     ///
     /// # Errors
@@ -202,26 +229,25 @@ impl Model {
     ) -> Result<Evaluation, TrainError> {
         self.expect(samples)?;
         let mode = Mode { rounding, ..Mode::default() };
-        let (mut right, mut loss) = (0, 0.0);
+        let (mut right, mut loss) = (0.0, 0.0);
         for batch in in_order(samples, BATCH) {
-            let scores = self.network.forward(batch.inputs, mode);
-            let (mean, _) = self.loss.of(&scores, &batch.labels);
+            let scores = self.network.forward(batch.inputs.clone(), mode);
+            let (mean, _) = self.loss.of(&scores, &batch);
             loss += mean * batch.labels.len() as f64;
-            right += highest(&scores)
-                .zip(&batch.labels)
-                .filter(|(found, label)| found == *label)
-                .count();
+            right += self.loss.right(&scores, &batch);
         }
         let count = samples.len() as f64;
-        Ok(Evaluation { accuracy: right as f64 / count, loss: loss / count })
+        Ok(Evaluation { accuracy: right / count, loss: loss / count })
     }
 
     /// Whether inputs and labels fit.
     pub(crate) fn expect(&self, samples: &Samples) -> Result<(), TrainError> {
         self.expect_inputs(samples)?;
         let classes = self.architecture.output().elements();
-        match samples.labels().iter().max() {
-            Some(&found) if found >= classes => Err(TrainError::Label { found, classes }),
+        match (self.loss, samples.labels().iter().max()) {
+            (Loss::CrossEntropy(_), Some(&found)) if found >= classes => {
+                Err(TrainError::Label { found, classes })
+            }
             _ => Ok(()),
         }
     }
@@ -236,15 +262,6 @@ impl Model {
         }
         Ok(())
     }
-}
-
-/// The class with the highest score of every row; the first where two are equal.
-fn highest(scores: &Maps) -> impl Iterator<Item = usize> {
-    scores.rows().into_iter().map(|row| {
-        let better =
-            |best: usize, (class, x): (usize, &f32)| if *x > row[best] { class } else { best };
-        row.iter().enumerate().fold(0, better)
-    })
 }
 
 /// Writes beside the target first, so that nobody reads half a file.

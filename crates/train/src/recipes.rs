@@ -3,7 +3,7 @@
 use blindsight_model::graph::{ActivationKind, Padding};
 use blindsight_model::sequential::{Activation, Sequential};
 
-use crate::{Adam, Bits, CrossEntropy, Distortion, Fit, L0, Range, Shifts};
+use crate::{Adam, Bits, CrossEntropy, Distortion, Fit, L0, Loss, Range, Reconstruction, Shifts};
 
 /// How a network is made.
 #[derive(Clone, Debug)]
@@ -15,7 +15,11 @@ pub struct Recipe {
     /// How it learns.
     pub optimiser: Adam,
     /// What it learns from.
-    pub loss: CrossEntropy,
+    pub loss: Loss,
+    /// Of which digits: those below this.
+    pub digits: usize,
+    /// How many of its layers are kept, where what follows is needed for learning alone.
+    pub kept: Option<usize>,
     /// How long, and on what.
     pub fit: Fit<'static>,
     /// Mean and deviation that pixels are read with, where the brightest is 1.
@@ -33,6 +37,15 @@ impl Recipe {
     pub fn continuation(&self) -> Option<Self> {
         let optimiser = Adam { rate: 0.5 * self.optimiser.rate, ..self.optimiser };
         self.then.map(|fit| Self { optimiser, fit, then: None, ..self.clone() })
+    }
+
+    /// The names of its scores, if they stand for digits.
+    #[must_use]
+    pub fn classes(&self) -> Vec<String> {
+        match self.loss {
+            Loss::CrossEntropy(_) => (0..self.digits).map(|digit| digit.to_string()).collect(),
+            Loss::Reconstruction => Vec::new(),
+        }
     }
 
     /// How the trained network then learns to be rounded: a quarter as long, in smaller steps.
@@ -58,7 +71,7 @@ pub fn recipe_names() -> impl Iterator<Item = &'static str> {
 /// A recipe and its name.
 type Named = (&'static str, fn() -> Recipe);
 
-const RECIPES: [Named; 12] = [
+const RECIPES: [Named; 13] = [
     ("dnn-30", dnn_30),
     ("dnn-100", dnn_100),
     ("cnn-16", cnn_16),
@@ -68,6 +81,7 @@ const RECIPES: [Named; 12] = [
     ("cryptodl-sigmoid", || cryptodl(ActivationKind::Sigmoid)),
     ("cryptodl-tanh", || cryptodl(ActivationKind::Tanh)),
     ("encoder-04", encoder_04),
+    ("vae-04", vae_04),
     ("dinn-30", dinn_30),
     ("dinn-100", dinn_100),
     ("signs-1024", signs_1024),
@@ -135,7 +149,9 @@ fn cryptodl(function: ActivationKind) -> Recipe {
         title,
         network,
         optimiser,
-        loss: CrossEntropy::default(),
+        loss: CrossEntropy::default().into(),
+        digits: 10,
+        kept: None,
         fit,
         normalisation,
         bits,
@@ -149,7 +165,9 @@ fn dense(title: &'static str, units: usize, epochs: usize) -> Recipe {
         title,
         network: Sequential::new(DIGIT).dense(units).activation(SQUARE).dense(10),
         optimiser: Adam { rate: 6e-3, decay: 0.1, ..Adam::default() },
-        loss: CrossEntropy { smoothing: 0.0 },
+        loss: CrossEntropy { smoothing: 0.0 }.into(),
+        digits: 10,
+        kept: None,
         fit: Fit::epochs(epochs).batch(256).shifts(Shifts { most: 1, share: 0.5 }).range(RANGE),
         normalisation: PIXELS,
         bits: ROUNDED,
@@ -163,7 +181,9 @@ fn convolutional(title: &'static str, network: Sequential) -> Recipe {
         title,
         network: network.dense(100).activation(SQUARE).dense(10),
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
-        loss: CrossEntropy::default(),
+        loss: CrossEntropy::default().into(),
+        digits: 10,
+        kept: None,
         fit: Fit::epochs(15).shifts(Shifts::default()).range(RANGE),
         normalisation: PIXELS,
         bits: ROUNDED,
@@ -179,8 +199,31 @@ fn encoder_04() -> Recipe {
         title: "Features of digits, learnt from 0 to 4",
         network: network.dense(64).activation(SQUARE).dense(5),
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
-        loss: CrossEntropy::default(),
+        loss: CrossEntropy::default().into(),
+        digits: 5,
+        kept: None,
         fit: Fit::epochs(20).distortion(Distortion::default()).range(RANGE),
+        normalisation: PIXELS,
+        bits: ROUNDED,
+        then: None,
+    }
+}
+
+/// SEALion's kind of encoder, for comparison: a variational autoencoder (Kingma and Welling 2014) of the
+/// digits 0 to 4, with the trunk of [`encoder_04`] and a code of 32 numbers. Of the decoder its first
+/// layer is kept: the features are what that reads, the means of the code.
+fn vae_04() -> Recipe {
+    let network = Sequential::new(DIGIT).conv2d(16, 5).stride(2).activation(SQUARE).avg_pool(2);
+    let code = network.dense(64).activation(SQUARE).latent(32);
+    let decoder = code.dense(256).activation(ActivationKind::Relu).dense(784);
+    Recipe {
+        title: "Variational autoencoder of digits, learnt from 0 to 4",
+        network: decoder,
+        optimiser: Adam { rate: 2e-3, decay: 0.01, ..Adam::default() },
+        loss: Reconstruction.into(),
+        digits: 5,
+        kept: Some(8),
+        fit: Fit::epochs(40).shifts(Shifts { most: 1, share: 0.5 }).range(RANGE),
         normalisation: PIXELS,
         bits: ROUNDED,
         then: None,
@@ -225,7 +268,9 @@ fn signs(title: &'static str, network: Sequential, epochs: usize, bits: u32) -> 
         title,
         network: network.dense(10),
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
-        loss: CrossEntropy { smoothing: 0.0 },
+        loss: CrossEntropy { smoothing: 0.0 }.into(),
+        digits: 10,
+        kept: None,
         fit: Fit::epochs(epochs).shifts(shifts).range(RANGE).rounding(rounding),
         // A pixel is bright beyond half of the brightest.
         normalisation: [0.5, 0.5],

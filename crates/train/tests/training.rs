@@ -7,7 +7,8 @@ use blindsight_model::plain::PlainNetwork;
 use blindsight_model::sequential::{About, Activation, Quadratic, Sequential, TrainedNetwork};
 use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_train::{
-    Adam, Bits, Compile, CrossEntropy, Fit, L0, Model, Range, Samples, Shifts, TrainError,
+    Adam, Bits, Compile, CrossEntropy, Fit, L0, Model, Range, Reconstruction, Samples, Shifts,
+    TrainError,
 };
 
 const SIDES: [usize; 3] = [1, 6, 6];
@@ -188,8 +189,12 @@ fn gates_leave_what_matters() {
 #[test]
 fn fitted_functions_are_what_the_file_computes() {
     let (train, test) = numbers(600).split(100, 1);
-    for kind in [ActivationKind::Relu, ActivationKind::Sigmoid, ActivationKind::Tanh] {
-        let fitted = Activation::fitted(kind);
+    let [relu, sigmoid, tanh] =
+        [ActivationKind::Relu, ActivationKind::Sigmoid, ActivationKind::Tanh]
+            .map(Activation::fitted);
+    let others =
+        [relu.cubic(), relu.quartic(), relu.quartic().by_slopes(), tanh.cubic().by_slopes()];
+    for fitted in [relu, sigmoid, tanh].into_iter().chain(others) {
         let mut model = model(Sequential::new([8, 1, 1]).dense(6).activation(fitted).dense(2));
         let fit = Fit::epochs(40).batch(20).average(0.95);
         model.fit(&train, fit).unwrap();
@@ -197,16 +202,50 @@ fn fitted_functions_are_what_the_file_computes() {
         assert!(matches!(refused, TrainError::NotFitted { index: 1 }), "{refused}");
         model.fit_activations(&train).unwrap();
         model.fit(&train, fit).unwrap();
-        assert!(model.evaluate(&test).unwrap().accuracy > 0.9, "{kind}");
+        assert!(model.evaluate(&test).unwrap().accuracy > 0.9, "{fitted:?}");
         let network = model.trained(&About::default()).unwrap();
         let plain = PlainNetwork::new(network.graph().clone());
         let scores = model.predict(&test).unwrap();
         for ((input, _), scores) in test.labelled().unwrap().iter().zip(scores) {
             for (x, y) in plain.run(input).unwrap().values().iter().zip(scores) {
-                assert!((x - y).abs() < 1e-3 * (1.0 + y.abs()), "{kind}: {x} {y}");
+                assert!((x - y).abs() < 1e-3 * (1.0 + y.abs()), "{fitted:?}: {x} {y}");
             }
         }
     }
+}
+
+/// Bars that are seen through a code of four numbers, and the encoder as a file.
+#[test]
+fn autoencoders_give_their_inputs_again() {
+    let (train, test) = bars(600).split(100, 1);
+    let elements = SIDES.iter().product();
+    let network = Sequential::new(SIDES).dense(24).activation(ActivationKind::Square).latent(4);
+    let network = network.dense(24).activation(ActivationKind::Relu).dense(elements);
+    let mut model = network.compile(Adam::default(), Reconstruction).unwrap();
+    let before = model.evaluate(&test).unwrap();
+    let history =
+        model.fit(&train, Fit::epochs(40).batch(20).average(0.95).held_out(&test)).unwrap();
+    let after = model.evaluate(&test).unwrap();
+    assert_eq!(history[39].held_out, Some(after));
+    assert!(
+        after.loss < 0.8 * before.loss && after.accuracy > before.accuracy,
+        "{before:?} {after:?}"
+    );
+    let mut encoder = model.first_layers(5).unwrap();
+    let graph = encoder.trained(&About::default()).unwrap().graph().features().unwrap();
+    assert_eq!(graph.shape(graph.output()).elements(), 4);
+    // The features are the means of the code: what of the whole network the code's half is.
+    let codes = model.first_layers(4).unwrap().predict(&test).unwrap();
+    let plain = PlainNetwork::new(graph);
+    for ((input, _), code) in test.labelled().unwrap().iter().zip(codes) {
+        for (x, y) in plain.run(input).unwrap().values().iter().zip(code) {
+            assert!((x - y).abs() < 1e-3 * (1.0 + y.abs()), "{x} {y}");
+        }
+    }
+    let classes = Sequential::new(SIDES).dense(2).compile(Adam::default(), Reconstruction);
+    let refused = TrainError::NoReconstruction { expected: elements, found: 2 };
+    assert_eq!(classes.err().unwrap().to_string(), refused.to_string());
+    assert!(model.first_layers(0).is_err());
 }
 
 #[test]

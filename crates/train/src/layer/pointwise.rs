@@ -64,6 +64,18 @@ enum Known {
     Tanh,
 }
 
+impl Known {
+    fn slope(self, x: f32) -> f32 {
+        match self {
+            Self::Square => 2.0 * x,
+            Self::Relu => f32::from(u8::from(x > 0.0)),
+            Self::Identity => 1.0,
+            Self::Sigmoid => sigmoid(x) * sigmoid(-x),
+            Self::Tanh => 1.0 - x.tanh().powi(2),
+        }
+    }
+}
+
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
@@ -80,6 +92,11 @@ impl Function {
             _ => return None,
         };
         Some(Self { known, seen: Seen::default() })
+    }
+
+    /// The slope at `x`; of ReLU at zero, none.
+    pub(super) fn slope(&self, x: f32) -> f32 {
+        self.known.slope(x)
     }
 
     /// Where it bends most, upwards. Around zero some do not bend at all, and the parabola that is nearest
@@ -108,14 +125,9 @@ impl Learning for Function {
     }
 
     fn backward(&mut self, mut gradient: Maps, _: bool) -> Maps {
+        let known = self.known;
         let with_source = Zip::from(&mut gradient).and(&self.seen.source);
-        match self.known {
-            Known::Square => with_source.for_each(|to, x| *to *= 2.0 * x),
-            Known::Relu => with_source.for_each(|to, x| *to = if *x > 0.0 { *to } else { 0.0 }),
-            Known::Identity => {}
-            Known::Sigmoid => with_source.for_each(|to, &x| *to *= sigmoid(x) * sigmoid(-x)),
-            Known::Tanh => with_source.for_each(|to, x| *to *= 1.0 - x.tanh().powi(2)),
-        }
+        with_source.for_each(|to, x| *to *= known.slope(*x));
         self.seen.add_slope(&mut gradient);
         gradient
     }
@@ -128,7 +140,7 @@ impl Learning for Function {
 /// `a x^2 + b x + c`.
 pub(super) struct Parabola {
     /// Three rows: a, b and c, each of as many numbers as there are functions.
-    pub(super) coefficients: Tensor,
+    coefficients: Tensor,
     /// Elements of one function.
     each: usize,
     seen: Seen,
@@ -139,17 +151,8 @@ impl Parabola {
     pub(super) fn new(source: Shape, quadratic: Quadratic) -> Self {
         let functions = quadratic.functions(source.channels());
         let values = [0.25, 1.0, 0.0].iter().flat_map(|&x| vec![x; functions]).collect();
-        Self::with(source, Tensor::new(Kind::Learnt, values))
-    }
-
-    /// One function that is not learnt, and is not known yet.
-    pub(super) fn given(source: Shape) -> Self {
-        Self::with(source, Tensor::new(Kind::Measured, vec![0.0; 3]))
-    }
-
-    fn with(source: Shape, coefficients: Tensor) -> Self {
-        let each = source.elements() * 3 / coefficients.values.len();
-        Self { coefficients, each, seen: Seen::default() }
+        let coefficients = Tensor::new(Kind::Learnt, values);
+        Self { coefficients, each: source.elements() / functions, seen: Seen::default() }
     }
 
     /// a, b and c of an element.
@@ -184,10 +187,7 @@ impl Learning for Parabola {
             }
             for (row, sum) in sums.into_iter().enumerate() {
                 let place = row * functions + element / self.each;
-                // Those that are not learnt have no gradients.
-                if let Some(to) = self.coefficients.gradient.get_mut(place) {
-                    *to += sum;
-                }
+                self.coefficients.gradient[place] += sum;
             }
         }
         self.seen.add_slope(&mut gradient);
