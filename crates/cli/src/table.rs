@@ -24,10 +24,16 @@ pub(crate) struct Arguments {
     /// The folder with the four IDX files of MNIST, packed with gzip or not.
     #[arg(long)]
     data: PathBuf,
+    /// A file of CIFAR-10's test pictures, in its binary form: rows of photos are left out without.
+    #[arg(long, requires = "calibrate")]
+    photos: Option<PathBuf>,
+    /// A file of its training pictures, for what is compiled.
+    #[arg(long, requires = "photos")]
+    calibrate: Option<PathBuf>,
     /// Only these rows.
     #[arg(long, value_delimiter = ',')]
     rows: Vec<String>,
-    /// So many of the test digits.
+    /// So many of the test pictures; one by one at most 200 digits and 20 photos.
     #[arg(long, default_value_t = 10_000)]
     pictures: u64,
     /// Where the summary goes.
@@ -43,7 +49,18 @@ struct Published {
     whose: &'static str,
     /// How ours is run.
     how: How,
+    /// On what.
+    inputs: Inputs,
     theirs: Theirs,
+}
+
+/// What a network of ours reads.
+#[derive(Clone, Copy, PartialEq)]
+enum Inputs {
+    /// Of MNIST.
+    Digits,
+    /// Of CIFAR-10.
+    Photos,
 }
 
 /// How a network of ours is run.
@@ -55,8 +72,10 @@ enum How {
         /// Where the usual part costs more than half of what a row may miss by.
         agreement: Option<f64>,
     },
-    /// A served model, one digit at a time: the seconds are those from a digit to its label.
-    OneByOne,
+    /// A served model, one picture at a time: the seconds are those from a picture to its label.
+    Served,
+    /// A file of `models/train`, compiled for one picture at a time.
+    Latency,
 }
 
 /// What was published: seconds of a batch, predictions an hour, accuracy in per cent.
@@ -74,7 +93,7 @@ const fn row(
     accuracy: f64,
 ) -> Published {
     let theirs = Theirs { seconds, hourly: Some(hourly), accuracy: Some(accuracy) };
-    Published { name, whose, how: How::Batch { agreement: None }, theirs }
+    Published { name, whose, how: How::Batch { agreement: None }, inputs: Inputs::Digits, theirs }
 }
 
 /// A row with so many of the plain network's labels.
@@ -82,9 +101,15 @@ const fn agreeing(agreement: f64, row: Published) -> Published {
     Published { how: How::Batch { agreement: Some(agreement) }, ..row }
 }
 
+/// A row of photos: seconds of a batch, and accuracy in per cent.
+const fn photos(name: &'static str, whose: &'static str, how: How) -> Published {
+    let theirs = Theirs { seconds: Some(11_686.0), hourly: None, accuracy: Some(91.5) };
+    Published { name, whose, how, inputs: Inputs::Photos, theirs }
+}
+
 /// SEALion (van Elsloo et al. 2019), its tables; CryptoNets as SEALion gives it; CryptoDL (Hesamifard et
 /// al. 2017); LoLa (Brutzkus et al. 2019) for one digit.
-const PUBLISHED: [Published; 9] = [
+const PUBLISHED: [Published; 11] = [
     row("dnn-30", "SEALion DNN-30", Some(1.14), 12_933_344.0, 97.40),
     row("dnn-100", "SEALion DNN-100", Some(3.28), 4_494_965.0, 98.01),
     row("cnn-16", "SEALion CNN-16", Some(192.0), 153_600.0, 98.96),
@@ -99,22 +124,26 @@ const PUBLISHED: [Published; 9] = [
     Published {
         name: "shallow-lenet5",
         whose: "one digit (LoLa)",
-        how: How::OneByOne,
+        how: How::Served,
+        inputs: Inputs::Digits,
         theirs: Theirs { seconds: Some(2.2), hourly: None, accuracy: None },
     },
+    photos("resnet20", "CryptoDL, CIFAR-10", How::Served),
+    photos("resnet20-quadratic", "the same, of squares", How::Latency),
 ];
 
-/// Training pictures that networks are calibrated on.
+/// Training pictures, the most, that networks are calibrated on.
 const CALIBRATED: u64 = 1000;
 
-/// The most digits that are run one by one.
-const MOST_ONE_BY_ONE: u64 = 200;
+/// The most digits, and photos, that are run one by one.
+const MOST_DIGITS: u64 = 200;
+const MOST_PHOTOS: u64 = 20;
 
 /// What a row came to.
 #[derive(Debug, Serialize)]
 struct Row {
     row: &'static str,
-    /// Of one request with all its inputs: evaluation alone; of a digit by itself, encryption and
+    /// Of one request with all its inputs: evaluation alone; of a picture by itself, encryption and
     /// decryption too.
     latency_s: f64,
     inputs: usize,
@@ -155,8 +184,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     );
     let mut rows = Vec::new();
     for published in PUBLISHED.iter().filter(wanted) {
-        if matches!(published.how, How::Batch { .. }) && !weights(published).is_file() {
+        if published.how != How::Served && !weights(published).is_file() {
             println!("{:<20} not trained: just train {}", published.whose, published.name);
+            continue;
+        }
+        if published.inputs == Inputs::Photos && arguments.photos.is_none() {
+            println!("{:<20} left out: --photos FILE --calibrate FILE", published.whose);
             continue;
         }
         let row = measure(published, arguments)?;
@@ -191,8 +224,12 @@ fn or_nothing(x: Option<f64>, text: impl Fn(f64) -> String) -> String {
 /// Runs the test digits through a network, encrypted and plain.
 fn measure(published: &Published, arguments: &Arguments) -> Result<Row, Box<dyn Error>> {
     let (mut model, graph) = match published.how {
-        How::Batch { agreement } => compiled(published, agreement, &arguments.data)?,
-        How::OneByOne => {
+        How::Batch { agreement } => {
+            let wishes = Wishes { goal: Goal::Throughput, agreement, ..Wishes::default() };
+            compiled(published, wishes, arguments)?
+        }
+        How::Latency => compiled(published, Wishes::default(), arguments)?,
+        How::Served => {
             let path = model_file(published.name)?;
             let bundle = read_bundle(&path)?;
             let sides = bundle.contract().input().shape();
@@ -200,13 +237,15 @@ fn measure(published: &Published, arguments: &Arguments) -> Result<Row, Box<dyn 
             (EncryptedModel::load(&bundle, graph.clone())?, graph)
         }
     };
-    let most = match published.how {
-        How::Batch { .. } => arguments.pictures,
-        How::OneByOne => arguments.pictures.min(MOST_ONE_BY_ONE),
+    let most = match (published.how, published.inputs) {
+        (How::Batch { .. }, _) => arguments.pictures,
+        (_, Inputs::Digits) => arguments.pictures.min(MOST_DIGITS),
+        (_, Inputs::Photos) => arguments.pictures.min(MOST_PHOTOS),
     };
-    let digits = digits(&arguments.data, &model, most)?;
-    let found = model.evaluate_encrypted(&digits)?;
-    Ok(as_row(published, &graph, &model, digits.len(), found))
+    let test = published.inputs.test(arguments)?;
+    let pictures = labelled(Dataset::open(test, Some(most))?, &model)?;
+    let found = model.evaluate_encrypted(&pictures)?;
+    Ok(as_row(published, &graph, &model, pictures.len(), found))
 }
 
 /// The file of a network of `models/train`.
@@ -214,11 +253,31 @@ fn weights(published: &Published) -> PathBuf {
     Path::new(MODELS).join("train").join(published.name).with_extension("safetensors")
 }
 
-/// A network of `models/train`, compiled for batches.
+impl Inputs {
+    /// Pictures to calibrate on.
+    fn train(self, arguments: &Arguments) -> Result<PathBuf, String> {
+        match self {
+            Self::Digits => mnist_images(&arguments.data, "train"),
+            Self::Photos => {
+                arguments.calibrate.clone().ok_or_else(|| "no photos to calibrate on".to_owned())
+            }
+        }
+    }
+
+    /// Pictures to measure.
+    fn test(self, arguments: &Arguments) -> Result<PathBuf, String> {
+        match self {
+            Self::Digits => mnist_images(&arguments.data, "t10k"),
+            Self::Photos => arguments.photos.clone().ok_or_else(|| "no photos".to_owned()),
+        }
+    }
+}
+
+/// A network of `models/train`, compiled.
 fn compiled(
     published: &Published,
-    agreement: Option<f64>,
-    data: &Path,
+    wishes: Wishes,
+    arguments: &Arguments,
 ) -> Result<(EncryptedModel, Graph), Box<dyn Error>> {
     let network = Network::read(&weights(published), &[])?;
     let (mean, deviation) =
@@ -231,35 +290,29 @@ fn compiled(
         classes: network.classes.ok_or("the network does not name its classes")?,
         input: InputRule::Picture { mean, deviation },
     };
-    let train = Dataset::open(mnist_images(data, "train")?, Some(CALIBRATED))?;
+    let train = Dataset::open(published.inputs.train(arguments)?, Some(CALIBRATED))?;
     let mut inputs = Vec::new();
     for sample in train.samples()? {
         inputs.push(sample?.prepare(&preparation)?);
     }
     let graph = network.graph;
-    let wishes = Wishes { goal: Goal::Throughput, agreement, ..Wishes::default() };
     let fingerprint = network.fingerprint;
     let model = EncryptedModel::compile(&graph, fingerprint, &description, wishes, &inputs)?;
     Ok((model, graph))
 }
 
-/// So many of the test digits, prepared for a model.
-fn digits(
-    data: &Path,
-    model: &EncryptedModel,
-    most: u64,
-) -> Result<Vec<(Tensor, usize)>, Box<dyn Error>> {
+/// Test pictures, prepared for a model.
+fn labelled(test: Dataset, model: &EncryptedModel) -> Result<Vec<(Tensor, usize)>, Box<dyn Error>> {
     let contract = model.contract();
     let preparation = preparation(contract)?;
-    let test = Dataset::open(mnist_images(data, "t10k")?, Some(most))?;
     let test = test.with_classes(contract.classes().iter().map(String::as_str));
-    let mut digits = Vec::new();
+    let mut pictures = Vec::new();
     for sample in test.samples()? {
         let sample = sample?;
-        let label = sample.label.ok_or("a test digit has no label")?;
-        digits.push((sample.prepare(&preparation)?, label));
+        let label = sample.label.ok_or("a test picture has no label")?;
+        pictures.push((sample.prepare(&preparation)?, label));
     }
-    Ok(digits)
+    Ok(pictures)
 }
 
 fn as_row(
@@ -275,7 +328,7 @@ fn as_row(
     let (evaluation, whole) = (median_of(found.evaluations), median_of(found.wholes));
     Row {
         row: published.name,
-        latency_s: if published.how == How::OneByOne { whole } else { evaluation },
+        latency_s: if matches!(published.how, How::Batch { .. }) { evaluation } else { whole },
         inputs,
         server_images_per_hour: inputs as f64 / evaluation * 3600.0,
         end_to_end_images_per_hour: inputs as f64 / whole * 3600.0,

@@ -71,8 +71,8 @@ struct Contents {
     /// Root mean square difference between encrypted and plain features, and of the latter.
     feature_error: f64,
     feature_size: f64,
-    /// Medians.
-    seconds: Seconds,
+    /// Medians, if anything was encrypted.
+    seconds: Option<Seconds>,
     request_bytes: usize,
     response_bytes: usize,
     evaluation_keys_bytes: usize,
@@ -136,7 +136,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     eprintln!();
 
     let numbers = (encrypted.len() * contract.answer().values()).max(1) as f64;
-    let [encrypt, evaluate, decrypt] = times.map(median_of);
+    let seconds = (!encrypted.is_empty()).then(|| {
+        let [encrypt, evaluate, decrypt] = times.map(median_of);
+        Seconds { encrypt, evaluate, decrypt }
+    });
     let contents = Contents {
         model: contract.id().to_owned(),
         draws: arguments.draws,
@@ -149,7 +152,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         features: contract.answer().values(),
         feature_error: (squares / numbers).sqrt(),
         feature_size: (sizes / numbers).sqrt(),
-        seconds: Seconds { encrypt, evaluate, decrypt },
+        seconds,
         request_bytes,
         response_bytes,
         evaluation_keys_bytes: keys.bytes,
