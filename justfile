@@ -310,8 +310,9 @@ classify-native PHOTO *ARGS: setup
 accuracy FILE *ARGS: setup
     {{ absolute }} {{ run }} accuracy "$@"
 
-# Encrypted digits an hour beside what others published: `just table --data FOLDER` (MNIST); the last
-# line and target/table/summary.json are JSON. `--rows dnn-30,cnn-16`, `--pictures 2048`.
+# Encrypted pictures an hour beside what others published: `just table --data FOLDER` (MNIST); the last
+# line and target/table/summary.json are JSON. `--rows dnn-30,cnn-16`, `--pictures 2048`, and for photos
+# of CIFAR-10 `--photos TEST.bin --calibrate TRAIN.bin`.
 table *ARGS: setup
     {{ run }} table "$@"
 
@@ -404,6 +405,10 @@ fuzz TARGET *ARGS: setup cargo-fuzz
 # Fuzzes every target for SECONDS: the last line is one JSON object.
 fuzz-short SECONDS="15": setup cargo-fuzz
     fuzz/short.sh {{ SECONDS }}
+
+# Fuzzes every target, or those named after the number, to so many executions over all calls.
+fuzz-long RUNS="100000000" *TARGETS: setup cargo-fuzz
+    fuzz/long.sh {{ RUNS }} {{ TARGETS }}
 
 # Runs kernels and readers under Miri, which finds undefined behaviour; needs a nightly compiler.
 miri: setup

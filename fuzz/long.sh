@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Fuzzes every target, or those that are named after the number, until each has had RUNS executions
+# (1e8): all calls together, each of which goes on where the one before stopped, with what that found
+# worth trying. The last line is one JSON object: executions so far, and findings.
+# As in short.sh there is no sanitizer: the readers have no unsafe code of their own.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+runs=${1:-100000000}
+shift || true
+targets=${*:-$(cd fuzz_targets && ls -- *.rs | sed 's/\.rs$//')}
+
+folder=$PWD/target/long
+export RUSTC_BOOTSTRAP=1
+cargo fuzz build --target-dir "$PWD/target/short/build" -s none >&2
+programs=("$PWD"/target/short/build/*/release)
+mkdir -p "$folder/programs"
+cp "${programs[0]}"/seed_corpus "$folder/programs"
+for target in $targets; do
+    cp "${programs[0]}/$target" "$folder/programs"
+done
+BLINDSIGHT_FUZZ_SEEDS=$folder/seeds "$folder/programs/seed_corpus" 2>"$folder/seed_corpus.log"
+
+# Parts of at most an hour at the slowest rate there is: what a part has run counts when it ends. Valid
+# objects have up to 32 KiB.
+part=5000000
+fuzz() {
+    local target=$1 folder=$2 runs=$3 part=$4 own=$2/$1 so_far executed
+    mkdir -p "$own/found" "$own/artifacts" "$folder/seeds/$target" "corpus/$target"
+    so_far=$(cat "$own/executions" 2>/dev/null || echo 0)
+    while [ "$so_far" -lt "$runs" ]; do
+        # Another seed for each part: the same would try the same again.
+        "$folder/programs/$target" -runs=$((runs - so_far < part ? runs - so_far : part)) \
+            -seed=$((so_far % 1000000007 + 1)) -max_len=65536 -timeout=60 -rss_limit_mb=2048 \
+            -print_final_stats=1 -artifact_prefix="$own/artifacts/" \
+            "$own/found" "corpus/$target" "$folder/seeds/$target" >"$own/log" 2>&1 ||
+            { touch "$own/failed"; return 0; }
+        executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$own/log")
+        so_far=$((so_far + executed))
+        echo "$so_far" >"$own/executions"
+        echo "fuzz: $target $so_far" >&2
+    done
+}
+export -f fuzz
+# shellcheck disable=SC2086
+printf '%s\n' $targets | xargs -P "$(nproc)" -I{} bash -c 'fuzz "$@"' _ {} "$folder" "$runs" "$part"
+
+findings=0
+executions=
+for target in $targets; do
+    own=$folder/$target
+    if [ -e "$own/failed" ]; then
+        findings=$((findings + 1))
+        echo "fuzz: $target failed; its input is under $own/artifacts:" >&2
+        tail -n 40 "$own/log" >&2
+    fi
+    executions+="${executions:+,}\"$target\":$(cat "$own/executions" 2>/dev/null || echo 0)"
+done
+echo "{\"wanted\":$runs,\"executions\":{$executions},\"findings\":$findings}"
+[ "$findings" -eq 0 ]
