@@ -5,15 +5,9 @@
 
 use std::sync::LazyLock;
 
-use blindsight_contract::{AcceptedContract, Contract, Policy, testing};
 use blindsight_engine::{Bundle, BundleLimits};
+use blindsight_fuzz::SAMPLES;
 use sha2::{Digest, Sha256};
-
-/// Whose tables all those share that leave the scheme alone: making them takes most of the time.
-static SAMPLE: LazyLock<AcceptedContract> = LazyLock::new(|| {
-    let bytes = testing::sample().to_bytes();
-    Contract::parse(&bytes, &Policy::default()).expect("the sample is a contract")
-});
 
 /// Where the fingerprint ends, and what it covers begins.
 const FINGERPRINT_END: usize = 44;
@@ -22,7 +16,7 @@ const LIMITS: BundleLimits =
     BundleLimits { file_bytes: 1 << 20, program_bytes: 1 << 20, constant_bytes: 1 << 24 };
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    LazyLock::force(&SAMPLE);
+    LazyLock::force(&SAMPLES);
     let Ok(bundle) = Bundle::parse(data, &LIMITS) else {
         return;
     };

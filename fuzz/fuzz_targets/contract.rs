@@ -3,16 +3,11 @@
 
 use std::sync::LazyLock;
 
-use blindsight_contract::{AcceptedContract, Answer, Contract, Policy, Request, testing};
-
-/// Whose tables all those share that leave the scheme alone: making them takes most of the time.
-static SAMPLE: LazyLock<AcceptedContract> = LazyLock::new(|| {
-    let bytes = testing::sample().to_bytes();
-    Contract::parse(&bytes, &Policy::default()).expect("the sample is a contract")
-});
+use blindsight_contract::{Answer, Contract, Policy, Request};
+use blindsight_fuzz::SAMPLES;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    LazyLock::force(&SAMPLE);
+    LazyLock::force(&SAMPLES);
     let Ok(contract) = Contract::parse(data, &Policy::default()) else {
         return;
     };
@@ -31,7 +26,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let (values, classes) = (contract.answer().values(), contract.classes().len());
     match contract.answer() {
         // An encoder has no classes.
-        Answer::Compact(_) | Answer::Products(_) | Answer::Exact(_) => assert!(values == classes || classes == 0),
+        Answer::Compact(_) | Answer::Products(_) | Answer::Exact(_) => {
+            assert!(values == classes || classes == 0)
+        }
         Answer::Label(label) => assert_eq!(label.code().classes(), classes),
     }
     if let Some(answer) = contract.answer().compact() {

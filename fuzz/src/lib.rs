@@ -12,6 +12,7 @@ use blindsight_ckks::keys::{KeyKind, KeyLayout, KeySpec};
 use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks::wire::frame::HEADER_BYTES;
 use blindsight_ckks::wire::{ExpectedResponse, ExpectedScale};
+use blindsight_contract::{AcceptedContract, Contract, Policy, testing};
 use blindsight_exact::{ExactParameters, Literal as ExactLiteral};
 
 /// The parameter set of all targets: the smallest ring keeps inputs short and runs many.
@@ -35,6 +36,15 @@ pub static SMALLEST_KEY: LazyLock<KeySpec> = LazyLock::new(|| {
 /// The set of exact answers beside it.
 pub static EXACT_SET: LazyLock<ExactParameters> = LazyLock::new(|| {
     ExactParameters::new(ExactLiteral::degree_2048(), &SET).expect("the set is sound")
+});
+
+/// Contracts of all schemes that seeds have. Whoever leaves the scheme alone shares the tables of these,
+/// as long as they are there: making them would take most of the time.
+pub static SAMPLES: LazyLock<Vec<AcceptedContract>> = LazyLock::new(|| {
+    let engine = blindsight_engine::testing::leveled_contract();
+    let all = [testing::sample(), testing::batch_sample(), testing::sign_sample(), engine];
+    let read = |contract: &Contract| Contract::parse(&contract.to_bytes(), &Policy::default());
+    all.iter().map(|contract| read(contract).expect("samples are contracts")).collect()
 });
 
 /// Pixels of a picture for a network of signs: few, which keeps inputs short.

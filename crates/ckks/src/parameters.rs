@@ -8,7 +8,7 @@ mod preset;
 
 use std::sync::Arc;
 
-use blindsight_ring::{Basis, Prime, PrimeError};
+use blindsight_ring::{Basis, NARROW_PRIME_BITS, Prime, PrimeError};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -111,9 +111,9 @@ impl Parameters {
         if security::ternary_limit(literal.log_degree) == 0.0 {
             return Err(ParameterError::Degree(literal.log_degree));
         }
-        let set = Self::consistent(literal)?;
-        set.check_security()?;
-        Ok(set)
+        check_consistent(&literal)?;
+        check_security(&literal)?;
+        Self::of_checked(literal)
     }
 
     /// A parameter set that may be of any size and protects nobody: for tests in small rings. Its
@@ -126,19 +126,18 @@ impl Parameters {
         if !(6..=16).contains(&literal.log_degree) {
             return Err(ParameterError::Degree(literal.log_degree));
         }
-        Ok(Self { must_be_secure: false, ..Self::consistent(literal)? })
+        check_consistent(&literal)?;
+        Ok(Self { must_be_secure: false, ..Self::of_checked(literal)? })
     }
 
-    /// Everything but security.
-    fn consistent(literal: Literal) -> Result<Self, ParameterError> {
-        check_counts(&literal)?;
-        check_distinct(&literal)?;
+    /// The tables, which take milliseconds: everything is checked before.
+    fn of_checked(literal: Literal) -> Result<Self, ParameterError> {
         let degree = 1 << literal.log_degree;
         let basis = |values: &[u64]| -> Result<Basis, ParameterError> {
             let primes = values.iter().map(|&q| Prime::new(q, degree).map(Arc::new));
             Ok(Basis::new(primes.collect::<Result<_, _>>()?))
         };
-        let set = Self {
+        Ok(Self {
             fingerprint: fingerprint_of(&literal),
             chain: basis(&literal.chain)?,
             wide_special: basis(&literal.wide_special)?,
@@ -147,9 +146,7 @@ impl Parameters {
             #[cfg(feature = "insecure-test-rings")]
             must_be_secure: true,
             literal,
-        };
-        set.check_widths()?;
-        Ok(set)
+        })
     }
 
     /// The data the set was made from.
@@ -235,34 +232,41 @@ impl Parameters {
         #[cfg(not(feature = "insecure-test-rings"))]
         return true;
     }
+}
 
-    fn check_widths(&self) -> Result<(), ParameterError> {
-        let wide = self.wide_special.primes().iter().filter(|p| p.is_narrow());
-        let narrow = self.narrow_special.primes().iter().filter(|p| !p.is_narrow());
-        match wide.chain(narrow).next() {
-            Some(prime) => Err(ParameterError::SpecialWidth(prime.value())),
-            None => Ok(()),
-        }
+/// Everything but security, and without making any table: a literal may come from a stranger.
+fn check_consistent(literal: &Literal) -> Result<(), ParameterError> {
+    check_counts(literal)?;
+    check_distinct(literal)?;
+    let Literal { chain, wide_special, narrow_special, log_degree, .. } = literal;
+    for value in chain.iter().chain(wide_special).chain(narrow_special) {
+        Prime::check(*value, 1 << log_degree)?;
     }
+    let is_narrow = |value: &u64| value >> NARROW_PRIME_BITS == 0;
+    let wide = wide_special.iter().filter(|value| is_narrow(value));
+    let narrow = narrow_special.iter().filter(|value| !is_narrow(value));
+    match wide.chain(narrow).next() {
+        Some(value) => Err(ParameterError::SpecialWidth(*value)),
+        None => Ok(()),
+    }
+}
 
-    /// Keys are checked one by one, see [`crate::keys::KeySpec::new`]; here is checked what is
-    /// published without any.
-    fn check_security(&self) -> Result<(), ParameterError> {
-        let log_degree = self.literal.log_degree;
-        security::check_ternary(log_degree, self.chain.log2())
-            .map_err(ParameterError::InsecureChain)?;
-        if let Some(weight) = self.literal.sparse_weight {
-            // The table has no upper end, but the secret must fit in its ring.
-            let most = self.degree() / 2;
-            if weight > most {
-                return Err(ParameterError::SparseWeight { weight, most });
-            }
-            let smallest = self.chain.prefix(1).log2();
-            security::check_sparse(log_degree, weight, smallest)
-                .map_err(ParameterError::InsecureSparse)?;
+/// Keys are checked one by one, see [`crate::keys::KeySpec::new`]; here is checked what is
+/// published without any.
+fn check_security(literal: &Literal) -> Result<(), ParameterError> {
+    let log2 = |primes: &[u64]| primes.iter().map(|&prime| (prime as f64).log2()).sum();
+    security::check_ternary(literal.log_degree, log2(&literal.chain))
+        .map_err(ParameterError::InsecureChain)?;
+    if let Some(weight) = literal.sparse_weight {
+        // The table has no upper end, but the secret must fit in its ring.
+        let most = (1 << literal.log_degree) / 2;
+        if weight > most {
+            return Err(ParameterError::SparseWeight { weight, most });
         }
-        Ok(())
+        security::check_sparse(literal.log_degree, weight, log2(&literal.chain[..1]))
+            .map_err(ParameterError::InsecureSparse)?;
     }
+    Ok(())
 }
 
 fn check_counts(literal: &Literal) -> Result<(), ParameterError> {

@@ -20,7 +20,7 @@ mod transform;
 pub use automorphism::{GaloisElement, Permutation};
 pub use base_conversion::{BaseConverter, Target};
 pub use limb::{Limb, Word};
-pub use modulus::{MAX_PRIME_BITS, Modulus, MontgomeryResidue};
+pub use modulus::{MAX_PRIME_BITS, Modulus, MontgomeryResidue, NARROW_PRIME_BITS};
 pub use poly::{Basis, Coefficients, Ntt, NttMontgomery, Poly};
 pub use prime::{Prime, PrimeError};
 pub use subring::SubringNtt;

@@ -44,6 +44,22 @@ impl Prime {
     /// # Errors
     /// When the degree is unsupported or the value is not a suitable prime.
     pub fn new(value: u64, degree: usize) -> Result<Self, PrimeError> {
+        Self::check(value, degree)?;
+        let modulus = Modulus::new(value, degree);
+        let transform = Transform::new(&modulus).ok_or(PrimeError::NotNttFriendly(value))?;
+        let mut prime = Self { modulus, transform, imaginary_unit: 0 };
+        let mut monomial = Limb::zero(&prime);
+        monomial.set(degree / 2, 1);
+        prime.forward_ntt(&mut monomial);
+        prime.imaginary_unit = monomial.get(0);
+        Ok(prime)
+    }
+
+    /// Whether [`Prime::new`] would take the value, without the tables, which take most of its time.
+    ///
+    /// # Errors
+    /// As [`Prime::new`].
+    pub fn check(value: u64, degree: usize) -> Result<(), PrimeError> {
         if !degree.is_power_of_two() || !DEGREES.contains(&degree) {
             return Err(PrimeError::Degree(degree));
         }
@@ -53,14 +69,7 @@ impl Prime {
         if !is_prime(value) || value % (2 * degree as u64) != 1 {
             return Err(PrimeError::NotNttFriendly(value));
         }
-        let modulus = Modulus::new(value, degree);
-        let transform = Transform::new(&modulus).ok_or(PrimeError::NotNttFriendly(value))?;
-        let mut prime = Self { modulus, transform, imaginary_unit: 0 };
-        let mut monomial = Limb::zero(&prime);
-        monomial.set(degree / 2, 1);
-        prime.forward_ntt(&mut monomial);
-        prime.imaginary_unit = monomial.get(0);
-        Ok(prime)
+        Ok(())
     }
 
     /// The residue of `X^(N/2)` on the first half of the NTT array (its negative on the second):
