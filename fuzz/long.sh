@@ -2,7 +2,9 @@
 # Fuzzes every target, or those that are named after the number, until each has had RUNS executions
 # (1e8): all calls together, each of which goes on where the one before stopped, with what that found
 # worth trying. The last line is one JSON object: executions so far, and findings.
-# As in short.sh there is no sanitizer: the readers have no unsafe code of their own.
+# As in short.sh there is no sanitizer: the readers have no unsafe code of their own. And comparisons
+# are not traced, which takes most of the time in loops over coefficients: what only they would find,
+# lengths and checksums, mutators make fit, and short.sh traces them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 runs=${1:-100000000}
@@ -11,8 +13,8 @@ targets=${*:-$(cd fuzz_targets && ls -- *.rs | sed 's/\.rs$//')}
 
 folder=$PWD/target/long
 export RUSTC_BOOTSTRAP=1
-cargo fuzz build --target-dir "$PWD/target/short/build" -s none >&2
-programs=("$PWD"/target/short/build/*/release)
+cargo fuzz build --target-dir "$folder/build" -s none --no-trace-compares >&2
+programs=("$folder"/build/*/release)
 mkdir -p "$folder/programs"
 cp "${programs[0]}"/seed_corpus "$folder/programs"
 for target in $targets; do
@@ -26,6 +28,7 @@ part=5000000
 fuzz() {
     local target=$1 folder=$2 runs=$3 part=$4 own=$2/$1 so_far executed
     mkdir -p "$own/found" "$own/artifacts" "$folder/seeds/$target" "corpus/$target"
+    rm -f "$own/failed"
     so_far=$(cat "$own/executions" 2>/dev/null || echo 0)
     while [ "$so_far" -lt "$runs" ]; do
         # Another seed for each part: the same would try the same again.

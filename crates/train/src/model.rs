@@ -69,13 +69,7 @@ impl Model {
             Loss::CrossEntropy(loss) => {
                 loss.mistake().map_or(Ok(()), |what| Err(TrainError::Setting { what }))?;
             }
-            Loss::Reconstruction => {
-                let [expected, found] =
-                    [architecture.input(), architecture.output()].map(Shape::elements);
-                if expected != found {
-                    return Err(TrainError::NoReconstruction { expected, found });
-                }
-            }
+            Loss::Reconstruction => expect_reconstruction(&architecture)?,
         }
         let network = Network::new(&architecture, 0)?;
         Ok(Self { architecture, network, optimiser, loss, fresh: true })
@@ -162,7 +156,7 @@ impl Model {
     }
 
     /// The network of the first layers with their weights, such as the encoder of an autoencoder. It
-    /// is for saving: what it learnt from may not fit it.
+    /// is for saving and predicting: what the whole network learnt from may not fit it.
     ///
     /// # Errors
     /// [`TrainError`] when there are not so many layers.
@@ -245,6 +239,7 @@ impl Model {
         self.expect_inputs(samples)?;
         let classes = self.architecture.output().elements();
         match (self.loss, samples.labels().iter().max()) {
+            (Loss::Reconstruction, _) => expect_reconstruction(&self.architecture),
             (Loss::CrossEntropy(_), Some(&found)) if found >= classes => {
                 Err(TrainError::Label { found, classes })
             }
@@ -262,6 +257,12 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// Whether results have as many numbers as inputs.
+fn expect_reconstruction(architecture: &Architecture) -> Result<(), TrainError> {
+    let [expected, found] = [architecture.input(), architecture.output()].map(Shape::elements);
+    if expected == found { Ok(()) } else { Err(TrainError::NoReconstruction { expected, found }) }
 }
 
 /// Writes beside the target first, so that nobody reads half a file.

@@ -123,7 +123,7 @@ fn cryptonets() -> Recipe {
 fn cnn_16_l0() -> Recipe {
     let recipe = Recipe { title: "CNN with 16 channels and gates, MNIST", ..cnn_16() };
     let then = Some(recipe.fit);
-    Recipe { fit: recipe.fit.gates(L0 { most: 165, weight: 3.0 }), then, ..recipe }
+    Recipe { fit: recipe.fit.gates(L0 { most: 90, weight: 3.0 }), then, ..recipe }
 }
 
 /// The network of CryptoDL (Hesamifard et al. 2017) for MNIST: 32 and 64 channels, and 100 units, with

@@ -246,6 +246,10 @@ fn autoencoders_give_their_inputs_again() {
     let refused = TrainError::NoReconstruction { expected: elements, found: 2 };
     assert_eq!(classes.err().unwrap().to_string(), refused.to_string());
     assert!(model.first_layers(0).is_err());
+    // What it learnt from does not fit the encoder.
+    for refused in [encoder.evaluate(&test).map(drop), encoder.fit(&train, 1).map(drop)] {
+        assert!(matches!(refused, Err(TrainError::NoReconstruction { found: 24, .. })));
+    }
 }
 
 #[test]
