@@ -57,6 +57,17 @@ pub enum TrainError {
         /// Numbers of a result.
         found: usize,
     },
+    /// A teacher is a network for something else.
+    #[error(
+        "the teacher reads {} numbers and gives {}, but the network reads {} and gives {}",
+        .found[0], .found[1], .expected[0], .expected[1]
+    )]
+    Teacher {
+        /// Numbers of an input and of a result of the network.
+        expected: [usize; 2],
+        /// Those of its teacher.
+        found: [usize; 2],
+    },
     /// A label is no class of the network.
     #[error("there are labels up to {found}, but the network has {classes} classes")]
     Label {

@@ -5,13 +5,14 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::average::Average;
 use crate::batches::{Batch, shuffled};
+use crate::distillation::Distillation;
 use crate::distortion::Distortion;
 use crate::layer::Mode;
 use crate::model::{Evaluation, Model};
 use crate::optimiser::State;
 use crate::progress::Progress;
 use crate::rounding::Bits;
-use crate::{Samples, Shifts, TrainError};
+use crate::{Loss, Samples, Shifts, TrainError};
 
 /// How a network is trained.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,7 @@ pub struct Fit<'a> {
     pub(crate) range: Option<Range>,
     pub(crate) gates: Option<L0>,
     pub(crate) rounding: Option<Bits>,
+    pub(crate) distillation: Option<Distillation<'a>>,
     pub(crate) held_out: Option<&'a Samples>,
     pub(crate) progress: Progress,
 }
@@ -65,7 +67,7 @@ pub struct Epoch {
 
 impl<'a> Fit<'a> {
     /// So many times over all samples, in batches of 128, with seed 1, averaged weights (0.999),
-    /// gradients clipped at 1; no shifts, no distortion, no range, no rounding, nothing held out and shown.
+    /// gradients clipped at 1; no shifts, no distortion, no range, no rounding, no teacher, nothing held out and shown.
     #[must_use]
     pub const fn epochs(epochs: usize) -> Self {
         Self {
@@ -79,6 +81,7 @@ impl<'a> Fit<'a> {
             range: None,
             gates: None,
             rounding: None,
+            distillation: None,
             held_out: None,
             progress: Progress::Quiet,
         }
@@ -156,6 +159,12 @@ impl<'a> Fit<'a> {
         Self { rounding: Some(bits), ..self }
     }
 
+    /// Learns from another network too.
+    #[must_use]
+    pub const fn distillation(self, distillation: Distillation<'a>) -> Self {
+        Self { distillation: Some(distillation), ..self }
+    }
+
     /// Samples that every epoch is measured on.
     #[must_use]
     pub const fn held_out(self, samples: &'a Samples) -> Self {
@@ -225,6 +234,12 @@ pub(crate) fn fit(
     if let Some(held_out) = fit.held_out {
         model.expect(held_out)?;
     }
+    if let Some(distillation) = fit.distillation {
+        if model.loss == Loss::Reconstruction {
+            return Err(TrainError::Setting { what: "a teacher of something else than classes" });
+        }
+        distillation.check(model.architecture())?;
+    }
     model.begin(samples, fit)?;
     if let Some(gates) = fit.gates
         && !model.network.add_gates(gates, fit.seed)
@@ -290,7 +305,12 @@ fn learn(model: &mut Model, batch: Batch, fit: Fit<'_>) -> Result<f64, Option<us
     let Fit { rounding, range, .. } = fit;
     let mode = Mode { training: true, rounding, range, counting: false };
     let network = &mut model.network;
-    let (loss, gradient) = model.loss.of(&network.forward(batch.inputs.clone(), mode), &batch);
+    let results = network.forward(batch.inputs.clone(), mode);
+    let (loss, gradient) = model.loss.of(&results, &batch);
+    let (loss, gradient) = match fit.distillation {
+        Some(distillation) => distillation.of(&batch.inputs, &results, (loss, gradient)),
+        None => (loss, gradient),
+    };
     let loss = loss + network.penalty();
     if !loss.is_finite() {
         return Err(network.first_not_finite(&batch.inputs, mode));

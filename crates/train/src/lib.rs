@@ -31,6 +31,7 @@
 mod average;
 mod batches;
 mod curve;
+mod distillation;
 mod distortion;
 mod error;
 mod fit;
@@ -46,6 +47,7 @@ mod samples;
 
 pub use batches::Shifts;
 pub use curve::curve;
+pub use distillation::{Distillation, Teacher};
 pub use distortion::Distortion;
 pub use error::TrainError;
 pub use fit::{Epoch, Fit, L0, Range};

@@ -7,8 +7,8 @@ use std::time::Instant;
 use blindsight_model::picture::Preparation;
 use blindsight_model::sequential::{About, InputNormalisation};
 use blindsight_train::{
-    Bits, Compile, Epoch, Evaluation, Fit, Model, Progress, Recipe, Samples, TrainError, curve,
-    recipe, recipe_names,
+    Bits, Compile, Distillation, Epoch, Evaluation, Fit, Model, Progress, Recipe, Samples, Teacher,
+    TrainError, curve, recipe, recipe_names,
 };
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -36,6 +36,10 @@ struct Arguments {
     /// Other than those of the recipe, for a try.
     #[arg(long)]
     epochs: Option<usize>,
+    /// A trained network that it learns from as well, of this kind of file: half of the loss is what
+    /// that one makes of the pictures. It must read the same pixels.
+    #[arg(long)]
+    teacher: Option<PathBuf>,
     /// Replaces files that are there.
     #[arg(long)]
     force: bool,
@@ -69,7 +73,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let start = Instant::now();
     let about = about(&recipe, &arguments);
-    let trained = train_model(&mut model, &recipe, &arguments, &train, &held_out);
+    let teacher = match &arguments.teacher {
+        Some(path) => {
+            let bytes =
+                std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Some(Teacher::new(Model::from_safetensors(&bytes, recipe.optimiser, recipe.loss)?))
+        }
+        None => None,
+    };
+    let school = School { train: &train, held_out: &held_out, teacher: teacher.as_ref() };
+    let trained = train_model(&mut model, &recipe, &arguments, school);
     if let Err(TrainError::NotFinite { .. }) = &trained {
         model.save(&files.stopped, &about)?;
         eprintln!("what was good before is in {}", files.stopped.display());
@@ -135,6 +148,27 @@ impl Files {
     }
 }
 
+/// What a network learns from.
+#[derive(Clone, Copy)]
+struct School<'a> {
+    train: &'a Samples,
+    held_out: &'a Samples,
+    teacher: Option<&'a Teacher>,
+}
+
+impl<'a> School<'a> {
+    /// With half of the loss from the teacher, if there is one.
+    fn of(self, fit: Fit<'a>) -> Fit<'a> {
+        let fit = fit.held_out(self.held_out).progress(Progress::Shown);
+        match self.teacher {
+            Some(teacher) => {
+                fit.distillation(Distillation { teacher, share: 0.5, temperature: 4.0 })
+            }
+            None => fit,
+        }
+    }
+}
+
 struct Trained {
     history: Vec<Epoch>,
     /// Whether it learnt to be rounded, after it was trained.
@@ -145,11 +179,10 @@ fn train_model(
     model: &mut Model,
     recipe: &Recipe,
     arguments: &Arguments,
-    train: &Samples,
-    held_out: &Samples,
+    school: School<'_>,
 ) -> Result<Trained, TrainError> {
-    let with =
-        |fit: Fit<'static>| fit.seed(arguments.seed).held_out(held_out).progress(Progress::Shown);
+    let School { train, held_out, .. } = school;
+    let with = |fit: Fit<'static>| school.of(fit.seed(arguments.seed));
     let long = |fit: Fit<'static>| arguments.epochs.map_or(fit, |epochs| fit.with_epochs(epochs));
     let mut history = model.fit(train, with(long(recipe.fit)))?;
     if let Some(learning) = recipe.continuation() {
@@ -186,14 +219,16 @@ fn say(what: &str, evaluation: Evaluation) {
 }
 
 fn about(recipe: &Recipe, arguments: &Arguments) -> About {
-    let Arguments { name, seed, epochs, .. } = arguments;
+    let Arguments { name, seed, epochs, teacher, .. } = arguments;
     let [mean, deviation] = recipe.normalisation;
     let epochs = epochs.map(|epochs| format!(" --epochs {epochs}")).unwrap_or_default();
+    let teacher = teacher.as_ref().and_then(|path| path.file_name());
+    let teacher = teacher.map(|name| format!(" --teacher {}", name.display())).unwrap_or_default();
     About {
         title: Some(recipe.title.to_owned()),
         source: Some("Blindsight, trained on MNIST (LeCun, Cortes and Burges)".to_owned()),
         licence: Some("MIT OR Apache-2.0".to_owned()),
-        command: Some(format!("just train {name} --data FOLDER --seed {seed}{epochs}")),
+        command: Some(format!("just train {name} --data FOLDER --seed {seed}{epochs}{teacher}")),
         classes: recipe.classes(),
         normalisation: Some(InputNormalisation { mean: vec![mean], deviation: vec![deviation] }),
     }

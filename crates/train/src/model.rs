@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use blindsight_model::sequential::{About, Architecture, Sequential, TrainedNetwork};
+use blindsight_model::sequential::{About, Architecture, FileError, Sequential, TrainedNetwork};
 use blindsight_model::tensor::Shape;
+use blindsight_model::weights::Weights;
 
 use crate::batches::{in_order, shuffled};
 use crate::fit::{self, Epoch, Fit};
@@ -196,6 +197,27 @@ impl Model {
     pub fn save(&mut self, path: &Path, about: &About) -> Result<(), TrainError> {
         let bytes = self.to_safetensors(about)?;
         write(path, &bytes)
+    }
+
+    /// A model from its file: to learn from, or to learn on.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] when the file is no network of layers, and as [`Model::new`].
+    pub fn from_safetensors(
+        bytes: &[u8],
+        optimiser: Adam,
+        loss: impl Into<Loss>,
+    ) -> Result<Self, TrainError> {
+        // Which checks all that it says of itself.
+        let architecture = TrainedNetwork::from_safetensors(bytes)?.architecture().clone();
+        let mut weights = Weights::parse(bytes).map_err(FileError::from)?;
+        let tensors = architecture.parameters().into_iter();
+        let tensors = tensors.map(|tensor| weights.take(&tensor.name(), &tensor.dims));
+        let tensors: Result<Vec<_>, _> = tensors.collect();
+        let mut model = Self::new(architecture, optimiser, loss)?;
+        model.network.set(&tensors.map_err(FileError::from)?);
+        model.fresh = false;
+        Ok(model)
     }
 
     /// The layers.

@@ -7,8 +7,8 @@ use blindsight_model::plain::PlainNetwork;
 use blindsight_model::sequential::{About, Activation, Quadratic, Sequential, TrainedNetwork};
 use blindsight_model::tensor::{Shape, Tensor};
 use blindsight_train::{
-    Adam, Bits, Compile, CrossEntropy, Fit, L0, Model, Range, Reconstruction, Samples, Shifts,
-    TrainError,
+    Adam, Bits, Compile, CrossEntropy, Distillation, Fit, L0, Model, Range, Reconstruction,
+    Samples, Shifts, Teacher, TrainError,
 };
 
 const SIDES: [usize; 3] = [1, 6, 6];
@@ -212,6 +212,38 @@ fn fitted_functions_are_what_the_file_computes() {
             }
         }
     }
+}
+
+/// What is learnt from wrong labels alone is wrong; a teacher that comes from a file mends it.
+#[test]
+fn teachers_are_learnt_from() {
+    let (train, test) = bars(600).split(100, 1);
+    let network = || Sequential::new(SIDES).dense(16).activation(ActivationKind::Square).dense(2);
+    let fit = Fit::epochs(10).batch(20).average(0.95);
+    let mut model = model(network());
+    model.fit(&train, fit).unwrap();
+    assert!(model.evaluate(&test).unwrap().accuracy > 0.95);
+    let file = model.to_safetensors(&About::default()).unwrap();
+    let read = || Model::from_safetensors(&file, Adam::default(), CrossEntropy::default());
+    assert_eq!(read().unwrap().predict(&test).unwrap(), model.predict(&test).unwrap());
+    assert!(Model::from_safetensors(&file[..99], Adam::default(), Reconstruction).is_err());
+    let teacher = Teacher::new(read().unwrap());
+    let inputs =
+        train.labelled().unwrap().into_iter().flat_map(|(input, _)| input.values().to_vec());
+    let wrong = train.labels().iter().map(|label| 1 - label).collect();
+    let wrong = Samples::new(SIDES, inputs.collect(), wrong).unwrap();
+    let accuracy = |share| {
+        let mut student = self::model(network());
+        let distillation = Distillation { teacher: &teacher, share, temperature: 2.0 };
+        student.fit(&wrong, fit.distillation(distillation)).unwrap();
+        student.evaluate(&test).unwrap().accuracy
+    };
+    assert!(accuracy(0.0) < 0.1 && accuracy(1.0) > 0.95);
+    let elements = SIDES.iter().product();
+    let coder = Sequential::new(SIDES).dense(elements).compile(Adam::default(), Reconstruction);
+    let distillation = Distillation { teacher: &teacher, share: 0.5, temperature: 2.0 };
+    let refused = coder.unwrap().fit(&train, fit.distillation(distillation)).unwrap_err();
+    assert!(matches!(refused, TrainError::Setting { .. }), "{refused}");
 }
 
 /// Bars that are seen through a code of four numbers, and the encoder as a file.
