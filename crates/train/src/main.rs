@@ -162,7 +162,7 @@ impl<'a> School<'a> {
         let fit = fit.held_out(self.held_out).progress(Progress::Shown);
         match self.teacher {
             Some(teacher) => {
-                fit.distillation(Distillation { teacher, share: 0.5, temperature: 4.0 })
+                fit.distillation(Distillation { teacher, share: 0.5, temperature: 1.0 })
             }
             None => fit,
         }
