@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes every target, or those that are named after the number, until each has had RUNS executions
 # (1e8): all calls together, each of which goes on where the one before stopped, with what that found
-# worth trying. The last line is one JSON object: executions so far, and findings.
+# worth trying. Counts go on when sources change; without target/long all begin anew. The last line is one
+# JSON object: executions so far, and findings.
 # As in short.sh there is no sanitizer: the readers have no unsafe code of their own. And comparisons
 # are not traced, which takes most of the time in loops over coefficients: what only they would find,
 # lengths and checksums, mutators make fit, and short.sh traces them.
