@@ -23,18 +23,21 @@ for target in $targets; do
 done
 BLINDSIGHT_FUZZ_SEEDS=$folder/seeds "$folder/programs/seed_corpus" 2>"$folder/seed_corpus.log"
 
-# Parts of at most an hour at the slowest rate there is: what a part has run counts when it ends. Valid
-# objects have up to 32 KiB.
+# What a part has run counts when it ends: at the slowest rate there is that takes minutes.
 part=5000000
 fuzz() {
-    local target=$1 folder=$2 runs=$3 part=$4 own=$2/$1 so_far executed
+    local target=$1 folder=$2 runs=$3 part=$4 own=$2/$1 so_far executed longest
     mkdir -p "$own/found" "$own/artifacts" "$folder/seeds/$target" "corpus/$target"
     rm -f "$own/failed"
+    # Four times the longest object that there is to begin with: what is longer takes longer, and tells
+    # a reader nothing new.
+    longest=$(find "corpus/$target" "$folder/seeds/$target" -type f -printf '%s\n' | sort -n | tail -n 1)
+    longest=$((4 * longest > 4096 ? 4 * longest : 4096))
     so_far=$(cat "$own/executions" 2>/dev/null || echo 0)
     while [ "$so_far" -lt "$runs" ]; do
         # Another seed for each part: the same would try the same again.
         "$folder/programs/$target" -runs=$((runs - so_far < part ? runs - so_far : part)) \
-            -seed=$((so_far % 1000000007 + 1)) -max_len=65536 -timeout=60 -rss_limit_mb=2048 \
+            -seed=$((so_far % 1000000007 + 1)) -max_len=$longest -timeout=60 -rss_limit_mb=2048 \
             -print_final_stats=1 -artifact_prefix="$own/artifacts/" \
             "$own/found" "corpus/$target" "$folder/seeds/$target" >"$own/log" 2>&1 ||
             { touch "$own/failed"; return 0; }
