@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut rows = Vec::new();
     for published in PUBLISHED.iter().filter(wanted) {
         if published.how != How::Served && !weights(published).is_file() {
-            println!("{:<20} not trained: just train {}", published.whose, published.name);
+            println!("{:<20} missing: {}", published.whose, weights(published).display());
             continue;
         }
         if published.inputs == Inputs::Photos && arguments.photos.is_none() {

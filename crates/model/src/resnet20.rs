@@ -51,14 +51,15 @@ pub fn resnet20(weights: Weights, activation: ActivationKind) -> Result<Graph, R
         (2..=3).any(|stage| weights.contains(&format!("layer{stage}.0.{name}.0.weight")))
     });
     let builder = GraphBuilder::new(Shape::PICTURE);
-    let activation = match weights.contains(&format!("{FIRST_QUADRATIC}.w2")) {
-        true => Activations::Quadratic,
-        false => Activations::Normalised(activation),
+    let activation = match (weights.contains(&format!("{HERPN}.w2")), activation) {
+        (true, ActivationKind::Square) => Activations::Quadratic,
+        (true, other) => return Err(ResNet20Error::Activation { other }),
+        (false, kind) => Activations::Normalised(kind),
     };
     let mut assembly = Assembly { weights, builder, activation, downsample };
     let mut last = assembly.builder.input();
     last = assembly.conv_norm(last, ["conv1", "bn1"], [STAGES[0], 3, 3, 3], 1)?;
-    last = assembly.activate(last, FIRST_QUADRATIC, STAGES[0])?;
+    last = assembly.activate(last, HERPN, STAGES[0])?;
     let mut channels = STAGES[0];
     for (stage, wider) in (1..).zip(STAGES) {
         for block in 0..BLOCKS {
@@ -96,13 +97,19 @@ pub enum ResNet20Error {
         #[source]
         reason: ParameterError,
     },
+    /// The metadata name another activation than the tensors have.
+    #[error("the tensors have quadratic functions, but the metadata say that there is {other}")]
+    Activation {
+        /// What the metadata say.
+        other: ActivationKind,
+    },
     /// The layers do not fit together.
     #[error(transparent)]
     Graph(#[from] GraphError),
 }
 
-/// What AutoFHE calls the first quadratic function.
-const FIRST_QUADRATIC: &str = "herpn";
+/// What AutoFHE calls its quadratic functions: the first by this name, those of a block with a number.
+const HERPN: &str = "herpn";
 
 /// What follows convolutions.
 #[derive(Clone, Copy)]
@@ -134,7 +141,7 @@ impl Assembly {
         let names = |i: usize| [format!("{name}.conv{i}"), format!("{name}.bn{i}")];
         let stride = if wider == channels { 1 } else { 2 };
         let mut branch = self.conv_norm(source, names(1), [wider, channels, 3, 3], stride)?;
-        branch = self.activate(branch, &format!("{name}.{FIRST_QUADRATIC}1"), wider)?;
+        branch = self.activate(branch, &format!("{name}.{HERPN}1"), wider)?;
         branch = self.conv_norm(branch, names(2), [wider, wider, 3, 3], 1)?;
         let shortcut = match self.downsample {
             _ if stride == 1 => source,
@@ -151,7 +158,7 @@ impl Assembly {
                 self.weights.take(&format!("{name}.{range}"), &[1])?;
             }
         }
-        self.activate(sum, &format!("{name}.{FIRST_QUADRATIC}2"), wider)
+        self.activate(sum, &format!("{name}.{HERPN}2"), wider)
     }
 
     /// A convolution that keeps the picture's size up to the stride, then its normalisation, if there
@@ -270,8 +277,15 @@ pub(crate) mod tests {
     }
 
     fn build(change: impl FnOnce(&mut Vec<Entry>)) -> Result<Graph, ResNet20Error> {
+        build_with(ActivationKind::Relu, change)
+    }
+
+    fn build_with(
+        activation: ActivationKind,
+        change: impl FnOnce(&mut Vec<Entry>),
+    ) -> Result<Graph, ResNet20Error> {
         let weights = Weights::parse(&made_up_file(change, &[])).unwrap();
-        resnet20(weights, ActivationKind::Relu)
+        resnet20(weights, activation)
     }
 
     #[test]
@@ -322,7 +336,7 @@ pub(crate) mod tests {
 
     #[test]
     fn quadratic_functions_are_recognised_by_their_tensors() {
-        let graph = build(with_quadratic).unwrap();
+        let graph = build_with(ActivationKind::Square, with_quadratic).unwrap();
         assert_eq!(graph.activations().count(), ACTIVATIONS);
         for (_, node) in graph.nodes() {
             assert!(!matches!(node, Node::BatchNorm { .. }));
@@ -330,7 +344,7 @@ pub(crate) mod tests {
             assert_eq!(*kind, ActivationKind::Square);
         }
         for missing in ["layer2.1.herpn2.w1", "layer3.0.max_val"] {
-            let refused = build(|entries| {
+            let refused = build_with(ActivationKind::Square, |entries| {
                 with_quadratic(entries);
                 entries.retain(|entry| entry.name != missing);
             });
@@ -339,6 +353,11 @@ pub(crate) mod tests {
                 Err(ResNet20Error::Weights(WeightsError::Missing { name })) if name == missing
             ));
         }
+        let refused = build(with_quadratic);
+        let other = ActivationKind::Relu;
+        assert!(
+            matches!(refused, Err(ResNet20Error::Activation { other: found }) if found == other)
+        );
     }
 
     #[test]

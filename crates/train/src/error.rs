@@ -57,6 +57,9 @@ pub enum TrainError {
         /// Numbers of a result.
         found: usize,
     },
+    /// A network without a latent code has no encoder.
+    #[error("no layer is a latent code, so there is no encoder before it")]
+    NoCode,
     /// A teacher is a network for something else.
     #[error(
         "the teacher reads {} numbers and gives {}, but the network reads {} and gives {}",

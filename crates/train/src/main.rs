@@ -7,8 +7,8 @@ use std::time::Instant;
 use blindsight_model::picture::Preparation;
 use blindsight_model::sequential::{About, InputNormalisation};
 use blindsight_train::{
-    Bits, Compile, Distillation, Epoch, Evaluation, Fit, Model, Progress, Recipe, Samples, Teacher,
-    TrainError, curve, recipe, recipe_names,
+    Bits, Compile, Distillation, Epoch, Evaluation, Fit, Loss, Model, Progress, Recipe, Samples,
+    Teacher, TrainError, curve, recipe, recipe_names,
 };
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -89,9 +89,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let Trained { history, refined } = trained?;
     let seconds = start.elapsed().as_secs_f64();
-    match recipe.kept {
-        Some(layers) => model.first_layers(layers)?.save(&files.weights, &about)?,
-        None => model.save(&files.weights, &about)?,
+    match recipe.loss {
+        Loss::CrossEntropy(_) => model.save(&files.weights, &about)?,
+        // Its decoder is needed for learning alone.
+        Loss::Reconstruction => model.encoder()?.save(&files.weights, &about)?,
     }
     std::fs::write(&files.picture, curve(recipe.title, &history))?;
     eprintln!("written to {} and {}", files.weights.display(), files.picture.display());

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use blindsight_model::sequential::{About, Architecture, FileError, Sequential, TrainedNetwork};
+use blindsight_model::sequential::{
+    About, Architecture, FileError, Layer, Sequential, TrainedNetwork,
+};
 use blindsight_model::tensor::Shape;
 use blindsight_model::weights::Weights;
 
@@ -156,7 +158,19 @@ impl Model {
         }
     }
 
-    /// The network of the first layers with their weights, such as the encoder of an autoencoder. It
+    /// The encoder of an autoencoder, and the first layer that reads the code: what that reads are the
+    /// features when it is compiled.
+    ///
+    /// # Errors
+    /// [`TrainError::NoCode`] when no layer is a
+    /// [latent code](blindsight_model::sequential::Sequential::latent).
+    pub fn encoder(&mut self) -> Result<Self, TrainError> {
+        let mut layers = self.architecture.layers().iter();
+        let code = layers.position(|layer| *layer == Layer::Latent).ok_or(TrainError::NoCode)?;
+        self.first_layers(code + 2)
+    }
+
+    /// The network of the first layers with their weights. It
     /// is for saving and predicting: what the whole network learnt from may not fit it.
     ///
     /// # Errors

@@ -18,8 +18,6 @@ pub struct Recipe {
     pub loss: Loss,
     /// Of which digits: those below this.
     pub digits: usize,
-    /// How many of its layers are kept, where what follows is needed for learning alone.
-    pub kept: Option<usize>,
     /// How long, and on what.
     pub fit: Fit<'static>,
     /// Mean and deviation that pixels are read with, where the brightest is 1.
@@ -153,7 +151,6 @@ fn cryptodl(function: ActivationKind) -> Recipe {
         optimiser,
         loss: CrossEntropy::default().into(),
         digits: 10,
-        kept: None,
         fit,
         normalisation,
         bits,
@@ -169,7 +166,6 @@ fn dense(title: &'static str, units: usize, epochs: usize) -> Recipe {
         optimiser: Adam { rate: 6e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy { smoothing: 0.0 }.into(),
         digits: 10,
-        kept: None,
         fit: Fit::epochs(epochs).batch(256).shifts(Shifts { most: 1, share: 0.5 }).range(RANGE),
         normalisation: PIXELS,
         bits: ROUNDED,
@@ -185,7 +181,6 @@ fn convolutional(title: &'static str, network: Sequential) -> Recipe {
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy::default().into(),
         digits: 10,
-        kept: None,
         fit: Fit::epochs(15).shifts(Shifts::default()).range(RANGE),
         normalisation: PIXELS,
         bits: ROUNDED,
@@ -203,7 +198,6 @@ fn encoder_04() -> Recipe {
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy::default().into(),
         digits: 5,
-        kept: None,
         fit: Fit::epochs(20).distortion(Distortion::default()).range(RANGE),
         normalisation: PIXELS,
         bits: ROUNDED,
@@ -224,7 +218,6 @@ fn vae_04() -> Recipe {
         optimiser: Adam { rate: 2e-3, decay: 0.01, ..Adam::default() },
         loss: Reconstruction.into(),
         digits: 5,
-        kept: Some(8),
         fit: Fit::epochs(40).shifts(Shifts { most: 1, share: 0.5 }).range(RANGE),
         normalisation: PIXELS,
         bits: ROUNDED,
@@ -272,7 +265,6 @@ fn signs(title: &'static str, network: Sequential, epochs: usize, bits: u32) -> 
         optimiser: Adam { rate: 4e-3, decay: 0.1, ..Adam::default() },
         loss: CrossEntropy { smoothing: 0.0 }.into(),
         digits: 10,
-        kept: None,
         fit: Fit::epochs(epochs).shifts(shifts).range(RANGE).rounding(rounding),
         // A pixel is bright beyond half of the brightest.
         normalisation: [0.5, 0.5],

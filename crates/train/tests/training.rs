@@ -263,7 +263,8 @@ fn autoencoders_give_their_inputs_again() {
         after.loss < 0.8 * before.loss && after.accuracy > before.accuracy,
         "{before:?} {after:?}"
     );
-    let mut encoder = model.first_layers(5).unwrap();
+    let mut encoder = model.encoder().unwrap();
+    assert_eq!(encoder.architecture().layers().len(), 5);
     let graph = encoder.trained(&About::default()).unwrap().graph().features().unwrap();
     assert_eq!(graph.shape(graph.output()).elements(), 4);
     // The features are the means of the code: what of the whole network the code's half is.
@@ -278,6 +279,7 @@ fn autoencoders_give_their_inputs_again() {
     let refused = TrainError::NoReconstruction { expected: elements, found: 2 };
     assert_eq!(classes.err().unwrap().to_string(), refused.to_string());
     assert!(model.first_layers(0).is_err());
+    assert!(matches!(model.first_layers(2).unwrap().encoder(), Err(TrainError::NoCode)));
     // What it learnt from does not fit the encoder.
     for refused in [encoder.evaluate(&test).map(drop), encoder.fit(&train, 1).map(drop)] {
         assert!(matches!(refused, Err(TrainError::NoReconstruction { found: 24, .. })));
