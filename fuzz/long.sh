@@ -35,9 +35,10 @@ fuzz() {
     longest=$((4 * longest > 4096 ? 4 * longest : 4096))
     so_far=$(cat "$own/executions" 2>/dev/null || echo 0)
     while [ "$so_far" -lt "$runs" ]; do
-        # Another seed for each part: the same would try the same again.
+        # Another seed for each part: the same would try the same again. Nobody else adds to the corpus,
+        # so there is no need to look for more.
         "$folder/programs/$target" -runs=$((runs - so_far < part ? runs - so_far : part)) \
-            -seed=$((so_far % 1000000007 + 1)) -max_len=$longest -timeout=60 -rss_limit_mb=2048 \
+            -seed=$((so_far % 1000000007 + 1)) -max_len=$longest -timeout=60 -rss_limit_mb=2048 -reload=0 \
             -print_final_stats=1 -artifact_prefix="$own/artifacts/" \
             "$own/found" "corpus/$target" "$folder/seeds/$target" >"$own/log" 2>&1 ||
             { touch "$own/failed"; return 0; }

@@ -10,6 +10,7 @@ mod dft;
 mod exponential;
 mod failure;
 mod groups;
+mod noise;
 mod parameters;
 mod raise;
 
@@ -35,6 +36,7 @@ use raise::raise;
 pub use exponential::{ExponentialError, ExponentialSeries};
 pub use failure::log2_overflow_probability;
 pub use groups::{StepGroup, hoisted_parent};
+pub use noise::BootstrapNoise;
 pub use parameters::{BootstrapLiteral, BootstrapParameterError, BootstrapParameters, Levels};
 
 /// The matrices and polynomials of a functional bootstrap.

@@ -16,13 +16,13 @@ mod diagonals;
 mod emit;
 mod error;
 mod graded;
+mod joint;
 mod layout;
 mod masks;
 pub(crate) mod network;
 mod plan;
 mod price;
 pub(crate) mod ring;
-mod simulate;
 pub(crate) mod sparse;
 mod steps;
 #[cfg(test)]
@@ -34,13 +34,16 @@ use blindsight_ckks::parameters::{Literal, Parameters};
 use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_ckks_eval::bootstrap::BootstrapLiteral;
 use blindsight_contract::Forecast;
+use blindsight_engine::{Checked, Program};
 use blindsight_model::graph::{ActivationKind, Graph};
 use blindsight_model::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::compile::{CompileError, Emitted, Task};
+use crate::contract::Formats;
 use crate::cost;
-use crate::noise::{self, Gaussian};
+use crate::noise::Gaussian;
+use crate::simulate::{self, ProgramNoise, Simulation};
 use activation::Forms;
 use budget::Needs;
 use carrier::Carrier;
@@ -49,9 +52,8 @@ use emit::Build;
 pub use error::GeneralError;
 use graded::Graded;
 use layout::Layout;
-use network::{Network, Refreshes};
+use network::{Activation, Network, Refreshes, Site};
 use ring::{LOG_DEGREES, Ring};
-use simulate::{ProgramNoise, Simulation};
 
 /// A shallow network, which may be run without bootstraps.
 #[derive(Debug)]
@@ -165,9 +167,16 @@ fn made_up(shape: Shape) -> Tensor {
 
 /// The scores of inputs as the network itself computes them, in units of their bound.
 fn exact_scores(network: &Network, samples: &[Tensor]) -> Vec<Vec<f64>> {
-    let scores =
-        |sample: &Tensor| network.run(sample.values(), |_, activation, u| activation.eval(u));
-    samples.par_iter().map(scores).collect()
+    scores(network, samples, |_, activation, u| activation.eval(u))
+}
+
+/// The same with other functions as activations.
+fn scores(
+    network: &Network,
+    samples: &[Tensor],
+    function: impl Fn(Site, &Activation, f64) -> f64 + Sync,
+) -> Vec<Vec<f64>> {
+    samples.par_iter().map(|sample| network.run(sample.values(), &function)).collect()
 }
 
 /// The program of any network, with each activation in a bootstrap.
@@ -178,8 +187,20 @@ pub(crate) fn emit_bootstrapped(task: Task<'_>) -> Result<Emitted, CompileError>
     let network = Network::new(task.graph, task.calibration, Refreshes::Kept)?;
     let set = Arc::new(Parameters::new(Literal::bootstrapped_2_15())?);
     let bootstrap = BootstrapParameters::new(set, BootstrapLiteral::degree_15())?;
-    let activations = Forms::bootstrapped(&network, &bootstrap)?;
-    emitted(task, &network, &activations, &Carrier::Bootstrapped(Box::new(bootstrap)))
+    let forms = |network: &Network| Forms::bootstrapped(network, &bootstrap);
+    let carrier = Carrier::Bootstrapped(Box::new(bootstrap.clone()));
+    let activations = forms(&network)?;
+    let alone = Built::new(task, &network, &activations, &carrier)?;
+    // Activations that share a bootstrap may cost their linear layers more.
+    let joined = network.joined(bootstrap.set().slots());
+    let joined = joined.and_then(|network| Some((forms(&network).ok()?, network)));
+    let built = joined
+        .as_ref()
+        .and_then(|(activations, network)| Built::new(task, network, activations, &carrier).ok());
+    match built {
+        Some(joined) if joined.seconds < alone.seconds => joined.emitted(task),
+        _ => alone.emitted(task),
+    }
 }
 
 fn emitted(
@@ -188,27 +209,58 @@ fn emitted(
     activations: &Forms,
     carrier: &Carrier,
 ) -> Result<Emitted, CompileError> {
-    let (program, formats, request) = Build::new(network, activations, carrier)?.emit()?;
-    let checked = program.check(carrier.set(), request)?;
-    let samples = task.samples;
-    let score_error = match carrier {
-        Carrier::Leveled(ring) => score_error(network, activations, ring.noise(), samples),
-        Carrier::Bootstrapped(_) => score_error(network, activations, noise::OF_BOOTSTRAP, samples),
-        Carrier::Graded(graded) => {
-            let simulation = Simulation::new(&program, &formats, graded.set().slots());
+    Built::new(task, network, activations, carrier)?.emitted(task)
+}
+
+/// A program, and what it was made of.
+struct Built<'a> {
+    network: &'a Network,
+    activations: &'a Forms,
+    carrier: &'a Carrier,
+    program: Program,
+    checked: Checked,
+    formats: Formats,
+    seconds: f64,
+}
+
+impl<'a> Built<'a> {
+    fn new(
+        task: Task<'_>,
+        network: &'a Network,
+        activations: &'a Forms,
+        carrier: &'a Carrier,
+    ) -> Result<Self, CompileError> {
+        let (program, formats, request) = Build::new(network, activations, carrier)?.emit()?;
+        let checked = program.check(carrier.set(), request)?;
+        let seconds = cost::seconds(&program, &checked, task.machine);
+        Ok(Self { network, activations, carrier, program, checked, formats, seconds })
+    }
+
+    /// The same with its forecast, for which the program is run in the clear.
+    fn emitted(self, task: Task<'_>) -> Result<Emitted, CompileError> {
+        let Self { network, activations, carrier, program, checked, formats, seconds } = self;
+        let samples = task.samples;
+        let simulation = Simulation::new(&program, &formats, carrier.set().slots());
+        if let Carrier::Graded(_) = carrier {
             budget::check_room(&simulation, &checked, samples)?;
-            let exact = exact_scores(network, samples);
-            let noise = ProgramNoise::new(&program, &checked);
-            network.bound * budget::score_error(&simulation, &noise, samples, &exact)
         }
-    };
-    let forecast = Forecast {
-        seconds: cost::seconds(&program, &checked, task.machine),
-        memory_bytes: cost::memory_bytes(&program, &checked),
-        log2_failure: cost::log2_failure(&program, &checked),
-        score_error,
-    };
-    Ok(Emitted { program, checked, formats, forecast })
+        let noise = ProgramNoise::new(&program, &checked, &formats);
+        let exact = exact_scores(network, samples);
+        let score_error = if activations.are_squares() {
+            simulate::score_error(&simulation, &noise, samples, &exact)
+        } else {
+            let approximate =
+                scores(network, samples, |site, _, u| activations.eval(site.activation, u));
+            simulate::with_approximations(&simulation, &noise, samples, &exact, &approximate)
+        };
+        let forecast = Forecast {
+            seconds,
+            memory_bytes: cost::memory_bytes(&program, &checked),
+            log2_failure: cost::log2_failure(&program, &checked),
+            score_error: network.bound * score_error,
+        };
+        Ok(Emitted { program, checked, formats, forecast })
+    }
 }
 
 /// Whether some ring may carry a network without bootstraps, whatever its calibration.
@@ -257,31 +309,4 @@ pub(crate) fn check_bootstrapped(graph: &Graph) -> Result<(), GeneralError> {
         }
     }
     Ok(())
-}
-
-/// The part of an activation's error that all pixels of a channel share: it follows from their values,
-/// and does not average out over them as independent noise does. Fitted to the ResNet20 with
-/// quadratic activations.
-const COMMON_ERROR: f64 = 0.3;
-
-/// The error of a score, root mean square over the samples.
-fn score_error(network: &Network, activations: &Forms, noise: f64, samples: &[Tensor]) -> f64 {
-    let errors = samples.par_iter().enumerate().map(|(index, sample)| {
-        let mut random = Gaussian::new(index as u64 + 1);
-        let exact = network.run(sample.values(), |_, activation, u| activation.eval(u));
-        let mut common = None;
-        let found = network.run(sample.values(), |site, _, u| {
-            let (_, common) = match common {
-                Some((known, common)) if known == site => (known, common),
-                _ => *common.insert((site, COMMON_ERROR * noise * random.next())),
-            };
-            let value = activations.eval(site.activation, u + noise * random.next());
-            value + noise * random.next() + common
-        });
-        let errors = found.iter().zip(&exact);
-        let squares = errors.map(|(x, y)| (x + noise * random.next() - y).powi(2));
-        squares.sum::<f64>() / exact.len() as f64
-    });
-    let mean = errors.sum::<f64>() / samples.len().max(1) as f64;
-    mean.sqrt() * network.bound
 }

@@ -17,6 +17,7 @@ mod planner;
 pub mod residual;
 #[cfg(feature = "exact")]
 pub mod signs;
+mod simulate;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod trigonometric;

@@ -1,8 +1,6 @@
 //! Noise for simulations.
 
-/// The error that a bootstrap adds, root mean square, as a part of the range: measured
-/// (docs/design.md).
-pub(crate) const OF_BOOTSTRAP: f64 = 8e-5;
+use blindsight_ckks::encoding::Complex64;
 
 /// The standard deviation of the errors in fresh ciphertexts and keys: the client's own constant.
 pub(crate) const FRESH: f64 = 3.19;
@@ -33,5 +31,10 @@ impl Gaussian {
         };
         let four: f64 = (0..4).map(|_| uniform(&mut self.0)).sum();
         (four - 2.0) * 3_f64.sqrt()
+    }
+
+    /// One whose real and imaginary part have these deviations.
+    pub(crate) fn complex(&mut self, [re, im]: [f64; 2]) -> Complex64 {
+        Complex64::new(re * self.next(), im * self.next())
     }
 }

@@ -52,7 +52,8 @@ pub(crate) fn emit(task: Task<'_>) -> Result<Emitted, CompileError> {
         answer_unit: f64::from(lowered.head.bound),
         answer_slots: (0..lowered.head.bias.len() as u32).collect(),
     };
-    let forecast = forecast::forecast(&program, &checked, &lowered, &bootstrap, task)?;
+    let fill = bootstrap.literal().fill;
+    let forecast = forecast::forecast(&program, &checked, &formats, &lowered, fill, task)?;
     Ok(Emitted { program, checked, formats, forecast })
 }
 

@@ -244,6 +244,30 @@ pub fn gated() -> Graph {
     parts.finish(scores)
 }
 
+/// Two branches from one map, whose channels then lie side by side.
+pub fn branches() -> Graph {
+    let mut parts = Parts::of_sides([3, 12, 12]);
+    let map = parts.conv(parts.input(), [4, 3, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let all = |channels: [Option<usize>; 11]| {
+        let pick = |from| Pick { from, factor: 1.0, offset: 0.0 };
+        let channels = channels.map(pick).to_vec();
+        Selection::everything([11, 12, 12]).with_channels(channels).unwrap()
+    };
+    let branch = |parts: &mut Parts, [outputs, kernel]: [usize; 2], first: usize| {
+        let branch = parts.conv(map, [outputs, 4, kernel, kernel], 1);
+        let branch = parts.activation(branch, ActivationKind::Relu);
+        let own = |c: usize| (first..first + outputs).contains(&c).then(|| c - first);
+        parts.add(Node::Select { source: branch, selection: all(std::array::from_fn(own)) })
+    };
+    let [narrow, wide] =
+        [([5, 1], 0), ([6, 3], 5)].map(|(form, first)| branch(&mut parts, form, first));
+    let map = parts.sum(narrow, wide);
+    let map = parts.conv(map, [4, 11, 3, 3], 2);
+    let map = parts.activation(map, ActivationKind::Relu);
+    parts.scores(map, 4)
+}
+
 /// The largest difference between the scores that are found and those expected of [`inputs`], as a
 /// part of the largest score. The input's number goes to `found`.
 pub fn error_of_scores(

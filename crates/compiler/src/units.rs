@@ -23,6 +23,17 @@ impl ActivationUnits {
         Some(Self { outputs: outputs.collect(), inputs })
     }
 
+    /// The units of these channels and then those of others, if the function is the same in all.
+    pub(crate) fn followed_by(&self, other: &Self, kind: ActivationKind) -> Option<Self> {
+        // (B u)^2 / B^2 is u^2 whatever B is.
+        if !kind.is_homogeneous() && kind != ActivationKind::Square {
+            return None;
+        }
+        let both = |x: &[f64], y: &[f64]| x.iter().chain(y).copied().collect();
+        let (inputs, outputs) = (&other.inputs, &other.outputs);
+        Some(Self { inputs: both(&self.inputs, inputs), outputs: both(&self.outputs, outputs) })
+    }
+
     pub(crate) fn inputs(&self) -> &[f64] {
         &self.inputs
     }

@@ -16,8 +16,38 @@ pub(crate) fn parameters(literal: Literal) -> Result<Arc<Parameters>, ParameterE
     }
     // Without the lock: who makes the same set meanwhile has it twice, and nothing else happens.
     let set = Arc::new(Parameters::new(literal)?);
+    #[cfg(fuzzing)]
+    kept::keep(&set);
     let mut sets = sets();
     sets.retain(|set| set.strong_count() > 0);
     sets.push(Arc::downgrade(&set));
     Ok(set)
+}
+
+/// The sets that were made last, for fuzzers: most contracts that they try are like another but for
+/// something else, and tables would take nearly all of their time.
+#[cfg(fuzzing)]
+mod kept {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use blindsight_ckks::parameters::Parameters;
+
+    /// Coefficients of all their primes together: some hundred megabytes of tables.
+    const MOST: usize = 1 << 23;
+
+    pub(super) fn keep(set: &Arc<Parameters>) {
+        static LAST: Mutex<VecDeque<Arc<Parameters>>> = Mutex::new(VecDeque::new());
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        last.push_back(set.clone());
+        while last.iter().map(|set| size(set)).sum::<usize>() > MOST {
+            last.pop_front();
+        }
+    }
+
+    fn size(set: &Parameters) -> usize {
+        let literal = set.literal();
+        let special = literal.wide_special.len() + literal.narrow_special.len();
+        set.degree() * (literal.chain.len() + special)
+    }
 }

@@ -54,6 +54,18 @@ impl TrigPolynomial {
         re
     }
 
+    /// By how much g(t) changes, to first order, with the magnitude of E = exp(2 pi i t) and with
+    /// its angle in radians: the real part of z = sum_k k c_k E^k, and that of i z.
+    #[must_use]
+    pub fn slopes(&self, t: f64) -> [f64; 2] {
+        let by_power = self.coefficients.iter().enumerate();
+        by_power.fold([0.0, 0.0], |[radius, angle], (k, [re, im])| {
+            let (sin, cos) = (TAU * t * k as f64).sin_cos();
+            let k = k as f64;
+            [radius + k * (re * cos - im * sin), angle - k * (re * sin + im * cos)]
+        })
+    }
+
     /// sum_k |c_k|: bounds |g|, and the error of g when every power has an error of 1.
     #[must_use]
     pub fn sum_abs(&self) -> f64 {
@@ -110,6 +122,25 @@ mod tests {
                 - 3.0 * (3.0 * x).cos()
                 - 4.0 * (3.0 * x).sin();
             assert!((polynomial.eval(t) - direct).abs() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn slopes_are_those_of_nearby_values() {
+        let c = vec![[0.5, 9.0], [1.0, -2.0], [0.0, 0.25], [-3.0, 4.0]];
+        let polynomial = TrigPolynomial::new(c.clone()).unwrap();
+        const STEP: f64 = 1e-6;
+        // A circle that is larger by a factor has larger coefficients.
+        let scaled = |factor: f64| {
+            let powers = (0..).map(|k| factor.powi(k));
+            let scaled = c.iter().zip(powers).map(|([re, im], p)| [re * p, im * p]);
+            TrigPolynomial::new(scaled.collect()).unwrap()
+        };
+        for t in [-0.4, 0.0, 0.1, 0.33] {
+            let [radius, angle] = polynomial.slopes(t);
+            let here = polynomial.eval(t);
+            assert!(((scaled(1.0 + STEP).eval(t) - here) / STEP - radius).abs() < 1e-3);
+            assert!(((polynomial.eval(t + STEP / TAU) - here) / STEP - angle).abs() < 1e-3);
         }
     }
 

@@ -8,6 +8,7 @@ use blindsight_ckks::ciphertext::Ciphertext;
 use blindsight_ckks::encoding::Complex64;
 use blindsight_ckks::keys::KeyKind;
 use blindsight_ckks_eval::activation::{Fit, Range, TrigPolynomial, Weighting, fit};
+use blindsight_ckks_eval::bootstrap::BootstrapNoise;
 use blindsight_ckks_eval::{
     BootstrapError, EvalError, Evaluator, KeySet, KeyUses, MissingKey, Observer, Stage,
 };
@@ -214,6 +215,43 @@ pub(crate) fn check_stages(fixture: &Fixture) {
     assert_eq!((result.level(), result.scale), (levels.linear, parameters.linear_scale()));
     let exact: Vec<f64> = inputs.iter().map(|x| fit.eval(*x)).collect();
     errors(&fixture.decrypt(result), &exact).assert_within("activation", RMS, MAX);
+}
+
+/// How far measured errors may be from those that forecasts take, as a part of them.
+const OFF: f64 = 0.1;
+
+/// The errors of the exponential, and of the results of polynomials of all sorts.
+pub(crate) fn check_noise(fixture: &Fixture, noise: BootstrapNoise) {
+    let fill = fixture.parameters.literal().fill;
+    let inputs = reals(fixture.set().slots(), 77);
+    let input = spent(fixture, &inputs);
+    let near = |what: &str, found: f64, expected: f64| {
+        println!("{what}: {found:.3e} of {expected:.3e}");
+        assert!((found / expected - 1.0).abs() < OFF, "{what}: {found:.3e}, not {expected:.3e}");
+    };
+    let squares: [Activation; 2] =
+        [("square", |x| x * x, 1.0, 1.0), ("constant", |_| 0.5, 1.0, 1.0)];
+    for (name, function, bound, unit) in ACTIVATIONS.into_iter().chain(squares) {
+        let fit = fitted(fixture, function, bound, unit);
+        let mut stages = Stages::default();
+        let evaluator = fixture.evaluator();
+        fixture.bootstrapper.apply(evaluator, fit.polynomial(), &input, &mut stages).unwrap();
+        let found = fixture.decrypt(&stages.0[3].1);
+        let exact: Vec<f64> = inputs.iter().map(|u| fit.eval(u * bound) / unit).collect();
+        let all = inputs.iter().map(|u| noise.of(fit.polynomial(), fill * u));
+        near(name, errors(&found, &exact).rms, SlotErrors::of(all).rms);
+        if name == "constant" {
+            let turned = |(e, u): (&Complex64, &f64)| e * Complex64::cis(-TAU * fill * u);
+            let exponential = fixture.decrypt(&stages.0[2].1);
+            let turned = exponential.iter().zip(&inputs).map(turned);
+            near(
+                "radius",
+                SlotErrors::of(turned.clone().map(|z| z.norm() - 1.0)).rms,
+                noise.radius,
+            );
+            near("turns", SlotErrors::of(turned.map(|z| z.arg() / TAU)).rms, noise.turns);
+        }
+    }
 }
 
 #[test]

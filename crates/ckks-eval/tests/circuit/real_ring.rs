@@ -1,10 +1,11 @@
 //! The ring of the product: the noise that theory predicts, and one bootstrap with all its stages.
 
 use blindsight_ckks::keys::{KeyKind, Special};
+use blindsight_ckks_eval::bootstrap::BootstrapNoise;
 use blindsight_ring::GaloisElement;
 
 use crate::arithmetic::{check_products, check_rescaling};
-use crate::bootstrap::check_stages;
+use crate::bootstrap::{check_noise, check_stages};
 use crate::fixture::real;
 use crate::key_switch::check_automorphisms;
 
@@ -43,4 +44,9 @@ fn automorphisms_are_right_and_as_noisy_as_predicted() {
 #[test]
 fn every_stage_of_a_bootstrap_holds_what_it_should() {
     check_stages(real());
+}
+
+#[test]
+fn a_bootstrap_is_as_noisy_as_forecasts_take_it_to_be() {
+    check_noise(real(), BootstrapNoise::DEGREE_15);
 }

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 
 use super::GeneralError;
 use super::graded::{Layer, Scales};
-use super::simulate::{Deviation, Exact, RingNoise, Simulation, Source};
 use crate::agreement::Purpose;
 use crate::noise::Gaussian;
+use crate::simulate::{Deviation, Exact, RingNoise, Simulation, Source, score_error};
 
 /// `log2` of the scale at which sources are measured: noise is small, and what it does in
 /// proportion to it.
@@ -186,23 +186,6 @@ pub(super) fn check_room(
         }
     }
     Ok(())
-}
-
-/// The error of a score, root mean square, in units of their bound.
-pub(super) fn score_error(
-    simulation: &Simulation<'_>,
-    noise: &(impl Deviation + Sync),
-    samples: &[Tensor],
-    exact: &[Vec<f64>],
-) -> f64 {
-    let errors = samples.par_iter().zip(exact).enumerate().map(|(index, (sample, exact))| {
-        let mut random = Gaussian::new(index as u64 + 1);
-        let found = simulation.scores(sample.values(), noise, &mut random);
-        let squares = found.iter().zip(exact).map(|(x, y)| (x - y).powi(2));
-        squares.sum::<f64>() / exact.len().max(1) as f64
-    });
-    let count = samples.len().min(exact.len()).max(1);
-    (errors.sum::<f64>() / count as f64).sqrt()
 }
 
 #[cfg(test)]

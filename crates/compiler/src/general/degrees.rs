@@ -12,8 +12,10 @@ use rayon::prelude::*;
 use super::activation::{Form, Forms};
 use super::network::Network;
 use super::ring::LARGEST_NOISE;
-use super::{GeneralError, emit, exact_scores, made_up, score_error};
+use super::{GeneralError, emit, exact_scores, made_up};
 use crate::agreement::{Leads, Purpose};
+use crate::noise::Gaussian;
+use crate::simulate::mean_square;
 
 /// Which polynomials are put in the place of activations where there are no bootstraps. It writes
 /// itself as what they do.
@@ -85,7 +87,7 @@ fn for_agreement(
     let mut asked = wanted;
     let mut forms = choices.within(asked);
     for _ in 0..ROUNDS {
-        let found = score_error(network, &forms, LARGEST_NOISE, samples) / network.bound;
+        let found = score_error(network, &forms, LARGEST_NOISE, samples);
         if found <= wanted {
             break;
         }
@@ -93,6 +95,20 @@ fn for_agreement(
         forms = choices.within(asked);
     }
     Ok(forms)
+}
+
+/// The error of a score, root mean square over the samples, in units of their bound, with noise on what
+/// activations read and give: the program, whose noise would be known, is not made yet.
+fn score_error(network: &Network, forms: &Forms, noise: f64, samples: &[Tensor]) -> f64 {
+    let errors = samples.par_iter().zip(exact_scores(network, samples)).enumerate();
+    let squares = errors.map(|(index, (sample, exact))| {
+        let mut random = Gaussian::new(index as u64 + 1);
+        let found = network.run(sample.values(), |site, _, u| {
+            forms.eval(site.activation, u + noise * random.next()) + noise * random.next()
+        });
+        mean_square(&found, &exact)
+    });
+    (squares.sum::<f64>() / samples.len().max(1) as f64).sqrt()
 }
 
 /// The polynomials of each activation, that of the lowest degree first.
@@ -113,8 +129,7 @@ impl<'a> Choices<'a> {
                 let scores = network.run(sample.values(), |site, known, u| {
                     if site.activation == activation { form.eval(u) } else { known.eval(u) }
                 });
-                let squares = scores.iter().zip(exact).map(|(x, y)| (x - y).powi(2));
-                squares.sum::<f64>() / exact.len() as f64
+                mean_square(&scores, exact)
             });
             errors.sum::<f64>() / probes.len().max(1) as f64
         };
@@ -207,7 +222,7 @@ mod tests {
         let graph = perceptron(ActivationKind::Relu);
         let samples = inputs(graph.shape(graph.input()));
         let network = Network::new(&graph, &calibration(&graph), Refreshes::LeftOut).unwrap();
-        let error = |forms: &Forms| score_error(&network, forms, 0.0, &samples) / network.bound;
+        let error = |forms: &Forms| score_error(&network, forms, 0.0, &samples);
         let choices = Choices::new(&network, &samples).unwrap();
         let mut last = 0;
         for wanted in [1.0, 0.03, 0.01, 0.003] {

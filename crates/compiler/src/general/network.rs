@@ -65,7 +65,15 @@ pub(crate) struct Site {
 pub(crate) struct Activation {
     pub(crate) kind: ActivationKind,
     units: ActivationUnits,
-    pub(crate) range: ActivationRange,
+    /// Where its inputs lie.
+    histogram: Masses,
+}
+
+/// An interval around zero, and how much was seen in each of its equal parts.
+#[derive(Clone, Debug)]
+struct Masses {
+    limit: f64,
+    parts: Vec<f64>,
 }
 
 /// A sum of matrices times values, and a bias.
@@ -161,10 +169,23 @@ impl Activation {
 
     /// Where the inputs lie: an interval, and how many were seen in each of its bins.
     pub(crate) fn histogram(&self) -> (f64, f64, Vec<f64>) {
-        let histogram = self.range.histogram();
-        let counts = histogram.counts().iter().map(|&count| count as f64);
-        let limit = f64::from(histogram.limit());
-        (-limit, limit, counts.collect())
+        let Masses { limit, parts } = &self.histogram;
+        (-limit, *limit, parts.clone())
+    }
+
+    /// The activation of the channels of both, where it is the same function in their units.
+    pub(super) fn joined(&self, other: &Self) -> Option<Self> {
+        let (kind, units) = (self.kind, self.units.followed_by(&other.units, self.kind));
+        let (Masses { limit, parts }, others) = (&self.histogram, &other.histogram);
+        let alike = *limit == others.limit && parts.len() == others.parts.len();
+        if kind != other.kind || !alike {
+            return None;
+        }
+        // An error of the polynomial counts as the square of what 1 means.
+        let unit = |units: &ActivationUnits| units.outputs().iter().copied().fold(0.0, f64::max);
+        let weight = (unit(&other.units) / unit(&self.units)).powi(2);
+        let parts = parts.iter().zip(&others.parts).map(|(x, y)| x + weight * y).collect();
+        Some(Self { kind, units: units?, histogram: Masses { limit: *limit, parts } })
     }
 }
 
@@ -259,7 +280,10 @@ impl<'a> Reader<'a> {
         let affine = self.take(source);
         let affine = self.in_units(affine, |channel| units.inputs()[channel]);
         let outputs = units.outputs().to_vec();
-        let activation = Activation { kind, units, range: range.clone() };
+        let histogram = range.histogram();
+        let parts = histogram.counts().iter().map(|&count| count as f64).collect();
+        let histogram = Masses { limit: f64::from(histogram.limit()), parts };
+        let activation = Activation { kind, units, histogram };
         Ok(self.hold(shape, Made::Activation { affine, activation }, outputs))
     }
 

@@ -60,17 +60,13 @@ impl Ring {
     pub(super) fn exists(log_degree: u32, depth: usize) -> bool {
         Sizes::smallest(log_degree, depth + 1).is_some()
     }
-
-    /// The noise of a value after a linear layer, root mean square: that of a rounding under a
-    /// ternary secret, twice, because key switches add about as much.
-    pub(super) fn noise(&self) -> f64 {
-        2.0 * rounding(self.set.log_degree()) / self.scale
-    }
 }
 
-/// The rounding error of a slot: `N/2` coefficients with variance `(2 N / 3) / 12` each.
-fn rounding(log_degree: u32) -> f64 {
-    2_f64.powi(log_degree as i32) / 6.0
+/// The noise of a value of this scale after a linear layer, root mean square: twice a rounding under a
+/// ternary secret, because key switches add about as much. A slot has `N/2` coefficients with variance
+/// `(2 N / 3) / 12` each.
+fn noise(log_degree: u32, scale: f64) -> f64 {
+    2.0 * f64::from(log_degree).exp2() / 6.0 / scale
 }
 
 impl Sizes {
@@ -104,7 +100,7 @@ impl Sizes {
 
     fn is_sound(self) -> bool {
         let all = self.chain_bits() + self.specials as u32 * self.special;
-        let noise = 2.0 * rounding(self.log_degree) / 2_f64.powi(self.scale as i32);
+        let noise = noise(self.log_degree, f64::from(self.scale).exp2());
         // Those nearest to a scale may lie above it.
         f64::from(all) + PRIME_SLACK * self.levels as f64
             <= security::ternary_limit(self.log_degree)
@@ -209,7 +205,7 @@ mod tests {
         for (log_degree, depth, most) in [(13, 3, 420_000), (14, 9, 3_000_000)] {
             let ring = Ring::new(log_degree, depth).unwrap().unwrap();
             assert_eq!(ring.set.top_level(), depth + 1);
-            assert!(ring.noise() <= LARGEST_NOISE);
+            assert!(noise(log_degree, ring.scale) <= LARGEST_NOISE);
             // The largest key there is passes the door that checks security.
             let layout = KeyLayout::packed(&ring.set, depth + 1).unwrap();
             let key = KeySpec::new(&ring.set, KeyKind::Relinearisation, layout).unwrap();

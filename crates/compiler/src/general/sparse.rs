@@ -68,6 +68,12 @@ impl Sparse {
         Ok(Self { rows })
     }
 
+    /// The same with so many columns of zeros before it.
+    pub(crate) fn moved_right(mut self, columns: usize) -> Self {
+        self.rows.iter_mut().flatten().for_each(|(at, _)| *at += columns as u32);
+        self
+    }
+
     /// The sum of two matrices of one size.
     pub(crate) fn plus(&self, other: &Self) -> Self {
         let add = |(x, y): (&Row, &Row)| {

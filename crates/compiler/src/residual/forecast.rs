@@ -1,6 +1,5 @@
 //! What a compiled network will cost.
 
-use blindsight_ckks_eval::BootstrapParameters;
 use blindsight_contract::Forecast;
 use blindsight_engine::{Checked, Program};
 use blindsight_model::plain::PlainError;
@@ -8,45 +7,44 @@ use blindsight_model::tensor::Tensor;
 use rayon::prelude::*;
 
 use crate::compile::Task;
+use crate::contract::Formats;
 use crate::cost;
-use crate::noise::{self, Gaussian};
 use crate::residual::lowering::Lowered;
+use crate::residual::packing::SLOTS;
+use crate::simulate::{self, ProgramNoise, Simulation};
 
 pub(crate) fn forecast(
     program: &Program,
     checked: &Checked,
+    formats: &Formats,
     lowered: &Lowered,
-    bootstrap: &BootstrapParameters,
+    fill: f64,
     task: Task<'_>,
 ) -> Result<Forecast, PlainError> {
+    let exact = scores(lowered, task.samples, lowered.exact())?;
+    let polynomial = |block: usize, u: f64| program.activations[block].eval(fill * u);
+    let approximate = scores(lowered, task.samples, polynomial)?;
+    let simulation = Simulation::new(program, formats, SLOTS);
+    let noise = ProgramNoise::new(program, checked, formats);
+    let score_error =
+        simulate::with_approximations(&simulation, &noise, task.samples, &exact, &approximate);
     Ok(Forecast {
         seconds: cost::seconds(program, checked, task.machine),
         memory_bytes: cost::memory_bytes(program, checked),
         log2_failure: cost::log2_failure(program, checked),
-        score_error: score_error(program, lowered, bootstrap, task.samples)?,
+        score_error: score_error * f64::from(lowered.head.bound),
     })
 }
 
-/// The error of a score, root mean square over the samples: the network with the polynomials and
-/// the noise of the encrypted run, against the network itself.
-fn score_error(
-    program: &Program,
+/// The scores of inputs with these functions as activations, in units of their bound.
+fn scores(
     lowered: &Lowered,
-    bootstrap: &BootstrapParameters,
     samples: &[Tensor],
-) -> Result<f64, PlainError> {
-    let squares = samples.par_iter().enumerate().map(|(index, sample)| {
-        let mut random = Gaussian::new(index as u64);
-        let fill = bootstrap.literal().fill;
-        let approximate = |block: usize, u: f64| {
-            program.activations[block].eval(fill * u) + noise::OF_BOOTSTRAP * random.next()
-        };
-        let found = lowered.run(sample, approximate)?;
-        let exact = lowered.run(sample, lowered.exact())?;
-        let errors = found.iter().zip(&exact).map(|(x, y)| f64::from(x - y).powi(2));
-        Ok(errors.sum::<f64>() / found.len() as f64)
-    });
-    let squares: Vec<f64> = squares.collect::<Result<_, PlainError>>()?;
-    let mean = squares.iter().sum::<f64>() / squares.len().max(1) as f64;
-    Ok(mean.sqrt() * f64::from(lowered.head.bound))
+    function: impl Fn(usize, f64) -> f64 + Sync,
+) -> Result<Vec<Vec<f64>>, PlainError> {
+    let scores = |sample: &Tensor| {
+        let scores = lowered.run(sample, &function)?;
+        Ok(scores.into_iter().map(f64::from).collect())
+    };
+    samples.par_iter().map(scores).collect()
 }

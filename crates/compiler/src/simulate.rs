@@ -1,16 +1,20 @@
 //! Programs on numbers in the clear, slot by slot, with the noise that ciphertexts would have.
 //!
-//! Dividing a ciphertext rounds both its halves, a key switch multiplies the errors of a key, and
-//! weights are rounded when they are encoded ([`Deviation`] has the sizes). All of it is nearly
-//! Gaussian and independent from slot to slot, so a run with random numbers of these deviations says
-//! what noise does to a result, whatever the slots hold that nobody reads. Slots are complex: the
-//! imaginary part is noise alone, but squares bring it back to the real one.
+//! Dividing a ciphertext rounds both its halves, a key switch multiplies the errors of a key, weights
+//! are rounded when they are encoded, and a bootstrap has errors of its own ([`Deviation`] has the
+//! sizes). All of it is nearly Gaussian and independent from slot to slot, so a run with random numbers
+//! of these deviations says what noise does to a result, whatever the slots hold that nobody reads.
+//! Slots are complex: where all weights are real the imaginary part is noise alone, but squares bring
+//! it back to the real one.
 
 mod noise;
+mod polynomial;
+mod score_error;
 
 use std::collections::HashMap;
 
 use blindsight_ckks::encoding::Complex64;
+use blindsight_ckks_eval::bootstrap::BootstrapNoise;
 use blindsight_ckks_eval::linear_transform::{Node, Term, TransformPlan};
 use blindsight_contract::BoxData;
 use blindsight_engine::{Operation, Program, Step};
@@ -19,11 +23,12 @@ use blindsight_ring::GaloisElement;
 
 use crate::contract::Formats;
 use crate::noise::Gaussian;
-pub(super) use noise::{ProgramNoise, RingNoise};
+pub(crate) use noise::{ProgramNoise, RingNoise};
+pub(crate) use score_error::{mean_square, of_program as score_error, with_approximations};
 
 /// Where noise enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The request, as it is encrypted.
     Request,
     /// A rotated copy in a transform: the first rotation of a ciphertext, or of a copy.
@@ -32,18 +37,31 @@ pub(super) enum Source {
     Weights { period: usize },
     /// A sum in a transform that is rotated by a giant step.
     Giant,
+    /// A product within a polynomial, or its result.
+    Product,
     /// The result of the step.
     Result,
 }
 
-/// How large the noise of each source is: the deviations of the real and of the imaginary part of a
-/// slot, for a step by its index. The request has none.
-pub(super) trait Deviation {
+/// How large the noise of each source is.
+pub(crate) trait Deviation {
+    /// The deviations of the real and of the imaginary part of a slot, for a step by its index. The
+    /// request has none.
     fn of(&self, source: Source, step: Option<usize>) -> [f64; 2];
+
+    /// What bootstraps add.
+    fn of_bootstraps(&self) -> Option<BootstrapNoise> {
+        None
+    }
+
+    /// The deviation of a score, as the answer is made small.
+    fn of_answer(&self) -> f64 {
+        0.0
+    }
 }
 
 /// No noise at all.
-pub(super) struct Exact;
+pub(crate) struct Exact;
 
 impl Deviation for Exact {
     fn of(&self, _: Source, _: Option<usize>) -> [f64; 2] {
@@ -51,8 +69,20 @@ impl Deviation for Exact {
     }
 }
 
+/// The noise of one step.
+struct OfStep<'a, D> {
+    deviation: &'a D,
+    step: usize,
+}
+
+impl<D: Deviation> OfStep<'_, D> {
+    fn of(&self, source: Source) -> [f64; 2] {
+        self.deviation.of(source, Some(self.step))
+    }
+}
+
 /// A program that is run in the clear.
-pub(super) struct Simulation<'a> {
+pub(crate) struct Simulation<'a> {
     program: &'a Program,
     formats: &'a Formats,
     slots: usize,
@@ -61,14 +91,14 @@ pub(super) struct Simulation<'a> {
 }
 
 impl<'a> Simulation<'a> {
-    pub(super) fn new(program: &'a Program, formats: &'a Formats, slots: usize) -> Self {
+    pub(crate) fn new(program: &'a Program, formats: &'a Formats, slots: usize) -> Self {
         let element = |steps| GaloisElement::rotation(steps, 2 * slots);
         let rotations = (0..slots as i64).map(|steps| (element(steps), steps)).collect();
         Self { program, formats, slots, rotations }
     }
 
     /// The scores of an input, in units of their bound.
-    pub(super) fn scores(
+    pub(crate) fn scores(
         &self,
         input: &[f32],
         deviation: &impl Deviation,
@@ -82,13 +112,14 @@ impl<'a> Simulation<'a> {
             let slots_of = result.iter().skip(*class as usize).step_by(period);
             slots_of.map(|z| z.re).sum::<f64>() / (self.slots / period) as f64
         };
-        self.formats.answer_slots.iter().map(mean).collect()
+        let classes = self.formats.answer_slots.iter();
+        classes.map(|class| mean(class) + deviation.of_answer() * random.next()).collect()
     }
 
     /// The mean magnitude of the slots of each value: no coefficient of its polynomial is larger
     /// than that times its scale. Of the sums that become the answer only the coefficients count
     /// that it keeps: what others wrap around to is dropped.
-    pub(super) fn magnitudes(&self, input: &[f32]) -> Vec<f64> {
+    pub(crate) fn magnitudes(&self, input: &[f32]) -> Vec<f64> {
         let values = self.run(input, &Exact, &mut Gaussian::new(1));
         let last = self.program.layers().saturating_sub(1);
         let is_sum = |step: &Step| {
@@ -115,9 +146,9 @@ impl<'a> Simulation<'a> {
         spoil(&mut request, deviation.of(Source::Request, None), random);
         let mut values = vec![request[..self.slots].to_vec()];
         for (index, step) in self.program.steps.iter().enumerate() {
-            let of = |source: Source| deviation.of(source, Some(index));
-            let mut result = self.step(&step.operation, &request, &values, of, random);
-            spoil(&mut result, of(Source::Result), random);
+            let deviation = OfStep { deviation, step: index };
+            let mut result = self.step(&step.operation, &request, &values, &deviation, random);
+            spoil(&mut result, deviation.of(Source::Result), random);
             values.push(result);
         }
         values
@@ -128,7 +159,7 @@ impl<'a> Simulation<'a> {
         operation: &Operation,
         request: &[Complex64],
         values: &[Vec<Complex64>],
-        deviation: impl Fn(Source) -> [f64; 2],
+        deviation: &OfStep<'_, impl Deviation>,
         random: &mut Gaussian,
     ) -> Vec<Complex64> {
         let program = self.program;
@@ -143,9 +174,8 @@ impl<'a> Simulation<'a> {
             Operation::Rotate { input, steps } => rotated(&values[*input], *steps),
             Operation::Combine { terms } => {
                 let mut sum = vec![Complex64::ZERO; self.slots];
-                // Programs on real numbers have real factors.
-                for ([factor, _], value) in terms {
-                    let factor = f64::from(*factor);
+                for ([re, im], value) in terms {
+                    let factor = Complex64::new(f64::from(*re), f64::from(*im));
                     sum.iter_mut().zip(&values[*value]).for_each(|(s, x)| *s += factor * x);
                 }
                 sum
@@ -158,13 +188,20 @@ impl<'a> Simulation<'a> {
             Operation::Square { input, .. } => values[*input].iter().map(|x| x * x).collect(),
             Operation::Polynomial { input, polynomial } => {
                 let coefficients = &program.polynomials[*polynomial].coefficients;
-                values[*input].iter().map(|u| chebyshev(coefficients, *u)).collect()
+                let mut product = || random.complex(deviation.of(Source::Product));
+                let value = |u: &Complex64| polynomial::eval(coefficients, *u, &mut product);
+                values[*input].iter().map(value).collect()
             }
             Operation::Bootstrap { input, activation } => {
                 let fill = program.bootstrap.as_ref().map_or(1.0, |bootstrap| bootstrap.fill);
                 let polynomial = &program.activations[*activation];
-                let real = values[*input].iter().map(|u| polynomial.eval(fill * u.re));
-                real.map(|y| Complex64::new(y, 0.0)).collect()
+                let noise = deviation.deviation.of_bootstraps();
+                let value = |u: &Complex64| {
+                    let (t, exact) = (fill * u.re, polynomial.eval(fill * u.re));
+                    let off = noise.map_or(0.0, |noise| noise.of(polynomial, t) * random.next());
+                    Complex64::new(exact + off, 0.0)
+                };
+                values[*input].iter().map(value).collect()
             }
             Operation::Rescale { input, .. } => values[*input].clone(),
         }
@@ -174,7 +211,7 @@ impl<'a> Simulation<'a> {
         &self,
         plan: &TransformPlan,
         x: &[Complex64],
-        deviation: impl Fn(Source) -> [f64; 2],
+        deviation: &OfStep<'_, impl Deviation>,
         random: &mut Gaussian,
     ) -> Vec<Complex64> {
         let mut copies: Vec<Vec<Complex64>> = Vec::with_capacity(plan.nodes.len());
@@ -187,7 +224,7 @@ impl<'a> Simulation<'a> {
                 Node::Step { from, element } => {
                     let first = matches!(plan.nodes[from], Node::Input { .. });
                     let mut copy = rotated(&copies[from], self.rotations[&element]);
-                    spoil(&mut copy, deviation(Source::Copy { first }), random);
+                    spoil(&mut copy, deviation.of(Source::Copy { first }), random);
                     copy
                 }
             });
@@ -197,39 +234,40 @@ impl<'a> Simulation<'a> {
         for (index, sum) in plan.sums.iter().enumerate().rev() {
             if index + 1 < plan.sums.len() {
                 result = rotated(&result, giant);
-                spoil(&mut result, deviation(Source::Giant), random);
+                spoil(&mut result, deviation.of(Source::Giant), random);
             }
-            add_weighted(&mut result, sum, &copies, &deviation, random);
+            let period = sum.first().map_or(1, |term| term.weights.len());
+            let weights = deviation.of(Source::Weights { period });
+            add_weighted(&mut result, sum, &copies, weights, random);
         }
         result
     }
 }
 
 /// Adds the weighted copies of one sum. What is wrong with the weights of all terms together is one
-/// random number a slot.
+/// random number a slot, of this deviation where copies are 1.
 fn add_weighted(
     result: &mut [Complex64],
     sum: &[Term],
     copies: &[Vec<Complex64>],
-    deviation: &impl Fn(Source) -> [f64; 2],
+    deviation: [f64; 2],
     random: &mut Gaussian,
 ) {
-    // Weights of one transform are alike.
-    let period = sum.first().map_or(1, |term| term.weights.len());
-    let [re, im] = deviation(Source::Weights { period });
-    let mut squares = vec![0.0; result.len()];
     for term in sum {
         let weights = term.weights.iter().cycle();
-        let slots = result.iter_mut().zip(&mut squares);
-        for (((y, square), x), w) in slots.zip(&copies[term.node]).zip(weights) {
-            *y += x * w.re;
-            *square += x.norm_sqr();
-        }
+        let slots = result.iter_mut().zip(&copies[term.node]);
+        slots.zip(weights).for_each(|((y, x), w)| *y += x * w);
     }
-    if [re, im] != [0.0; 2] {
-        for (y, square) in result.iter_mut().zip(squares) {
-            *y += Complex64::new(re * random.next(), im * random.next()) * square.sqrt();
-        }
+    if deviation == [0.0; 2] {
+        return;
+    }
+    let mut squares = vec![0.0; result.len()];
+    for term in sum {
+        let slots = squares.iter_mut().zip(&copies[term.node]);
+        slots.for_each(|(square, x)| *square += x.norm_sqr());
+    }
+    for (y, square) in result.iter_mut().zip(squares) {
+        *y += random.complex(deviation) * square.sqrt();
     }
 }
 
@@ -259,18 +297,8 @@ fn rotated(x: &[Complex64], steps: i64) -> Vec<Complex64> {
     y
 }
 
-fn spoil(x: &mut [Complex64], [re, im]: [f64; 2], random: &mut Gaussian) {
-    if [re, im] != [0.0; 2] {
-        x.iter_mut().for_each(|x| *x += Complex64::new(re * random.next(), im * random.next()));
+fn spoil(x: &mut [Complex64], deviation: [f64; 2], random: &mut Gaussian) {
+    if deviation != [0.0; 2] {
+        x.iter_mut().for_each(|x| *x += random.complex(deviation));
     }
-}
-
-/// The sum of Chebyshev polynomials with these factors.
-fn chebyshev(coefficients: &[f64], u: Complex64) -> Complex64 {
-    let (mut sum, mut last, mut next) = (Complex64::ZERO, Complex64::ONE, u);
-    for c in coefficients {
-        sum += last * *c;
-        (last, next) = (next, u * next * 2.0 - last);
-    }
-    sum
 }
