@@ -49,6 +49,12 @@ impl Emitter {
         self.push(Operation::Combine { terms: vec![([1, 0], left), ([1, 0], right)] })
     }
 
+    /// The real part of one value plus the imaginary part of another: `Re(x - i y) = Re x + Im y`.
+    /// What is left in the imaginary part is of no use; a bootstrap drops it.
+    pub(crate) fn join(&mut self, real: Value, imaginary: Value) -> Value {
+        self.push(Operation::Combine { terms: vec![([1, 0], real), ([0, -1], imaginary)] })
+    }
+
     pub(crate) fn add_plaintext(&mut self, input: Value, plaintext: PlaintextData) -> Value {
         self.program.plaintexts.push(plaintext);
         self.push(Operation::AddPlaintext { input, plaintext: self.program.plaintexts.len() - 1 })

@@ -2,6 +2,7 @@
 
 pub(super) mod answer;
 mod linear;
+mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,14 +177,18 @@ impl<'a> Build<'a> {
 
     /// A rotation of a value at this level, made of one that has a key where few of it are enough.
     fn rotate(&mut self, input: Value, steps: i64, level: usize) -> Value {
-        let of_bootstraps = self.of_bootstraps.iter().filter(|(_, highest)| level <= **highest);
-        let known = self.known.iter().chain(of_bootstraps.map(|(steps, _)| steps));
-        let made_of = |known: &&i64| steps % **known == 0 && steps / **known <= MOST_REPEATS;
-        let by = known.filter(made_of).max().copied().unwrap_or_else(|| {
+        let made_of = |known: &i64| steps % *known == 0 && steps / *known <= MOST_REPEATS;
+        let by = self.rotations_at(level).filter(made_of).max().unwrap_or_else(|| {
             self.known.insert(steps);
             steps
         });
         (0..steps / by).fold(input, |value, _| self.emitter.rotate(value, by))
+    }
+
+    /// Rotations that have keys for a value at this level.
+    fn rotations_at(&self, level: usize) -> impl Iterator<Item = i64> {
+        let of_bootstraps = self.of_bootstraps.iter().filter(move |(_, most)| level <= **most);
+        self.known.iter().chain(of_bootstraps.map(|(steps, _)| steps)).copied()
     }
 
     fn add_bias(&mut self, place: &mut Place, affine: &Affine) {

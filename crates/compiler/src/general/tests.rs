@@ -1,5 +1,6 @@
 //! Programs on numbers in the clear: what they compute, slot by slot, is what the network computes.
 
+use blindsight_ckks_eval::linear_transform::{Term, TransformPlan};
 use blindsight_engine::Operation;
 use blindsight_model::calibration::Calibration;
 use blindsight_model::graph::{ActivationKind, Graph, Polynomial};
@@ -110,6 +111,29 @@ fn programs_with_bootstraps_do_too() {
         );
         assert!(error < 1e-4, "{name}: {error:.1e}");
     }
+}
+
+/// Two giant steps are one sum where a bootstrap reads the result, and nowhere else: scores are read
+/// as they are, and squares of complex numbers are none of their real parts.
+#[test]
+fn giant_steps_share_sums_where_a_bootstrap_follows() {
+    let graph = perceptron(ActivationKind::Square);
+    let calibration = calibration(&graph);
+    let task = task(&graph, &calibration);
+    // For each transform, how many of its weighted copies have imaginary weights.
+    let imaginary = |emitted: &Emitted| -> Vec<(usize, usize)> {
+        let plans = emitted.program.transforms.iter();
+        let shared = |plan: &TransformPlan| {
+            let copies = || plan.sums.iter().flatten();
+            let is_shared = |term: &&Term| term.weights.iter().any(|weight| weight.im != 0.0);
+            (copies().filter(is_shared).count(), copies().count())
+        };
+        plans.map(shared).collect()
+    };
+    let bootstrapped = imaginary(&emit_bootstrapped(task).unwrap());
+    let [(shared, all), (_, few), (0, _)] = bootstrapped[..] else { panic!("{bootstrapped:?}") };
+    assert!(10 * shared > 8 * all && all > few, "{bootstrapped:?}");
+    assert!(imaginary(&emit_leveled(task).unwrap()).iter().all(|(shared, _)| *shared == 0));
 }
 
 #[test]

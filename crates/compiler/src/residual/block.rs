@@ -58,12 +58,10 @@ pub(crate) fn emit(
     Ok(emitter.bootstrap(sum, polynomial))
 }
 
-/// The real part plus the imaginary part of the slot to the right. What is left in the imaginary
-/// part is of no use; bootstrapping drops it.
+/// The real part plus the imaginary part of the slot to the right.
 fn join_parts(emitter: &mut Emitter, sum: Value) -> Value {
     let rotated = emitter.rotate(sum, steps::JOIN);
-    // Re(z - i w) = Re z + Im w.
-    emitter.push(Operation::Combine { terms: vec![([1, 0], sum), ([0, -1], rotated)] })
+    emitter.join(sum, rotated)
 }
 
 /// The request and the results of blocks, as values of the program.

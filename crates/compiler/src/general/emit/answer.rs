@@ -6,7 +6,7 @@ use blindsight_ckks::encoding::Complex64;
 use blindsight_engine::{Operation, PlaintextData};
 
 use super::Build;
-use super::linear::{Sums, Targets};
+use super::sums::{Sums, Targets};
 use crate::contract::{ANSWER_LOG2_MODULUS, Formats};
 use crate::general::GeneralError;
 use crate::general::carrier::Carrier;
@@ -38,7 +38,7 @@ impl Build<'_> {
             levels.scale = answer_scale;
         }
         let Sums { parts, level, scale, shift } =
-            self.transforms(terms, Targets::Folded, &BTreeSet::new(), levels)?;
+            self.transforms(terms, Targets::Scores, &BTreeSet::new(), levels)?;
         let mut value = parts[0];
         let slot = |class: usize| (class as i64 - shift).rem_euclid(period as i64) as usize;
         if affine.bias.iter().any(|b| *b != 0.0) {

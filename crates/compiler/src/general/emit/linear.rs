@@ -1,49 +1,17 @@
 //! Linear layers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use blindsight_engine::{Operation, Value};
 
-use super::{Build, MOST_WEIGHTS, Place};
+use super::sums::{Sums, Targets};
+use super::{Build, Place};
 use crate::general::GeneralError;
-use crate::general::carrier::{Carrier, LinearLevels};
+use crate::general::carrier::LinearLevels;
 use crate::general::diagonals::{Blocks, Diagonals};
 use crate::general::layout::{Layout, Spot};
-use crate::general::masks::{Factored, Room};
 use crate::general::network::{Affine, Made};
 use crate::general::plan::{Plan, Task};
-use crate::general::price::Prices;
-use crate::general::steps::{At, Grid, Offsets};
-
-/// Sums of transforms of several values: for each ciphertext of the result its value, and their
-/// level and how far they stand rotated to the left.
-pub(super) struct Sums {
-    pub(super) parts: Vec<Value>,
-    pub(super) level: usize,
-    pub(super) scale: f64,
-    pub(super) shift: i64,
-}
-
-/// What the slots of a result mean.
-#[derive(Clone, Copy)]
-pub(super) enum Targets<'a> {
-    /// For each ciphertext, pixels of a feature map.
-    Pixels(&'a [Vec<Option<u32>>]),
-    /// Parts of sums, in one ciphertext.
-    Folded,
-    /// A vector that repeats at this distance.
-    Repeated(usize),
-}
-
-impl Targets<'_> {
-    /// The ciphertexts of the result.
-    fn parts(self) -> usize {
-        match self {
-            Self::Pixels(pixels) => pixels.len(),
-            Self::Folded | Self::Repeated(_) => 1,
-        }
-    }
-}
 
 impl Build<'_> {
     /// An affine map with its bias. `clean` results have no slot with a value beyond their range.
@@ -175,83 +143,6 @@ impl Build<'_> {
     pub(super) fn levels(&self, affine: &Affine) -> Result<LinearLevels, GeneralError> {
         let levels = affine.terms.iter().map(|(value, _)| self.held[*value].level);
         Ok(self.carrier.linear(levels.min().unwrap_or(1))?)
-    }
-
-    /// The sums of matrices times values.
-    pub(super) fn transforms(
-        &mut self,
-        terms: Vec<(usize, Blocks)>,
-        targets: Targets<'_>,
-        strides: &BTreeSet<i64>,
-        levels: LinearLevels,
-    ) -> Result<Sums, GeneralError> {
-        let (slots, count) = (self.slots(), targets.parts());
-        let prices = Prices::of(self.carrier, levels.level)?;
-        let mut matrices: Vec<(usize, (usize, usize), Factored)> = Vec::new();
-        for (value, blocks) in terms {
-            for (place, diagonals) in blocks {
-                let factored = match targets {
-                    Targets::Folded => Factored::whole(&diagonals, slots),
-                    Targets::Repeated(period) => Factored::repeated(&diagonals, period),
-                    Targets::Pixels(pixels) => {
-                        let from = self.held[value].layout.pixels(place.0, slots);
-                        let room = Room { from: &from, to: &pixels[place.1] };
-                        self.factored(&diagonals, room, prices)
-                    }
-                };
-                matrices.push((value, place, factored));
-            }
-        }
-        // A sum of nothing is a transform too.
-        for part in 0..count {
-            if matrices.iter().all(|(_, (_, to), _)| *to != part) {
-                matrices.push((0, (0, part), Factored::zero()));
-            }
-        }
-        let weights = |(_, _, factored): &(_, _, Factored)| factored.terms.len() * factored.period;
-        self.weights += matrices.iter().map(weights).sum::<usize>();
-        if self.weights > MOST_WEIGHTS {
-            return Err(GeneralError::Weights { needed: self.weights, slots });
-        }
-        let mut offsets: BTreeMap<Offsets, usize> = BTreeMap::new();
-        for (_, _, factored) in &matrices {
-            *offsets.entry(factored.terms.keys().copied().collect()).or_default() += 1;
-        }
-        let grid = Grid::cheapest(&offsets, strides, &self.known, slots);
-        self.known.extend(grid.rotations());
-        // All transforms first: none of them waits for another.
-        let mut terms = Vec::with_capacity(matrices.len());
-        for (value, (from, to), factored) in matrices {
-            let held = &self.held[value];
-            let LinearLevels { level, rescales, dropped, special, scale, .. } = levels;
-            let gain = scale * dropped / held.scale;
-            let at = At { level, rescales, special, gain, slots };
-            let plan = grid.plan(&factored, at);
-            terms.push((to, self.emitter.transform(held.parts[from], plan)));
-        }
-        let mut parts: Vec<Option<Value>> = vec![None; count];
-        for (to, term) in terms {
-            parts[to] = Some(parts[to].map_or(term, |sum| self.emitter.add(sum, term)));
-        }
-        let parts = parts.into_iter().flatten().collect();
-        let level = levels.level - levels.rescales;
-        Ok(Sums { parts, level, scale: levels.scale, shift: grid.shift() })
-    }
-
-    /// Diagonals with masks where that is cheaper.
-    fn factored(&self, diagonals: &Diagonals, room: Room<'_>, prices: Prices) -> Factored {
-        let whole = || Factored::whole(diagonals, self.slots());
-        match self.carrier {
-            // There is no level for masks.
-            Carrier::Leveled(_) | Carrier::Graded(_) => whole(),
-            Carrier::Bootstrapped(_) => {
-                let Some(factored) = Factored::periodic(diagonals, room) else { return whole() };
-                let masked = prices.weights(factored.terms.len() * factored.period)
-                    + prices.masks(factored.masks.len());
-                let unmasked = prices.weights(diagonals.by_offset.len() * self.slots());
-                if masked < unmasked { factored } else { whole() }
-            }
-        }
     }
 
     /// To each slot what is in the next ones at distances of `period`: `parts` in all, a power of
