@@ -6,8 +6,8 @@ use std::fs;
 
 use blindsight_ckks_client::ClientSeed;
 use blindsight_compiler::testing::{
-    calibration, deep, error_of_first, error_of_scores, gated, inputs, inverted, large, perceptron,
-    plain_scores, shallow, tall, wide,
+    calibration, deep, error_of_first, error_of_scores, gated, heads, inputs, inverted, large,
+    perceptron, plain_scores, shallow, tall, wide,
 };
 use blindsight_compiler::{Description, Form, InputRule, Wishes, check, compile};
 use blindsight_contract::{AcceptedContract, Meaning};
@@ -195,7 +195,7 @@ fn other_activations_are_near() {
 }
 
 /// Too deep for any chain; feature maps of four ciphertexts, depthwise, with gates and maxima; channels
-/// in bands.
+/// in bands; large matrices.
 #[test]
 fn bootstraps_carry_what_is_deep_or_large() {
     for (name, graph) in [
@@ -205,6 +205,7 @@ fn bootstraps_carry_what_is_deep_or_large() {
         ("large", large([16, 64, 64])),
         ("wide", wide()),
         ("tall", tall()),
+        ("heads", heads()),
     ] {
         let visit = Visit::new(&compiled(&graph, Form::Bootstrapped));
         let found = |input: &Tensor, number: usize| visit.scores(input.values(), number as u8);

@@ -4,7 +4,7 @@
 //! values ([`sparse`], [`network`]), and a matrix over slots is a sum of rotated, weighted copies
 //! ([`diagonals`], [`masks`], [`steps`]). Where a feature map stays in place a convolution has few
 //! diagonals ([`layout`]); any other matrix is folded: so many diagonals as it has rows, and a sum
-//! over the slots. A shallow network takes the smallest ring whose slots and chain carry it
+//! over the slots, or fewer where what is read is spread over all of them first ([`spread`]). A shallow network takes the smallest ring whose slots and chain carry it
 //! ([`ring`]). In any other each activation is a functional bootstrap, of each of the ciphertexts
 //! that hold the value ([`carrier`]).
 
@@ -24,6 +24,7 @@ mod plan;
 mod price;
 pub(crate) mod ring;
 pub(crate) mod sparse;
+mod spread;
 mod steps;
 #[cfg(test)]
 mod tests;

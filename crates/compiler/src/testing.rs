@@ -189,6 +189,38 @@ pub fn channels() -> Graph {
     parts.finish(scores)
 }
 
+/// Fully connected layers: of two feature maps that leave most slots empty, and of long vectors.
+#[must_use]
+pub fn heads() -> Graph {
+    let mut parts = Parts::of_sides([4, 8, 8]);
+    let map = parts.conv(parts.input(), [16, 4, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let next = parts.conv(map, [16, 16, 3, 3], 1);
+    let next = parts.activation(next, ActivationKind::Relu);
+    let sum = parts.sum(map, next);
+    let hidden = parts.linear(sum, [200, 16 * 8 * 8]);
+    let hidden = parts.activation(hidden, ActivationKind::Relu);
+    let hidden = parts.linear(hidden, [1000, 200]);
+    let hidden = parts.activation(hidden, ActivationKind::Tanh);
+    let hidden = parts.linear(hidden, [500, 1000]);
+    let hidden = parts.activation(hidden, ActivationKind::Relu);
+    let scores = parts.linear(hidden, [7, 500]);
+    parts.finish(scores)
+}
+
+/// Squares of vectors that grow: results are longer than what is read, which is there all around.
+#[must_use]
+pub fn growing() -> Graph {
+    let mut parts = Parts::of_sides([30, 1, 1]);
+    let mut last = parts.input();
+    for (from, to) in [(30, 60), (60, 500), (500, 900), (900, 40)] {
+        let next = parts.linear(last, [to, from]);
+        last = parts.activation(next, ActivationKind::Square);
+    }
+    let scores = parts.linear(last, [5, 40]);
+    parts.finish(scores)
+}
+
 /// Depthwise convolutions between expansions, and sums without an activation after them, as in
 /// MobileNetV2.
 #[must_use]

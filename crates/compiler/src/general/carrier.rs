@@ -117,6 +117,16 @@ impl Carrier {
         Ok(LinearLevels { level, rescales, dropped, special, digits: digits.len(), scale, late })
     }
 
+    /// The same where there are levels for two linear layers, one after the other.
+    pub(super) fn two_linear(&self, level: usize) -> Result<Option<[LinearLevels; 2]>, KeyError> {
+        let both = self.linear(level)?;
+        if both.rescales < 2 {
+            return Ok(None);
+        }
+        let first = LinearLevels { rescales: 1, dropped: self.set().prime(level), ..both };
+        Ok(Some([first, self.linear(level - 1)?]))
+    }
+
     /// The primes that a square is divided by.
     pub(super) fn rescales_of_squares(&self) -> usize {
         match self {

@@ -73,7 +73,7 @@ impl Diagonals {
         blocks
     }
 
-    fn push(&mut self, offset: i64, target: usize, weight: f32) {
+    pub(super) fn push(&mut self, offset: i64, target: usize, weight: f32) {
         self.by_offset.entry(offset).or_default().push((target as u32, weight));
     }
 
@@ -84,7 +84,7 @@ impl Diagonals {
 }
 
 /// The offset to the nearest copy of what is in a slot.
-fn nearest(from: &Layout, slot: usize, target: usize, slots: usize) -> i64 {
+pub(super) fn nearest(from: &Layout, slot: usize, target: usize, slots: usize) -> i64 {
     if let Some(distance) = from.even_copies(slots) {
         // Copies all around: as in a ring of so many slots.
         return offset(slot % distance, target % distance, distance);

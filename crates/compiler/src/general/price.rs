@@ -32,6 +32,8 @@ pub(super) struct Prices {
     pub(super) copy: f64,
     /// A key switch.
     pub(super) switch: f64,
+    /// Whether two giant steps share a sum: where a bootstrap reads the result.
+    shares: bool,
     /// Slots of a ciphertext.
     slots: usize,
     /// 32-bit words of a weight, and of an entry of a mask.
@@ -49,14 +51,35 @@ impl Prices {
             left: 0.0,
             copy: primitives.weighted_copy(limbs),
             switch: primitives.key_switch(digits, limbs),
+            shares: carrier.bootstrap().is_some(),
             slots: carrier.set().slots(),
             words: [level + special.narrow + 2 * special.wide, level],
         };
-        if carrier.bootstrap().is_none() {
+        if !prices.shares {
             let whole = prices.whole_copy();
             (prices.part, prices.left) = (COPIES_A_PRODUCT * whole, COPIES_A_PART * whole);
         }
         Ok(prices)
+    }
+
+    /// A linear layer of so many diagonals in so many transforms, with so many weights each.
+    pub(super) fn layer(&self, transforms: usize, diagonals: usize, weights: usize) -> f64 {
+        let copy = self.copy + self.weights(weights);
+        if !self.shares {
+            return copy * diagonals as f64;
+        }
+        let copies = diagonals as f64 / 2.0;
+        copy * copies + self.steps(copies * transforms as f64)
+    }
+
+    /// Baby steps and giant steps to so many copies, where there are about as many of both.
+    pub(super) fn steps(&self, copies: f64) -> f64 {
+        2.0 * copies.sqrt() * self.switch
+    }
+
+    /// Sums over so many parts of a row, where they are made before an activation.
+    pub(super) fn sum_up(&self, parts: usize) -> f64 {
+        if self.shares { f64::from(parts.ilog2()) * self.switch } else { 0.0 }
     }
 
     /// So many weights, encoded.

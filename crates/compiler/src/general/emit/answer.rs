@@ -38,7 +38,7 @@ impl Build<'_> {
             levels.scale = answer_scale;
         }
         let Sums { parts, level, scale, shift } =
-            self.transforms(terms, Targets::Scores, &BTreeSet::new(), levels)?;
+            self.transforms(terms, Targets::Real, &BTreeSet::new(), levels)?;
         let mut value = parts[0];
         let slot = |class: usize| (class as i64 - shift).rem_euclid(period as i64) as usize;
         if affine.bias.iter().any(|b| *b != 0.0) {

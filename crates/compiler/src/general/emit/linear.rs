@@ -12,6 +12,7 @@ use crate::general::diagonals::{Blocks, Diagonals};
 use crate::general::layout::{Layout, Spot};
 use crate::general::network::{Affine, Made};
 use crate::general::plan::{Plan, Task};
+use crate::general::spread::Spread;
 
 impl Build<'_> {
     /// An affine map with its bias. `clean` results have no slot with a value beyond their range.
@@ -23,6 +24,7 @@ impl Build<'_> {
             Plan::InPlace(layout) => self.in_place(affine, layout)?,
             Plan::Repeated { period } => self.repeated(affine, period)?,
             Plan::Folded { period, block } => self.folded(affine, period, block, clean)?,
+            Plan::Spread { period, of, levels } => self.spread(affine, period, &of, levels)?,
         };
         self.add_bias(&mut place, affine);
         Ok(place)
@@ -55,7 +57,8 @@ impl Build<'_> {
         let copies = (0..slots / period).map(|copy| copy * period).collect();
         let to = Layout { copies, ..Layout::dense(affine.shape) };
         let blocks = affine.terms.iter().map(|(value, matrix)| {
-            (*value, Diagonals::between(matrix, &self.held[*value].layout, &to, slots))
+            let read = &self.held[*value];
+            (read.clone(), Diagonals::between(matrix, &read.layout, &to, slots))
         });
         let (blocks, levels) = (blocks.collect(), self.levels(affine)?);
         let Sums { parts, level, scale, shift } =
@@ -66,7 +69,8 @@ impl Build<'_> {
     fn in_place(&mut self, affine: &Affine, to: Layout) -> Result<Place, GeneralError> {
         let slots = self.slots();
         let blocks = affine.terms.iter().map(|(value, matrix)| {
-            (*value, Diagonals::between(matrix, &self.held[*value].layout, &to, slots))
+            let read = &self.held[*value];
+            (read.clone(), Diagonals::between(matrix, &read.layout, &to, slots))
         });
         let blocks = blocks.collect();
         let pixels: Vec<_> = (0..to.parts()).map(|part| to.pixels(part, slots)).collect();
@@ -125,16 +129,46 @@ impl Build<'_> {
         Ok(Place { parts: vec![value], level, scale, layout: layout.rotated(shift, slots) })
     }
 
+    /// The same of values that are first spread over the slots.
+    fn spread(
+        &mut self,
+        affine: &Affine,
+        period: usize,
+        of: &[(usize, Spread)],
+        [first, second]: [LinearLevels; 2],
+    ) -> Result<Place, GeneralError> {
+        let slots = self.slots();
+        let mut products = Vec::with_capacity(of.len());
+        for (term, spread) in of {
+            let (value, matrix) = &affine.terms[*term];
+            let held = &self.held[*value];
+            let read = Place { parts: vec![held.parts[spread.part()]], ..held.clone() };
+            let layout = read.layout.clone();
+            let copies = vec![(read, spread.spread(&layout))];
+            let strides = spread.strides().into_iter().collect();
+            let Sums { parts, level, scale, shift } =
+                self.transforms(copies, Targets::Real, &strides, first)?;
+            let blocks = spread.folded(matrix, &layout, shift);
+            products.push((Place { parts, level, scale, layout }, blocks));
+        }
+        let Sums { parts, level, scale, shift } =
+            self.transforms(products, Targets::Folded, &BTreeSet::new(), second)?;
+        let value = self.sum_up(parts[0], period, slots / period, level);
+        let copies = (0..slots).step_by(period).collect();
+        let layout = Layout { copies, ..Layout::dense(affine.shape) };
+        Ok(Place { parts: vec![value], level, scale, layout: layout.rotated(shift, slots) })
+    }
+
     /// The folded matrices of all terms.
     pub(super) fn folded_blocks(
         &self,
         affine: &Affine,
         period: usize,
         block: Option<usize>,
-    ) -> Vec<(usize, Blocks)> {
+    ) -> Vec<(Place, Blocks)> {
         let terms = affine.terms.iter().map(|(value, matrix)| {
-            let from = &self.held[*value].layout;
-            (*value, Diagonals::folded(matrix, from, period, block, self.slots()))
+            let read = &self.held[*value];
+            (read.clone(), Diagonals::folded(matrix, &read.layout, period, block, self.slots()))
         });
         terms.collect()
     }

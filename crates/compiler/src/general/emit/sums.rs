@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use blindsight_engine::Value;
 
-use super::{Build, MOST_WEIGHTS};
+use super::{Build, MOST_WEIGHTS, Place};
 use crate::general::GeneralError;
 use crate::general::carrier::{Carrier, LinearLevels};
 use crate::general::diagonals::{Blocks, Diagonals};
@@ -28,8 +28,8 @@ pub(super) enum Targets<'a> {
     Pixels(&'a [Vec<Option<u32>>]),
     /// Parts of sums, in one ciphertext.
     Folded,
-    /// The same of scores, which no bootstrap reads.
-    Scores,
+    /// What is not read by a bootstrap, which drops imaginary parts.
+    Real,
     /// A vector that repeats at this distance.
     Repeated(usize),
 }
@@ -39,7 +39,7 @@ impl Targets<'_> {
     fn parts(self) -> usize {
         match self {
             Self::Pixels(pixels) => pixels.len(),
-            Self::Folded | Self::Scores | Self::Repeated(_) => 1,
+            Self::Folded | Self::Real | Self::Repeated(_) => 1,
         }
     }
 }
@@ -48,36 +48,37 @@ impl Build<'_> {
     /// The sums of matrices times values.
     pub(super) fn transforms(
         &mut self,
-        terms: Vec<(usize, Blocks)>,
+        terms: Vec<(Place, Blocks)>,
         targets: Targets<'_>,
         strides: &BTreeSet<i64>,
         levels: LinearLevels,
     ) -> Result<Sums, GeneralError> {
         let (slots, count) = (self.slots(), targets.parts());
         let prices = Prices::of(self.carrier, levels.level)?;
-        let mut matrices: Vec<(usize, (usize, usize), Factored)> = Vec::new();
-        for (value, blocks) in terms {
-            for (place, diagonals) in blocks {
+        let mut matrices: Vec<(Value, f64, usize, Factored)> = Vec::new();
+        for (read, blocks) in terms {
+            for ((from, to), diagonals) in blocks {
                 let factored = match targets {
-                    Targets::Folded | Targets::Scores => Factored::whole(&diagonals, slots),
+                    Targets::Folded | Targets::Real => Factored::whole(&diagonals, slots),
                     Targets::Repeated(period) => Factored::repeated(&diagonals, period),
                     Targets::Pixels(pixels) => {
-                        let from = self.held[value].layout.pixels(place.0, slots);
-                        let room = Room { from: &from, to: &pixels[place.1] };
+                        let pixels_read = read.layout.pixels(from, slots);
+                        let room = Room { from: &pixels_read, to: &pixels[to] };
                         self.factored(&diagonals, room, prices)
                     }
                 };
-                matrices.push((value, place, factored));
+                matrices.push((read.parts[from], read.scale, to, factored));
             }
         }
         // A sum of nothing is a transform too.
         for part in 0..count {
-            if matrices.iter().all(|(_, (_, to), _)| *to != part) {
-                matrices.push((0, (0, part), Factored::zero()));
+            if matrices.iter().all(|(_, _, to, _)| *to != part) {
+                let input = &self.held[0];
+                matrices.push((input.parts[0], input.scale, part, Factored::zero()));
             }
         }
         let mut reads: BTreeMap<Reads, usize> = BTreeMap::new();
-        for (_, _, factored) in &matrices {
+        for (_, _, _, factored) in &matrices {
             *reads.entry(Reads::of(factored)).or_default() += 1;
         }
         let level = levels.level - levels.rescales;
@@ -98,13 +99,12 @@ impl Build<'_> {
         self.known.extend(grid.rotations());
         // All transforms first: none of them waits for another.
         let mut terms = Vec::with_capacity(matrices.len());
-        for (value, (from, to), factored) in matrices {
-            let held = &self.held[value];
+        for (input, input_scale, to, factored) in matrices {
             let LinearLevels { level, rescales, dropped, special, scale, .. } = levels;
-            let gain = scale * dropped / held.scale;
+            let gain = scale * dropped / input_scale;
             let at = At { level, rescales, special, gain, slots };
             let plan = grid.plan(&factored, at);
-            terms.push((to, self.emitter.transform(held.parts[from], plan)));
+            terms.push((to, self.emitter.transform(input, plan)));
         }
         let mut parts: Vec<Option<Value>> = vec![None; count];
         for (to, term) in terms {
@@ -124,7 +124,7 @@ impl Build<'_> {
     /// How the result's real and imaginary parts are brought together, where a bootstrap follows: it
     /// reads real parts alone.
     fn joins(&self, targets: Targets<'_>, level: usize) -> Option<Joins> {
-        let is_read = self.carrier.bootstrap().is_none() || matches!(targets, Targets::Scores);
+        let is_read = self.carrier.bootstrap().is_none() || matches!(targets, Targets::Real);
         let known = || self.rotations_at(level).collect();
         (!is_read).then(|| Joins { parts: targets.parts(), known: known() })
     }
