@@ -1,5 +1,7 @@
 //! What the steps of a program cost.
 
+use std::collections::HashSet;
+
 use blindsight_ckks::evaluation_key::EvaluationKey;
 use blindsight_ckks_eval::linear_transform::{Node, TransformPlan};
 use blindsight_ckks_eval::polynomial;
@@ -10,15 +12,15 @@ use serde::{Deserialize, Serialize};
 /// with AVX-512 IFMA. Older cores with the same instructions were seen to take 1.7 times as long.
 /// Those for a limb are for a limb of the ring of degree `2^15`.
 mod seconds {
-    /// A key switch of a linear layer, for each digit and each limb that it works on, special primes
-    /// included.
-    pub(super) const KEY_SWITCH_LIMB: f64 = 0.000_043;
+    /// A transform of a limb, with its part of what comes between transforms: key switches are made
+    /// of them.
+    pub(super) const LIMB: f64 = 0.000_036;
+    /// What a key switch takes whatever its size: threads wait for each other.
+    pub(super) const KEY_SWITCH: f64 = 0.000_03;
     /// A weighted copy in a sum, for each limb.
-    pub(super) const TERM_LIMB: f64 = 0.000_004_3;
-    /// What a key switch of a linear layer takes whatever its size: threads wait for each other.
-    pub(super) const KEY_SWITCH: f64 = 0.000_19;
+    pub(super) const TERM_LIMB: f64 = 0.000_003_5;
     /// A byte of weights, read from memory.
-    pub(super) const WEIGHT_BYTE: f64 = 1e-10;
+    pub(super) const WEIGHT_BYTE: f64 = 7e-11;
     /// A multiply-add of a network on batches, one thread.
     pub(super) const MULTIPLY_ADD: f64 = 0.6e-10;
     /// A byte of a ciphertext's uniform half, expanded from its seed and read from its request, one
@@ -113,6 +115,42 @@ pub(crate) fn seconds(program: &Program, checked: &Checked, machine: Machine) ->
     count_bootstraps(program) as f64 * machine.bootstrap + linear * machine.linear
 }
 
+/// What a key switch works on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySize {
+    pub(crate) digits: usize,
+    /// Special primes included.
+    pub(crate) limbs: usize,
+    pub(crate) special: usize,
+}
+
+/// The kinds of key switches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeySwitch {
+    /// A copy of a transform, made of another: its first half stays multiplied by the special primes.
+    Baby,
+    /// The same with digits that were made for a sibling.
+    Sibling,
+    /// Of a sum that is multiplied by the special primes.
+    Giant,
+    /// A ciphertext's.
+    Alone,
+}
+
+impl KeySize {
+    /// The transforms of limbs. Digits are made by one for each limb of each; what comes out is
+    /// divided by the special primes, by one for each limb of a half.
+    const fn transforms(self, step: KeySwitch) -> usize {
+        let Self { digits, limbs, special } = self;
+        match step {
+            KeySwitch::Sibling => limbs,
+            KeySwitch::Baby => (digits + 1) * limbs,
+            KeySwitch::Giant => (digits + 1) * limbs + 2 * special,
+            KeySwitch::Alone => (digits + 2) * limbs,
+        }
+    }
+}
+
 /// Seconds of what steps are made of, in a ring, on the usual machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Primitives {
@@ -127,10 +165,9 @@ impl Primitives {
         Self { ring: 2_f64.powi(log_degree as i32 - 15) * f64::from(log_degree) / 15.0 }
     }
 
-    /// A key switch of a linear layer by a key of so many digits that works on so many limbs, special
-    /// primes included.
-    pub(crate) fn key_switch(self, digits: usize, limbs: usize) -> f64 {
-        seconds::KEY_SWITCH + self.ring * (digits * limbs) as f64 * seconds::KEY_SWITCH_LIMB
+    /// A key switch.
+    pub(crate) fn key_switch(self, key: KeySize, step: KeySwitch) -> f64 {
+        seconds::KEY_SWITCH + self.ring * key.transforms(step) as f64 * seconds::LIMB
     }
 
     /// A weighted copy of so many limbs in a sum.
@@ -149,34 +186,32 @@ fn step_seconds(
     primitives: Primitives,
     operation: &Operation,
 ) -> f64 {
-    let switch = |level: usize| {
+    let switch = |level: usize, step: KeySwitch| {
         let Ok(layout) = checked.circuit.key_levels().at(level) else { return 0.0 };
         let digits = layout.digits.iter().filter(|digit| digit.start < level).count();
-        primitives.key_switch(digits, level + layout.special.wide + layout.special.narrow)
+        let special = layout.special.wide + layout.special.narrow;
+        primitives.key_switch(KeySize { digits, limbs: level + special, special }, step)
     };
     match operation {
         Operation::Transform { transform, .. } => {
             let plan: &TransformPlan = &program.transforms[*transform];
-            let steps = plan.nodes.iter().filter(|node| matches!(node, Node::Step { .. })).count();
+            let (babies, siblings) = babies(&plan.nodes);
             let limbs = plan.level + plan.giant_special.wide + plan.giant_special.narrow;
             let terms: usize = plan.sums.iter().map(Vec::len).sum();
-            (steps + plan.sums.len() - 1) as f64 * switch(plan.level)
+            babies as f64 * switch(plan.level, KeySwitch::Baby)
+                + siblings as f64 * switch(plan.level, KeySwitch::Sibling)
+                + (plan.sums.len() - 1) as f64 * switch(plan.level, KeySwitch::Giant)
                 + terms as f64 * primitives.weighted_copy(limbs)
         }
-        Operation::Rotate { input, .. } => {
-            let level = checked.values[*input].level;
-            match checked.circuit.bootstrap() {
-                // By a key from a higher level, with more special primes.
-                Some(_) => primitives.key_switch(2, level),
-                None => switch(level),
-            }
+        Operation::Rotate { input, .. } | Operation::Square { input, .. } => {
+            switch(checked.values[*input].level, KeySwitch::Alone)
         }
-        Operation::Square { input, .. } => switch(checked.values[*input].level),
         Operation::Polynomial { input, polynomial } => {
             // Powers on the way up, products on the way down: about two a level.
             let depth = polynomial::depth(program.polynomials[*polynomial].coefficients.len());
             let top = checked.values[*input].level;
-            (top - depth + 1..=top).map(|level| 2.0 * switch(level)).sum()
+            let levels = top - depth + 1..=top;
+            levels.map(|level| 2.0 * switch(level, KeySwitch::Alone)).sum()
         }
         Operation::Request { .. }
         | Operation::Bootstrap { .. }
@@ -184,6 +219,18 @@ fn step_seconds(
         | Operation::AddPlaintext { .. }
         | Operation::Rescale { .. } => 0.0,
     }
+}
+
+/// Copies that need digits of their own, and those that share a sibling's.
+fn babies(nodes: &[Node]) -> (usize, usize) {
+    let mut parents = HashSet::new();
+    let steps = nodes.iter().filter_map(|node| match node {
+        Node::Step { from, .. } => Some(*from),
+        Node::Input { .. } => None,
+    });
+    let first = |from: &usize| parents.insert(*from);
+    let (own, shared): (Vec<usize>, Vec<usize>) = steps.partition(first);
+    (own.len(), shared.len())
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 use blindsight_ckks::keys::KeyError;
 
 use super::carrier::{Carrier, LinearLevels};
-use crate::cost::{Machine, Primitives};
+use crate::cost::{KeySize, KeySwitch, Machine, Primitives};
 
-/// A byte of weights that is kept in memory: nearly three times what reading it costs.
+/// A byte of weights that is kept in memory: some four times what reading it costs.
 const KEPT_BYTE: f64 = 2.9e-10;
 
 /// A new rotation key, in key switches: each client makes and sends it, the evaluator keeps it.
@@ -46,11 +46,14 @@ impl Prices {
         let LinearLevels { level, special, digits, .. } = carrier.linear(level)?;
         let primitives = Primitives::new(carrier.set().log_degree());
         let limbs = level + special.wide + special.narrow;
+        let key = KeySize { digits, limbs, special: limbs - level };
+        let switch = |step| primitives.key_switch(key, step);
         let mut prices = Self {
             part: Machine::default().bootstrap,
             left: 0.0,
             copy: primitives.weighted_copy(limbs),
-            switch: primitives.key_switch(digits, limbs),
+            // Transforms take about as many of both.
+            switch: (switch(KeySwitch::Baby) + switch(KeySwitch::Giant)) / 2.0,
             shares: carrier.bootstrap().is_some(),
             slots: carrier.set().slots(),
             words: [level + special.narrow + 2 * special.wide, level],
