@@ -389,6 +389,13 @@ impl Parts {
         self.add(Node::Linear { source, linear: Linear::new(dims, weights, bias).unwrap() })
     }
 
+    /// A fully connected layer that reads nothing.
+    pub fn blind(&mut self, source: NodeId, dims: [usize; 2]) -> NodeId {
+        let bias = self.numbers(dims[0], 0.3);
+        let linear = Linear::new(dims, vec![0.0; dims[0] * dims[1]], bias).unwrap();
+        self.add(Node::Linear { source, linear })
+    }
+
     /// Means of square windows.
     pub fn pool(&mut self, source: NodeId, kernel: usize, stride: usize) -> NodeId {
         let pool = Pool::new([kernel; 2], [stride; 2]).unwrap();

@@ -158,7 +158,8 @@ impl Spread {
             }
             entries.iter().for_each(|(column, _)| weights[*column as usize] = 0.0);
         }
-        Blocks::from([((0, 0), product)])
+        // A matrix may be zero.
+        if product.by_offset.is_empty() { Blocks::new() } else { Blocks::from([((0, 0), product)]) }
     }
 }
 

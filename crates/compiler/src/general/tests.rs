@@ -153,6 +153,24 @@ fn what_is_read_is_spread_over_the_slots() {
     assert!(halves.len() >= 4 && halves.iter().all(|copies| *copies <= 64), "{halves:?}");
 }
 
+/// A layer whose weights are all zero reads nothing, whatever layout it is given.
+#[test]
+fn layers_of_zeros_are_biases() {
+    let mut parts = Parts::of_sides([4, 8, 8]);
+    let map = parts.conv(parts.input(), [16, 4, 3, 3], 1);
+    let map = parts.activation(map, ActivationKind::Relu);
+    let hidden = parts.blind(map, [200, 16 * 8 * 8]);
+    let hidden = parts.activation(hidden, ActivationKind::Relu);
+    let scores = parts.linear(hidden, [7, 200]);
+    let graph = parts.finish(scores);
+    let calibration = calibration(&graph);
+    let emitted = emit_bootstrapped(task(&graph, &calibration)).unwrap();
+    let network = Network::new(&graph, &calibration, Refreshes::Kept).unwrap();
+    let forms = Forms::bootstrapped(&network, emitted.checked.circuit.bootstrap().unwrap());
+    let error = error(&graph, &emitted, approximate(&network, &forms.unwrap()));
+    assert!(error < 1e-4, "{error:.1e}");
+}
+
 #[test]
 fn other_activations_are_polynomials() {
     for kind in ActivationKind::CONTINUOUS {
