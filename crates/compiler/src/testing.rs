@@ -203,8 +203,13 @@ pub fn heads() -> Graph {
     let hidden = parts.linear(hidden, [1000, 200]);
     let hidden = parts.activation(hidden, ActivationKind::Tanh);
     let hidden = parts.linear(hidden, [500, 1000]);
-    let hidden = parts.activation(hidden, ActivationKind::Relu);
-    let scores = parts.linear(hidden, [7, 500]);
+    let mut hidden = parts.activation(hidden, ActivationKind::Relu);
+    // Too deep for any chain.
+    for (from, to) in [(500, 30), (30, 20), (20, 20), (20, 20)] {
+        let next = parts.linear(hidden, [to, from]);
+        hidden = parts.activation(next, ActivationKind::Tanh);
+    }
+    let scores = parts.linear(hidden, [7, 20]);
     parts.finish(scores)
 }
 
